@@ -1,0 +1,172 @@
+//! Directory users as Graph tells them: each attribute absent, null, or with a value.
+
+use serde_json::{Map, Value};
+
+use crate::id::ObjectId;
+
+/// The attributes that are always read and tracked, in `$select` order. Changing this list means a
+/// new baseline: delta tokens are bound to it (Graph: delta query).
+pub const USER_SELECT: &[&str] = &[
+    "id",
+    "userPrincipalName",
+    "mail",
+    "otherMails",
+    "proxyAddresses",
+    "displayName",
+    "givenName",
+    "surname",
+    "jobTitle",
+    "department",
+    "companyName",
+    "officeLocation",
+    "businessPhones",
+    "mobilePhone",
+    "faxNumber",
+    "streetAddress",
+    "city",
+    "state",
+    "postalCode",
+    "country",
+    "usageLocation",
+    "preferredLanguage",
+    "employeeId",
+    "employeeType",
+    "employeeHireDate",
+    "employeeOrgData",
+    "userType",
+    "accountEnabled",
+    "createdDateTime",
+    "externalUserState",
+    "onPremisesExtensionAttributes",
+];
+
+/// A user as one Graph answer told it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectoryUser {
+    /// The object id.
+    pub id: ObjectId,
+    /// What the answer held besides the id; a selected attribute that is missing here is *absent*.
+    pub attributes: Map<String, Value>,
+}
+
+/// One attribute's three states.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SourceValue<'a> {
+    /// The answer did not mention it: in an update "unchanged or never set", in a full read "none".
+    Absent,
+    /// Explicitly empty.
+    Null,
+    /// Has this value.
+    Value(&'a Value),
+}
+
+impl DirectoryUser {
+    /// The attribute at a dotted path, for instance `employeeOrgData.costCenter`. A null or absent
+    /// parent makes its members null or absent.
+    pub fn attribute(&self, path: &str) -> SourceValue<'_> {
+        let mut parts = path.split('.');
+        let Some(mut value) = parts.next().and_then(|name| self.attributes.get(name)) else {
+            return SourceValue::Absent;
+        };
+        for part in parts {
+            match value {
+                Value::Object(members) => match members.get(part) {
+                    Some(member) => value = member,
+                    None => return SourceValue::Null,
+                },
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_) => return SourceValue::Null,
+            }
+        }
+        if value.is_null() { SourceValue::Null } else { SourceValue::Value(value) }
+    }
+
+    /// A text attribute, when it has a value that is not blank.
+    pub fn text(&self, path: &str) -> Option<&str> {
+        match self.attribute(path) {
+            SourceValue::Value(Value::String(text)) if !text.trim().is_empty() => Some(text),
+            SourceValue::Value(_) | SourceValue::Null | SourceValue::Absent => None,
+        }
+    }
+
+    /// Whether sign-in is allowed; `None` when the answer did not say.
+    pub fn account_enabled(&self) -> Option<bool> {
+        match self.attribute("accountEnabled") {
+            SourceValue::Value(Value::Bool(enabled)) => Some(*enabled),
+            SourceValue::Value(_) | SourceValue::Null | SourceValue::Absent => None,
+        }
+    }
+
+    /// Whether every attribute that Graph always returns is here: an update entry may lack some.
+    pub fn is_complete(&self, needed: &[&str]) -> bool {
+        needed.iter().all(|name| self.attributes.contains_key(*name))
+    }
+}
+
+/// One entry of a delta page.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeltaEntry {
+    /// Created, changed or restored; attributes may be absent.
+    Changed(DirectoryUser),
+    /// `@removed`.
+    Removed {
+        /// Who.
+        id: ObjectId,
+        /// Why.
+        reason: RemovedReason,
+    },
+}
+
+impl DeltaEntry {
+    /// Whom the entry is about.
+    pub fn id(&self) -> &ObjectId {
+        match self {
+            Self::Changed(user) => &user.id,
+            Self::Removed { id, .. } => id,
+        }
+    }
+}
+
+/// `@removed.reason` (Graph: delta query).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovedReason {
+    /// `changed`: in the recycle bin, restorable for 30 days.
+    SoftDeleted,
+    /// `deleted`, or any reason that a later Graph invents: gone for good.
+    Purged,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn user(attributes: Value) -> DirectoryUser {
+        let Value::Object(attributes) = attributes else { panic!("an object") };
+        DirectoryUser { id: ObjectId::from_u128(1), attributes }
+    }
+
+    #[test]
+    fn absent_null_and_value_are_told_apart() {
+        let user = user(json!({"mail": null, "jobTitle": "CEO", "employeeOrgData": {"costCenter": "7"},
+                               "onPremisesExtensionAttributes": null}));
+        assert_eq!(user.attribute("mobilePhone"), SourceValue::Absent);
+        assert_eq!(user.attribute("mail"), SourceValue::Null);
+        assert_eq!(user.attribute("jobTitle"), SourceValue::Value(&json!("CEO")));
+        assert_eq!(user.attribute("employeeOrgData.costCenter"), SourceValue::Value(&json!("7")));
+        assert_eq!(user.attribute("employeeOrgData.division"), SourceValue::Null);
+        assert_eq!(
+            user.attribute("onPremisesExtensionAttributes.extensionAttribute1"),
+            SourceValue::Null
+        );
+    }
+
+    #[test]
+    fn a_blank_text_is_no_text() {
+        assert_eq!(user(json!({"mail": "  "})).text("mail"), None);
+    }
+}

@@ -1,0 +1,226 @@
+//! Events on the bus: facts in the past tense, one contract for every reader.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::contact::Contact;
+use crate::id::{AccountId, ConnectionId, ContactId, RunId, TenantId};
+use crate::run::{Counts, RunKind, RunStatus};
+
+/// The bus `source` of every event.
+pub const SOURCE: &str = "entra-contact-sync";
+
+/// The version of the detail contracts below.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// An event's `detail`, by its `detail-type`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// `ContactCreated`, `ContactUpdated`, `ContactUnlinked`, `ContactRemoved`.
+    Contact(ContactEvent),
+    /// `SyncRequested`.
+    SyncRequested(SyncRequested),
+    /// `DirectoryChanged`.
+    DirectoryChanged(DirectoryChanged),
+    /// `SyncRunFinished`.
+    SyncRunFinished(SyncRunFinished),
+    /// `ReportReady`.
+    ReportReady(ReportReady),
+    /// `ConnectionAuthorized`.
+    ConnectionAuthorized(ConnectionAuthorized),
+    /// `ConnectionAttention`.
+    ConnectionAttention(ConnectionAttention),
+}
+
+impl Event {
+    /// The bus `detail-type`.
+    pub fn detail_type(&self) -> &'static str {
+        match self {
+            Self::Contact(event) => event.kind.detail_type(),
+            Self::SyncRequested(_) => "SyncRequested",
+            Self::DirectoryChanged(_) => "DirectoryChanged",
+            Self::SyncRunFinished(_) => "SyncRunFinished",
+            Self::ReportReady(_) => "ReportReady",
+            Self::ConnectionAuthorized(_) => "ConnectionAuthorized",
+            Self::ConnectionAttention(_) => "ConnectionAttention",
+        }
+    }
+}
+
+/// Something happened to a contact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactEvent {
+    /// 1.
+    pub schema_version: u32,
+    /// Unique: contact and sequence. A repeated event has the same.
+    pub event_id: String,
+    /// The contact's version after the change; a gap means an event is still on its way.
+    pub sequence: u64,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: ContactEventKind,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Through which connection; null for a local contact.
+    pub connection_id: Option<ConnectionId>,
+    /// Which contact.
+    pub contact_id: ContactId,
+    /// The whole contact after the change; null once removed.
+    pub contact: Option<Contact>,
+    /// When.
+    pub occurred_at: Timestamp,
+}
+
+/// What happened to a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ContactEventKind {
+    /// Made.
+    #[serde(rename = "ContactCreated")]
+    Created,
+    /// Changed.
+    #[serde(rename = "ContactUpdated")]
+    Updated,
+    /// Lost its tie to the directory.
+    #[serde(rename = "ContactUnlinked")]
+    Unlinked,
+    /// Deleted.
+    #[serde(rename = "ContactRemoved")]
+    Removed,
+}
+
+impl ContactEventKind {
+    /// The bus `detail-type`.
+    pub fn detail_type(self) -> &'static str {
+        match self {
+            Self::Created => "ContactCreated",
+            Self::Updated => "ContactUpdated",
+            Self::Unlinked => "ContactUnlinked",
+            Self::Removed => "ContactRemoved",
+        }
+    }
+}
+
+/// Somebody or something wants a run, or its continuation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncRequested {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// What it should do.
+    pub kind: RunKind,
+    /// What caused it.
+    pub trigger: RequestTrigger,
+    /// The run, where it exists already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// For continuations: the fence at the letting go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<u64>,
+    /// For schedules: the time the run was due; a repeated delivery has the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+}
+
+/// What caused a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RequestTrigger {
+    /// The connection was enabled.
+    Enable,
+    /// Its schedule came due.
+    Schedule,
+    /// A person or the host product asked.
+    Manual,
+    /// The connection was resumed.
+    Resume,
+    /// Changed settings take effect at once.
+    Settings,
+    /// A slice ended before its work did.
+    Continuation,
+    /// The sweep found something undone.
+    Sweep,
+}
+
+/// Graph hinted that a directory changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectoryChanged {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// The number of hints so far.
+    pub wanted: u64,
+}
+
+/// A run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncRunFinished {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// Which run.
+    pub run_id: RunId,
+    /// What it did.
+    pub kind: RunKind,
+    /// How it ended.
+    pub status: RunStatus,
+    /// What it did, in numbers.
+    pub counts: Counts,
+}
+
+/// A run's report can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportReady {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// Which run.
+    pub run_id: RunId,
+}
+
+/// An admin's sign-in proved a connection's tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionAuthorized {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// Which tenant.
+    pub tenant_id: TenantId,
+}
+
+/// A connection needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionAttention {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// The stable word.
+    pub reason: String,
+    /// What to do.
+    pub fix: String,
+}

@@ -1,0 +1,18 @@
+//! The rules of Entra Contact Sync: who is meant, what a contact gets, what may happen by itself.
+//!
+//! Pure: no AWS, no HTTP, no clock, no randomness. Every function answers from its arguments.
+#![warn(missing_docs)]
+
+pub mod account;
+pub mod connection;
+pub mod contact;
+pub mod directory;
+pub mod email;
+pub mod event;
+pub mod guard;
+pub mod id;
+pub mod run;
+pub mod segment;
+pub mod settings;
+pub mod subscription;
+pub mod sync_state;

@@ -1,0 +1,180 @@
+//! Segments: what one page of a run intended, stored before any contact is written.
+//!
+//! Report, timeline, provenance and undo read them, and a slice that takes over replays them
+//! instead of deciding again.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::contact::{LinkState, Target};
+use crate::id::{ContactId, ObjectId};
+
+/// One page of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Segment {
+    /// Which page of the run, counted from 0 over all its phases.
+    pub page: u32,
+    /// Raised each time a listing had to start again; older generations prove nothing.
+    pub generation: u32,
+    /// From what the page came.
+    pub phase: Phase,
+    /// The fence at which the page was requested: the `sourceVersion` of what it writes.
+    pub fence: u64,
+    /// Digest of the link that was called (hexadecimal).
+    pub link_hash: String,
+    /// Where the pass goes on after this page.
+    pub next: NextStep,
+    /// Everyone on the page, each once.
+    pub items: Vec<SegmentItem>,
+}
+
+/// From what a page came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// A page of the user listing.
+    List,
+    /// A delta page that closes the listing, from the token taken before it.
+    Drain,
+    /// A delta page.
+    Delta,
+    /// Users read by id: joiners of a group, entries that lacked attributes.
+    Reread,
+    /// Removals judged at the end, and collisions resolved.
+    Judgement,
+}
+
+/// Where a pass goes on. Links are opaque and called verbatim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "step", content = "link")]
+pub enum NextStep {
+    /// Follow this next link.
+    Next(String),
+    /// The round is complete; this delta link continues from here.
+    Delta(String),
+    /// Nothing follows.
+    End,
+}
+
+/// One person on a page and what was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SegmentItem {
+    /// The directory user.
+    pub object_id: ObjectId,
+    /// The contact concerned; absent for people without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_id: Option<ContactId>,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The contact's version before, 0 for a new one; the write's condition.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
+    /// Field by field, old and new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
+    /// Why: the scope clause, the failed field, the link state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What a person can do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// The user's e-mail where no contact bears it: failed, skipped and waiting people's report row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The link's state and UPN after the change, where they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkChange>,
+    /// Digest of what the decision took from the directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// Whether the contact existed before and is taken over by this change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// The status the contact gets, where it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<crate::contact::ContactStatus>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What was decided about one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// A contact is made.
+    Create,
+    /// A contact changes.
+    Update,
+    /// The contact is right already.
+    Unchanged,
+    /// The scope does not mean this user.
+    Skipped,
+    /// The contact cannot be written.
+    Failed,
+    /// A person must decide.
+    AwaitingReview,
+    /// The address is another contact's at the moment; decided at the end of the run.
+    Deferred,
+    /// The user left the directory or the scope and the contact keeps its fields: only the link
+    /// changes.
+    StopUpdating,
+    /// The tie to the user is cut.
+    Unlink,
+    /// The contact becomes inactive.
+    Deactivate,
+    /// The contact is deleted.
+    Delete,
+    /// The user left and the policy keeps everything as it is.
+    Keep,
+}
+
+/// One field of a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldChange {
+    /// Which field.
+    pub field: Target,
+    /// Its value before; null when it had none.
+    pub old: Value,
+    /// Its value after; null when it is cleared.
+    pub new: Value,
+    /// The mapping source that gave it.
+    pub source: String,
+    /// The rule that decided: the row's policy.
+    pub rule: String,
+}
+
+/// What a change makes of a link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkChange {
+    /// The state before; absent when there was no link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<LinkState>,
+    /// The state after.
+    pub new: LinkState,
+    /// The user's UPN as seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_principal_name: Option<String>,
+}
+
+/// What became of an item when it was applied, where that differs from the intention.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deviation {
+    /// The directory user.
+    pub object_id: ObjectId,
+    /// What it became.
+    pub outcome: Outcome,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What a person can do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}

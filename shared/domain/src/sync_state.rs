@@ -1,0 +1,287 @@
+//! A connection's sync state: lease, hints, queue and checkpoint in one item.
+//!
+//! Whoever holds the lease works; every checkpoint raises the fence; hints and queued runs are
+//! added by others while it works. The holder lets go only when nothing more is wanted.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::guard::GuardWindow;
+use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
+use crate::run::{Counts, GraphCost, RunKind, Trigger};
+
+/// The item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncState {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// Raised at each taking and each checkpoint; orders all observations of the directory.
+    pub fence: u64,
+    /// Who works, if anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Lease>,
+    /// How many hints came in.
+    #[serde(default)]
+    pub wanted: u64,
+    /// When the last hint came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_hint_at: Option<Timestamp>,
+    /// Runs that wait, first come first served.
+    #[serde(default)]
+    pub queue: Vec<QueuedRun>,
+    /// What only the holder changes.
+    #[serde(default)]
+    pub work: Work,
+    /// A slice ended before its work did; whoever takes next continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<Handover>,
+}
+
+/// Who works, and until when at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    /// The invocation.
+    pub holder: String,
+    /// Outlives the holder's own deadline.
+    pub expires_at: Timestamp,
+}
+
+/// A run that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueuedRun {
+    /// Which.
+    pub run_id: RunId,
+    /// What it does.
+    pub kind: RunKind,
+    /// What caused it.
+    pub trigger: Trigger,
+}
+
+/// What only the holder changes, written at each checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Work {
+    /// How many of the hints are dealt with.
+    #[serde(default)]
+    pub done: u64,
+    /// Where the unfinished run stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// Where the next users delta begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users_delta: Option<DeltaCursor>,
+    /// Where the next groups delta begins; only for scopes by group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_delta: Option<DeltaCursor>,
+    /// When the directory was last asked what changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_checked_at: Option<Timestamp>,
+    /// When a full run last reached its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_full_at: Option<Timestamp>,
+    /// Removals of the rolling window.
+    #[serde(default)]
+    pub guard: GuardWindow,
+    /// How many contacts are linked, as the last full run counted.
+    #[serde(default)]
+    pub linked: u64,
+    /// The scope groups and every group nested in them, as last read; a change in one of them
+    /// makes the member sets stale.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_closure: Vec<ObjectId>,
+    /// Digest of the last full run's set of ids (hexadecimal XOR), with its size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_hash: Option<String>,
+}
+
+/// Where a delta continues (Graph: delta link).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeltaCursor {
+    /// The opaque link, called verbatim.
+    pub link: String,
+    /// Digest of the `$select` it is bound to.
+    pub select_hash: String,
+    /// When Graph issued it; directory tokens live seven days.
+    pub issued_at: Timestamp,
+}
+
+/// Where an unfinished run stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// Which run.
+    pub run_id: RunId,
+    /// What it does.
+    pub kind: RunKind,
+    /// What caused it.
+    pub trigger: Trigger,
+    /// The settings it runs under, from start to end.
+    pub settings_version: u64,
+    /// What it does next.
+    pub stage: Stage,
+    /// The number of the next page, over all stages.
+    pub page: u32,
+    /// Raised each time the listing starts again.
+    pub generation: u32,
+    /// The first page of the current generation's listing.
+    pub first_page: u32,
+    /// The fence at which the current generation began.
+    pub first_fence: u64,
+    /// The token taken before the listing; the closing drain starts from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
+    /// Counts so far.
+    pub counts: Counts,
+    /// Graph's cost so far.
+    pub graph: GraphCost,
+    /// Graph's own count of users, for the progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// XOR of the listed ids' 128 bits (hexadecimal).
+    #[serde(default)]
+    pub id_xor: String,
+    /// Contacts linked, counted while listing.
+    #[serde(default)]
+    pub linked: u64,
+    /// How many slices worked on it.
+    pub hops: u32,
+    /// The hints that had come in when its last look at the directory began.
+    pub wanted_seen: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Whether its run item exists already (a delta makes one only when something changed).
+    pub recorded: bool,
+    /// Whether the guard held removals back.
+    #[serde(default)]
+    pub blocked: bool,
+    /// A sentence for people when something is incomplete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What a run does next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "stage")]
+pub enum Stage {
+    /// Take the token from which the closing drain starts, and read the scope's groups.
+    Baseline,
+    /// List users: from the first page, or from this next link.
+    List {
+        /// The next link.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
+    /// Drain the delta from the baseline token.
+    Drain {
+        /// The delta or next link.
+        link: String,
+    },
+    /// Find linked contacts that were not listed, and confirm.
+    Absence,
+    /// Read what changed.
+    Delta {
+        /// The delta or next link.
+        link: String,
+    },
+    /// Read which groups of the scope changed, and diff their members.
+    Groups,
+    /// Resolve collisions of e-mails.
+    Collisions,
+    /// Judge the staged removals.
+    Judge,
+    /// Record the end.
+    Finish,
+}
+
+/// A slice that ended before its work did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Handover {
+    /// The run to continue or start.
+    pub run_id: RunId,
+    /// What it does.
+    pub kind: RunKind,
+    /// The fence at the letting go; a continuation that names another is dropped.
+    pub checkpoint: u64,
+}
+
+/// How old a hint must be before the webhook speaks up again while somebody works.
+pub const HINT_REPEAT: SignedDuration = SignedDuration::from_secs(30);
+
+impl SyncState {
+    /// The state of a connection that never synced.
+    pub fn new(account_id: AccountId, connection_id: ConnectionId) -> Self {
+        Self {
+            account_id,
+            connection_id,
+            fence: 0,
+            lease: None,
+            wanted: 0,
+            last_hint_at: None,
+            queue: Vec::new(),
+            work: Work::default(),
+            handover: None,
+        }
+    }
+
+    /// Whether nobody works on it at `now`.
+    pub fn is_free(&self, now: Timestamp) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.expires_at <= now)
+    }
+
+    /// Whether there is something to do that nobody does.
+    pub fn is_stranded(&self, now: Timestamp) -> bool {
+        self.is_free(now)
+            && (self.wanted > self.work.done
+                || self.work.checkpoint.is_some()
+                || !self.queue.is_empty())
+    }
+
+    /// Whether a hint that came at `now` should be announced, given the state before it: yes while
+    /// nobody works, or when the last hint is old enough that its announcement may have got lost.
+    pub fn announces_hint(&self, now: Timestamp) -> bool {
+        self.is_free(now)
+            || self.last_hint_at.is_none_or(|last| now.duration_since(last) >= HINT_REPEAT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn state() -> SyncState {
+        SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2))
+    }
+
+    #[test]
+    fn hints_in_a_burst_are_announced_once_while_somebody_works() {
+        let mut state = state();
+        assert!(state.announces_hint(at(100)));
+        state.lease = Some(Lease { holder: "a".into(), expires_at: at(200) });
+        state.last_hint_at = Some(at(100));
+        assert!(!state.announces_hint(at(101)));
+        assert!(state.announces_hint(at(130)), "an announcement may have got lost");
+        assert!(state.announces_hint(at(200)), "the lease expired");
+    }
+
+    #[test]
+    fn work_that_nobody_does_is_found() {
+        let mut state = state();
+        assert!(!state.is_stranded(at(0)));
+        state.wanted = 1;
+        assert!(state.is_stranded(at(0)));
+        state.lease = Some(Lease { holder: "a".into(), expires_at: at(10) });
+        assert!(!state.is_stranded(at(9)));
+        assert!(state.is_stranded(at(10)));
+    }
+}
