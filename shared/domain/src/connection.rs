@@ -184,7 +184,9 @@ impl ConnectionStatus {
             (A::BecomeReady, S::Authorized | S::Ready) => Ok(S::Ready),
             (A::BecomeReady, _) => refused("consent first"),
             (A::Enable, S::Ready | S::Disabled) => Ok(S::Enabled),
-            (A::Enable, S::Invited | S::Disconnected) => refused("an Entra admin must consent first"),
+            (A::Enable, S::Invited | S::Disconnected) => {
+                refused("an Entra admin must consent first")
+            }
             (A::Enable, S::Authorized) => refused("wait until the permissions were tried"),
             (A::Enable, S::Enabled) => refused("it is enabled already"),
             (A::Enable, S::Paused) => refused("resume it instead"),
@@ -218,7 +220,6 @@ impl ConnectionStatus {
         matches!(self, Self::Enabled | Self::Paused)
     }
 }
-
 
 #[cfg(test)]
 mod tests {

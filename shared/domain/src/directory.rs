@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn absent_null_and_value_are_told_apart() {
-        let user = user(json!({"mail": null, "jobTitle": "CEO", "employeeOrgData": {"costCenter": "7"},
+        let user =
+            user(json!({"mail": null, "jobTitle": "CEO", "employeeOrgData": {"costCenter": "7"},
                                "onPremisesExtensionAttributes": null}));
         assert_eq!(user.attribute("mobilePhone"), SourceValue::Absent);
         assert_eq!(user.attribute("mail"), SourceValue::Null);

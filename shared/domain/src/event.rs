@@ -18,7 +18,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[serde(untagged)]
 pub enum Event {
     /// `ContactCreated`, `ContactUpdated`, `ContactUnlinked`, `ContactRemoved`.
-    Contact(ContactEvent),
+    Contact(Box<ContactEvent>),
     /// `SyncRequested`.
     SyncRequested(SyncRequested),
     /// `DirectoryChanged`.

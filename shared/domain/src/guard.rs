@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn the_allowance_is_the_smaller_of_count_and_share_and_never_below_five() {
         let limits = GuardLimits::default();
-        for (linked, allowed) in [(0, 5), (10, 5), (100, 5), (101, 6), (2_000, 100), (100_000, 500)] {
+        for (linked, allowed) in [(0, 5), (10, 5), (100, 5), (101, 6), (2_000, 100), (100_000, 500)]
+        {
             assert_eq!(limits.allowance(linked), allowed, "{linked} linked");
         }
         assert_eq!(GuardLimits { max_count: 0, ..limits }.allowance(1_000), 0);
@@ -136,7 +137,8 @@ mod tests {
     #[test]
     fn judging_a_run_again_after_a_crash_counts_once() {
         let limits = GuardLimits { max_count: 5, max_percent: 100.0, window_hours: 24 };
-        let Verdict::Allowed(window) = limits.judge(&GuardWindow::default(), "a", 5, 100, at(0)) else {
+        let Verdict::Allowed(window) = limits.judge(&GuardWindow::default(), "a", 5, 100, at(0))
+        else {
             panic!("within the allowance")
         };
         assert_eq!(limits.judge(&window, "a", 5, 100, at(0)), Verdict::Allowed(window.clone()));

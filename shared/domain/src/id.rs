@@ -215,7 +215,12 @@ mod tests {
 
     #[test]
     fn what_is_no_guid_is_refused() {
-        for text in ["", "contoso.com", "8f0c1b1e00004000800000000000000a", "8f0c1b1e-0000-4000-8000-00000000000g"] {
+        for text in [
+            "",
+            "contoso.com",
+            "8f0c1b1e00004000800000000000000a",
+            "8f0c1b1e-0000-4000-8000-00000000000g",
+        ] {
             assert_eq!(TenantId::parse(text), Err(IdError::NotAGuid), "{text}");
         }
     }
@@ -225,8 +230,14 @@ mod tests {
         let account = AccountId::from_bits(1);
         let (one, two) = (TenantId::from_u128(1), TenantId::from_u128(2));
         let user = ObjectId::from_u128(7);
-        assert_eq!(ContactId::derived(&account, &one, &user), ContactId::derived(&account, &one, &user));
-        assert_ne!(ContactId::derived(&account, &one, &user), ContactId::derived(&account, &two, &user));
+        assert_eq!(
+            ContactId::derived(&account, &one, &user),
+            ContactId::derived(&account, &one, &user)
+        );
+        assert_ne!(
+            ContactId::derived(&account, &one, &user),
+            ContactId::derived(&account, &two, &user)
+        );
     }
 
     #[test]

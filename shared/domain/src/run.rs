@@ -108,7 +108,9 @@ impl RunStatus {
     pub fn is_terminal(self) -> bool {
         match self {
             Self::Queued | Self::Running => false,
-            Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled | Self::Blocked => true,
+            Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled | Self::Blocked => {
+                true
+            }
         }
     }
 }

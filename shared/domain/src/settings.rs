@@ -163,7 +163,7 @@ pub enum WhenEmpty {
 }
 
 /// What rows leave out, by kind of target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MappingDefaults {
     /// For custom fields.

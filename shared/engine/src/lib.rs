@@ -1,1 +1,14 @@
-//! (to be written)
+//! Use cases over ports: consent, intake, runs, renewal, reports. Async, but no AWS and no HTTP:
+//! whatever is outside stands behind a trait in [`port`].
+#![warn(missing_docs)]
+
+pub mod admin;
+pub mod consent;
+pub mod intake;
+pub mod port;
+pub mod publish;
+pub mod readiness;
+pub mod renewal;
+pub mod report;
+pub mod segments;
+pub mod sync;

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AllOr, BetweenRuns, Calendar, ChangeMode, DisabledAccounts, FieldDefaults, FieldPolicy,
-    Frequency, GroupScope, LinkMode, MappingDefaults, MappingRow, Mode, NameOfExisting,
-    Notifications, Policies, Removal, RemovalAction, Routing, Schedule, Scope, Settings,
-    SettingsTakeEffect, WhenEmpty,
+    Frequency, GroupScope, LinkMode, MappingRow, Mode, NameOfExisting, Notifications, Policies,
+    Removal, RemovalAction, Routing, Schedule, Scope, Settings, SettingsTakeEffect, WhenEmpty,
 };
 use crate::guard::GuardLimits;
 
@@ -76,12 +75,6 @@ impl Default for Scope {
             ignored_users: Vec::new(),
             ignored_groups: Vec::new(),
         }
-    }
-}
-
-impl Default for MappingDefaults {
-    fn default() -> Self {
-        Self { custom: FieldDefaults::default(), phones: FieldDefaults::default() }
     }
 }
 

@@ -1,0 +1,30 @@
+//! What the engine needs of the outside, each need a small trait.
+
+mod connections;
+mod contacts;
+mod directory;
+mod identity;
+mod outside;
+mod sync;
+
+pub use connections::{
+    AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentLeg, ConsentStore,
+    SettingsStore, SettingsVersion, SubscriptionStore, TenantClaim,
+};
+pub use contacts::{
+    ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore, ContactWrite, EventLog,
+    EventPage, IndexEntry, IndexPage, SHARDS, StoredContact, WriteOutcome,
+};
+pub use directory::{
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
+    NewSubscription, Organization, RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
+};
+pub use identity::{Identity, IdentityError, SignIn};
+pub use outside::{
+    Blobs, BoxError, Clock, EventPublisher, PublishError, Randomness, ScheduleError, Schedules,
+    StoreError,
+};
+pub use sync::{
+    PendingItem, PendingKind, PendingStore, Release, RunPage, RunStore, SegmentRef, SegmentStore,
+    SyncStateStore, Taken,
+};

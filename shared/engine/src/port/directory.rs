@@ -1,0 +1,379 @@
+//! The customer's directory, read through Microsoft Graph.
+
+use std::future::Future;
+
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
+use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::segment::NextStep;
+use contact_sync_domain::subscription::SubscribedResource;
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+
+use super::BoxError;
+
+/// How urgent a request is; Graph sheds the low ones first (`x-ms-throttle-priority`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Full listings.
+    Bulk,
+    /// Deltas, consent, what a person waits for.
+    Interactive,
+}
+
+/// A page of the user listing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserPage {
+    /// The users; may be empty although more pages follow.
+    pub users: Vec<DirectoryUser>,
+    /// `Next` or `End`.
+    pub next: NextStep,
+    /// What it cost.
+    pub cost: GraphCost,
+}
+
+/// A page of the users delta.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeltaPage {
+    /// The entries in arrival order; the same user may occur several times.
+    pub entries: Vec<DeltaEntry>,
+    /// `Next` or `Delta`.
+    pub next: NextStep,
+    /// What it cost.
+    pub cost: GraphCost,
+}
+
+/// A page of the groups delta: which groups were mentioned, whatever was said of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupsDeltaPage {
+    /// Groups that changed in name or members.
+    pub changed: Vec<ObjectId>,
+    /// Groups that are gone.
+    pub removed: Vec<ObjectId>,
+    /// `Next` or `Delta`.
+    pub next: NextStep,
+    /// What it cost.
+    pub cost: GraphCost,
+}
+
+/// A page of a group's members.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MemberPage {
+    /// Users among them.
+    pub users: Vec<ObjectId>,
+    /// Groups among them.
+    pub groups: Vec<ObjectId>,
+    /// `Next` or `End`.
+    pub next: NextStep,
+    /// What it cost.
+    pub cost: GraphCost,
+}
+
+/// Users read by their ids. Whoever was asked for and is in neither list is not in the directory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ByIds {
+    /// Present, with all selected attributes.
+    pub found: Vec<DirectoryUser>,
+    /// In the recycle bin.
+    pub soft_deleted: Vec<ObjectId>,
+    /// What it cost.
+    pub cost: GraphCost,
+}
+
+/// The tenant's own record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organization {
+    /// The tenant id Graph names; must equal the one asked for.
+    pub id: TenantId,
+    /// Its display name.
+    pub name: Option<String>,
+    /// Its verified domains, the default one first.
+    pub verified_domains: Vec<String>,
+}
+
+/// A group, as pickers show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its object id.
+    pub id: ObjectId,
+    /// Its display name.
+    pub display_name: Option<String>,
+}
+
+/// How reading a directory can fail.
+#[derive(Debug, Error)]
+pub enum DirectoryError {
+    /// Too many requests; the whole lane of this tenant should pause.
+    #[error("the directory asks us to wait")]
+    Throttled {
+        /// How long, where the answer said.
+        retry_after: Option<SignedDuration>,
+    },
+    /// No usable answer after all retries: 5xx, reset, truncated or foreign body.
+    #[error("the directory did not answer usefully: {what}")]
+    Unavailable {
+        /// What was seen, without personal data.
+        what: String,
+        /// The cause, where there is one.
+        source: Option<BoxError>,
+    },
+    /// Our application is not, or no longer, consented in this tenant. In the first minutes after
+    /// consent this is replication.
+    #[error("the tenant no longer lets us in ({code})")]
+    ConsentLost {
+        /// The AADSTS number or Graph code.
+        code: String,
+    },
+    /// The tenant's policy blocks us (Conditional Access, tenant restrictions, wrong cloud).
+    #[error("a policy of the tenant blocks us ({code})")]
+    Blocked {
+        /// The AADSTS number or Graph code.
+        code: String,
+    },
+    /// Our own credential is wrong or expired: all tenants fail together, no tenant is to blame.
+    #[error("our own credential was refused ({code})")]
+    CredentialRefused {
+        /// The AADSTS number.
+        code: String,
+    },
+    /// One permission is missing.
+    #[error("a permission is missing for {what} ({code})")]
+    Forbidden {
+        /// Which call.
+        what: &'static str,
+        /// Graph's code.
+        code: String,
+    },
+    /// The delta token is dead: start a full pass. Graph may name where.
+    #[error("the delta token is no longer valid")]
+    Gone {
+        /// The `Location`, when it passed the link check.
+        restart: Option<String>,
+    },
+    /// A page token expired or was lost: start this round again from its beginning.
+    #[error("the page token is no longer valid")]
+    PageExpired,
+    /// The object does not exist, or not yet everywhere.
+    #[error("{what} was not found")]
+    NotFound {
+        /// Which call.
+        what: &'static str,
+    },
+    /// Graph refused the request as wrong.
+    #[error("the directory refused {what} ({code})")]
+    Refused {
+        /// Which call.
+        what: &'static str,
+        /// Graph's code.
+        code: String,
+    },
+    /// A link leads away from the configured Graph; no token is sent there.
+    #[error("a link leads away from the configured directory")]
+    ForeignLink,
+}
+
+impl DirectoryError {
+    /// Whether the same request may succeed later without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Unavailable { .. } => true,
+            Self::ConsentLost { .. }
+            | Self::Blocked { .. }
+            | Self::CredentialRefused { .. }
+            | Self::Forbidden { .. }
+            | Self::Gone { .. }
+            | Self::PageExpired
+            | Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::ForeignLink => false,
+        }
+    }
+}
+
+/// The directory of any connected tenant. Retries within one call are the adapter's; each call
+/// ends within about 30 seconds.
+pub trait Directory: Send + Sync {
+    /// A delta link that means "from now on", bound to the tracked attributes.
+    fn latest_users_link(
+        &self,
+        tenant: &TenantId,
+    ) -> impl Future<Output = Result<(String, GraphCost), DirectoryError>> + Send;
+
+    /// A page of the listing: the first, or the one behind a next link.
+    fn list_users(
+        &self,
+        tenant: &TenantId,
+        link: Option<&str>,
+        lane: Lane,
+    ) -> impl Future<Output = Result<UserPage, DirectoryError>> + Send;
+
+    /// A page of changes behind a delta or next link.
+    fn users_delta(
+        &self,
+        tenant: &TenantId,
+        link: &str,
+    ) -> impl Future<Output = Result<DeltaPage, DirectoryError>> + Send;
+
+    /// Users by id, any number (asked in packets of 1,000).
+    fn users_by_id(
+        &self,
+        tenant: &TenantId,
+        ids: &[ObjectId],
+    ) -> impl Future<Output = Result<ByIds, DirectoryError>> + Send;
+
+    /// A user by object id, UPN or mail; `None` when there is none.
+    fn find_user(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> impl Future<Output = Result<Option<DirectoryUser>, DirectoryError>> + Send;
+
+    /// The first users whose name or address begins with the text (empty = any).
+    fn search_users(
+        &self,
+        tenant: &TenantId,
+        query: &str,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<DirectoryUser>, DirectoryError>> + Send;
+
+    /// How many users there are, as Graph counts; informs only.
+    fn count_users(
+        &self,
+        tenant: &TenantId,
+    ) -> impl Future<Output = Result<(u64, GraphCost), DirectoryError>> + Send;
+
+    /// How many groups there are, as Graph counts; informs only.
+    fn count_groups(
+        &self,
+        tenant: &TenantId,
+    ) -> impl Future<Output = Result<(u64, GraphCost), DirectoryError>> + Send;
+
+    /// A group; `None` when it does not exist.
+    fn find_group(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> impl Future<Output = Result<Option<Group>, DirectoryError>> + Send;
+
+    /// The first groups whose name begins with the text (empty = any).
+    fn search_groups(
+        &self,
+        tenant: &TenantId,
+        query: &str,
+        limit: u16,
+    ) -> impl Future<Output = Result<Vec<Group>, DirectoryError>> + Send;
+
+    /// A page of a group's members: direct, or with `nested` those of the groups inside it too
+    /// (then the groups themselves are named as well).
+    fn group_members(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+        nested: bool,
+        link: Option<&str>,
+    ) -> impl Future<Output = Result<MemberPage, DirectoryError>> + Send;
+
+    /// A delta link for groups that means "from now on".
+    fn latest_groups_link(
+        &self,
+        tenant: &TenantId,
+    ) -> impl Future<Output = Result<(String, GraphCost), DirectoryError>> + Send;
+
+    /// A page of group changes behind a delta or next link.
+    fn groups_delta(
+        &self,
+        tenant: &TenantId,
+        link: &str,
+    ) -> impl Future<Output = Result<GroupsDeltaPage, DirectoryError>> + Send;
+
+    /// The tenant's own record.
+    fn organization(
+        &self,
+        tenant: &TenantId,
+    ) -> impl Future<Output = Result<Organization, DirectoryError>> + Send;
+
+    /// Drops the cached token, for instance after a new consent.
+    fn forget_token(&self, tenant: &TenantId) -> impl Future<Output = ()> + Send;
+}
+
+/// What to subscribe to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSubscription {
+    /// Which resource.
+    pub resource: SubscribedResource,
+    /// Where Graph posts change notifications.
+    pub notification_url: String,
+    /// Where Graph posts lifecycle notifications.
+    pub lifecycle_url: String,
+    /// Our secret, at most 128 characters.
+    pub client_state: String,
+    /// When it shall end.
+    pub expires_at: Timestamp,
+}
+
+/// A subscription as Graph tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteSubscription {
+    /// Graph's id.
+    pub id: String,
+    /// Which resource path.
+    pub resource: String,
+    /// Where it posts.
+    pub notification_url: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// How subscribing can fail beyond reading.
+#[derive(Debug, Error)]
+pub enum SubscriptionError {
+    /// One for the same resource exists already (409).
+    #[error("a subscription for this resource exists already")]
+    AlreadyExists,
+    /// Our endpoint did not answer the handshake as Graph wants it.
+    #[error("our endpoint failed the validation handshake: {message}")]
+    ValidationFailed {
+        /// Graph's words.
+        message: String,
+    },
+    /// A quota is used up.
+    #[error("a subscription quota is used up: {message}")]
+    QuotaReached {
+        /// Graph's words.
+        message: String,
+    },
+    /// Anything else.
+    #[error("the subscription could not be served")]
+    Directory(#[from] DirectoryError),
+}
+
+/// Graph's subscriptions.
+pub trait Subscriptions: Send + Sync {
+    /// Creates one; Graph calls our endpoint before it answers.
+    fn create(
+        &self,
+        tenant: &TenantId,
+        new: &NewSubscription,
+    ) -> impl Future<Output = Result<RemoteSubscription, SubscriptionError>> + Send;
+
+    /// Extends one; `None` when Graph does not know it (any more).
+    fn renew(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<Option<RemoteSubscription>, SubscriptionError>> + Send;
+
+    /// Deletes one; one that does not exist is fine.
+    fn delete(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+    ) -> impl Future<Output = Result<(), SubscriptionError>> + Send;
+
+    /// All of our application in this tenant.
+    fn list(
+        &self,
+        tenant: &TenantId,
+    ) -> impl Future<Output = Result<Vec<RemoteSubscription>, SubscriptionError>> + Send;
+}

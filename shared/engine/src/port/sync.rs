@@ -1,0 +1,229 @@
+//! Sync state, runs, segments and what waits to the end of a run.
+
+use std::future::Future;
+
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::run::Run;
+use contact_sync_domain::segment::Deviation;
+use contact_sync_domain::sync_state::{Handover, SyncState, Work};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::StoreError;
+
+/// What taking a lease gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taken {
+    /// The state, with our lease and a raised fence in it.
+    pub state: SyncState,
+    /// When the former holder's lease ends or ended, if it was not let go: its writes may still
+    /// come until its own deadline.
+    pub overtaken: Option<Timestamp>,
+}
+
+/// How letting go ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Release {
+    /// Let go.
+    Released,
+    /// More was wanted meanwhile: the lease stays ours, here is the state.
+    More(Box<SyncState>),
+    /// The lease is not ours any more; nothing was written.
+    Lost,
+}
+
+/// The sync states, one item per connection.
+pub trait SyncStateStore: Send + Sync {
+    /// The state, read strongly.
+    fn sync_state(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+    ) -> impl Future<Output = Result<Option<SyncState>, StoreError>> + Send;
+
+    /// Takes the lease when it is free or expired at `now`, raises the fence, clears the handover.
+    /// `None` when somebody holds it (or there is no such connection).
+    fn take(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        holder: &str,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<Option<Taken>, StoreError>> + Send;
+
+    /// Stores the holder's work, prolongs the lease and raises the fence by one, on condition that
+    /// holder and fence are as in `held`. `drop_queued` takes that run off the queue. `None` when
+    /// the lease is lost.
+    fn checkpoint(
+        &self,
+        held: &SyncState,
+        work: &Work,
+        expires_at: Timestamp,
+        drop_queued: Option<&RunId>,
+    ) -> impl Future<Output = Result<Option<SyncState>, StoreError>> + Send;
+
+    /// Stores the work and lets go. Without a handover only on condition that `wanted` equals
+    /// `work.done` and the queue is empty. Also raises the fence; `handover.checkpoint` is set to
+    /// the stored fence by the store.
+    fn release(
+        &self,
+        held: &SyncState,
+        work: &Work,
+        handover: Option<&Handover>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Release, StoreError>> + Send;
+
+    /// Counts a hint; answers the state as it was before. `None` when there is no such connection.
+    fn hint(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<SyncState>, StoreError>> + Send;
+
+    /// Records a queued run and puts it on its connection's queue, in one transaction; a run of
+    /// that id that exists already is fine.
+    fn enqueue(&self, run: &Run) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Drops lease, queue, checkpoint, cursors and handover and raises the fence: whoever worked is
+    /// rejected at the next checkpoint.
+    fn reset_sync_state(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// All states of one of 16 shards, a page at a time.
+    fn sync_states(
+        &self,
+        shard: u8,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<(Vec<SyncState>, Option<String>), StoreError>> + Send;
+}
+
+/// A page of runs, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunPage {
+    /// The runs.
+    pub runs: Vec<Run>,
+    /// Where the list goes on.
+    pub cursor: Option<String>,
+}
+
+/// The runs.
+pub trait RunStore: Send + Sync {
+    /// Finds a run.
+    fn run(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        id: &RunId,
+    ) -> impl Future<Output = Result<Option<Run>, StoreError>> + Send;
+
+    /// Stores a run unless the stored one has ended; `false` then.
+    fn put_run(&self, run: &Run) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Marks that the report of an ended run can be read; `false` when that was known.
+    fn mark_report_ready(&self, run: &Run)
+    -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// A page of runs, newest first. A cursor that is not ours is `Ok(None)`.
+    fn runs(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Option<RunPage>, StoreError>> + Send;
+}
+
+/// Where a segment's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SegmentRef {
+    /// In the index item itself (at most 8 KB).
+    Inline(Vec<u8>),
+    /// Under this key among the blobs.
+    Blob(String),
+}
+
+/// The index of a run's segments, and what deviated when they were applied.
+pub trait SegmentStore: Send + Sync {
+    /// Stores a segment's place unless the page has one; answers the one that stands.
+    fn put_segment(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        page: u32,
+        segment: SegmentRef,
+    ) -> impl Future<Output = Result<SegmentRef, StoreError>> + Send;
+
+    /// The segment of a page, read strongly.
+    fn segment(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        page: u32,
+    ) -> impl Future<Output = Result<Option<SegmentRef>, StoreError>> + Send;
+
+    /// Stores what deviated on a page; replaces an earlier record of the same page.
+    fn put_deviations(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        page: u32,
+        deviations: &[Deviation],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What deviated on a page.
+    fn deviations(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        page: u32,
+    ) -> impl Future<Output = Result<Vec<Deviation>, StoreError>> + Send;
+}
+
+/// What waits for the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PendingKind {
+    /// A removal, judged together with the others.
+    Removal,
+    /// A change whose e-mail another contact still has.
+    Collision,
+}
+
+/// One thing that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingItem {
+    /// Its key: the object id.
+    pub key: String,
+    /// What it is, in the engine's own form.
+    pub body: Value,
+}
+
+/// What waits for the end of a run, durable and idempotent by key.
+pub trait PendingStore: Send + Sync {
+    /// Stores items, replacing those of the same key.
+    fn put_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        items: &[PendingItem],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// All items of a kind, by key.
+    fn pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+    ) -> impl Future<Output = Result<Vec<PendingItem>, StoreError>> + Send;
+
+    /// Deletes items by key.
+    fn delete_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        keys: &[String],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

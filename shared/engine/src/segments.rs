@@ -1,0 +1,167 @@
+//! Storing and reading segments: gzip JSON lines, small ones in the index, large ones as blobs.
+
+use std::io::{Read, Write};
+
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::segment::{NextStep, Phase, Segment, SegmentItem};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use crate::port::{Blobs, SegmentRef, SegmentStore, StoreError};
+
+/// What fits into the index item itself, in bytes; one DynamoDB write unit takes 1,024.
+pub const INLINE_LIMIT: usize = 8 * 1024;
+
+/// The first line of an encoded segment; the items follow, one a line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Header {
+    page: u32,
+    generation: u32,
+    phase: Phase,
+    fence: u64,
+    link_hash: String,
+    next: NextStep,
+}
+
+/// Where a run's blobs lie: segments are erased with their connection by this prefix.
+pub fn blob_prefix(account: &AccountId, connection: &ConnectionId) -> String {
+    format!("segments/{account}/{connection}/")
+}
+
+/// Stores a segment unless its page has one; answers the one that stands, which the caller must
+/// apply instead of its own.
+pub async fn store_segment(
+    index: &impl SegmentStore,
+    blobs: &impl Blobs,
+    account: &AccountId,
+    connection: &ConnectionId,
+    run: &RunId,
+    segment: Segment,
+) -> Result<Segment, StoreError> {
+    let bytes = encode(&segment)?;
+    let place = if bytes.len() <= INLINE_LIMIT {
+        SegmentRef::Inline(bytes)
+    } else {
+        // The fence makes the key this attempt's own: a slice that lost its lease cannot replace
+        // the bytes behind an index item that another slice wrote.
+        let key = format!(
+            "{}{run}/{:06}-{}.jsonl.gz",
+            blob_prefix(account, connection),
+            segment.page,
+            segment.fence
+        );
+        blobs.put(&key, bytes, "application/gzip").await?;
+        SegmentRef::Blob(key)
+    };
+    let standing = index.put_segment(connection, run, segment.page, place.clone()).await?;
+    if standing == place { Ok(segment) } else { read(blobs, standing).await }
+}
+
+/// The segment of a page, or `None`.
+pub async fn load_segment(
+    index: &impl SegmentStore,
+    blobs: &impl Blobs,
+    connection: &ConnectionId,
+    run: &RunId,
+    page: u32,
+) -> Result<Option<Segment>, StoreError> {
+    match index.segment(connection, run, page).await? {
+        Some(place) => read(blobs, place).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn read(blobs: &impl Blobs, place: SegmentRef) -> Result<Segment, StoreError> {
+    match place {
+        SegmentRef::Inline(bytes) => decode(&bytes),
+        SegmentRef::Blob(key) => match blobs.get(&key).await? {
+            Some(bytes) => decode(&bytes),
+            None => Err(corrupt(std::io::Error::other("its blob is missing"))),
+        },
+    }
+}
+
+fn corrupt(source: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Corrupt { item: "a segment".to_owned(), source: Box::new(source) }
+}
+
+fn encode(segment: &Segment) -> Result<Vec<u8>, StoreError> {
+    let header = Header {
+        page: segment.page,
+        generation: segment.generation,
+        phase: segment.phase,
+        fence: segment.fence,
+        link_hash: segment.link_hash.clone(),
+        next: segment.next.clone(),
+    };
+    let mut lines = GzEncoder::new(Vec::new(), Compression::fast());
+    serde_json::to_writer(&mut lines, &header).map_err(corrupt)?;
+    for item in &segment.items {
+        lines.write_all(b"\n").map_err(corrupt)?;
+        serde_json::to_writer(&mut lines, item).map_err(corrupt)?;
+    }
+    lines.finish().map_err(corrupt)
+}
+
+fn decode(bytes: &[u8]) -> Result<Segment, StoreError> {
+    let mut text = String::new();
+    GzDecoder::new(bytes).read_to_string(&mut text).map_err(corrupt)?;
+    let mut lines = text.lines();
+    let header: Header = serde_json::from_str(lines.next().unwrap_or_default()).map_err(corrupt)?;
+    let items = lines
+        .map(serde_json::from_str::<SegmentItem>)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(corrupt)?;
+    Ok(Segment {
+        page: header.page,
+        generation: header.generation,
+        phase: header.phase,
+        fence: header.fence,
+        link_hash: header.link_hash,
+        next: header.next,
+        items,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use contact_sync_domain::id::ObjectId;
+    use contact_sync_domain::segment::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn what_was_intended_is_read_back_as_it_was() {
+        let segment = Segment {
+            page: 3,
+            generation: 1,
+            phase: Phase::List,
+            fence: 9,
+            link_hash: "ab".into(),
+            next: NextStep::Next("https://graph.example/v1.0/users?$skiptoken=x".into()),
+            items: vec![SegmentItem {
+                object_id: ObjectId::from_u128(5),
+                contact_id: None,
+                outcome: Outcome::Skipped,
+                version: 0,
+                fields: vec![],
+                reason: Some("userType is Guest".into()),
+                remedy: None,
+                email: Some("líne\nbreak@contoso.example".into()),
+                link: None,
+                fingerprint: None,
+                adopted: false,
+                status: None,
+            }],
+        };
+        assert_eq!(decode(&encode(&segment).unwrap()).unwrap(), segment);
+    }
+
+    #[test]
+    fn bytes_that_are_no_segment_are_named_as_such() {
+        assert!(matches!(decode(b"not gzip"), Err(StoreError::Corrupt { .. })));
+    }
+}
