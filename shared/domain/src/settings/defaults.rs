@@ -18,7 +18,7 @@ impl Default for Settings {
             scope: Scope::default(),
             mapping: default_mapping(),
             matching: vec!["email".to_owned()],
-            mapping_defaults: MappingDefaults::default(),
+            mapping_defaults: super::MappingDefaults::default(),
             policies: Policies::default(),
             schedule: Schedule::default(),
             teams: Vec::new(),
