@@ -20,6 +20,33 @@ pub fn is_plausible_email(email: &str) -> bool {
         && !email.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
+/// What stands between the encoded address and the tenant in a guest's UPN (Entra: B2B).
+const GUEST_MARK: &str = "#EXT#";
+
+/// Whether a text is a guest's UPN: `ana_fabrikam.com#EXT#@contoso.onmicrosoft.com`.
+pub fn is_guest_name(upn: &str) -> bool {
+    guest_part(upn).is_some()
+}
+
+/// The address that a guest's UPN encodes (`ana@fabrikam.com`): its last underscore stood for the
+/// `@`. `None` when the text is no guest's UPN or encodes nothing that can be an address.
+pub fn decode_guest_name(upn: &str) -> Option<String> {
+    let (local, domain) = guest_part(upn)?.rsplit_once('_')?;
+    Some(format!("{local}@{domain}")).filter(|address| is_plausible_email(address))
+}
+
+/// The domain of an address or UPN in lower case, a guest's decoded; `None` when it has none.
+pub fn domain(address: &str) -> Option<String> {
+    let decoded = decode_guest_name(address);
+    let (_, domain) = decoded.as_deref().unwrap_or(address).trim().rsplit_once('@')?;
+    Some(domain.to_lowercase()).filter(|domain| !domain.is_empty())
+}
+
+fn guest_part(upn: &str) -> Option<&str> {
+    let mark = upn.to_ascii_uppercase().find(GUEST_MARK)?;
+    upn.get(..mark)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +70,21 @@ mod tests {
         ] {
             assert_eq!(is_plausible_email(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_guests_upn_gives_the_address_it_hides() {
+        for (upn, expected) in [
+            ("ana_fabrikam.com#EXT#@contoso.onmicrosoft.com", Some("ana@fabrikam.com")),
+            ("ana_maria_fabrikam.com#ext#@contoso.com", Some("ana_maria@fabrikam.com")),
+            ("ana#EXT#@contoso.com", None),
+            ("_#EXT#@contoso.com", None),
+            ("ana@contoso.com", None),
+        ] {
+            assert_eq!(decode_guest_name(upn).as_deref(), expected, "{upn}");
+        }
+        assert_eq!(domain("ana_fabrikam.com#EXT#@contoso.com").as_deref(), Some("fabrikam.com"));
+        assert_eq!(domain(" Ana@Contoso.COM").as_deref(), Some("contoso.com"));
+        assert_eq!(domain("ana"), None);
     }
 }

@@ -150,6 +150,18 @@ impl SourceExpression {
         });
         roots
     }
+
+    /// The attributes it reads as people know them (`employeeOrgData.costCenter`), in order.
+    pub(crate) fn attribute_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.0.visit(&mut |attribute| {
+            let name = attribute.to_string();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        });
+        names
+    }
 }
 
 impl Node {

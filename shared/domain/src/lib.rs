@@ -12,6 +12,7 @@ pub mod event;
 pub mod expression;
 pub mod guard;
 pub mod id;
+pub mod mapping;
 pub mod run;
 pub mod segment;
 pub mod settings;
