@@ -6,6 +6,8 @@
 #![warn(missing_docs)]
 
 mod aws;
+#[cfg(feature = "canned")]
+pub mod canned;
 mod chain;
 mod chance;
 mod clock;
