@@ -1,1 +1,61 @@
-//! (to be written)
+//! From what changed in the tables to the events that tell of it.
+//!
+//! Every event that follows a state change is made here, from the change itself as the tables'
+//! streams deliver it: nothing is announced that was not stored, and nothing stored goes untold.
+
+mod batch;
+mod changes;
+
+use contact_sync_domain::connection::Connection;
+use contact_sync_domain::run::Run;
+use contact_sync_domain::sync_state::SyncState;
+use jiff::Timestamp;
+
+use crate::port::StoredContact;
+
+pub use batch::{Publication, publish_changes};
+pub use changes::events_of;
+
+/// One change of an item that events are made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamChange {
+    /// When the item changed.
+    pub at: Timestamp,
+    /// What changed.
+    pub item: ChangedItem,
+}
+
+/// What an item was and is. Where something is absent, the item was made or deleted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChangedItem {
+    /// A contact or its tombstone.
+    Contact {
+        /// Before.
+        old: Option<StoredContact>,
+        /// After. Absent when a tombstone's time was up, or its account was erased.
+        new: Option<StoredContact>,
+    },
+    /// A run.
+    Run {
+        /// Before.
+        old: Option<Box<Run>>,
+        /// After.
+        new: Option<Box<Run>>,
+    },
+    /// A connection.
+    Connection {
+        /// Before.
+        old: Option<Box<Connection>>,
+        /// After.
+        new: Option<Box<Connection>>,
+    },
+    /// A connection's lease, hints, queue and checkpoint.
+    SyncState {
+        /// Before.
+        old: Option<Box<SyncState>>,
+        /// After.
+        new: Option<Box<SyncState>>,
+    },
+    /// Anything else in the tables; nobody is told.
+    Other,
+}

@@ -1,0 +1,193 @@
+//! The events of one change.
+
+use contact_sync_domain::connection::{Connection, ConnectionStatus};
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::event::{
+    ConnectionAttention, ConnectionAuthorized, ContactEvent, ContactEventKind, Event, ReportReady,
+    RequestTrigger, SCHEMA_VERSION, SyncRequested, SyncRunFinished,
+};
+use contact_sync_domain::run::{Run, Trigger};
+use contact_sync_domain::sync_state::{QueuedRun, SyncState};
+use jiff::Timestamp;
+
+use super::{ChangedItem, StreamChange};
+use crate::port::StoredContact;
+
+/// Decides which events a change makes: none, one, rarely two.
+pub fn events_of(change: &StreamChange) -> Vec<Event> {
+    match &change.item {
+        ChangedItem::Contact { old, new } => contact_event(old.as_ref(), new.as_ref(), change.at)
+            .map(|event| Event::Contact(Box::new(event)))
+            .into_iter()
+            .collect(),
+        ChangedItem::Run { old, new } => {
+            new.as_ref().map(|new| run_events(old.as_deref(), new)).unwrap_or_default()
+        }
+        ChangedItem::Connection { old, new } => {
+            new.as_ref().map(|new| connection_events(old.as_deref(), new)).unwrap_or_default()
+        }
+        ChangedItem::SyncState { old, new } => new
+            .as_ref()
+            .map(|new| request_events(old.as_deref(), new, change.at))
+            .unwrap_or_default(),
+        ChangedItem::Other => Vec::new(),
+    }
+}
+
+fn contact_event(
+    old: Option<&StoredContact>,
+    new: Option<&StoredContact>,
+    at: Timestamp,
+) -> Option<ContactEvent> {
+    use StoredContact::{Present, Tombstone};
+    match (old, new) {
+        // A contact that comes back goes on counting from its tombstone.
+        (None | Some(Tombstone { .. }), Some(Present(new))) => {
+            Some(told(ContactEventKind::Created, new, new))
+        }
+        // A write that raised no version changed nothing that anybody reads.
+        (Some(Present(old)), Some(Present(new))) if new.version <= old.version => None,
+        (Some(Present(old)), Some(Present(new))) => {
+            match (&old.link, &new.link) {
+                // Whoever reads the event must learn which connection let go.
+                (Some(_), None) => Some(told(ContactEventKind::Unlinked, new, old)),
+                (Some(_) | None, Some(_)) | (None, None) => {
+                    Some(told(ContactEventKind::Updated, new, new))
+                }
+            }
+        }
+        (Some(Present(old)), Some(Tombstone { version, .. })) => Some(ContactEvent {
+            contact: None,
+            sequence: *version,
+            event_id: format!("{}:{version}", old.id),
+            occurred_at: at,
+            ..told(ContactEventKind::Removed, old, old)
+        }),
+        // An erased account takes its events along; a tombstone that is up, or one that only bars
+        // an id, never was a contact to anybody.
+        (Some(Present(_) | Tombstone { .. }) | None, None)
+        | (None | Some(Tombstone { .. }), Some(Tombstone { .. })) => None,
+    }
+}
+
+/// The event about `contact`, through the connection that `linked` is tied to.
+fn told(kind: ContactEventKind, contact: &Contact, linked: &Contact) -> ContactEvent {
+    ContactEvent {
+        schema_version: SCHEMA_VERSION,
+        event_id: format!("{}:{}", contact.id, contact.version),
+        sequence: contact.version,
+        kind,
+        account_id: contact.account_id.clone(),
+        connection_id: linked.link.as_ref().map(|link| link.connection_id.clone()),
+        contact_id: contact.id.clone(),
+        // What sync keeps for itself is nobody's business.
+        contact: Some(Contact { sync: None, ..contact.clone() }),
+        occurred_at: contact.updated_at,
+    }
+}
+
+fn run_events(old: Option<&Run>, new: &Run) -> Vec<Event> {
+    let mut events = Vec::new();
+    if new.status.is_terminal() && !old.is_some_and(|old| old.status.is_terminal()) {
+        events.push(Event::SyncRunFinished(SyncRunFinished {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.connection_id.clone(),
+            run_id: new.id.clone(),
+            kind: new.kind,
+            status: new.status,
+            counts: new.counts,
+        }));
+    }
+    if new.report_ready && !old.is_some_and(|old| old.report_ready) {
+        events.push(Event::ReportReady(ReportReady {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.connection_id.clone(),
+            run_id: new.id.clone(),
+        }));
+    }
+    events
+}
+
+fn connection_events(old: Option<&Connection>, new: &Connection) -> Vec<Event> {
+    let mut events = Vec::new();
+    let became_authorized = new.status == ConnectionStatus::Authorized
+        && old.is_none_or(|old| old.status != ConnectionStatus::Authorized);
+    let proven_again =
+        new.authorized_at.is_some() && new.authorized_at != old.and_then(|old| old.authorized_at);
+    if let Some(tenant) = &new.tenant
+        && (became_authorized || proven_again)
+    {
+        events.push(Event::ConnectionAuthorized(ConnectionAuthorized {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.id.clone(),
+            tenant_id: tenant.id.clone(),
+        }));
+    }
+    let reason_before = old.and_then(|old| old.attention.as_ref()).map(|was| was.reason.as_str());
+    if let Some(attention) = &new.attention
+        && reason_before != Some(attention.reason.as_str())
+    {
+        events.push(Event::ConnectionAttention(ConnectionAttention {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.id.clone(),
+            reason: attention.reason.clone(),
+            fix: attention.fix.clone(),
+        }));
+    }
+    events
+}
+
+fn request_events(old: Option<&SyncState>, new: &SyncState, at: Timestamp) -> Vec<Event> {
+    let handover_before = old.and_then(|old| old.handover.as_ref());
+    if let Some(handover) = &new.handover
+        && handover_before != Some(handover)
+    {
+        // Whoever continues also takes what waits on the queue.
+        return vec![Event::SyncRequested(SyncRequested {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.connection_id.clone(),
+            kind: handover.kind,
+            trigger: RequestTrigger::Continuation,
+            run_id: Some(handover.run_id.clone()),
+            checkpoint: Some(handover.checkpoint),
+            slot: None,
+        })];
+    }
+    if !new.is_free(at) {
+        // The holder looks at the queue before it lets go.
+        return Vec::new();
+    }
+    let waited = |run: &QueuedRun| {
+        old.is_some_and(|old| old.queue.iter().any(|queued| queued.run_id == run.run_id))
+    };
+    new.queue.iter().filter(|run| !waited(run)).map(|run| requested(new, run)).collect()
+}
+
+fn requested(state: &SyncState, run: &QueuedRun) -> Event {
+    Event::SyncRequested(SyncRequested {
+        schema_version: SCHEMA_VERSION,
+        account_id: state.account_id.clone(),
+        connection_id: state.connection_id.clone(),
+        kind: run.kind,
+        trigger: match run.trigger {
+            Trigger::Enable => RequestTrigger::Enable,
+            Trigger::Schedule => RequestTrigger::Schedule,
+            Trigger::Manual => RequestTrigger::Manual,
+            Trigger::Resume => RequestTrigger::Resume,
+            Trigger::Settings => RequestTrigger::Settings,
+            // Hints are announced by the webhook; a run that came of one is found like a sweep's.
+            Trigger::Notification | Trigger::Sweep => RequestTrigger::Sweep,
+        },
+        run_id: Some(run.run_id.clone()),
+        checkpoint: None,
+        slot: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
