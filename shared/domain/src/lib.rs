@@ -15,6 +15,7 @@ pub mod guard;
 pub mod id;
 pub mod mapping;
 pub mod run;
+pub mod schedule;
 pub mod scope;
 pub mod segment;
 pub mod settings;
