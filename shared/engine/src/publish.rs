@@ -3,6 +3,7 @@
 //! Every event that follows a state change is made here, from the change itself as the tables'
 //! streams deliver it: nothing is announced that was not stored, and nothing stored goes untold.
 
+mod announce;
 mod batch;
 mod changes;
 
@@ -13,7 +14,8 @@ use jiff::Timestamp;
 
 use crate::port::StoredContact;
 
-pub use batch::{Publication, publish_changes};
+pub use announce::{AnnouncementError, announce};
+pub use batch::{Publication, PublicationError, publish_changes};
 pub use changes::events_of;
 
 /// One change of an item that events are made of.
