@@ -1,0 +1,69 @@
+//! The client that all ports are implemented on.
+
+use std::fmt;
+
+use contact_sync_engine::port::{BoxError, Clock};
+use thiserror::Error;
+
+use crate::credential::CredentialSource;
+use crate::endpoints::Endpoints;
+use crate::signing_keys::SigningKeys;
+use crate::tokens::Tokens;
+use crate::transport::Transport;
+
+/// Why there is no client.
+#[derive(Debug, Error)]
+pub enum GraphClientError {
+    /// TLS could not be set up: usually no trusted root certificates on this machine.
+    #[error("TLS could not be set up")]
+    Tls(#[source] BoxError),
+    /// The application id is not a GUID.
+    #[error("APP_ID is not a GUID")]
+    AppId(#[source] BoxError),
+}
+
+/// Graph and the sign-in for all tenants, with tokens and signing keys in memory: make one per
+/// process and keep it across invocations.
+pub struct GraphClient<S, C> {
+    pub(crate) endpoints: Endpoints,
+    /// Lower case.
+    pub(crate) app_id: String,
+    pub(crate) credentials: S,
+    pub(crate) clock: C,
+    pub(crate) transport: Transport,
+    pub(crate) tokens: Tokens,
+    pub(crate) signing_keys: SigningKeys,
+}
+
+impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+    /// A client for one app registration in one cloud. Connects to nobody yet.
+    pub fn new(
+        endpoints: Endpoints,
+        app_id: &str,
+        credentials: S,
+        clock: C,
+    ) -> Result<Self, GraphClientError> {
+        let app_id = uuid::Uuid::try_parse(app_id)
+            .map_err(|error| GraphClientError::AppId(error.into()))?
+            .to_string();
+        Ok(Self {
+            endpoints,
+            app_id,
+            credentials,
+            clock,
+            transport: Transport::new()?,
+            tokens: Tokens::default(),
+            signing_keys: SigningKeys::default(),
+        })
+    }
+}
+
+impl<S, C> fmt::Debug for GraphClient<S, C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("GraphClient")
+            .field("endpoints", &self.endpoints)
+            .field("app_id", &self.app_id)
+            .finish_non_exhaustive()
+    }
+}

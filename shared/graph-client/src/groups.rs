@@ -1,0 +1,144 @@
+//! Groups: members, delta, by name.
+
+use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
+use contact_sync_engine::port::{Clock, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::call::{Call, Expects, Unusable};
+use crate::client::GraphClient;
+use crate::credential::CredentialSource;
+use crate::directory::{escape, quoted};
+use crate::page::{no_json, read_page};
+
+/// What a group's change is tracked by: its name, and who is directly in it.
+const TRACKED: &str = "displayName,members";
+
+#[derive(Deserialize)]
+struct WireMember {
+    #[serde(rename = "@odata.type")]
+    kind: Option<String>,
+    id: ObjectId,
+}
+
+#[derive(Deserialize)]
+struct WireGroup {
+    id: ObjectId,
+    #[serde(default, rename = "displayName")]
+    display_name: Option<String>,
+    #[serde(default, rename = "@removed")]
+    removed: Option<IgnoredAny>,
+}
+
+impl From<WireGroup> for Group {
+    fn from(group: WireGroup) -> Self {
+        Self { id: group.id, display_name: group.display_name }
+    }
+}
+
+/// Users and groups among a page's members; devices, contacts and applications are nobody to sync.
+fn sorted(members: Vec<WireMember>) -> Result<(Vec<ObjectId>, Vec<ObjectId>), Unusable> {
+    let (mut users, mut groups) = (Vec::new(), Vec::new());
+    for member in members {
+        match member.kind.as_deref() {
+            Some("#microsoft.graph.user") => users.push(member.id),
+            Some("#microsoft.graph.group") => groups.push(member.id),
+            Some(_) => {}
+            None => return Err(Unusable::Broken("a member without a type", None)),
+        }
+    }
+    Ok((users, groups))
+}
+
+impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+    pub(crate) async fn members(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+        nested: bool,
+        link: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        let members = if nested { "transitiveMembers" } else { "members" };
+        let url = match link {
+            Some(link) => self.endpoints.follow(link)?,
+            None => {
+                self.endpoints.graph(&format!("/groups/{group}/{members}?$select=id&$top=999"))?
+            }
+        };
+        let call = Call { lane: Lane::Bulk, ..Call::get("a group's members", url) };
+        let read = |body: &[u8]| {
+            let (members, links) = read_page(body)?;
+            let next = links.of_listing(&self.endpoints, link.unwrap_or_default())?;
+            Ok((sorted(members)?, next))
+        };
+        let (((users, groups), next), cost) = self.call(tenant, &call, read).await?;
+        Ok(MemberPage { users, groups, next, cost })
+    }
+
+    pub(crate) async fn groups_latest(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<(String, GraphCost), DirectoryError> {
+        let path = format!("/groups/delta?$deltatoken=latest&$select={TRACKED}");
+        let call = Call::get("the groups delta", self.endpoints.graph(&path)?);
+        let read = |body: &[u8]| {
+            let (_, links) = read_page::<IgnoredAny>(body)?;
+            links.delta(&self.endpoints)
+        };
+        Ok(self.call(tenant, &call, read).await?)
+    }
+
+    pub(crate) async fn group_changes(
+        &self,
+        tenant: &TenantId,
+        link: &str,
+    ) -> Result<GroupsDeltaPage, DirectoryError> {
+        let url = self.endpoints.follow(link)?;
+        let call = Call { expects: Expects::DeltaPage, ..Call::get("the groups delta", url) };
+        let read = |body: &[u8]| {
+            let (groups, links) = read_page::<WireGroup>(body)?;
+            Ok((groups, links.of_delta(&self.endpoints, link)?))
+        };
+        let ((groups, next), cost) = self.call(tenant, &call, read).await?;
+        let (removed, changed): (Vec<_>, Vec<_>) =
+            groups.into_iter().partition(|group| group.removed.is_some());
+        let ids = |groups: Vec<WireGroup>| groups.into_iter().map(|group| group.id).collect();
+        Ok(GroupsDeltaPage { changed: ids(changed), removed: ids(removed), next, cost })
+    }
+
+    pub(crate) async fn group_by_id(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> Result<Option<Group>, DirectoryError> {
+        let url = self.endpoints.graph(&format!("/groups/{group}?$select=id,displayName"))?;
+        let read = |body: &[u8]| serde_json::from_slice::<WireGroup>(body).map_err(no_json);
+        match self.call(tenant, &Call::get("a group", url), read).await {
+            Ok((group, _)) => Ok(Some(group.into())),
+            Err(failure) => match failure.error {
+                DirectoryError::NotFound { .. } => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    pub(crate) async fn groups_beginning_with(
+        &self,
+        tenant: &TenantId,
+        query: &str,
+        limit: u16,
+    ) -> Result<Vec<Group>, DirectoryError> {
+        let limit = limit.clamp(1, 999);
+        let mut path = format!("/groups?$select=id,displayName&$top={limit}");
+        let query = query.trim();
+        if !query.is_empty() {
+            path.push_str("&$filter=");
+            path.push_str(&escape(&format!("startswith(displayName,{})", quoted(query))));
+        }
+        let call = Call::get("a search for groups", self.endpoints.graph(&path)?);
+        let read = |body: &[u8]| Ok(read_page::<WireGroup>(body)?.0);
+        let (groups, _) = self.call(tenant, &call, read).await?;
+        Ok(groups.into_iter().take(limit.into()).map(Group::from).collect())
+    }
+}

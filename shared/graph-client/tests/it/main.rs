@@ -1,0 +1,1 @@
+//! The client against a scripted Graph and sign-in on loopback.
