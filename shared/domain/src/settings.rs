@@ -2,6 +2,7 @@
 //!
 //! The types mirror the JSON; checking says everything that is wrong with a document at once.
 
+pub mod check;
 mod defaults;
 
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,210 @@
+#![expect(clippy::needless_pass_by_value, reason = "json! reads best in place")]
+
+use serde_json::json;
+
+use super::shape::Shape;
+use super::*;
+use crate::settings::Frequency;
+
+fn told(document: Value) -> Vec<String> {
+    check(&document, &[], "Europe/Berlin")
+        .unwrap_err()
+        .into_iter()
+        .map(|problem| format!("{} {}", problem.pointer, problem.message))
+        .collect()
+}
+
+#[test]
+fn a_document_that_says_nothing_and_the_defaults_themselves_are_right() {
+    assert_eq!(check(&json!({}), &[], "UTC"), Ok(Settings::default()));
+    let spelled_out = serde_json::to_value(Settings::default()).unwrap();
+    assert_eq!(check(&spelled_out, &[], "UTC"), Ok(Settings::default()));
+    let weekly = json!({"schedule": {"frequency": "weekly", "dayOfWeek": "monday"}});
+    assert_eq!(check(&weekly, &[], "UTC").unwrap().schedule.frequency, Frequency::Weekly);
+}
+
+#[test]
+fn review_of_whole_contacts_is_allowed() {
+    let document = json!({"policies": {"create": "review", "update": "review", "link": "review"}});
+    assert!(check(&document, &[], "UTC").is_ok());
+}
+
+#[test]
+fn all_mistakes_of_shape_and_meaning_are_told_together() {
+    let document = json!({
+        "mdoe": "manual",
+        "mode": "automatik",
+        "scope": {"groups": {"any": ["x"]}, "userTypes": ["Member"], "departments": {"any": []},
+                  "ignoredUsers": "none"},
+        "mapping": [
+            {"target": "email", "source": "[mial]", "policy": "overrite"},
+            {"target": "city"},
+            {"target": "nickname", "source": "[city]", "required": "yes"},
+            "phone",
+        ],
+        "policies": {"guard": {"maxPercent": 101, "maxCount": 1.5, "windowHours": 0},
+                     "removal": {"softDeleted": "erase"}},
+        "schedule": {"frequency": "daily", "timeOfDay": "25:00", "timeZone": "Europe/Berln"},
+        "calendar": [],
+        "welcomeEmail": null,
+        "a/b~c": 1,
+    });
+    let mut problems = told(document);
+    problems.sort_unstable();
+    assert_eq!(
+        problems,
+        [
+            "/a~1b~0c there is no setting `a/b~c`",
+            "/calendar expected an object, found a list",
+            "/mapping/0/policy expected one of `overwrite`, `fillIfEmpty`, `createOnly`, `review`, `never`, found `overrite`; did you mean `overwrite`?",
+            "/mapping/0/source at character 2: there is no attribute `mial`; did you mean `mail`?",
+            "/mapping/1/source `source` is missing; expected a text of at most 2000 characters",
+            "/mapping/2/required expected true or false, found the text `yes`",
+            "/mapping/2/target there is no contact field `nickname`",
+            "/mapping/3 expected an object, found the text `phone`",
+            "/mdoe there is no setting `mdoe`; did you mean `mode`?",
+            "/mode expected one of `automatic`, `manual`, found `automatik`; did you mean `automatic`?",
+            "/policies/guard/maxCount expected a whole number from 0 to 1000000, found 1.5",
+            "/policies/guard/maxPercent expected a number from 0 to 100, found 101",
+            "/policies/guard/windowHours expected a whole number from 1 to 720, found 0",
+            "/policies/removal/softDeleted expected one of `keep`, `stopUpdating`, `review`, `unlink`, `deactivate`, `delete`, found `erase`",
+            "/schedule/timeOfDay `25:00` is no time of day; expected 00:00 to 23:59",
+            "/schedule/timeZone there is no time zone `Europe/Berln`; expected an IANA name like Europe/Berlin; did you mean `Europe/Berlin`?",
+            "/scope/departments/any an empty list means nobody: name at least one, or write \"all\"",
+            "/scope/groups/any/0 expected an object id like 00000000-0000-0000-0000-000000000000, found the text `x`",
+            "/scope/ignoredUsers expected a list, found the text `none`",
+            "/scope/userTypes expected \"all\" or an object with a list `any`, found a list",
+            "/welcomeEmail expected true or false, found null",
+        ]
+    );
+    assert_eq!(told(json!([])), [" expected an object, found a list"]);
+}
+
+#[test]
+fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
+    let id = "00000000-0000-0000-0000-0000000000aa";
+    for (document, expected) in [
+        (
+            json!({"teams": [{"group": id, "team": "t"}]}),
+            "/teams not available yet: mapping groups to teams",
+        ),
+        (
+            json!({"notifications": {"users": ["u"]}}),
+            "/notifications/users not available yet: notifications",
+        ),
+        (
+            json!({"notifications": {"emails": ["a@x"]}}),
+            "/notifications/emails not available yet: notifications",
+        ),
+        (json!({"welcomeEmail": true}), "/welcomeEmail not available yet: welcome mails"),
+        (
+            json!({"requires": ["teams"]}),
+            "/requires not available yet: requirements before enabling",
+        ),
+        (
+            json!({"features": {"mfa": true}}),
+            "/features/mfa not available yet: authentication methods",
+        ),
+        (
+            json!({"routing": {"priority": 2}}),
+            "/routing/priority not available yet: splitting a tenant over accounts",
+        ),
+        (
+            json!({"routing": {"overlap": "both"}}),
+            "/routing/overlap not available yet: splitting a tenant over accounts",
+        ),
+        (
+            json!({"schedule": {"betweenRuns": "list"}}),
+            "/schedule/betweenRuns not available yet: `list`; choose `apply` or `ignore`",
+        ),
+        (
+            json!({"policies": {"removal": {"graceDays": 1}}}),
+            "/policies/removal/graceDays not available yet: days of grace",
+        ),
+        (
+            json!({"mappingDefaults": {"custom": {"policy": "review"}}}),
+            "/mappingDefaults/custom/policy not available yet: `review` of single fields",
+        ),
+        (
+            json!({"scope": {"expression": "x"}}),
+            "/scope/expression not available yet: conditions over attributes; leave it null",
+        ),
+        (
+            json!({"matching": ["email", "custom.employeeId"]}),
+            "/matching/1 not available yet: matching by `custom.employeeId`; leave only `email`",
+        ),
+        (
+            json!({"matching": []}),
+            "/matching expected [\"email\"]: people and contacts find each other by it",
+        ),
+    ] {
+        assert_eq!(told(document.clone()), [expected], "{document}");
+    }
+}
+
+/// A document with one member set, for each word that the schema takes.
+fn each_word(shape: &Shape, wrap: &dyn Fn(Value) -> Value, found: &mut Vec<Value>) {
+    match shape {
+        Shape::OneOf(words) => found.extend(words.iter().map(|word| wrap(json!(word)))),
+        Shape::Nullable(inner) => each_word(inner, wrap, found),
+        Shape::List(inner, _) => each_word(inner, &|value| wrap(json!([value])), found),
+        Shape::AllOr(_) => found.push(wrap(json!("all"))),
+        Shape::Record(members) => {
+            let mut least = serde_json::Map::new();
+            for member in members.iter().filter(|member| member.required) {
+                let value = match member.shape {
+                    Shape::ObjectId => json!("00000000-0000-0000-0000-0000000000aa"),
+                    _ => json!("x"),
+                };
+                least.insert(member.name.to_owned(), value);
+            }
+            for member in *members {
+                let wrap = |value: Value| {
+                    let mut record = least.clone();
+                    record.insert(member.name.to_owned(), value);
+                    wrap(Value::Object(record))
+                };
+                each_word(&member.shape, &wrap, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_word_of_the_schema_is_one_of_the_types() {
+    let mut documents = Vec::new();
+    each_word(&schema::SETTINGS, &|value| value, &mut documents);
+    assert!(documents.len() > 60);
+    for document in documents {
+        let read = serde_json::from_value::<Settings>(document.clone());
+        assert!(read.is_ok(), "{document}: {read:?}");
+    }
+}
+
+fn names(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    for (name, member) in value.as_object().into_iter().flatten() {
+        found.push(format!("{pointer}/{name}"));
+        names(member, &format!("{pointer}/{name}"), found);
+    }
+}
+
+fn schema_names(shape: &Shape, pointer: &str, found: &mut Vec<String>) {
+    if let Shape::Record(members) = shape {
+        for member in *members {
+            found.push(format!("{pointer}/{}", member.name));
+            schema_names(&member.shape, &format!("{pointer}/{}", member.name), found);
+        }
+    }
+}
+
+#[test]
+fn the_schema_has_every_member_of_the_types_and_no_other() {
+    let (mut of_types, mut of_schema) = (Vec::new(), Vec::new());
+    names(&serde_json::to_value(Settings::default()).unwrap(), "", &mut of_types);
+    schema_names(&schema::SETTINGS, "", &mut of_schema);
+    of_types.retain(|name| name != "/scope/userTypes/any");
+    of_types.sort_unstable();
+    of_schema.sort_unstable();
+    assert_eq!(of_types, of_schema);
+}
