@@ -1,0 +1,157 @@
+//! The event buses: rules match events and start functions.
+
+mod pattern;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use pattern::{EventPattern, PatternError};
+
+use crate::clock::LocalClock;
+use crate::invoke::AsyncInvoker;
+use crate::plan::Plan;
+use crate::template::{ACCOUNT_ID, REGION};
+
+/// Published events that are remembered, for tests and for the run's summary.
+const REMEMBERED_EVENTS: usize = 200_000;
+/// EventBridge takes entries up to one megabyte.
+const MAX_DETAIL_BYTES: usize = 1024 * 1024;
+
+/// The buses of the stack with their rules.
+#[derive(Debug)]
+pub struct EventBuses {
+    /// Bus names by name and by ARN.
+    names: BTreeMap<String, String>,
+    rules: Vec<BusRule>,
+    invoker: Arc<AsyncInvoker>,
+    clock: LocalClock,
+    published: Mutex<Vec<PublishedEvent>>,
+}
+
+#[derive(Debug)]
+struct BusRule {
+    name: String,
+    bus: String,
+    function: String,
+    pattern: EventPattern,
+}
+
+/// An event that a bus accepted.
+#[derive(Debug, Clone)]
+pub struct PublishedEvent {
+    pub bus: String,
+    /// The envelope that targets receive.
+    pub envelope: Value,
+    /// The rules that matched it.
+    pub matched: Vec<String>,
+}
+
+/// What a publisher hands in.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) bus: String,
+    pub(crate) source: String,
+    pub(crate) detail_type: String,
+    /// JSON text, an object.
+    pub(crate) detail: String,
+    pub(crate) resources: Vec<String>,
+    pub(crate) time: Option<Timestamp>,
+}
+
+/// Why an entry was not accepted, in EventBridge's words.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct EntryError {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl EventBuses {
+    pub(crate) fn new(
+        plan: &Plan,
+        invoker: Arc<AsyncInvoker>,
+        clock: LocalClock,
+    ) -> Result<Self, PatternError> {
+        let mut names = BTreeMap::new();
+        for bus in &plan.buses {
+            names.insert(bus.name.clone(), bus.name.clone());
+            names.insert(bus.arn.clone(), bus.name.clone());
+        }
+        let mut rules = Vec::new();
+        for function in &plan.functions {
+            for rule in &function.rules {
+                rules.push(BusRule {
+                    name: rule.name.clone(),
+                    bus: rule.bus.clone(),
+                    function: function.name.clone(),
+                    pattern: EventPattern::new(&rule.pattern)
+                        .map_err(|error| error.in_rule(&function.name, &rule.name))?,
+                });
+            }
+        }
+        Ok(Self { names, rules, invoker, clock, published: Mutex::default() })
+    }
+
+    /// Whether `bus` is a bus of the stack, by name or ARN.
+    pub(crate) fn knows(&self, bus: &str) -> bool {
+        self.names.contains_key(bus)
+    }
+
+    /// Accepts an event, starts what its rules name, and answers its id.
+    pub(crate) fn publish(&self, entry: Entry) -> Result<String, EntryError> {
+        let refuse = |code, message: &str| EntryError { code, message: message.to_owned() };
+        let bus = self.names.get(&entry.bus).ok_or_else(|| EntryError {
+            code: "ResourceNotFoundException",
+            message: format!("the stack has no event bus {}", entry.bus),
+        })?;
+        if entry.source.is_empty() || entry.detail_type.is_empty() {
+            return Err(refuse("InvalidArgument", "Source and DetailType must not be empty."));
+        }
+        if entry.source.starts_with("aws.") {
+            return Err(refuse("NotAuthorizedForSource", "Sources of AWS are reserved."));
+        }
+        if entry.detail.len() > MAX_DETAIL_BYTES {
+            return Err(refuse("InvalidArgument", "The entry is larger than 1 MB."));
+        }
+        let detail = match serde_json::from_str::<Value>(&entry.detail) {
+            Ok(detail) if detail.is_object() => detail,
+            Ok(_) | Err(_) => return Err(refuse("MalformedDetail", "Detail is malformed.")),
+        };
+        let id = Uuid::new_v4().to_string();
+        let time = entry.time.unwrap_or_else(|| self.clock.now());
+        let envelope = json!({
+            "version": "0",
+            "id": id,
+            "detail-type": entry.detail_type,
+            "source": entry.source,
+            "account": ACCOUNT_ID,
+            "time": time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "region": REGION,
+            "resources": entry.resources,
+            "detail": detail,
+        });
+        let text = envelope.to_string();
+        let mut matched = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.bus == *bus) {
+            if rule.pattern.matches(text.as_bytes()) {
+                matched.push(rule.name.clone());
+                self.invoker.submit(&rule.function, envelope.clone());
+            }
+        }
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        if published.len() < REMEMBERED_EVENTS {
+            published.push(PublishedEvent { bus: bus.clone(), envelope, matched });
+        }
+        Ok(id)
+    }
+
+    /// The events accepted so far, oldest first.
+    pub fn published(&self) -> Vec<PublishedEvent> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
