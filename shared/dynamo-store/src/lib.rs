@@ -1,1 +1,61 @@
-//! (to be written)
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod accounts;
+mod batch;
+mod connections;
+mod consent;
+mod cursor;
+mod failure;
+mod item;
+mod keys;
+mod pending;
+mod runs;
+mod segments;
+mod settings;
+mod subscriptions;
+mod sync_states;
+mod table;
+mod transaction;
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use contact_sync_engine::port::StoreError;
+use serde::de::DeserializeOwned;
+
+use crate::failure::{Answer, Contention};
+use crate::table::Table;
+
+/// The two tables.
+#[derive(Debug, Clone)]
+pub struct DynamoStore {
+    state: Table,
+    contacts: Table,
+}
+
+impl DynamoStore {
+    /// The store in these two tables.
+    pub fn connect(config: &SdkConfig, state_table: &str, contacts_table: &str) -> Self {
+        let config =
+            aws_sdk_dynamodb::config::Builder::from(config).retry_classifier(Contention).build();
+        let client = Client::from_conf(config);
+        Self {
+            state: Table::new(client.clone(), state_table),
+            contacts: Table::new(client, contacts_table),
+        }
+    }
+}
+
+/// Whether `ours` stands after a conditional write of a whole object: it was written now, or
+/// earlier by a call whose answer got lost.
+fn stands<T: DeserializeOwned + PartialEq>(
+    kind: &'static str,
+    answer: Answer<()>,
+    ours: &T,
+) -> Result<bool, StoreError> {
+    match answer {
+        Answer::Done(()) => Ok(true),
+        Answer::Refused(None) => Ok(false),
+        Answer::Refused(Some(standing)) => Ok(item::read_document::<T>(kind, standing)? == *ours),
+    }
+}

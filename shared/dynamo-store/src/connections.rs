@@ -1,0 +1,163 @@
+//! Connections, and which of them has a tenant.
+
+use contact_sync_domain::connection::Connection;
+use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
+use contact_sync_domain::subscription::SubscribedResource;
+use contact_sync_domain::sync_state::SyncState;
+use contact_sync_engine::port::{ConnectionStore, StoreError, SubscriptionStore, TenantClaim};
+
+use crate::failure::{Answer, Defect, corrupt};
+use crate::item::{document, number, read_document, text};
+use crate::table::{Condition, Query};
+use crate::transaction::{Transacted, Transaction};
+use crate::{DynamoStore, keys};
+
+pub(crate) const KIND: &str = "connection";
+const CLAIM: &str = "tenantClaim";
+
+impl DynamoStore {
+    /// Gives up the connection's tenant, and the records of subscriptions that only its account
+    /// listened to.
+    pub(crate) async fn forget_tenant(&self, connection: &Connection) -> Result<(), StoreError> {
+        let Some(tenant) = &connection.tenant else { return Ok(()) };
+        self.release_tenant(&TenantClaim {
+            tenant_id: tenant.id.clone(),
+            account_id: connection.account_id.clone(),
+            connection_id: connection.id.clone(),
+        })
+        .await?;
+        for resource in [SubscribedResource::Users, SubscribedResource::Groups] {
+            if let Some(subscription) = self.tenant_subscription(&tenant.id, resource).await?
+                && subscription.connections.iter().all(|it| it.account_id == connection.account_id)
+            {
+                self.delete_subscription(&subscription).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ConnectionStore for DynamoStore {
+    async fn create_connection(&self, connection: &Connection) -> Result<(), StoreError> {
+        let operation = "TransactWriteItems connection";
+        let (account, id) = (&connection.account_id, &connection.id);
+        let state = SyncState::new(account.clone(), id.clone());
+        let transacted = Transaction::new()
+            .put(
+                operation,
+                &self.state,
+                document(&keys::connection(account, id), KIND, connection)?,
+                Some(Condition::absent()),
+            )?
+            .put(
+                operation,
+                &self.state,
+                crate::sync_states::item(&state)?,
+                Some(Condition::absent()),
+            )?
+            .commit(operation, &self.state)
+            .await?;
+        match (&transacted, transacted.standing(0)) {
+            (Transacted::Done, _) => Ok(()),
+            (Transacted::Refused(_), Some(standing))
+                if read_document::<Connection>(KIND, standing.clone())? == *connection =>
+            {
+                Ok(())
+            }
+            (Transacted::Refused(_), _) => Err(corrupt(format!("connection {id}"))(Defect::Exists)),
+        }
+    }
+
+    async fn connection(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        let found = self.state.get("GetItem connection", &keys::connection(account, id)).await?;
+        found.map(|item| read_document(KIND, item)).transpose()
+    }
+
+    async fn update_connection(&self, connection: &Connection) -> Result<bool, StoreError> {
+        let key = keys::connection(&connection.account_id, &connection.id);
+        let condition = Condition::new(
+            "#doc.#version = :before",
+            vec![(":before", number(connection.version.saturating_sub(1)))],
+        );
+        let item = document(&key, KIND, connection)?;
+        let answer = self.state.put_if("PutItem connection", item, condition).await?;
+        crate::stands(KIND, answer, connection)
+    }
+
+    async fn connections(&self, account: &AccountId) -> Result<Vec<Connection>, StoreError> {
+        let items = self
+            .state
+            .query_all(
+                "Query connections",
+                Query {
+                    partition: keys::account_partition(account),
+                    prefix: keys::CONNECTION_PREFIX,
+                    strongly: true,
+                    ..Query::default()
+                },
+            )
+            .await?;
+        let mut connections = items
+            .into_iter()
+            .map(|item| read_document::<Connection>(KIND, item))
+            .collect::<Result<Vec<_>, _>>()?;
+        connections
+            .sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        Ok(connections)
+    }
+
+    /// The sync state goes first, so that whoever works is rejected at its next checkpoint; the
+    /// connection's own item last, so that the call can be repeated.
+    async fn delete_connection(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+    ) -> Result<(), StoreError> {
+        self.state.delete("DeleteItem sync state", &keys::sync_state(account, id)).await?;
+        self.erase_consent(id).await?;
+        for partition in [
+            keys::pending_partition(id),
+            keys::segments_partition(id),
+            keys::runs_partition(id),
+            keys::settings_partition(id),
+        ] {
+            self.state.purge("BatchWriteItem connection", partition).await?;
+        }
+        self.state.delete("DeleteItem connection", &keys::connection(account, id)).await?;
+        Ok(())
+    }
+
+    async fn claim_tenant(
+        &self,
+        claim: &TenantClaim,
+    ) -> Result<Result<(), TenantClaim>, StoreError> {
+        let item = document(&keys::tenant_claim(&claim.tenant_id), CLAIM, claim)?;
+        let answer = self.state.put_if("PutItem tenant claim", item, Condition::absent()).await?;
+        match answer {
+            Answer::Done(()) => Ok(Ok(())),
+            Answer::Refused(Some(standing)) => {
+                let standing: TenantClaim = read_document(CLAIM, standing)?;
+                Ok(if standing == *claim { Ok(()) } else { Err(standing) })
+            }
+            Answer::Refused(None) => Err(corrupt(CLAIM)(Defect::Missing)),
+        }
+    }
+
+    async fn tenant_claim(&self, tenant: &TenantId) -> Result<Option<TenantClaim>, StoreError> {
+        let found = self.state.get("GetItem tenant claim", &keys::tenant_claim(tenant)).await?;
+        found.map(|item| read_document(CLAIM, item)).transpose()
+    }
+
+    async fn release_tenant(&self, claim: &TenantClaim) -> Result<(), StoreError> {
+        let condition = Condition::new(
+            "#doc.#connectionId = :connection",
+            vec![(":connection", text(claim.connection_id.as_str()))],
+        );
+        let key = keys::tenant_claim(&claim.tenant_id);
+        self.state.delete_if("DeleteItem tenant claim", &key, condition).await
+    }
+}

@@ -1,0 +1,183 @@
+//! Where each item lies. One place, so that no two kinds can meet under one key.
+
+use contact_sync_domain::id::{
+    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TenantId, shard_of,
+};
+use contact_sync_domain::subscription::SubscribedResource;
+use contact_sync_engine::port::{PendingKind, SHARDS};
+use sha2::{Digest, Sha256};
+
+use crate::item::{Item, name, text};
+
+/// An item's key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+
+    /// The key as attributes.
+    pub(crate) fn attributes(&self) -> Item {
+        Item::from([(name::PK.to_owned(), text(&self.pk)), (name::SK.to_owned(), text(&self.sk))])
+    }
+
+    /// The key of an item.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        let (pk, sk) = (item.get(name::PK)?.as_s().ok()?, item.get(name::SK)?.as_s().ok()?);
+        Some(Self::new(pk, sk))
+    }
+}
+
+/// A text from outside as part of a key: as it is while it fits (a sort key takes 1,024 bytes),
+/// else its digest.
+fn bounded(text: &str) -> String {
+    if text.len() <= 900 {
+        return text.to_owned();
+    }
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().fold("~".to_owned(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
+// ---- The state table -----------------------------------------------------------------------
+
+pub(crate) fn account_partition(account: &AccountId) -> String {
+    format!("ACCOUNT#{account}")
+}
+
+pub(crate) fn account(account: &AccountId) -> Key {
+    Key::new(account_partition(account), "ACCOUNT")
+}
+
+pub(crate) fn external_id(external_id: &str) -> Key {
+    Key::new(format!("EXTERNAL#{}", bounded(external_id)), "EXTERNAL")
+}
+
+pub(crate) fn registry_partition(shard: u8) -> String {
+    format!("ACCOUNTS#{shard}")
+}
+
+/// The registry of accounts, spread over shards: what a list of all accounts reads.
+pub(crate) fn registered(account: &AccountId) -> Key {
+    Key::new(registry_partition(account.shard(SHARDS)), account.as_str())
+}
+
+/// What the sort keys of an account's connections begin with.
+pub(crate) const CONNECTION_PREFIX: &str = "CONNECTION#";
+
+pub(crate) fn connection(account: &AccountId, connection: &ConnectionId) -> Key {
+    Key::new(account_partition(account), format!("{CONNECTION_PREFIX}{connection}"))
+}
+
+pub(crate) fn tenant_claim(tenant: &TenantId) -> Key {
+    Key::new(format!("TENANT#{tenant}"), "CLAIM")
+}
+
+pub(crate) fn tenant_subscription(tenant: &TenantId, resource: SubscribedResource) -> Key {
+    Key::new(format!("TENANT#{tenant}"), format!("SUBSCRIPTION#{}", resource.path()))
+}
+
+pub(crate) fn subscription_partition(shard: u8) -> String {
+    format!("SUBSCRIPTION#{shard}")
+}
+
+pub(crate) fn subscription(key: &SubscriptionKey) -> Key {
+    Key::new(subscription_partition(key.shard(SHARDS)), key.as_str())
+}
+
+pub(crate) fn settings_partition(connection: &ConnectionId) -> String {
+    format!("SETTINGS#{connection}")
+}
+
+pub(crate) fn settings(connection: &ConnectionId, version: u64) -> Key {
+    Key::new(settings_partition(connection), format!("{version:010}"))
+}
+
+pub(crate) fn invitation(token_hash: &str) -> Key {
+    Key::new(format!("INVITATION#{}", bounded(token_hash)), "INVITATION")
+}
+
+pub(crate) fn attempt(state_hash: &str) -> Key {
+    Key::new(format!("ATTEMPT#{}", bounded(state_hash)), "ATTEMPT")
+}
+
+pub(crate) fn consent_partition(connection: &ConnectionId) -> String {
+    format!("CONSENT#{connection}")
+}
+
+/// What leads from a connection to its links and attempts, so that they can be erased with it.
+pub(crate) fn consent_pointer(connection: &ConnectionId, of: &Key) -> Key {
+    Key::new(consent_partition(connection), &of.pk)
+}
+
+pub(crate) fn sync_partition(shard: u8) -> String {
+    format!("SYNC#{shard}")
+}
+
+pub(crate) fn sync_state(account: &AccountId, connection: &ConnectionId) -> Key {
+    Key::new(sync_partition(connection.shard(SHARDS)), format!("{account}#{connection}"))
+}
+
+pub(crate) fn runs_partition(connection: &ConnectionId) -> String {
+    format!("RUNS#{connection}")
+}
+
+pub(crate) fn run(connection: &ConnectionId, run: &RunId) -> Key {
+    Key::new(runs_partition(connection), run.as_str())
+}
+
+pub(crate) fn segments_partition(connection: &ConnectionId) -> String {
+    format!("SEGMENTS#{connection}")
+}
+
+pub(crate) fn segment(connection: &ConnectionId, run: &RunId, page: u32) -> Key {
+    Key::new(segments_partition(connection), format!("{run}#P#{page:010}"))
+}
+
+pub(crate) fn deviations(connection: &ConnectionId, run: &RunId, page: u32) -> Key {
+    Key::new(segments_partition(connection), format!("{run}#D#{page:010}"))
+}
+
+pub(crate) fn pending_partition(connection: &ConnectionId) -> String {
+    format!("PENDING#{connection}")
+}
+
+pub(crate) fn pending_prefix(kind: PendingKind) -> &'static str {
+    match kind {
+        PendingKind::Removal => "REMOVAL#",
+        PendingKind::Collision => "COLLISION#",
+    }
+}
+
+pub(crate) fn pending(connection: &ConnectionId, kind: PendingKind, key: &str) -> Key {
+    let sk = format!("{}{}", pending_prefix(kind), bounded(key));
+    Key::new(pending_partition(connection), sk)
+}
+
+// ---- The contacts table --------------------------------------------------------------------
+
+pub(crate) fn contacts_partition(account: &AccountId, shard: u8) -> String {
+    format!("A#{account}#{shard}")
+}
+
+/// What the sort keys of contacts and tombstones begin with.
+pub(crate) const CONTACT_PREFIX: &str = "C#";
+
+pub(crate) fn contact(account: &AccountId, contact: &ContactId) -> Key {
+    let sk = format!("{CONTACT_PREFIX}{contact}");
+    Key::new(contacts_partition(account, contact.shard(SHARDS)), sk)
+}
+
+pub(crate) fn claim(account: &AccountId, email_key: &str) -> Key {
+    let shard = shard_of(email_key, SHARDS);
+    Key::new(contacts_partition(account, shard), format!("E#{}", bounded(email_key)))
+}
+
+pub(crate) fn adoption(account: &AccountId, tenant: &TenantId, user: &ObjectId) -> Key {
+    let shard = shard_of(user.as_str(), SHARDS);
+    Key::new(contacts_partition(account, shard), format!("L#{tenant}#{user}"))
+}

@@ -1,0 +1,69 @@
+//! What waits for the end of a run.
+
+use contact_sync_domain::id::ConnectionId;
+use contact_sync_engine::port::{PendingItem, PendingKind, PendingStore, StoreError};
+
+use crate::failure::corrupt;
+use crate::item::{missing, name, text, text_of};
+use crate::table::Query;
+use crate::{DynamoStore, keys};
+
+const KIND: &str = "pending";
+
+/// The caller's key, whole.
+const KEY: &str = "key";
+/// The caller's form, as JSON text.
+const JSON: &str = "json";
+
+impl PendingStore for DynamoStore {
+    async fn put_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        items: &[PendingItem],
+    ) -> Result<(), StoreError> {
+        let items = items.iter().map(|pending| {
+            let mut item = keys::pending(connection, kind, &pending.key).attributes();
+            item.insert(name::KIND.into(), text(KIND));
+            item.insert(KEY.into(), text(&pending.key));
+            item.insert(JSON.into(), text(pending.body.to_string()));
+            item
+        });
+        self.state.put_all("BatchWriteItem pending", items).await
+    }
+
+    async fn pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+    ) -> Result<Vec<PendingItem>, StoreError> {
+        let query = Query {
+            partition: keys::pending_partition(connection),
+            prefix: keys::pending_prefix(kind),
+            strongly: true,
+            ..Query::default()
+        };
+        let items = self.state.query_all("Query pending", query).await?;
+        let mut pending = items
+            .iter()
+            .map(|item| {
+                let key = text_of(item, KEY).ok_or_else(|| missing(KIND, KEY))?.to_owned();
+                let json = text_of(item, JSON).ok_or_else(|| missing(KIND, JSON))?;
+                let body = serde_json::from_str(json).map_err(corrupt(KIND))?;
+                Ok(PendingItem { key, body })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        pending.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(pending)
+    }
+
+    async fn delete_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        keys: &[String],
+    ) -> Result<(), StoreError> {
+        let keys = keys.iter().map(|key| keys::pending(connection, kind, key));
+        self.state.delete_all("BatchWriteItem pending", keys).await
+    }
+}

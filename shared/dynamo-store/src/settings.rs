@@ -1,0 +1,97 @@
+//! Settings: immutable versions, the highest of which is current.
+
+use contact_sync_domain::id::{AccountId, ConnectionId};
+use contact_sync_domain::settings::Settings;
+use contact_sync_engine::port::{SettingsStore, SettingsVersion, StoreError};
+
+use crate::failure::{Answer, corrupt};
+use crate::item::{Item, name, text, text_of};
+use crate::table::{Condition, Query};
+use crate::transaction::{Transacted, Transaction};
+use crate::{DynamoStore, keys};
+
+const KIND: &str = "settings";
+
+/// The document, as JSON text: numbers and order come back exactly as they were saved.
+const JSON: &str = "json";
+
+fn never_saved() -> SettingsVersion {
+    SettingsVersion { version: 0, settings: Settings::default(), saved_by: None, saved_at: None }
+}
+
+fn read(item: &Item) -> Result<SettingsVersion, StoreError> {
+    serde_json::from_str(text_of(item, JSON).unwrap_or_default()).map_err(corrupt(KIND))
+}
+
+impl SettingsStore for DynamoStore {
+    async fn settings(
+        &self,
+        _account: &AccountId,
+        connection: &ConnectionId,
+    ) -> Result<SettingsVersion, StoreError> {
+        let page = self
+            .state
+            .query(
+                "Query settings",
+                Query {
+                    partition: keys::settings_partition(connection),
+                    backwards: true,
+                    limit: Some(1),
+                    strongly: true,
+                    ..Query::default()
+                },
+            )
+            .await?;
+        page.items.first().map_or_else(|| Ok(never_saved()), read)
+    }
+
+    async fn settings_version(
+        &self,
+        _account: &AccountId,
+        connection: &ConnectionId,
+        version: u64,
+    ) -> Result<Option<SettingsVersion>, StoreError> {
+        if version == 0 {
+            return Ok(Some(never_saved()));
+        }
+        let key = keys::settings(connection, version);
+        let found = self.state.get("GetItem settings", &key).await?;
+        found.as_ref().map(read).transpose()
+    }
+
+    async fn save_settings(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        next: &SettingsVersion,
+    ) -> Result<bool, StoreError> {
+        let operation = "TransactWriteItems settings";
+        if next.version == 0 {
+            return Ok(false);
+        }
+        let mut item = keys::settings(connection, next.version).attributes();
+        item.insert(name::KIND.into(), text(KIND));
+        item.insert("accountId".into(), text(account.as_str()));
+        item.insert(JSON.into(), text(serde_json::to_string(next).map_err(corrupt(KIND))?));
+        // Versions have no holes: the one before being there and this one not makes it the next.
+        let mut transaction = Transaction::new().put(
+            operation,
+            &self.state,
+            item.clone(),
+            Some(Condition::absent()),
+        )?;
+        if next.version > 1 {
+            let before = keys::settings(connection, next.version - 1);
+            transaction =
+                transaction.check(operation, &self.state, &before, Condition::present())?;
+        }
+        match transaction.commit(operation, &self.state).await? {
+            Transacted::Done => Ok(true),
+            Transacted::Refused(answers) => Ok(match answers.into_iter().next() {
+                // The very same version: an earlier call saved it and its answer got lost.
+                Some(Answer::Refused(standing)) => standing == Some(item),
+                Some(Answer::Done(())) | None => false,
+            }),
+        }
+    }
+}

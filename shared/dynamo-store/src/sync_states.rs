@@ -1,0 +1,350 @@
+//! The sync states: lease, hints, queue and checkpoint of a connection in one item.
+//!
+//! Each part is an attribute of its own, so that the webhook can count a hint, a caller queue a run
+//! and the holder store its work without reading first and without undoing each other.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::run::{Run, RunKind, Trigger};
+use contact_sync_domain::sync_state::{Handover, Lease, QueuedRun, SyncState, Work};
+use contact_sync_engine::port::{Release, StoreError, SyncStateStore, Taken};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Answer, Defect, corrupt};
+use crate::item::{
+    Item, from_map, instant, instant_of, missing, name, number, number_of, text, text_of, to_map,
+};
+use crate::table::{Condition, Query, Values};
+use crate::transaction::{Transacted, Transaction};
+use crate::{DynamoStore, keys};
+
+pub(crate) const KIND: &str = "sync";
+
+/// Attributes of the item.
+mod attribute {
+    pub(super) const FENCE: &str = "fence";
+    pub(super) const HOLDER: &str = "holder";
+    pub(super) const LEASE_UNTIL: &str = "leaseUntil";
+    pub(super) const WANTED: &str = "wanted";
+    pub(super) const LAST_HINT_AT: &str = "lastHintAt";
+    /// A map by run id: queueing twice and taking off what is gone are both without effect.
+    pub(super) const QUEUE: &str = "queue";
+    pub(super) const WORK: &str = "work";
+    pub(super) const HANDOVER: &str = "handover";
+}
+
+const HELD: &str = "#holder = :holder AND #fence = :fence";
+
+/// A queued run as it stands in the map.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Waiting {
+    kind: RunKind,
+    trigger: Trigger,
+    queued_at: Timestamp,
+}
+
+/// The item of a state that nobody holds yet.
+pub(crate) fn item(state: &SyncState) -> Result<Item, StoreError> {
+    let mut item = keys::sync_state(&state.account_id, &state.connection_id).attributes();
+    item.insert(name::KIND.into(), text(KIND));
+    item.insert(attribute::FENCE.into(), number(state.fence));
+    item.insert(attribute::WANTED.into(), number(state.wanted));
+    item.insert(attribute::QUEUE.into(), AttributeValue::M(Item::new()));
+    item.insert(attribute::WORK.into(), to_map(KIND, &state.work)?);
+    Ok(item)
+}
+
+/// Reads the item.
+pub(crate) fn read(mut item: Item) -> Result<SyncState, StoreError> {
+    let key = text_of(&item, name::SK).unwrap_or_default();
+    let (account, connection) = key.split_once('#').ok_or_else(|| missing(KIND, name::SK))?;
+    let account_id = AccountId::parse(account).map_err(corrupt(KIND))?;
+    let connection_id = ConnectionId::parse(connection).map_err(corrupt(KIND))?;
+    let lease = match (text_of(&item, attribute::HOLDER), instant_of(&item, attribute::LEASE_UNTIL))
+    {
+        (Some(holder), Some(expires_at)) => Some(Lease { holder: holder.to_owned(), expires_at }),
+        (Some(_), None) => return Err(missing(KIND, attribute::LEASE_UNTIL)),
+        (None, _) => None,
+    };
+    let queue = item.remove(attribute::QUEUE).map(queue).transpose()?.unwrap_or_default();
+    let work = item.remove(attribute::WORK).map(|work| from_map(KIND, work)).transpose()?;
+    let handover =
+        item.remove(attribute::HANDOVER).map(|handover| from_map(KIND, handover)).transpose()?;
+    Ok(SyncState {
+        account_id,
+        connection_id,
+        fence: number_of(&item, attribute::FENCE).ok_or_else(|| missing(KIND, attribute::FENCE))?,
+        lease,
+        wanted: number_of(&item, attribute::WANTED).unwrap_or_default(),
+        last_hint_at: instant_of(&item, attribute::LAST_HINT_AT),
+        queue,
+        work: work.unwrap_or_default(),
+        handover,
+    })
+}
+
+/// The queue in the order of asking.
+fn queue(map: AttributeValue) -> Result<Vec<QueuedRun>, StoreError> {
+    let waiting: BTreeMap<String, Waiting> = from_map(KIND, map)?;
+    let mut runs = waiting
+        .into_iter()
+        .map(|(id, it)| {
+            let run_id = RunId::parse(&id).map_err(corrupt(KIND))?;
+            Ok((it.queued_at, QueuedRun { run_id, kind: it.kind, trigger: it.trigger }))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    runs.sort_by(|one, other| (one.0, &one.1.run_id).cmp(&(other.0, &other.1.run_id)));
+    Ok(runs.into_iter().map(|(_, run)| run).collect())
+}
+
+/// The condition under which a holder may write: it is the holder, at the fence that it knows.
+fn held_by(held: &SyncState, also: &str, mut values: Values) -> Option<Condition> {
+    let lease = held.lease.as_ref()?;
+    values.push((":holder", text(&lease.holder)));
+    values.push((":fence", number(held.fence)));
+    Some(Condition::new(format!("{HELD}{also}"), values))
+}
+
+impl DynamoStore {
+    async fn update_sync_state(
+        &self,
+        operation: &'static str,
+        (account, connection): (&AccountId, &ConnectionId),
+        update: &str,
+        condition: Condition,
+    ) -> Result<Answer<SyncState>, StoreError> {
+        let key = keys::sync_state(account, connection);
+        let answer =
+            self.state.update_if(operation, &key, update, condition, ReturnValue::AllNew).await?;
+        Ok(match answer {
+            Answer::Done(item) => Answer::Done(read(item)?),
+            Answer::Refused(item) => Answer::Refused(item),
+        })
+    }
+}
+
+impl SyncStateStore for DynamoStore {
+    async fn sync_state(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+    ) -> Result<Option<SyncState>, StoreError> {
+        let key = keys::sync_state(account, connection);
+        self.state.get("GetItem sync state", &key).await?.map(read).transpose()
+    }
+
+    async fn take(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        holder: &str,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Option<Taken>, StoreError> {
+        let free = Condition::new(
+            "attribute_exists(#pk) AND (attribute_not_exists(#holder) OR #leaseUntil <= :now)",
+            vec![
+                (":now", instant(now)),
+                (":holder", text(holder)),
+                (":until", instant(expires_at)),
+                (":one", number(1)),
+            ],
+        );
+        let update = "SET #fence = #fence + :one, #holder = :holder, #leaseUntil = :until \
+                      REMOVE #handover";
+        let key = keys::sync_state(account, connection);
+        let answer = self
+            .state
+            .update_if("UpdateItem sync state", &key, update, free, ReturnValue::AllOld)
+            .await?;
+        let lease = Lease { holder: holder.to_owned(), expires_at };
+        match answer {
+            Answer::Done(before) => {
+                let mut state = read(before)?;
+                state.fence += 1;
+                state.handover = None;
+                let overtaken = state.lease.replace(lease).map(|former| former.expires_at);
+                Ok(Some(Taken { state, overtaken }))
+            }
+            Answer::Refused(Some(standing)) => {
+                let state = read(standing)?;
+                // Our own lease: the answer to the first attempt got lost, and with it who had the
+                // lease before. At worst somebody had it until now.
+                let ours = state.lease == Some(lease);
+                Ok(ours.then_some(Taken { state, overtaken: Some(now) }))
+            }
+            Answer::Refused(None) => Ok(None),
+        }
+    }
+
+    async fn checkpoint(
+        &self,
+        held: &SyncState,
+        work: &Work,
+        expires_at: Timestamp,
+        drop_queued: Option<&RunId>,
+    ) -> Result<Option<SyncState>, StoreError> {
+        let values = vec![
+            (":one", number(1)),
+            (":until", instant(expires_at)),
+            (":work", to_map(KIND, work)?),
+        ];
+        let Some(condition) = held_by(held, "", values) else { return Ok(None) };
+        let mut update =
+            "SET #fence = #fence + :one, #leaseUntil = :until, #work = :work".to_owned();
+        if let Some(run) = drop_queued {
+            update = format!("{update} REMOVE #queue.#{run}");
+        }
+        let of = (&held.account_id, &held.connection_id);
+        match self.update_sync_state("UpdateItem checkpoint", of, &update, condition).await? {
+            Answer::Done(state) => Ok(Some(state)),
+            Answer::Refused(None) => Ok(None),
+            Answer::Refused(Some(standing)) => {
+                let state = read(standing)?;
+                let prolonged = Lease {
+                    holder: held.lease.as_ref().map(|it| it.holder.clone()).unwrap_or_default(),
+                    expires_at,
+                };
+                // Our own write, whose answer got lost.
+                let ours = state.fence == held.fence + 1
+                    && state.lease == Some(prolonged)
+                    && state.work == *work;
+                Ok(ours.then_some(state))
+            }
+        }
+    }
+
+    async fn release(
+        &self,
+        held: &SyncState,
+        work: &Work,
+        handover: Option<&Handover>,
+        _now: Timestamp,
+    ) -> Result<Release, StoreError> {
+        let mut values = vec![(":one", number(1)), (":work", to_map(KIND, work)?)];
+        let (update, also) = if let Some(handover) = handover {
+            let stored = Handover { checkpoint: held.fence + 1, ..handover.clone() };
+            values.push((":handover", to_map(KIND, &stored)?));
+            (
+                "SET #fence = #fence + :one, #work = :work, #handover = :handover \
+              REMOVE #holder, #leaseUntil",
+                "",
+            )
+        } else {
+            values.push((":done", number(work.done)));
+            values.push((":none", number(0)));
+            (
+                "SET #fence = #fence + :one, #work = :work REMOVE #holder, #leaseUntil, #handover",
+                " AND #wanted = :done AND size(#queue) = :none",
+            )
+        };
+        let Some(condition) = held_by(held, also, values) else { return Ok(Release::Lost) };
+        let of = (&held.account_id, &held.connection_id);
+        match self.update_sync_state("UpdateItem release", of, update, condition).await? {
+            Answer::Done(_) => Ok(Release::Released),
+            Answer::Refused(None) => Ok(Release::Lost),
+            Answer::Refused(Some(standing)) => {
+                let state = read(standing)?;
+                let holder = |state: &SyncState| state.lease.as_ref().map(|it| it.holder.clone());
+                Ok(if state.fence == held.fence && holder(&state) == holder(held) {
+                    Release::More(Box::new(state))
+                } else if state.fence == held.fence + 1
+                    && state.lease.is_none()
+                    && state.work == *work
+                {
+                    Release::Released
+                } else {
+                    Release::Lost
+                })
+            }
+        }
+    }
+
+    async fn hint(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> Result<Option<SyncState>, StoreError> {
+        let condition = Condition::new(
+            "attribute_exists(#pk)",
+            vec![(":one", number(1)), (":now", instant(now))],
+        );
+        let key = keys::sync_state(account, connection);
+        let update = "SET #lastHintAt = :now ADD #wanted :one";
+        let answer = self
+            .state
+            .update_if("UpdateItem hint", &key, update, condition, ReturnValue::AllOld)
+            .await?;
+        match answer {
+            Answer::Done(before) => read(before).map(Some),
+            Answer::Refused(_) => Ok(None),
+        }
+    }
+
+    async fn enqueue(&self, run: &Run) -> Result<(), StoreError> {
+        let operation = "TransactWriteItems queued run";
+        let waiting = Waiting { kind: run.kind, trigger: run.trigger, queued_at: run.queued_at };
+        let condition =
+            Condition::new("attribute_exists(#pk)", vec![(":waiting", to_map(KIND, &waiting)?)]);
+        let key = keys::sync_state(&run.account_id, &run.connection_id);
+        let transacted = Transaction::new()
+            .put(operation, &self.state, crate::runs::item(run)?, Some(Condition::absent()))?
+            .update(
+                operation,
+                &self.state,
+                &key,
+                &format!("SET #queue.#{} = :waiting", run.id),
+                condition,
+            )?
+            .commit(operation, &self.state)
+            .await?;
+        match (&transacted, transacted.standing(0)) {
+            (Transacted::Done, _) | (Transacted::Refused(_), Some(_)) => Ok(()),
+            (Transacted::Refused(_), None) => {
+                Err(corrupt(format!("sync state of {}", run.connection_id))(Defect::Missing))
+            }
+        }
+    }
+
+    async fn reset_sync_state(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+    ) -> Result<(), StoreError> {
+        let condition = Condition::new(
+            "attribute_exists(#pk)",
+            vec![(":one", number(1)), (":empty", AttributeValue::M(Item::new()))],
+        );
+        let update = "SET #fence = #fence + :one, #queue = :empty \
+                      REMOVE #holder, #leaseUntil, #handover, #work.#checkpoint, \
+                      #work.#usersDelta, #work.#groupsDelta";
+        self.update_sync_state("UpdateItem reset", (account, connection), update, condition)
+            .await
+            .map(|_| ())
+    }
+
+    async fn sync_states(
+        &self,
+        shard: u8,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<SyncState>, Option<String>), StoreError> {
+        let page = self
+            .state
+            .query(
+                "Query sync states",
+                Query {
+                    partition: keys::sync_partition(shard),
+                    after: cursor.map(str::to_owned),
+                    ..Query::default()
+                },
+            )
+            .await?;
+        let states = page.items.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok((states, page.next))
+    }
+}
