@@ -1,0 +1,248 @@
+//! Reports: one row for each person a run dealt with.
+//!
+//! The simple form is `Email,Type,Sync Status,Result`; the extended form adds columns after these
+//! and rows for people who were skipped, removed or wait for a decision.
+
+use crate::id::{ContactId, ObjectId};
+use crate::run::RunKind;
+use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
+
+/// The columns of the simple form.
+pub const SIMPLE_HEADER: [&str; 4] = ["Email", "Type", "Sync Status", "Result"];
+
+/// The columns of the extended form.
+pub const EXTENDED_HEADER: [&str; 8] =
+    ["Email", "Type", "Sync Status", "Result", "What Happened", "Object Id", "Reason", "Remedy"];
+
+/// Which columns and rows a report has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportForm {
+    /// Who was created, updated, unchanged or failed.
+    Simple,
+    /// Everybody, with what happened and why.
+    Extended,
+}
+
+/// One person of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportRow {
+    /// The contact's e-mail, or the user's where there is no contact; empty where there is none.
+    pub email: String,
+    /// Whether there was a contact before.
+    pub kind: ContactKind,
+    /// What became of the person.
+    pub what: Happened,
+    /// The directory user.
+    pub object_id: ObjectId,
+    /// Why; empty where all is well.
+    pub reason: String,
+    /// What a person can do about it; empty where nothing is needed.
+    pub remedy: String,
+}
+
+/// Whether there was a contact before the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactKind {
+    /// No.
+    New,
+    /// Yes, made by sync or by people.
+    Existing,
+}
+
+/// What became of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// A contact was made.
+    Created,
+    /// A contact changed.
+    Updated,
+    /// The contact was right already.
+    Unchanged,
+    /// The contact could not be written.
+    Failed,
+    /// The scope does not mean this user.
+    Skipped,
+    /// The user left and the contact was dealt with by policy.
+    Removed,
+    /// A person must decide.
+    AwaitingReview,
+}
+
+impl ContactKind {
+    /// The word in the column `Type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "New",
+            Self::Existing => "Existing",
+        }
+    }
+}
+
+impl Happened {
+    /// The word in the column `What Happened`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Removed => "removed",
+            Self::AwaitingReview => "awaitingReview",
+        }
+    }
+
+    fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Create => Self::Created,
+            Outcome::Update => Self::Updated,
+            Outcome::Unchanged => Self::Unchanged,
+            Outcome::Skipped => Self::Skipped,
+            Outcome::Failed => Self::Failed,
+            // A collision that the end of the run did not resolve is left to people.
+            Outcome::AwaitingReview | Outcome::Deferred => Self::AwaitingReview,
+            Outcome::StopUpdating
+            | Outcome::Unlink
+            | Outcome::Deactivate
+            | Outcome::Delete
+            | Outcome::Keep => Self::Removed,
+        }
+    }
+}
+
+/// The rows of one segment, as things really went. `email_of` gives a contact's present e-mail; it
+/// is asked only where the segment holds none.
+pub fn rows(
+    segment: &Segment,
+    deviations: &[Deviation],
+    email_of: impl Fn(&ContactId) -> Option<String>,
+) -> Vec<ReportRow> {
+    segment
+        .items
+        .iter()
+        .map(|item| {
+            let deviation = deviations.iter().find(|found| found.object_id == item.object_id);
+            let (outcome, reason, remedy) = match deviation {
+                Some(Deviation { outcome, reason, remedy, .. }) => (*outcome, reason, remedy),
+                None => (item.outcome, &item.reason, &item.remedy),
+            };
+            let what = Happened::of(outcome);
+            ReportRow {
+                email: email(item, what, &email_of),
+                kind: kind(item),
+                what,
+                object_id: item.object_id.clone(),
+                reason: reason.clone().unwrap_or_default(),
+                remedy: remedy.clone().unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn kind(item: &SegmentItem) -> ContactKind {
+    let has_contact = item.contact_id.is_some() && item.version > 0;
+    if has_contact || item.adopted { ContactKind::Existing } else { ContactKind::New }
+}
+
+/// The address that the change gave, unless it failed; else the one the segment or contact has.
+fn email(
+    item: &SegmentItem,
+    what: Happened,
+    email_of: impl Fn(&ContactId) -> Option<String>,
+) -> String {
+    let is_written = matches!(what, Happened::Created | Happened::Updated);
+    let written = item
+        .fields
+        .iter()
+        .find(|change| is_written && change.field.to_string() == "email")
+        .and_then(|change| change.new.as_str())
+        .map(str::to_owned);
+    written
+        .or_else(|| item.email.clone())
+        .or_else(|| item.contact_id.as_ref().and_then(email_of))
+        .unwrap_or_default()
+}
+
+impl ReportRow {
+    /// This person's row after a later page of the same run dealt with them again: a contact that
+    /// the run made stays new and one that it changed stays changed, though later pages found it
+    /// right.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        let what = match (self.what, later.what) {
+            (Happened::Created, Happened::Updated | Happened::Unchanged) => Happened::Created,
+            (Happened::Updated, Happened::Unchanged) => Happened::Updated,
+            (_, what) => what,
+        };
+        let email = if later.email.is_empty() { self.email } else { later.email };
+        Self { email, kind: self.kind, what, ..later }
+    }
+
+    /// Whether a report of this form on a run of this kind lists the person.
+    pub fn is_listed(&self, kind: RunKind, form: ReportForm) -> bool {
+        match self.what {
+            Happened::Created | Happened::Updated | Happened::Failed => true,
+            Happened::Unchanged => kind == RunKind::Full,
+            Happened::Skipped | Happened::Removed | Happened::AwaitingReview => {
+                form == ReportForm::Extended
+            }
+        }
+    }
+
+    /// The word in the column `Sync Status`.
+    pub fn status(&self) -> &'static str {
+        if self.what == Happened::Failed { "Failed" } else { "Success" }
+    }
+
+    /// The column `Result`: reason and remedy of a failure, else empty.
+    pub fn result(&self) -> String {
+        if self.what == Happened::Failed {
+            [self.reason.as_str(), self.remedy.as_str()]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join(". ")
+        } else {
+            String::new()
+        }
+    }
+
+    /// The cells in the order of the form's header, defused.
+    pub fn cells(&self, form: ReportForm) -> Vec<String> {
+        let result = self.result();
+        let mut cells = vec![self.email.as_str(), self.kind.name(), self.status(), &result];
+        if form == ReportForm::Extended {
+            cells.extend([
+                self.what.name(),
+                self.object_id.as_str(),
+                self.reason.as_str(),
+                self.remedy.as_str(),
+            ]);
+        }
+        cells.into_iter().map(defused).collect()
+    }
+}
+
+/// The columns of a form.
+pub fn header(form: ReportForm) -> &'static [&'static str] {
+    match form {
+        ReportForm::Simple => &SIMPLE_HEADER,
+        ReportForm::Extended => &EXTENDED_HEADER,
+    }
+}
+
+/// A cell that no spreadsheet runs as a formula (OWASP: CSV injection): where it would begin one,
+/// also in full-width signs or after spaces, an apostrophe is put before it.
+pub fn defused(cell: &str) -> String {
+    let begins_formula = |text: &str| {
+        text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+    };
+    if begins_formula(cell) || begins_formula(cell.trim_start()) {
+        format!("'{cell}")
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::contact::Target;
+use crate::segment::{FieldChange, NextStep, Phase};
+
+fn item(user: u128, outcome: Outcome) -> SegmentItem {
+    SegmentItem {
+        object_id: ObjectId::from_u128(user),
+        contact_id: Some(ContactId::from_bits(user)),
+        outcome,
+        version: u64::from(outcome != Outcome::Create),
+        fields: Vec::new(),
+        reason: None,
+        remedy: None,
+        email: None,
+        link: None,
+        fingerprint: None,
+        adopted: false,
+        status: None,
+    }
+}
+
+fn segment(items: Vec<SegmentItem>) -> Segment {
+    Segment {
+        page: 0,
+        generation: 0,
+        phase: Phase::List,
+        fence: 1,
+        link_hash: String::new(),
+        next: NextStep::End,
+        items,
+    }
+}
+
+fn email_change(new: &str) -> FieldChange {
+    FieldChange {
+        field: Target::parse("email").unwrap(),
+        old: Value::Null,
+        new: json!(new),
+        source: "[mail]".into(),
+        rule: "overwrite".into(),
+    }
+}
+
+fn lines(
+    segment: &Segment,
+    deviations: &[Deviation],
+    kind: RunKind,
+    form: ReportForm,
+) -> Vec<String> {
+    rows(segment, deviations, |id| Some(format!("{}@x", id.shard(255))))
+        .iter()
+        .filter(|row| row.is_listed(kind, form))
+        .map(|row| row.cells(form).join(","))
+        .collect()
+}
+
+fn everybody() -> Segment {
+    let failed = SegmentItem {
+        contact_id: None,
+        version: 0,
+        email: Some("=cmd@x".into()),
+        reason: Some("city: the value is empty in Entra".into()),
+        remedy: Some("Fill in city".into()),
+        ..item(4, Outcome::Failed)
+    };
+    let skipped = SegmentItem {
+        contact_id: None,
+        version: 0,
+        email: Some("skipped@x".into()),
+        reason: Some("a guest".into()),
+        ..item(5, Outcome::Skipped)
+    };
+    segment(vec![
+        SegmentItem { fields: vec![email_change("new@x")], ..item(1, Outcome::Create) },
+        SegmentItem { fields: vec![email_change("renamed@x")], ..item(2, Outcome::Update) },
+        SegmentItem { email: Some("same@x".into()), ..item(3, Outcome::Unchanged) },
+        failed,
+        skipped,
+        SegmentItem { email: Some("left@x".into()), ..item(6, Outcome::StopUpdating) },
+        SegmentItem { email: Some("waits@x".into()), ..item(7, Outcome::AwaitingReview) },
+    ])
+}
+
+#[test]
+fn a_full_run_lists_everyone_processed_and_a_delta_what_changed_or_failed() {
+    let failed = "'=cmd@x,New,Failed,city: the value is empty in Entra. Fill in city";
+    let full = lines(&everybody(), &[], RunKind::Full, ReportForm::Simple);
+    assert_eq!(
+        full,
+        ["new@x,New,Success,", "renamed@x,Existing,Success,", "same@x,Existing,Success,", failed]
+    );
+    let delta = lines(&everybody(), &[], RunKind::Delta, ReportForm::Simple);
+    assert_eq!(delta, ["new@x,New,Success,", "renamed@x,Existing,Success,", failed]);
+}
+
+#[test]
+fn the_extended_form_adds_who_was_skipped_removed_or_waits() {
+    let extended = lines(&everybody(), &[], RunKind::Full, ReportForm::Extended);
+    assert_eq!(extended.len(), 7);
+    let id = ObjectId::from_u128(5);
+    assert_eq!(extended[4], format!("skipped@x,New,Success,,skipped,{id},a guest,"));
+    assert!(extended[5].starts_with("left@x,Existing,Success,,removed,"));
+    assert!(extended[6].starts_with("waits@x,Existing,Success,,awaitingReview,"));
+    assert_eq!(header(ReportForm::Extended)[..4], SIMPLE_HEADER);
+}
+
+#[test]
+fn what_really_happened_stands_over_what_was_intended() {
+    let segment = segment(vec![SegmentItem {
+        fields: vec![email_change("new@x")],
+        email: Some("old@x".into()),
+        ..item(2, Outcome::Update)
+    }]);
+    let deviation = Deviation {
+        object_id: ObjectId::from_u128(2),
+        outcome: Outcome::Failed,
+        reason: Some("taken".into()),
+        remedy: None,
+    };
+    assert_eq!(
+        lines(&segment, &[deviation], RunKind::Full, ReportForm::Simple),
+        ["old@x,Existing,Failed,taken"]
+    );
+}
+
+#[test]
+fn a_contact_whose_email_the_segment_does_not_hold_is_looked_up() {
+    let segment = segment(vec![item(3, Outcome::Unchanged)]);
+    let rows = rows(&segment, &[], |_| Some("now@x".into()));
+    assert_eq!(rows[0].email, "now@x");
+}
+
+#[test]
+fn a_person_met_twice_in_a_run_has_one_row_that_says_what_the_run_did() {
+    let row = |what, email: &str| ReportRow {
+        email: email.to_owned(),
+        kind: if what == Happened::Created { ContactKind::New } else { ContactKind::Existing },
+        what,
+        object_id: ObjectId::from_u128(1),
+        reason: String::new(),
+        remedy: String::new(),
+    };
+    for (first, second, what, kind) in [
+        (Happened::Created, Happened::Unchanged, Happened::Created, ContactKind::New),
+        (Happened::Created, Happened::Updated, Happened::Created, ContactKind::New),
+        (Happened::Updated, Happened::Unchanged, Happened::Updated, ContactKind::Existing),
+        (Happened::AwaitingReview, Happened::Updated, Happened::Updated, ContactKind::Existing),
+        (Happened::Updated, Happened::Failed, Happened::Failed, ContactKind::Existing),
+        (Happened::Unchanged, Happened::Removed, Happened::Removed, ContactKind::Existing),
+    ] {
+        let merged = row(first, "a@x").followed_by(row(second, ""));
+        assert_eq!((merged.what, merged.kind), (what, kind), "{first:?} then {second:?}");
+        assert_eq!(merged.email, "a@x");
+    }
+}
+
+#[test]
+fn no_cell_is_a_formula() {
+    for cell in
+        ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠x", "  =1"]
+    {
+        assert_eq!(defused(cell), format!("'{cell}"));
+    }
+    for cell in ["", "ana@x", "a=b", "1-2"] {
+        assert_eq!(defused(cell), cell);
+    }
+}
