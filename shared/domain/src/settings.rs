@@ -4,6 +4,7 @@
 
 pub mod check;
 mod defaults;
+pub mod presets;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
