@@ -140,8 +140,8 @@ pub fn rows(
 }
 
 fn kind(item: &SegmentItem) -> ContactKind {
-    let has_contact = item.contact_id.is_some() && item.version > 0;
-    if has_contact || item.adopted { ContactKind::Existing } else { ContactKind::New }
+    let has_contact = item.contact_id.is_some() && item.outcome != Outcome::Create;
+    if has_contact { ContactKind::Existing } else { ContactKind::New }
 }
 
 /// The address that the change gave, unless it failed; else the one the segment or contact has.
@@ -175,7 +175,8 @@ impl ReportRow {
             (_, what) => what,
         };
         let email = if later.email.is_empty() { self.email } else { later.email };
-        Self { email, kind: self.kind, what, ..later }
+        let kind = if self.what == Happened::Created { self.kind } else { later.kind };
+        Self { email, kind, what, ..later }
     }
 
     /// Whether a report of this form on a run of this kind lists the person.

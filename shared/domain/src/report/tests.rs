@@ -145,6 +145,7 @@ fn a_person_met_twice_in_a_run_has_one_row_that_says_what_the_run_did() {
     for (first, second, what, kind) in [
         (Happened::Created, Happened::Unchanged, Happened::Created, ContactKind::New),
         (Happened::Created, Happened::Updated, Happened::Created, ContactKind::New),
+        (Happened::Created, Happened::Failed, Happened::Failed, ContactKind::New),
         (Happened::Updated, Happened::Unchanged, Happened::Updated, ContactKind::Existing),
         (Happened::AwaitingReview, Happened::Updated, Happened::Updated, ContactKind::Existing),
         (Happened::Updated, Happened::Failed, Happened::Failed, ContactKind::Existing),
