@@ -128,6 +128,12 @@ macro_rules! own_id {
                 &self.0
             }
 
+            /// The 128 bits, for compact sets.
+            pub fn to_bits(&self) -> u128 {
+                let hex = self.0.get(Self::PREFIX.len() + 1..).unwrap_or_default();
+                u128::from_str_radix(hex, 16).unwrap_or_default()
+            }
+
             /// Which of `shards` equal parts this id falls into, by its hash.
             pub fn shard(&self, shards: u8) -> u8 {
                 shard_of(&self.0, shards)
@@ -238,6 +244,12 @@ mod tests {
             ContactId::derived(&account, &one, &user),
             ContactId::derived(&account, &two, &user)
         );
+    }
+
+    #[test]
+    fn an_id_survives_its_bits() {
+        let id = ContactId::from_bits(u128::MAX - 5);
+        assert_eq!(ContactId::from_bits(id.to_bits()), id);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub mod fingerprint;
 pub mod guard;
 pub mod id;
 pub mod mapping;
+pub mod reconcile;
+pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod scope;

@@ -146,13 +146,15 @@ pub struct Checkpoint {
     /// XOR of the listed ids' 128 bits (hexadecimal).
     #[serde(default)]
     pub id_xor: String,
-    /// Contacts linked, counted while listing.
-    #[serde(default)]
-    pub linked: u64,
     /// How many slices worked on it.
     pub hops: u32,
+    /// How many slices in a row got no page further.
+    #[serde(default)]
+    pub stalls: u32,
     /// The hints that had come in when its last look at the directory began.
     pub wanted_seen: u64,
+    /// When it was asked for.
+    pub queued_at: Timestamp,
     /// When it began.
     pub started_at: Timestamp,
     /// Whether its run item exists already (a delta makes one only when something changed).

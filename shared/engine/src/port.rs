@@ -2,7 +2,9 @@
 
 mod connections;
 mod contacts;
+mod credential;
 mod directory;
+mod idempotency;
 mod identity;
 mod outside;
 mod sync;
@@ -15,10 +17,12 @@ pub use contacts::{
     ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore, ContactWrite, EventLog,
     EventPage, IndexEntry, IndexPage, SHARDS, StoredContact, WriteOutcome,
 };
+pub use credential::{ClientCredential, CredentialError, CredentialSource};
 pub use directory::{
     ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
     NewSubscription, Organization, RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
 };
+pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
 pub use outside::{
     Blobs, BoxError, Clock, EventPublisher, PublishError, Randomness, ScheduleError, Schedules,

@@ -1,1 +1,112 @@
-//! (to be written)
+//! Runs: full and delta, slice by slice, under a lease.
+//!
+//! One driver serves both sync functions. It takes the connection's lease, does what waits (an
+//! unfinished run, a queued run, a look at what changed) and lets go only when nothing more is
+//! wanted. Every page is stored as a segment before any contact is written; every checkpoint
+//! raises the fence that orders all observations of the directory.
+
+mod apply;
+mod collisions;
+mod decide;
+mod drive;
+mod full;
+mod groups;
+mod index;
+mod judge;
+mod members;
+mod page;
+mod pass;
+mod reaction;
+mod run;
+mod tally;
+
+pub use drive::{Driven, Request, Worker};
+
+use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::id::ObjectId;
+use jiff::SignedDuration;
+
+use crate::port::{
+    AccountStore, ConnectionStore, ContactStore, DirectoryError, PendingStore, RunStore,
+    SegmentStore, SettingsStore, StoreError, SyncStateStore,
+};
+
+/// Everything that runs need of the state.
+pub trait SyncStores:
+    AccountStore
+    + ConnectionStore
+    + ContactStore
+    + PendingStore
+    + RunStore
+    + SegmentStore
+    + SettingsStore
+    + SyncStateStore
+{
+}
+
+impl<S> SyncStores for S where
+    S: AccountStore
+        + ConnectionStore
+        + ContactStore
+        + PendingStore
+        + RunStore
+        + SegmentStore
+        + SettingsStore
+        + SyncStateStore
+{
+}
+
+/// How much of an invocation's time stays unused, so that a page that was begun can be finished.
+const RESERVE: SignedDuration = SignedDuration::from_secs(20);
+
+/// By how much a lease outlives its holder's deadline.
+const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// How many slices may work on one run. Beside Lambda's own loop detection: a run that needs more
+/// is caught in a circle.
+const MAX_HOPS: u32 = 2_000;
+
+/// How often a run may start its listing again.
+const MAX_GENERATIONS: u32 = 4;
+
+/// How many pages a round may have. Graph has been seen to answer with chains that never end.
+const MAX_PAGES: u32 = 50_000;
+
+/// How many slices in a row may get nowhere (one every five minutes) before a run is given up.
+const MAX_STALLS: u32 = 6;
+
+/// Errors within this time after consent are replication, not loss.
+const REPLICATION: SignedDuration = SignedDuration::from_mins(15);
+
+/// Why a slice cannot go on.
+#[derive(Debug)]
+enum Stop {
+    /// The state store failed; the invocation fails and is retried.
+    Store(StoreError),
+    /// The directory failed.
+    Directory(DirectoryError),
+    /// Somebody else holds the lease.
+    Lost,
+    /// The invocation's time is nearly used up; another one continues.
+    OutOfTime,
+    /// A group that the scope names does not exist.
+    GroupMissing(ObjectId),
+    /// The connection may not write (any more).
+    NotAllowed(ConnectionStatus),
+    /// The run cannot reach its end; the sentence is for people.
+    Failed(String),
+    /// What changed can no longer be told: a full run must look at everything.
+    NeedsFull,
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<DirectoryError> for Stop {
+    fn from(error: DirectoryError) -> Self {
+        Self::Directory(error)
+    }
+}

@@ -1,0 +1,450 @@
+//! Reconciling: what becomes of one directory user's contact.
+//!
+//! Pairs by object id; by e-mail only while no contact is linked, and then only a contact that
+//! nothing else is linked to. Whoever cannot be decided is queued or failed, never guessed.
+
+mod item;
+
+pub use item::{blank_item, hex, user_address};
+
+use item::{failed, item_of, refused_by_claimant};
+
+use crate::account::CustomField;
+use crate::contact::{
+    Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, Target,
+};
+use crate::directory::DirectoryUser;
+use crate::email::email_key;
+use crate::fingerprint::Fingerprint;
+use crate::id::{ConnectionId, ContactId, ObjectId, TenantId};
+use crate::mapping::{Mapped, Mapping};
+use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
+use crate::segment::{LinkChange, Outcome, SegmentItem};
+use crate::settings::{ChangeMode, LinkMode, Policies, Problem, RemovalAction, Settings};
+
+/// The rules of one run, compiled from one settings version.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    mapping: Mapping,
+    scope: ScopeRule,
+    policies: Policies,
+    /// Digest of everything that shapes a decision besides the user.
+    digest: u64,
+}
+
+/// What the rules see in a user before looking at any contact.
+#[derive(Debug, Clone, PartialEq)]
+pub enum View {
+    /// The answer lacked this attribute: read the user again.
+    Unknown {
+        /// Which attribute decides.
+        attribute: String,
+    },
+    /// Outside the scope.
+    Out {
+        /// Which removal policy applies to a linked contact.
+        cause: GoneCause,
+        /// The clause that decided, in a sentence.
+        because: String,
+    },
+    /// In scope.
+    In(Wanted),
+}
+
+/// What the directory asks of an in-scope user's contact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    mapped: Mapped,
+    inactive: bool,
+    /// Digest of all that the decision takes from the directory.
+    pub fingerprint: u128,
+}
+
+/// Why a linked user is no longer meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoneCause {
+    /// In the recycle bin.
+    SoftDeleted,
+    /// Not in the directory at all.
+    HardDeleted,
+    /// No longer meant by the scope.
+    OutOfScope,
+    /// Left the scope's groups.
+    LeftGroup,
+    /// Sign-in blocked.
+    Disabled,
+}
+
+/// Who has the e-mail that a user without a contact, or with a new address, wants.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Claimant<'a> {
+    /// Nobody.
+    Nobody,
+    /// This contact.
+    Contact(&'a Contact),
+    /// Somebody decided on the same page.
+    SamePage,
+}
+
+/// What stands in the store for one user.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    /// The contact that is or would be the user's.
+    pub contact_id: &'a ContactId,
+    /// What stands under that id.
+    pub existing: Option<&'a Contact>,
+    /// Who has the e-mail that the user wants anew.
+    pub claimant: Claimant<'a>,
+}
+
+/// Through what a decision links.
+#[derive(Debug, Clone, Copy)]
+pub struct Tie<'a> {
+    /// The connection.
+    pub connection: &'a ConnectionId,
+    /// Its tenant.
+    pub tenant: &'a TenantId,
+}
+
+impl Rules {
+    /// Compiles a settings document against the account's custom fields.
+    pub fn compile(settings: &Settings, fields: &[CustomField]) -> Result<Self, Vec<Problem>> {
+        Ok(Self {
+            mapping: Mapping::compile(settings, fields)?,
+            scope: ScopeRule::compile(&settings.scope)?,
+            policies: settings.policies.clone(),
+            digest: rules_digest(settings),
+        })
+    }
+
+    /// The policies.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Scope and mapping of one user.
+    pub fn view(&self, user: &DirectoryUser, memberships: &Memberships) -> View {
+        let inactive = match self.scope.decide(user, memberships) {
+            ScopeDecision::In { inactive } => inactive,
+            ScopeDecision::Out { clause, because } => {
+                let cause = match clause.cause() {
+                    LeaveCause::Disabled => GoneCause::Disabled,
+                    LeaveCause::LeftGroup => GoneCause::LeftGroup,
+                    LeaveCause::OutOfScope => GoneCause::OutOfScope,
+                };
+                return View::Out { cause, because };
+            }
+            ScopeDecision::Unknown { absent } => {
+                return View::Unknown { attribute: absent.to_owned() };
+            }
+        };
+        let mapped = self.mapping.map(user);
+        let status = if inactive { ContactStatus::Inactive } else { ContactStatus::Active };
+        let upn = user.text("userPrincipalName");
+        match Fingerprint::of(&mapped, status, upn, self.digest) {
+            Some(fingerprint) => {
+                View::In(Wanted { mapped, inactive, fingerprint: fingerprint.as_u128() })
+            }
+            None => View::Unknown { attribute: "a mapped attribute".to_owned() },
+        }
+    }
+
+    /// What becomes of a user's own contact, or what a user without one gets.
+    pub fn decide(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        found: Found<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let own = found.existing.filter(|contact| is_own(contact, &user.id, tie));
+        match own {
+            Some(contact) => self.decide_linked(user, wanted, contact, found.claimant, tie),
+            None => self.decide_unlinked(user, wanted, found, tie),
+        }
+    }
+
+    /// The address the user's contact shall have, as a claim key, given the contact as it is.
+    pub fn wanted_email_key(&self, wanted: &Wanted, existing: Option<&Contact>) -> Option<String> {
+        let changes = self.mapping.changes(&wanted.mapped, existing).ok()?;
+        let email = Target::Field(ContactField::Email);
+        let new = changes.iter().rev().find(|change| change.field == email)?;
+        let key = email_key(new.new.as_str()?);
+        (existing.and_then(Contact::email).map(email_key).as_deref() != Some(&key)).then_some(key)
+    }
+
+    fn decide_linked(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        contact: &Contact,
+        claimant: Claimant<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let mut item = item_of(user, Some(contact.id.clone()), Outcome::Unchanged);
+        item.version = contact.version;
+        let changes = match self.mapping.changes(&wanted.mapped, Some(contact)) {
+            Ok(changes) => changes,
+            Err(failures) => return failed(item, user, &failures),
+        };
+        let (status, link) = status_and_link(user, wanted, contact, tie);
+        if changes.is_empty() && status.is_none() && link.is_none() {
+            return item;
+        }
+        match self.policies.update {
+            ChangeMode::Off => {
+                item.reason = Some("updating contacts is switched off".to_owned());
+                return item;
+            }
+            ChangeMode::Review => {
+                item.outcome = Outcome::AwaitingReview;
+                item.fields = changes;
+                item.reason = Some("changes wait for review".to_owned());
+                item.email = user_address(user);
+                return item;
+            }
+            ChangeMode::Auto => {}
+        }
+        item.fields = changes;
+        if let Some(taken) = refused_by_claimant(&item, claimant, tie) {
+            return SegmentItem { email: user_address(user), ..taken };
+        }
+        item.outcome = Outcome::Update;
+        item.status = status;
+        item.link = link;
+        item.fingerprint = Some(hex(wanted.fingerprint));
+        item
+    }
+
+    fn decide_unlinked(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        found: Found<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let claimant = found.claimant;
+        // A contact under the user's own id that lost its link was unlinked on purpose or comes
+        // from an earlier connection to the same tenant: it is this person's, taken back as it is.
+        let candidate = found.existing.or(match claimant {
+            Claimant::Contact(contact) if contact.link.is_none() => Some(contact),
+            Claimant::Contact(_) | Claimant::Nobody | Claimant::SamePage => None,
+        });
+        match candidate {
+            Some(contact) => self.adopt(user, wanted, contact, claimant, tie),
+            None => self.create(user, wanted, found.contact_id, claimant, tie),
+        }
+    }
+
+    fn create(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        contact_id: &ContactId,
+        claimant: Claimant<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let mut item = item_of(user, None, Outcome::Create);
+        item.email = user_address(user);
+        item.fields = match self.mapping.changes(&wanted.mapped, None) {
+            Ok(fields) => fields,
+            Err(failures) => return failed(item, user, &failures),
+        };
+        match self.policies.create {
+            ChangeMode::Off => {
+                item.outcome = Outcome::Skipped;
+                item.fields.clear();
+                item.reason = Some("creating contacts is switched off".to_owned());
+                return item;
+            }
+            ChangeMode::Review => {
+                item.outcome = Outcome::AwaitingReview;
+                item.reason = Some("a new contact waits for review".to_owned());
+                return item;
+            }
+            ChangeMode::Auto => {}
+        }
+        if let Some(taken) = refused_by_claimant(&item, claimant, tie) {
+            return SegmentItem { email: user_address(user), ..taken };
+        }
+        item.contact_id = Some(contact_id.clone());
+        item.email = None;
+        item.status = Some(status_of(wanted));
+        item.link = Some(LinkChange {
+            old: None,
+            new: LinkState::Linked,
+            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
+        });
+        item.fingerprint = Some(hex(wanted.fingerprint));
+        item
+    }
+
+    fn adopt(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        contact: &Contact,
+        claimant: Claimant<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let mut item = item_of(user, None, Outcome::Update);
+        item.email = user_address(user);
+        item.fields = match self.mapping.changes(&wanted.mapped, Some(contact)) {
+            Ok(fields) => fields,
+            Err(failures) => return failed(item, user, &failures),
+        };
+        // What sync itself made before is not a stranger's record: no question of taking over.
+        let own_work = contact.source == ContactSource::Entra;
+        match self.policies.link {
+            LinkMode::Auto => {}
+            LinkMode::Review | LinkMode::Off | LinkMode::Fail if own_work => {}
+            LinkMode::Review => {
+                item.outcome = Outcome::AwaitingReview;
+                item.contact_id = Some(contact.id.clone());
+                item.reason =
+                    Some("a contact with this e-mail exists; linking waits for review".to_owned());
+                return item;
+            }
+            LinkMode::Off => {
+                item.outcome = Outcome::Skipped;
+                item.fields.clear();
+                item.reason = Some(
+                    "a contact with this e-mail exists and linking is switched off".to_owned(),
+                );
+                return item;
+            }
+            LinkMode::Fail => {
+                item.outcome = Outcome::Failed;
+                item.fields.clear();
+                item.reason = Some("a contact with this e-mail exists already".to_owned());
+                item.remedy = Some(
+                    "change or remove the other contact's e-mail, or allow linking in the settings"
+                        .to_owned(),
+                );
+                return item;
+            }
+        }
+        if let Claimant::Contact(owner) = claimant
+            && owner.id != contact.id
+            && let Some(taken) = refused_by_claimant(&item, claimant, tie)
+        {
+            return taken;
+        }
+        item.contact_id = Some(contact.id.clone());
+        item.email = None;
+        item.version = contact.version;
+        item.adopted = true;
+        let status = status_of(wanted);
+        item.status = (contact.status != status).then_some(status);
+        item.link = Some(LinkChange {
+            old: contact.link.as_ref().map(|link| link.state),
+            new: LinkState::Linked,
+            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
+        });
+        item.fingerprint = Some(hex(wanted.fingerprint));
+        item
+    }
+
+    /// The action that the policies name for a cause.
+    pub fn removal_action(&self, cause: GoneCause) -> RemovalAction {
+        let removal = &self.policies.removal;
+        match cause {
+            GoneCause::SoftDeleted => removal.soft_deleted,
+            GoneCause::HardDeleted => removal.hard_deleted,
+            GoneCause::OutOfScope => removal.out_of_scope,
+            GoneCause::LeftGroup => removal.left_group,
+            GoneCause::Disabled => removal.disabled,
+        }
+    }
+
+    /// What becomes of the contact of a user who left. Destructive actions are only named: they
+    /// are staged and judged together at the end of the run.
+    pub fn decide_gone(
+        &self,
+        user: &ObjectId,
+        contact: Option<&Contact>,
+        cause: GoneCause,
+        because: &str,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let left_scope = match cause {
+            GoneCause::OutOfScope | GoneCause::LeftGroup | GoneCause::Disabled => true,
+            GoneCause::SoftDeleted | GoneCause::HardDeleted => false,
+        };
+        let mut item = SegmentItem {
+            reason: Some(because.to_owned()),
+            ..blank_item(user, None, if left_scope { Outcome::Skipped } else { Outcome::Keep })
+        };
+        let new = if left_scope { LinkState::OutOfScope } else { LinkState::Removed };
+        let Some(contact) = contact.filter(|contact| is_own(contact, user, tie)) else {
+            return item;
+        };
+        let old = contact.link.as_ref().map(|link| link.state);
+        item.contact_id = Some(contact.id.clone());
+        item.version = contact.version;
+        // Removed outweighs out of scope: a user who left the scope first and the directory later.
+        if old == Some(new) || old == Some(LinkState::Removed) {
+            return item;
+        }
+        let action = self.removal_action(cause);
+        item.outcome = match action {
+            RemovalAction::Keep => return item,
+            RemovalAction::StopUpdating => Outcome::StopUpdating,
+            RemovalAction::Review => Outcome::AwaitingReview,
+            RemovalAction::Unlink => Outcome::Unlink,
+            RemovalAction::Deactivate => Outcome::Deactivate,
+            RemovalAction::Delete => Outcome::Delete,
+        };
+        item.link = Some(LinkChange { old, new, user_principal_name: None });
+        item
+    }
+
+    /// The targets that sync manages on a contact of this origin.
+    pub fn managed_targets(&self, source: ContactSource) -> Vec<Target> {
+        self.mapping.managed_targets(source)
+    }
+}
+
+fn status_and_link(
+    user: &DirectoryUser,
+    wanted: &Wanted,
+    contact: &Contact,
+    tie: Tie<'_>,
+) -> (Option<ContactStatus>, Option<LinkChange>) {
+    let status = status_of(wanted);
+    let upn = user.text("userPrincipalName");
+    let link = contact.link.as_ref();
+    let moved = link.is_none_or(|link| {
+        link.state != LinkState::Linked
+            || link.connection_id != *tie.connection
+            || (upn.is_some() && link.user_principal_name.as_deref() != upn)
+    });
+    let change = moved.then(|| LinkChange {
+        old: link.map(|link| link.state),
+        new: LinkState::Linked,
+        user_principal_name: upn.map(str::to_owned),
+    });
+    ((contact.status != status).then_some(status), change)
+}
+
+fn is_own(contact: &Contact, user: &ObjectId, tie: Tie<'_>) -> bool {
+    contact.link.as_ref().is_some_and(|Link { tenant_id, object_id, .. }| {
+        tenant_id == tie.tenant && object_id == user
+    })
+}
+
+fn status_of(wanted: &Wanted) -> ContactStatus {
+    if wanted.inactive { ContactStatus::Inactive } else { ContactStatus::Active }
+}
+
+fn rules_digest(settings: &Settings) -> u64 {
+    use sha2::{Digest, Sha256};
+    let rules = serde_json::json!([
+        settings.mapping,
+        settings.mapping_defaults,
+        settings.policies,
+        settings.scope.disabled_accounts
+    ]);
+    let digest = Sha256::digest(rules.to_string());
+    digest.iter().take(8).fold(0, |bits, byte| (bits << 8) | u64::from(*byte))
+}

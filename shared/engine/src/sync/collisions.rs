@@ -1,0 +1,288 @@
+//! E-mails that two people of one connection want: chains in order, cycles in one transaction, the
+//! rest fails for each record with its reason.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_domain::sync_state::Stage;
+
+use super::apply::{borne, written};
+use super::decide::{decide_as_if_free, new_email_key, present};
+use super::pass::{Held, Pass};
+use super::{Stop, SyncStores, Worker};
+use crate::port::{
+    Blobs, ClaimChange, Clock, ContactWrite, Directory, PendingKind, Randomness, StoredContact,
+};
+
+/// A transaction takes 100 actions; each party of a swap needs a contact and a claim.
+const LARGEST_CYCLE: usize = 40;
+
+/// One person whose address another contact has.
+struct Party {
+    user: DirectoryUser,
+    contact_id: ContactId,
+    stored: Option<StoredContact>,
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Resolves what waited for the end of the run.
+    pub(super) async fn collisions(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        let waiting = self.stores.pending(&pass.connection.id, PendingKind::Collision).await?;
+        let users: Vec<ObjectId> =
+            waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
+        if !users.is_empty() {
+            let read = self.directory.users_by_id(&pass.tenant, &users).await?;
+            pass.point.graph.add(read.cost);
+            let mut open = read.found;
+            // Each round that frees an address may let the next in; each gets somebody further.
+            loop {
+                held.check_time(&self.clock)?;
+                let before = open.len();
+                open = self.try_all(held, pass, open).await?;
+                if open.is_empty() {
+                    break;
+                }
+                if open.len() == before && !self.swap_cycles(held, pass, &mut open).await? {
+                    break;
+                }
+            }
+            self.fail_rest(held, pass, &open).await?;
+            let keys: Vec<String> = waiting.into_iter().map(|item| item.key).collect();
+            self.stores.delete_pending(&pass.connection.id, PendingKind::Collision, &keys).await?;
+        }
+        pass.point.stage = Stage::Judge;
+        Ok(())
+    }
+
+    /// Decides everybody anew; whoever still collides is left over.
+    async fn try_all(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        users: Vec<DirectoryUser>,
+    ) -> Result<Vec<DirectoryUser>, Stop> {
+        let mut left = Vec::new();
+        let mut items = Vec::new();
+        let mut stored = HashMap::new();
+        let mut given = HashSet::new();
+        let parties = self.parties(pass, users).await?;
+        let mut by_id = HashMap::new();
+        for party in parties {
+            let (item, base) =
+                self.decide_again(pass, &party.user, &party.contact_id, party.stored).await?;
+            let key = new_email_key(&item);
+            let clash = key.is_some_and(|key| !given.insert(key));
+            if item.outcome == Outcome::Deferred || clash {
+                left.push(party.user);
+                continue;
+            }
+            if let (Some(id), Some(base)) = (&item.contact_id, base) {
+                stored.insert(id.clone(), base);
+            }
+            by_id.insert(party.user.id.clone(), party.user);
+            items.push(item);
+        }
+        if !items.is_empty() {
+            let segment = judgement(held, pass, items);
+            self.store_and_settle(held, pass, segment, stored, &by_id).await?;
+        }
+        Ok(left)
+    }
+
+    /// Swaps addresses that go round in a circle, each circle in one transaction. `true` when one
+    /// was swapped; its parties are taken out of `open`.
+    async fn swap_cycles(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        open: &mut Vec<DirectoryUser>,
+    ) -> Result<bool, Stop> {
+        let parties = self.parties(pass, std::mem::take(open)).await?;
+        let mut wants: BTreeMap<String, (usize, SegmentItem)> = BTreeMap::new();
+        let mut bears: HashMap<String, usize> = HashMap::new();
+        for (position, party) in parties.iter().enumerate() {
+            let existing = present(party.stored.as_ref());
+            let item = decide_as_if_free(pass, &party.user, &party.contact_id, existing);
+            if let (Some(key), Some(_)) = (new_email_key(&item), existing) {
+                wants.entry(key).or_insert((position, item));
+            }
+            if let Some(key) = borne(party.stored.as_ref()) {
+                bears.insert(key, position);
+            }
+        }
+        // Who gets the address that a party gives up: follow until it closes.
+        let successor: HashMap<usize, (usize, &String, &SegmentItem)> = wants
+            .iter()
+            .filter_map(|(key, (taker, item))| {
+                let giver = bears.get(key)?;
+                Some((*giver, (*taker, key, item)))
+            })
+            .collect();
+        let mut swapped = HashSet::new();
+        for start in 0..parties.len() {
+            if swapped.contains(&start) {
+                continue;
+            }
+            if let Some(cycle) = cycle_from(start, &successor)
+                && self.swap(held, pass, &parties, &cycle, &successor).await?
+            {
+                swapped.extend(cycle);
+            }
+        }
+        *open = parties
+            .into_iter()
+            .enumerate()
+            .filter(|(position, _)| !swapped.contains(position))
+            .map(|(_, party)| party.user)
+            .collect();
+        Ok(!swapped.is_empty())
+    }
+
+    async fn swap(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        parties: &[Party],
+        cycle: &[usize],
+        successor: &HashMap<usize, (usize, &String, &SegmentItem)>,
+    ) -> Result<bool, Stop> {
+        let mut items = Vec::new();
+        let mut moves = Vec::new();
+        for giver in cycle {
+            let Some((taker, key, item)) = successor.get(giver) else { return Ok(false) };
+            let (Some(from), Some(to)) = (parties.get(*giver), parties.get(*taker)) else {
+                return Ok(false);
+            };
+            moves.push(ClaimChange {
+                email_key: (*key).clone(),
+                from: from.contact_id.clone(),
+                to: to.contact_id.clone(),
+            });
+            items.push((*item).clone());
+        }
+        let segment = judgement(held, pass, items);
+        let now = self.clock.now();
+        let writes: Vec<ContactWrite> = segment
+            .items
+            .iter()
+            .filter_map(|item| {
+                let party = parties.iter().find(|party| party.user.id == item.object_id)?;
+                let before = present(party.stored.as_ref())?;
+                Some(ContactWrite {
+                    contact: written(pass, &segment, item, Some(before), before.version, now),
+                    expected_version: before.version,
+                    fence: Some(segment.fence),
+                })
+            })
+            .collect();
+        let standing = crate::segments::store_segment(
+            &self.stores,
+            &self.blobs,
+            &pass.account.id,
+            &pass.connection.id,
+            &pass.point.run_id,
+            segment.clone(),
+        )
+        .await?;
+        if standing.fence != segment.fence
+            || !self.stores.write_together(&pass.account.id, &writes, &moves).await?
+        {
+            return Ok(false);
+        }
+        // The contacts bear this run's mark already: settling finds them done and counts.
+        self.settle(held, pass, &standing, HashMap::new(), &HashMap::new()).await?;
+        Ok(true)
+    }
+
+    async fn fail_rest(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        open: &[DirectoryUser],
+    ) -> Result<(), Stop> {
+        if open.is_empty() {
+            return Ok(());
+        }
+        let mut items = Vec::new();
+        for party in self.parties(pass, open.to_vec()).await? {
+            let existing = party.stored.clone();
+            let (item, _) =
+                self.decide_again(pass, &party.user, &party.contact_id, existing).await?;
+            items.push(SegmentItem {
+                outcome: Outcome::Failed,
+                fields: Vec::new(),
+                link: None,
+                reason: Some("another person in the directory has this e-mail".to_owned()),
+                remedy: Some("give one of the two another e-mail in Entra".to_owned()),
+                ..item
+            });
+        }
+        let segment = judgement(held, pass, items);
+        self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await
+    }
+
+    async fn parties(&self, pass: &Pass, users: Vec<DirectoryUser>) -> Result<Vec<Party>, Stop> {
+        let ids: Vec<ObjectId> = users.iter().map(|user| user.id.clone()).collect();
+        let adopted = self.stores.adopted(&pass.account.id, &pass.tenant, &ids).await?;
+        let contacts: Vec<ContactId> = ids
+            .iter()
+            .zip(adopted)
+            .map(|(user, adopted)| {
+                adopted
+                    .unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, user))
+            })
+            .collect();
+        let mut stored = HashMap::new();
+        self.read_contacts(pass, &contacts, &mut stored).await?;
+        Ok(users
+            .into_iter()
+            .zip(contacts)
+            .map(|(user, contact_id)| {
+                let stored = stored.remove(&contact_id);
+                Party { user, contact_id, stored }
+            })
+            .collect())
+    }
+}
+
+/// The circle through `start`, if following who takes whose address comes back to it.
+fn cycle_from(
+    start: usize,
+    successor: &HashMap<usize, (usize, &String, &SegmentItem)>,
+) -> Option<Vec<usize>> {
+    let mut cycle = vec![start];
+    let mut at = start;
+    loop {
+        let (next, _, _) = successor.get(&at)?;
+        if *next == start {
+            return Some(cycle);
+        }
+        if cycle.contains(next) || cycle.len() >= LARGEST_CYCLE {
+            return None;
+        }
+        cycle.push(*next);
+        at = *next;
+    }
+}
+
+fn judgement(held: &Held, pass: &Pass, items: Vec<SegmentItem>) -> Segment {
+    Segment {
+        page: pass.point.page,
+        generation: pass.point.generation,
+        phase: Phase::Judgement,
+        fence: held.fence(),
+        link_hash: String::new(),
+        next: NextStep::End,
+        items,
+    }
+}
+

@@ -1,0 +1,390 @@
+//! From a page's entries to what is intended for each person.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason};
+use contact_sync_domain::email::email_key;
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::{
+    Claimant, Found, GoneCause, View, Wanted, blank_item, hex, user_address,
+};
+use contact_sync_domain::segment::{Outcome, SegmentItem};
+
+use super::index::KnownContact;
+use super::pass::Pass;
+use super::{Stop, SyncStores, Worker};
+use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
+
+/// A page's decisions.
+#[derive(Debug, Default)]
+pub(super) struct Decided {
+    /// What is intended, each person once.
+    pub(super) items: Vec<SegmentItem>,
+    /// The contacts as read while deciding, so that applying need not read them again.
+    pub(super) stored: HashMap<ContactId, StoredContact>,
+    /// The users by id, for a second decision when a contact moved.
+    pub(super) users: HashMap<ObjectId, DirectoryUser>,
+}
+
+/// A person's place between page and decision.
+enum Person {
+    Gone(ObjectId, GoneCause),
+    Here(DirectoryUser, View),
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Decides a page. Entries of one person are folded to the last one first.
+    pub(super) async fn decide_page(
+        &self,
+        pass: &mut Pass,
+        entries: Vec<DeltaEntry>,
+    ) -> Result<Decided, Stop> {
+        let entries = fold(entries);
+        let people = self.view_people(pass, entries).await?;
+        let mut decided = Decided::default();
+        let mut open = Vec::new();
+        let contacts = self.contact_ids(pass, &people).await?;
+        for (person, contact_id) in people.into_iter().zip(contacts) {
+            if let Some(item) = recognised(pass, &person, &contact_id) {
+                decided.items.push(item);
+            } else {
+                open.push((person, contact_id));
+            }
+        }
+        let needed: Vec<ContactId> = open
+            .iter()
+            .filter(|(person, contact)| must_read(pass, person, contact))
+            .map(|(_, contact)| contact.clone())
+            .collect();
+        self.read_contacts(pass, &needed, &mut decided.stored).await?;
+        let claimants = self.read_claimants(pass, &open, &mut decided.stored).await?;
+        let mut on_page = HashSet::new();
+        for (person, contact_id) in open {
+            let existing = present(decided.stored.get(&contact_id));
+            let item = match &person {
+                Person::Gone(user, cause) => {
+                    pass.rules.decide_gone(user, existing, *cause, gone_sentence(*cause), pass.tie())
+                }
+                Person::Here(user, view) => {
+                    decide_here(pass, user, view, &contact_id, existing, |key| {
+                        claimant(key, &claimants, &decided.stored, &on_page)
+                    })
+                }
+            };
+            on_page.extend(new_email_key(&item));
+            if let Person::Here(user, _) = person {
+                decided.users.insert(user.id.clone(), user);
+            }
+            decided.items.push(item);
+        }
+        Ok(decided)
+    }
+
+    /// Looks at everybody by the rules; whoever lacks an attribute that decides is read again.
+    async fn view_people(
+        &self,
+        pass: &mut Pass,
+        entries: Vec<DeltaEntry>,
+    ) -> Result<Vec<Person>, Stop> {
+        let mut people = Vec::with_capacity(entries.len());
+        let mut unclear = Vec::new();
+        for entry in entries {
+            match entry {
+                DeltaEntry::Removed { id, reason } => {
+                    let cause = match reason {
+                        RemovedReason::SoftDeleted => GoneCause::SoftDeleted,
+                        RemovedReason::Purged => GoneCause::HardDeleted,
+                    };
+                    people.push(Person::Gone(id, cause));
+                }
+                DeltaEntry::Changed(user) => {
+                    match pass.rules.view(&user, &pass.memberships) {
+                        View::Unknown { .. } => unclear.push(user.id),
+                        view @ (View::In(_) | View::Out { .. }) => {
+                            people.push(Person::Here(user, view));
+                        }
+                    }
+                }
+            }
+        }
+        if !unclear.is_empty() {
+            let read = self.directory.users_by_id(&pass.tenant, &unclear).await?;
+            pass.point.graph.add(read.cost);
+            for user in read.found {
+                let view = pass.rules.view(&user, &pass.memberships);
+                people.push(Person::Here(user, view));
+            }
+            // Whoever is in the bin by now is told by `@removed` in a later page, with his cause;
+            // whoever is not found at all may not be replicated yet: the next delta decides.
+            for id in read.soft_deleted {
+                people.push(Person::Gone(id, GoneCause::SoftDeleted));
+            }
+        }
+        Ok(people)
+    }
+
+    /// The contact that is or would be each person's.
+    async fn contact_ids(&self, pass: &Pass, people: &[Person]) -> Result<Vec<ContactId>, Stop> {
+        if let Some(index) = &pass.index {
+            return Ok(people.iter().map(|person| index.contact_of(person.id())).collect());
+        }
+        let users: Vec<ObjectId> = people.iter().map(|person| person.id().clone()).collect();
+        let adopted = self.stores.adopted(&pass.account.id, &pass.tenant, &users).await?;
+        Ok(users
+            .iter()
+            .zip(adopted)
+            .map(|(user, adopted)| {
+                adopted
+                    .unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, user))
+            })
+            .collect())
+    }
+
+    pub(super) async fn read_contacts(
+        &self,
+        pass: &Pass,
+        ids: &[ContactId],
+        into: &mut HashMap<ContactId, StoredContact>,
+    ) -> Result<(), Stop> {
+        let wanted: Vec<ContactId> =
+            ids.iter().filter(|id| !into.contains_key(id)).cloned().collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let found = self.stores.get_many(&pass.account.id, &wanted).await?;
+        for (id, stored) in wanted.into_iter().zip(found) {
+            if let Some(stored) = stored {
+                into.insert(id, stored);
+            }
+        }
+        Ok(())
+    }
+
+    /// Who has the addresses that people want anew.
+    async fn read_claimants(
+        &self,
+        pass: &Pass,
+        open: &[(Person, ContactId)],
+        stored: &mut HashMap<ContactId, StoredContact>,
+    ) -> Result<BTreeMap<String, ContactId>, Stop> {
+        let mut keys: Vec<String> = open
+            .iter()
+            .filter_map(|(person, contact)| match person {
+                Person::Here(_, View::In(wanted)) => {
+                    pass.rules.wanted_email_key(wanted, present(stored.get(contact)))
+                }
+                Person::Here(_, View::Out { .. } | View::Unknown { .. })
+                | Person::Gone(..) => None,
+            })
+            .collect();
+        keys.sort();
+        keys.dedup();
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let owners = self.stores.claims(&pass.account.id, &keys).await?;
+        let claimants: BTreeMap<String, ContactId> =
+            keys.into_iter().zip(owners).filter_map(|(key, owner)| Some((key, owner?))).collect();
+        let owners: Vec<ContactId> = claimants.values().cloned().collect();
+        self.read_contacts(pass, &owners, stored).await?;
+        Ok(claimants)
+    }
+
+    /// Decides one person anew, from the contact as it is now.
+    pub(super) async fn decide_again(
+        &self,
+        pass: &Pass,
+        user: &DirectoryUser,
+        contact_id: &ContactId,
+        now_stored: Option<StoredContact>,
+    ) -> Result<(SegmentItem, Option<StoredContact>), Stop> {
+        let view = pass.rules.view(user, &pass.memberships);
+        let existing = present(now_stored.as_ref()).cloned();
+        let mut stored = HashMap::new();
+        let mut claimants = BTreeMap::new();
+        if let View::In(wanted) = &view
+            && let Some(key) = pass.rules.wanted_email_key(wanted, existing.as_ref())
+        {
+            let owner = self.stores.claims(&pass.account.id, std::slice::from_ref(&key)).await?;
+            if let Some(owner) = owner.into_iter().flatten().next() {
+                self.read_contacts(pass, std::slice::from_ref(&owner), &mut stored).await?;
+                claimants.insert(key, owner);
+            }
+        }
+        let nobody = HashSet::new();
+        let item = decide_here(pass, user, &view, contact_id, existing.as_ref(), |key| {
+            claimant(key, &claimants, &stored, &nobody)
+        });
+        let target = item.contact_id.clone();
+        let own = target.as_ref().is_none_or(|target| target == contact_id);
+        let base = if own { now_stored } else { target.and_then(|target| stored.remove(&target)) };
+        Ok((item, base))
+    }
+}
+
+/// Decides one person as if the wanted e-mail were free: the parties of a swap.
+pub(super) fn decide_as_if_free(
+    pass: &Pass,
+    user: &DirectoryUser,
+    contact_id: &ContactId,
+    existing: Option<&Contact>,
+) -> SegmentItem {
+    let view = pass.rules.view(user, &pass.memberships);
+    decide_here(pass, user, &view, contact_id, existing, |_| Claimant::Nobody)
+}
+
+impl Person {
+    fn id(&self) -> &ObjectId {
+        match self {
+            Self::Gone(id, _) => id,
+            Self::Here(user, _) => &user.id,
+        }
+    }
+}
+
+/// Each person once: the last entry counts.
+fn fold(entries: Vec<DeltaEntry>) -> Vec<DeltaEntry> {
+    let mut last = HashMap::with_capacity(entries.len());
+    for (position, entry) in entries.iter().enumerate() {
+        last.insert(entry.id().clone(), position);
+    }
+    if last.len() == entries.len() {
+        return entries;
+    }
+    entries
+        .into_iter()
+        .enumerate()
+        .filter(|(position, entry)| last.get(entry.id()) == Some(position))
+        .map(|(_, entry)| entry)
+        .collect()
+}
+
+/// The item of a person whom the index recognises as unchanged; no contact is read.
+fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<SegmentItem> {
+    let index = pass.index.as_ref()?;
+    match person {
+        Person::Here(user, View::In(wanted)) => {
+            (index.known(contact, Some(wanted.fingerprint)) == KnownContact::Unchanged).then(|| {
+                blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)
+            })
+        }
+        Person::Here(user, View::Out { because, .. }) => {
+            (index.known(contact, None) == KnownContact::None).then(|| SegmentItem {
+                reason: Some(because.clone()),
+                email: user_address(user),
+                ..blank_item(&user.id, None, Outcome::Skipped)
+            })
+        }
+        Person::Here(_, View::Unknown { .. }) | Person::Gone(..) => None,
+    }
+}
+
+/// Whether a decision needs the contact itself. A full run knows from its index which users have
+/// none; should one stand there all the same, the conditional write finds it.
+fn must_read(pass: &Pass, person: &Person, contact: &ContactId) -> bool {
+    let fingerprint = match person {
+        Person::Here(_, View::In(Wanted { fingerprint, .. })) => Some(*fingerprint),
+        Person::Here(_, View::Out { .. } | View::Unknown { .. }) | Person::Gone(..) => None,
+    };
+    pass.index
+        .as_ref()
+        .is_none_or(|index| index.known(contact, fingerprint) != KnownContact::None)
+}
+
+fn decide_here<'a>(
+    pass: &Pass,
+    user: &DirectoryUser,
+    view: &View,
+    contact_id: &ContactId,
+    existing: Option<&Contact>,
+    claimant_of: impl FnOnce(&str) -> Claimant<'a>,
+) -> SegmentItem {
+    match view {
+        View::Unknown { attribute } => SegmentItem {
+            reason: Some(format!("Entra did not tell `{attribute}` of this person")),
+            remedy: Some("grant our application User.Read.All again".to_owned()),
+            email: user_address(user),
+            ..blank_item(&user.id, None, Outcome::Failed)
+        },
+        View::Out { cause, because } => {
+            let item = pass.rules.decide_gone(&user.id, existing, *cause, because, pass.tie());
+            SegmentItem { email: user_address(user), ..item }
+        }
+        View::In(wanted) => {
+            // A delta has no index: the contact itself tells whether anything moved.
+            let same = existing.is_some_and(|contact| {
+                contact.is_linked_to(&pass.connection.id, &user.id)
+                    && contact.link.as_ref().is_some_and(|link| {
+                        link.state == contact_sync_domain::contact::LinkState::Linked
+                    })
+                    && contact.sync.as_ref().and_then(|sync| sync.fingerprint.as_deref())
+                        == Some(&hex(wanted.fingerprint))
+            });
+            if same {
+                let id = existing.map(|contact| contact.id.clone());
+                return blank_item(&user.id, id, Outcome::Unchanged);
+            }
+            let claimant = match pass.rules.wanted_email_key(wanted, existing) {
+                Some(key) => claimant_of(&key),
+                None => Claimant::Nobody,
+            };
+            let found = Found { contact_id, existing, claimant };
+            pass.rules.decide(user, wanted, found, pass.tie())
+        }
+    }
+}
+
+fn claimant<'a>(
+    key: &str,
+    claimants: &BTreeMap<String, ContactId>,
+    stored: &'a HashMap<ContactId, StoredContact>,
+    on_page: &HashSet<String>,
+) -> Claimant<'a> {
+    if on_page.contains(key) {
+        return Claimant::SamePage;
+    }
+    // A claim whose owner is gone or bears another address is taken over when claiming.
+    match claimants.get(key).and_then(|owner| present(stored.get(owner))) {
+        Some(owner) if owner.email().map(email_key).as_deref() == Some(key) => {
+            Claimant::Contact(owner)
+        }
+        Some(_) | None => Claimant::Nobody,
+    }
+}
+
+/// The claim key of the e-mail that an item newly gives.
+pub(super) fn new_email_key(item: &SegmentItem) -> Option<String> {
+    use contact_sync_domain::contact::{ContactField, Target};
+    if !matches!(item.outcome, Outcome::Create | Outcome::Update) {
+        return None;
+    }
+    let email = Target::Field(ContactField::Email);
+    let change = item.fields.iter().rev().find(|change| change.field == email)?;
+    change.new.as_str().map(email_key)
+}
+
+/// The contact that stands there, unless it is a tombstone.
+pub(super) fn present(stored: Option<&StoredContact>) -> Option<&Contact> {
+    match stored {
+        Some(StoredContact::Present(contact)) => Some(contact),
+        Some(StoredContact::Tombstone { .. }) | None => None,
+    }
+}
+
+fn gone_sentence(cause: GoneCause) -> &'static str {
+    match cause {
+        GoneCause::SoftDeleted => "deleted in Entra (in the recycle bin)",
+        GoneCause::HardDeleted => "deleted in Entra for good",
+        GoneCause::OutOfScope => "no longer in scope",
+        GoneCause::LeftGroup => "left the groups of the scope",
+        GoneCause::Disabled => "sign-in is blocked",
+    }
+}

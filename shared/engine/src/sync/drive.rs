@@ -1,0 +1,376 @@
+//! The driver: take the lease, do what waits, let go when nothing more is wanted.
+
+use contact_sync_domain::connection::{Connection, ConnectionStatus};
+use contact_sync_domain::event::RequestTrigger;
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
+use contact_sync_domain::run::{
+    Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger,
+};
+use contact_sync_domain::settings::{BetweenRuns, Mode};
+use contact_sync_domain::sync_state::{
+    Checkpoint, DeltaCursor, Handover, QueuedRun,
+};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::full::select_hash;
+use super::pass::Held;
+use super::{LEASE_MARGIN, Stop, SyncStores};
+use crate::port::{
+    Blobs, Clock, Directory, Randomness, Release, SettingsVersion, StoreError, SyncStateStore, Taken,
+};
+
+/// How long after an expired lease its holder's writes may still arrive.
+const STRAGGLER: SignedDuration = SignedDuration::from_secs(120);
+
+/// How many runs or looks one invocation takes on.
+const MAX_ROUNDS: usize = 50;
+
+/// Does runs. Everything outside stands behind its ports.
+#[derive(Debug)]
+pub struct Worker<S, D, B, C, R> {
+    /// The state.
+    pub stores: S,
+    /// The customers' directories.
+    pub directory: D,
+    /// Segments and member sets.
+    pub blobs: B,
+    /// The time.
+    pub clock: C,
+    /// Chance.
+    pub randomness: R,
+}
+
+/// What an invocation is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// What is wanted: a full run, or a look at what changed.
+    pub kind: RunKind,
+    /// What caused it; `None` for a hint of Graph's.
+    pub trigger: Option<RequestTrigger>,
+    /// The run, where it exists already.
+    pub run_id: Option<RunId>,
+    /// For continuations: the fence at the letting go.
+    pub checkpoint: Option<u64>,
+    /// For schedules: the time the run was due.
+    pub slot: Option<String>,
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driven {
+    /// The connection does not sync.
+    Idle,
+    /// Somebody else works; whatever was asked is queued and will be seen.
+    Busy,
+    /// A continuation that another invocation took over.
+    Dropped,
+    /// Everything wanted was done.
+    LetGo,
+    /// Time is up; another invocation continues.
+    HandedOver,
+    /// The directory does not answer for now; the sweep continues.
+    Parked,
+    /// The lease was lost.
+    Lost,
+}
+
+/// What to do next under the lease.
+enum Step {
+    Continue(Box<Checkpoint>),
+    Start(QueuedRun),
+    Look,
+    LetGo,
+    HandOver(QueuedRun),
+}
+
+/// How a run's slice ended.
+pub(super) enum Ended {
+    Run,
+    HandOver,
+    Park,
+    Lost,
+    BeginFull,
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Does what a request and whatever else waits ask for. `holder` names the invocation,
+    /// `deadline` is when it ends.
+    ///
+    /// # Errors
+    /// When the state store fails; the invocation may be retried as it is.
+    pub async fn drive(
+        &self,
+        request: &Request,
+        holder: &str,
+        deadline: Timestamp,
+    ) -> Result<Driven, StoreError> {
+        match self.try_drive(request, holder, deadline).await {
+            Ok(driven) => Ok(driven),
+            Err(Stop::Lost) => Ok(Driven::Lost),
+            Err(Stop::Store(error)) => Err(error),
+            Err(other) => {
+                tracing::error!(connection.id = %request.connection_id, stop = ?other, "a slice ended in an unforeseen way");
+                Ok(Driven::Parked)
+            }
+        }
+    }
+
+    async fn try_drive(
+        &self,
+        request: &Request,
+        holder: &str,
+        deadline: Timestamp,
+    ) -> Result<Driven, Stop> {
+        let (account, connection) = (&request.account_id, &request.connection_id);
+        let Some(connection) = self.stores.connection(account, connection).await? else {
+            return Ok(Driven::Idle);
+        };
+        let Some(tenant) = connection.tenant.as_ref().map(|tenant| tenant.id.clone()) else {
+            return Ok(Driven::Idle);
+        };
+        if !connection.status.keeps_cursors() || !self.admit(&connection, request).await? {
+            return Ok(Driven::Idle);
+        }
+        if let Some(checkpoint) = request.checkpoint {
+            let state = self.stores.sync_state(account, &connection.id).await?;
+            if state.is_none_or(|state| state.fence != checkpoint) {
+                return Ok(Driven::Dropped);
+            }
+        }
+        let until = deadline.checked_add(LEASE_MARGIN).unwrap_or(deadline);
+        let now = self.clock.now();
+        let taken = self.stores.take(account, &connection.id, holder, now, until).await?;
+        let Some(Taken { state, overtaken }) = taken else { return Ok(Driven::Busy) };
+        let mut held = Held {
+            work: state.work.clone(),
+            state,
+            deadline,
+            until,
+            drop_queued: None,
+            barred_until: overtaken.and_then(|ended| ended.checked_add(STRAGGLER).ok()),
+        };
+        if connection.status == ConnectionStatus::Paused {
+            return self.rest(&mut held, &tenant).await;
+        }
+        self.work(&mut held, request, connection, tenant).await
+    }
+
+    /// Queues what a schedule asks for; `false` when nothing is to be done.
+    async fn admit(&self, connection: &Connection, request: &Request) -> Result<bool, Stop> {
+        let scheduled = request.trigger == Some(RequestTrigger::Schedule);
+        if !scheduled {
+            return Ok(true);
+        }
+        if connection.status != ConnectionStatus::Enabled {
+            return Ok(false);
+        }
+        let settings = self.stores.settings(&request.account_id, &connection.id).await?;
+        if settings.settings.mode == Mode::Manual {
+            return Ok(false);
+        }
+        let now = self.clock.now();
+        let id = scheduled_run(&connection.id, request.slot.as_deref(), now);
+        self.stores.enqueue(&queued_run(connection, id, Trigger::Schedule, &settings, now)).await?;
+        Ok(true)
+    }
+
+    /// A paused connection writes nothing; its queue waits, its hints are noted. Resuming looks at
+    /// everything.
+    async fn rest(&self, held: &mut Held, tenant: &TenantId) -> Result<Driven, Stop> {
+        let now = self.clock.now();
+        held.work.done = held.state.wanted;
+        let stale = held.work.last_checked_at.is_none_or(|last| {
+            now.duration_since(last) >= SignedDuration::from_hours(1)
+        });
+        if stale && let Ok((link, _)) = self.directory.latest_users_link(tenant).await {
+            held.work.users_delta = Some(self.cursor(link));
+            held.work.last_checked_at = Some(now);
+        }
+        self.park(held).await?;
+        Ok(Driven::LetGo)
+    }
+
+    async fn work(
+        &self,
+        held: &mut Held,
+        request: &Request,
+        connection: Connection,
+        tenant: TenantId,
+    ) -> Result<Driven, Stop> {
+        let settings = self.stores.settings(&request.account_id, &connection.id).await?;
+        let looks = settings.settings.schedule.between_runs == BetweenRuns::Apply;
+        let desk = Desk { connection, tenant, settings };
+        let mut must_look = request.kind == RunKind::Delta && looks;
+        for _ in 0..MAX_ROUNDS {
+            if !looks {
+                held.work.done = held.state.wanted;
+            }
+            let ended = match next_step(held, request, must_look) {
+                Step::LetGo => match self.let_go(held).await? {
+                    Some(driven) => return Ok(driven),
+                    None => continue,
+                },
+                Step::HandOver(run) => return self.hand_over(held, &run).await,
+                Step::Continue(point) => self.continue_run(held, &desk, *point).await?,
+                Step::Start(queued) => self.start(held, &desk, &queued).await?,
+                Step::Look => {
+                    must_look = false;
+                    self.look(held, request, &desk).await?
+                }
+            };
+            match ended {
+                Ended::Run => {}
+                Ended::Lost => return Ok(Driven::Lost),
+                Ended::Park => {
+                    self.park(held).await?;
+                    return Ok(Driven::Parked);
+                }
+                Ended::HandOver => {
+                    let next = held.work.checkpoint.as_ref().map_or_else(
+                        || QueuedRun {
+                            run_id: self.new_run_id(),
+                            kind: RunKind::Delta,
+                            trigger: Trigger::Notification,
+                        },
+                        |point| QueuedRun {
+                            run_id: point.run_id.clone(),
+                            kind: point.kind,
+                            trigger: point.trigger,
+                        },
+                    );
+                    return self.hand_over(held, &next).await;
+                }
+                Ended::BeginFull => self.queue_full(held, &desk).await?,
+            }
+        }
+        self.park(held).await?;
+        Ok(Driven::Parked)
+    }
+
+    async fn let_go(&self, held: &mut Held) -> Result<Option<Driven>, Stop> {
+        match SyncStateStore::release(&self.stores, &held.state, &held.work, None, self.clock.now())
+            .await? {
+            Release::Released => Ok(Some(Driven::LetGo)),
+            Release::Lost => Ok(Some(Driven::Lost)),
+            Release::More(state) => {
+                held.state = *state;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn hand_over(&self, held: &mut Held, next: &QueuedRun) -> Result<Driven, Stop> {
+        let handover = Handover {
+            run_id: next.run_id.clone(),
+            kind: next.kind,
+            checkpoint: held.state.fence,
+        };
+        let now = self.clock.now();
+        match SyncStateStore::release(&self.stores, &held.state, &held.work, Some(&handover), now)
+            .await? {
+            Release::Released | Release::More(_) => Ok(Driven::HandedOver),
+            Release::Lost => Ok(Driven::Lost),
+        }
+    }
+
+    /// Lets go without anybody continuing at once: the lease ends now, the sweep finds the rest.
+    async fn park(&self, held: &mut Held) -> Result<(), Stop> {
+        held.until = self.clock.now();
+        held.checkpoint(&self.stores).await
+    }
+
+    async fn queue_full(&self, held: &mut Held, desk: &Desk) -> Result<(), Stop> {
+        // The look that could not be done is part of the full run.
+        held.work.users_delta = None;
+        let now = self.clock.now();
+        let id = self.new_run_id();
+        let run = queued_run(&desk.connection, id, Trigger::Sweep, &desk.settings, now);
+        self.stores.enqueue(&run).await?;
+        held.state.queue.push(QueuedRun {
+            run_id: run.id,
+            kind: RunKind::Full,
+            trigger: Trigger::Sweep,
+        });
+        Ok(())
+    }
+
+    pub(super) fn new_run_id(&self) -> RunId {
+        RunId::from_bits(self.randomness.ordered_bits())
+    }
+
+    fn cursor(&self, link: String) -> DeltaCursor {
+        DeltaCursor { link, select_hash: select_hash(), issued_at: self.clock.now() }
+    }
+
+}
+
+/// What stays the same for all runs of one invocation.
+pub(super) struct Desk {
+    pub(super) connection: Connection,
+    pub(super) tenant: TenantId,
+    pub(super) settings: SettingsVersion,
+}
+
+fn next_step(held: &Held, request: &Request, must_look: bool) -> Step {
+    if let Some(point) = &held.work.checkpoint {
+        return Step::Continue(Box::new(point.clone()));
+    }
+    if let Some(next) = held.state.queue.first() {
+        // The delta function leaves whole directories to the one that is made for them.
+        let leave = request.kind == RunKind::Delta && next.kind == RunKind::Full;
+        return if leave { Step::HandOver(next.clone()) } else { Step::Start(next.clone()) };
+    }
+    if must_look || held.state.wanted > held.work.done { Step::Look } else { Step::LetGo }
+}
+
+/// A scheduled run's id: a repeated delivery of the same slot asks for the same run.
+fn scheduled_run(connection: &ConnectionId, slot: Option<&str>, now: Timestamp) -> RunId {
+    let due = slot.and_then(|slot| slot.parse::<Timestamp>().ok()).unwrap_or(now);
+    let digest = Sha256::new()
+        .chain_update(connection.as_str())
+        .chain_update(due.to_string())
+        .finalize();
+    let random = digest.iter().take(10).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
+    let millis = u128::from(due.as_millisecond().unsigned_abs()) & ((1 << 48) - 1);
+    RunId::from_bits((millis << 80) | random)
+}
+
+fn queued_run(
+    connection: &Connection,
+    id: RunId,
+    trigger: Trigger,
+    settings: &SettingsVersion,
+    now: Timestamp,
+) -> Run {
+    Run {
+        id,
+        account_id: connection.account_id.clone(),
+        connection_id: connection.id.clone(),
+        kind: RunKind::Full,
+        trigger,
+        status: RunStatus::Queued,
+        reason: None,
+        counts: Counts::default(),
+        progress: Progress::default(),
+        settings_version: settings.version,
+        graph: GraphCost::default(),
+        pages: 0,
+        queued_at: now,
+        started_at: None,
+        ended_at: None,
+        report_ready: false,
+        gap_seconds: None,
+    }
+}

@@ -1,0 +1,322 @@
+//! The stages that read: baseline, listing, drain, absence, delta.
+
+use std::collections::{HashMap, HashSet};
+
+use contact_sync_domain::contact::LinkState;
+use contact_sync_domain::directory::{DeltaEntry, RemovedReason, USER_SELECT};
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::segment::{NextStep, Phase};
+use contact_sync_domain::sync_state::Stage;
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+
+use super::decide::present;
+use super::index::Index;
+use super::page::Source;
+use super::pass::{Held, Pass};
+use super::{Stop, SyncStores, Worker};
+use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, Randomness, UserPage};
+use crate::segments::load_segment;
+
+/// How many people are confirmed by one read (Graph: getByIds takes 1,000 ids).
+const CONFIRM: usize = 1_000;
+
+/// How long an answer to "may it still be written?" holds.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// A listing page read ahead, with the fence at which it was requested.
+struct Ahead {
+    link: String,
+    fence: u64,
+    page: Result<UserPage, DirectoryError>,
+}
+
+/// Digest of the attributes that a delta link is bound to.
+pub(super) fn select_hash() -> String {
+    let digest = Sha256::digest(USER_SELECT.join(",").as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Takes the token from which the closing drain starts, then reads the scope's groups: nothing
+    /// that changes from here on is missed.
+    pub(super) async fn baseline(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        pass.point.wanted_seen = held.state.wanted;
+        let (link, cost) = self.directory.latest_users_link(&pass.tenant).await?;
+        pass.point.graph.add(cost);
+        pass.point.baseline = Some(link);
+        if pass.uses_groups() {
+            self.read_scope_groups(held, pass).await?;
+        }
+        // Informs the progress only: a count that cannot be had stops nothing.
+        if let Ok((total, cost)) = self.directory.count_users(&pass.tenant).await {
+            pass.point.graph.add(cost);
+            pass.point.total = Some(total);
+        }
+        pass.point.stage = Stage::List { link: None };
+        pass.point.first_page = pass.point.page;
+        pass.point.first_fence = held.fence() + 1;
+        held.work.checkpoint = Some(pass.point.clone());
+        held.checkpoint(&self.stores).await
+    }
+
+    /// Lists users to the end, reading one page ahead.
+    pub(super) async fn list(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        from: Option<String>,
+    ) -> Result<(), Stop> {
+        let mut link = from;
+        let mut ahead: Option<Ahead> = None;
+        let mut called = HashSet::new();
+        loop {
+            held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
+            if held.state.wanted > held.work.done && held.work.users_delta.is_some() {
+                self.look_between(held, pass).await?;
+                ahead = None;
+            }
+            if !called.insert(link.clone()) {
+                return Err(repeating());
+            }
+            let (fence, page) = match ahead.take() {
+                Some(read) if Some(&read.link) == link.as_ref() => (read.fence, read.page?),
+                _ => {
+                    let fence = held.fence();
+                    (fence, self.directory.list_users(&pass.tenant, link.as_deref(), Lane::Bulk).await?)
+                }
+            };
+            pass.point.graph.add(page.cost);
+            let next = page.next.clone();
+            let source = Source {
+                phase: Phase::List,
+                link: link.clone().unwrap_or_default(),
+                next: page.next,
+                fence,
+            };
+            let entries = page.users.into_iter().map(DeltaEntry::Changed).collect();
+            let NextStep::Next(next) = next else {
+                return self.page(held, pass, source, entries).await;
+            };
+            let requested = held.fence();
+            let tenant = pass.tenant.clone();
+            let (settled, page) = futures::join!(
+                self.page(held, pass, source, entries),
+                self.directory.list_users(&tenant, Some(&next), Lane::Bulk)
+            );
+            settled?;
+            ahead = Some(Ahead { link: next.clone(), fence: requested, page });
+            link = Some(next);
+        }
+    }
+
+    /// Hints came in while listing: what changed is applied before the listing goes on.
+    async fn look_between(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        let wanted = held.state.wanted;
+        // The listing goes on under a new fence: what this look writes is older than it.
+        held.work.checkpoint = Some(pass.point.clone());
+        held.checkpoint(&self.stores).await?;
+        let Some(cursor) = held.work.users_delta.clone() else { return Ok(()) };
+        let mut link = cursor.link;
+        let mut called = HashSet::new();
+        while called.insert(link.clone()) {
+            held.check_time(&self.clock)?;
+            let fence = held.fence();
+            let page = match self.directory.users_delta(&pass.tenant, &link).await {
+                Ok(page) => page,
+                // The closing drain finds what this look would have found.
+                Err(DirectoryError::Gone { .. } | DirectoryError::PageExpired) => {
+                    held.work.users_delta = None;
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            pass.point.graph.add(page.cost);
+            let next = page.next.clone();
+            let source = Source { phase: Phase::Delta, link, next: page.next, fence };
+            self.page(held, pass, source, page.entries).await?;
+            match next {
+                NextStep::Next(next) => link = next,
+                NextStep::Delta(_) | NextStep::End => {
+                    held.work.done = wanted;
+                    held.work.last_checked_at = Some(self.clock.now());
+                    held.work.checkpoint = Some(pass.point.clone());
+                    return held.checkpoint(&self.stores).await;
+                }
+            }
+        }
+        Err(repeating())
+    }
+
+    /// Follows a delta to its end: the closing drain of a full run, or a delta run's own round.
+    pub(super) async fn follow_delta(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        phase: Phase,
+        from: String,
+    ) -> Result<(), Stop> {
+        let mut link = from;
+        let mut called = HashSet::new();
+        pass.point.wanted_seen = held.state.wanted;
+        loop {
+            held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
+            if !called.insert(link.clone()) {
+                return Err(repeating());
+            }
+            let fence = held.fence();
+            let page = self.directory.users_delta(&pass.tenant, &link).await?;
+            pass.point.graph.add(page.cost);
+            let next = page.next.clone();
+            let source = Source { phase, link, next: page.next, fence };
+            self.page(held, pass, source, page.entries).await?;
+            match next {
+                NextStep::Next(next) => link = next,
+                NextStep::Delta(_) | NextStep::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Finds linked contacts that a complete listing and its drain did not name, and asks the
+    /// directory for each by id. Only what that read does not find is gone.
+    pub(super) async fn absence(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        let first_fence = pass.point.first_fence;
+        let unseen = pass.index.as_ref().map(|index| index.unseen(first_fence)).unwrap_or_default();
+        for chunk in unseen.chunks(CONFIRM) {
+            held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
+            let users = self.still_candidates(pass, chunk, first_fence).await?;
+            if users.is_empty() {
+                continue;
+            }
+            let fence = held.fence();
+            let entries = self.confirm(pass, &users).await?;
+            let source = Source {
+                phase: Phase::Reread,
+                link: String::new(),
+                next: NextStep::End,
+                fence,
+            };
+            self.page(held, pass, source, entries).await?;
+        }
+        pass.point.stage = Stage::Collisions;
+        Ok(())
+    }
+
+    /// Of these contacts, the users whose link is still older than the listing.
+    async fn still_candidates(
+        &self,
+        pass: &Pass,
+        contacts: &[ContactId],
+        first_fence: u64,
+    ) -> Result<Vec<ObjectId>, Stop> {
+        let mut stored = HashMap::new();
+        self.read_contacts(pass, contacts, &mut stored).await?;
+        Ok(contacts
+            .iter()
+            .filter_map(|id| present(stored.get(id)))
+            .filter_map(|contact| {
+                let link = contact.link.as_ref()?;
+                let fresh =
+                    contact.sync.as_ref().is_some_and(|sync| sync.source_version >= first_fence);
+                let linked = link.connection_id == pass.connection.id
+                    && link.state == LinkState::Linked
+                    && !fresh
+                    && !pass.tally.knows(&link.object_id);
+                linked.then(|| link.object_id.clone())
+            })
+            .collect())
+    }
+
+    /// Reads users by id: who is there is decided as always, who is not is gone.
+    pub(super) async fn confirm(
+        &self,
+        pass: &mut Pass,
+        users: &[ObjectId],
+    ) -> Result<Vec<DeltaEntry>, Stop> {
+        let read = self.directory.users_by_id(&pass.tenant, users).await?;
+        pass.point.graph.add(read.cost);
+        let there: HashSet<ObjectId> = read.found.iter().map(|user| user.id.clone()).collect();
+        let soft: HashSet<&ObjectId> = read.soft_deleted.iter().collect();
+        let gone = users.iter().filter(|user| !there.contains(user)).map(|user| {
+            let reason = if soft.contains(user) {
+                RemovedReason::SoftDeleted
+            } else {
+                RemovedReason::Purged
+            };
+            DeltaEntry::Removed { id: user.clone(), reason }
+        });
+        let gone: Vec<DeltaEntry> = gone.collect();
+        Ok(read.found.into_iter().map(DeltaEntry::Changed).chain(gone).collect())
+    }
+
+    /// Reads the index, and for a resumed run everyone its listing dealt with already.
+    pub(super) async fn load_index(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
+        let index = Index::load(
+            &self.stores,
+            &pass.account.id,
+            &pass.connection.id,
+            &pass.tenant,
+            held.work.linked,
+        )
+        .await?;
+        pass.index = Some(index);
+        self.recount(pass).await
+    }
+
+    /// Counts the stored pages of the current generation again: a slice knows only what it saw.
+    async fn recount(&self, pass: &mut Pass) -> Result<(), Stop> {
+        let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
+        let mut ignored = contact_sync_domain::run::Counts::default();
+        for page in pass.point.first_page..pass.point.page {
+            let segment =
+                load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
+            let Some(segment) = segment else { continue };
+            let deviations = self.stores.deviations(&connection, &run, page).await?;
+            for item in &segment.items {
+                let outcome = deviations
+                    .iter()
+                    .find(|deviation| deviation.object_id == item.object_id)
+                    .map_or(item.outcome, |deviation| deviation.outcome);
+                pass.tally.count(item, outcome, &mut ignored);
+                if matches!(segment.phase, Phase::List | Phase::Drain)
+                    && let Some(index) = &mut pass.index
+                {
+                    index.mark_seen(&item.object_id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the connection may still be written: asked before every page, so that a pause acts
+    /// in the middle of a run.
+    pub(super) async fn check_allowed(&self, pass: &mut Pass) -> Result<(), Stop> {
+        let now = self.clock.now();
+        if pass.allowed_at.is_some_and(|at| now.duration_since(at) < ASK_AGAIN) {
+            return Ok(());
+        }
+        pass.allowed_at = Some(now);
+        let connection =
+            self.stores.connection(&pass.account.id, &pass.connection.id).await?;
+        let status = connection.as_ref().map(|connection| connection.status);
+        match status {
+            Some(status) if status.may_write() => Ok(()),
+            Some(status) => Err(Stop::NotAllowed(status)),
+            None => Err(Stop::Lost),
+        }
+    }
+}
+
+fn repeating() -> Stop {
+    Stop::Failed("the directory's page links repeat themselves; nothing was removed".to_owned())
+}

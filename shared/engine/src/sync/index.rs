@@ -1,0 +1,161 @@
+//! What a full run knows of an account's linked contacts: small enough to hold for a million.
+
+use std::collections::HashMap;
+
+use contact_sync_domain::contact::LinkState;
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::port::{ContactStore, IndexEntry, SHARDS, StoreError};
+
+/// How many shards are read at the same time.
+const READERS: usize = 4;
+
+const LINKED: u64 = 1 << 63;
+const SEEN: u64 = 1 << 62;
+const FENCE: u64 = SEEN - 1;
+
+/// One linked contact in 32 bytes.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    contact: u128,
+    /// The folded fingerprint; 0 = decide anew.
+    fingerprint: u64,
+    /// Source version, and the flags above it.
+    marks: u64,
+}
+
+/// The contacts that are linked through one connection.
+#[derive(Debug)]
+pub(crate) struct Index {
+    entries: Vec<Entry>,
+    /// Users whose contact existed before and so has an id of its own.
+    adopted: HashMap<u128, u128>,
+    account: AccountId,
+    tenant: TenantId,
+}
+
+/// What the index knows of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KnownContact {
+    /// No contact is linked to this user.
+    None,
+    /// Linked, decided from exactly this source, in scope.
+    Unchanged,
+    /// Linked; the contact must be read to decide.
+    Stale,
+}
+
+impl Index {
+    /// Reads the index of an account; `expected` is how many contacts there may be.
+    pub(crate) async fn load(
+        store: &impl ContactStore,
+        account: &AccountId,
+        connection: &ConnectionId,
+        tenant: &TenantId,
+        expected: u64,
+    ) -> Result<Self, StoreError> {
+        let capacity = usize::try_from(expected + expected / 16).unwrap_or_default();
+        let mut index = Self {
+            entries: Vec::with_capacity(capacity),
+            adopted: HashMap::new(),
+            account: account.clone(),
+            tenant: tenant.clone(),
+        };
+        let mut pages = stream::iter(0..SHARDS)
+            .map(|shard| async move {
+                let pages = stream::try_unfold(Some(None::<String>), move |cursor| async move {
+                    let Some(cursor) = cursor else { return Ok(None) };
+                    let page = store.index(account, shard, cursor.as_deref()).await?;
+                    Ok::<_, StoreError>(Some((page.entries, page.cursor.map(Some))))
+                });
+                pages.try_collect::<Vec<_>>().await
+            })
+            .buffer_unordered(READERS);
+        while let Some(shard) = pages.try_next().await? {
+            for entry in shard.into_iter().flatten() {
+                if entry.connection_id == *connection {
+                    index.add(&entry);
+                }
+            }
+        }
+        index.entries.sort_unstable_by_key(|entry| entry.contact);
+        Ok(index)
+    }
+
+    fn add(&mut self, entry: &IndexEntry) {
+        let contact = entry.contact_id.to_bits();
+        let derived = ContactId::derived(&self.account, &self.tenant, &entry.object_id);
+        if derived != entry.contact_id {
+            self.adopted.insert(entry.object_id.as_u128(), contact);
+        }
+        let linked = if entry.link_state == LinkState::Linked { LINKED } else { 0 };
+        self.entries.push(Entry {
+            contact,
+            fingerprint: entry.fingerprint.map_or(0, fold),
+            marks: (entry.source_version & FENCE) | linked,
+        });
+    }
+
+    /// The contact that is or would be this user's.
+    pub(crate) fn contact_of(&self, user: &ObjectId) -> ContactId {
+        match self.adopted.get(&user.as_u128()) {
+            Some(contact) => ContactId::from_bits(*contact),
+            None => ContactId::derived(&self.account, &self.tenant, user),
+        }
+    }
+
+    /// What is known of a user whose decision has this fingerprint.
+    pub(crate) fn known(&self, contact: &ContactId, fingerprint: Option<u128>) -> KnownContact {
+        let Some(entry) = self.find(contact).and_then(|at| self.entries.get(at)) else {
+            return KnownContact::None;
+        };
+        let same = fingerprint.is_some_and(|wanted| fold(wanted) == entry.fingerprint);
+        if same && entry.marks & LINKED != 0 { KnownContact::Unchanged } else { KnownContact::Stale }
+    }
+
+    /// Marks a user as seen in the current listing.
+    pub(crate) fn mark_seen(&mut self, user: &ObjectId) {
+        let contact = self.contact_of(user);
+        if let Some(entry) = self.find(&contact).and_then(|at| self.entries.get_mut(at)) {
+            entry.marks |= SEEN;
+        }
+    }
+
+    /// Forgets who was seen: the listing starts again.
+    pub(crate) fn forget_seen(&mut self) {
+        for entry in &mut self.entries {
+            entry.marks &= !SEEN;
+        }
+    }
+
+    /// Contacts linked before `first_fence` whose users the listing did not name.
+    pub(crate) fn unseen(&self, first_fence: u64) -> Vec<ContactId> {
+        self.entries
+            .iter()
+            .filter(|entry| {
+                entry.marks & LINKED != 0
+                    && entry.marks & SEEN == 0
+                    && entry.marks & FENCE < first_fence
+            })
+            .map(|entry| ContactId::from_bits(entry.contact))
+            .collect()
+    }
+
+    /// How many contacts were linked when the index was read.
+    pub(crate) fn linked(&self) -> u64 {
+        let linked = self.entries.iter().filter(|entry| entry.marks & LINKED != 0).count();
+        u64::try_from(linked).unwrap_or(u64::MAX)
+    }
+
+    fn find(&self, contact: &ContactId) -> Option<usize> {
+        self.entries.binary_search_by_key(&contact.to_bits(), |entry| entry.contact).ok()
+    }
+}
+
+/// 64 of the 128 bits carry the comparison of one contact with itself; 0 stays free for "none".
+fn fold(fingerprint: u128) -> u64 {
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves are folded into one")]
+    let folded = (fingerprint >> 64) as u64 ^ fingerprint as u64;
+    folded.max(1)
+}

@@ -1,0 +1,362 @@
+//! One page: decide, store the segment, write the contacts, checkpoint.
+
+use std::collections::{HashMap, HashSet};
+
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::run::{Progress, Run, RunKind, RunStatus};
+use contact_sync_domain::segment::{LinkChange, NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_domain::settings::RemovalAction;
+use contact_sync_domain::sync_state::{DeltaCursor, Stage};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::pass::{Held, Pass};
+use super::{MAX_PAGES, Stop, SyncStores, Worker};
+use crate::port::{
+    Blobs, Clock, Directory, PendingItem, PendingKind, Randomness, StoreError, StoredContact,
+};
+use crate::segments::store_segment;
+
+/// Where a page came from.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) phase: Phase,
+    /// The link that was called; empty for reads by id.
+    pub(super) link: String,
+    pub(super) next: NextStep,
+    /// The fence at which the page was requested.
+    pub(super) fence: u64,
+}
+
+/// A removal that waits for the judgement at the end of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StagedRemoval {
+    pub(super) contact_id: ContactId,
+    pub(super) action: RemovalAction,
+    pub(super) reason: Option<String>,
+    pub(super) link: Option<LinkChange>,
+}
+
+/// A change whose e-mail another contact still has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Collision {
+    pub(super) email: Option<String>,
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Decides and applies a page, and checkpoints behind it.
+    pub(super) async fn page(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        source: Source,
+        entries: Vec<DeltaEntry>,
+    ) -> Result<(), Stop> {
+        if pass.point.page >= MAX_PAGES {
+            return Err(Stop::Failed("the directory's pages never end; nothing was removed".into()));
+        }
+        if entries.is_empty() {
+            advance(held, pass, source.phase, &source.next, self.clock.now());
+            return Ok(());
+        }
+        self.record_start(held, pass).await?;
+        let decided = self.decide_page(pass, entries).await?;
+        let items = self.stage_removals(pass, decided.items).await?;
+        let segment = Segment {
+            page: pass.point.page,
+            generation: pass.point.generation,
+            phase: source.phase,
+            fence: source.fence,
+            link_hash: link_hash(&source.link),
+            next: source.next,
+            items,
+        };
+        self.store_and_settle(held, pass, segment, decided.stored, &decided.users).await
+    }
+
+    /// Stores a segment and applies the one that stands: a page that was begun before is finished
+    /// as it was begun.
+    pub(super) async fn store_and_settle(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        segment: Segment,
+        stored: HashMap<ContactId, StoredContact>,
+        users: &HashMap<ObjectId, DirectoryUser>,
+    ) -> Result<(), Stop> {
+        let fence = segment.fence;
+        let standing = store_segment(
+            &self.stores,
+            &self.blobs,
+            &pass.account.id,
+            &pass.connection.id,
+            &pass.point.run_id,
+            segment,
+        )
+        .await?;
+        // Another's segment of the same page was decided from another reading.
+        let own = standing.fence == fence;
+        let stored = if own { stored } else { HashMap::new() };
+        self.settle(held, pass, &standing, stored, users).await
+    }
+
+    /// Applies a stored segment, counts, and checkpoints.
+    pub(super) async fn settle(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        segment: &Segment,
+        stored: HashMap<ContactId, StoredContact>,
+        users: &HashMap<ObjectId, DirectoryUser>,
+    ) -> Result<(), Stop> {
+        let applied =
+            self.apply_segment(pass, segment, stored, users, held.barred_until).await?;
+        let deviations: Vec<_> =
+            applied.iter().filter_map(|applied| applied.deviation.clone()).collect();
+        if !deviations.is_empty() {
+            self.stores
+                .put_deviations(
+                    &pass.connection.id,
+                    &pass.point.run_id,
+                    segment.page,
+                    &deviations,
+                )
+                .await?;
+        }
+        let collisions: Vec<PendingItem> = applied
+            .iter()
+            .filter(|applied| applied.outcome == Outcome::Deferred)
+            .map(|applied| {
+                pending(&applied.item.object_id, &Collision { email: applied.item.email.clone() })
+            })
+            .collect::<Result<_, _>>()?;
+        if !collisions.is_empty() {
+            self.stores
+                .put_pending(&pass.connection.id, PendingKind::Collision, &collisions)
+                .await?;
+        }
+        self.unstage_returned(pass, segment, applied.iter().map(|applied| &applied.item)).await?;
+        let mut xor = u128::from_str_radix(&pass.point.id_xor, 16).unwrap_or_default();
+        for applied in &applied {
+            let listed = matches!(segment.phase, Phase::List | Phase::Drain);
+            if segment.phase == Phase::List && !pass.tally.knows(&applied.item.object_id) {
+                xor ^= applied.item.object_id.as_u128();
+            }
+            if listed && let Some(index) = &mut pass.index {
+                index.mark_seen(&applied.item.object_id);
+            }
+            pass.tally.count(&applied.item, applied.outcome, &mut pass.point.counts);
+        }
+        pass.point.id_xor = format!("{xor:032x}");
+        pass.point.page = segment.page + 1;
+        pass.point.stalls = 0;
+        advance(held, pass, segment.phase, &segment.next, self.clock.now());
+        held.work.checkpoint = Some(pass.point.clone());
+        held.checkpoint(&self.stores).await?;
+        self.record_progress(pass).await
+    }
+
+    /// Destructive outcomes of a page only wait: they are judged together at the end of the run.
+    async fn stage_removals(
+        &self,
+        pass: &mut Pass,
+        items: Vec<SegmentItem>,
+    ) -> Result<Vec<SegmentItem>, Stop> {
+        let mut staged = Vec::new();
+        let mut kept = Vec::with_capacity(items.len());
+        for item in items {
+            let action = match item.outcome {
+                Outcome::Unlink => RemovalAction::Unlink,
+                Outcome::Deactivate => RemovalAction::Deactivate,
+                Outcome::Delete => RemovalAction::Delete,
+                _ => {
+                    kept.push(item);
+                    continue;
+                }
+            };
+            let Some(contact_id) = item.contact_id.clone() else { continue };
+            let left_directory = item.link.as_ref().is_some_and(|link| {
+                link.new == contact_sync_domain::contact::LinkState::Removed
+            });
+            staged.push(pending(
+                &item.object_id,
+                &StagedRemoval {
+                    contact_id,
+                    action,
+                    reason: item.reason.clone(),
+                    link: item.link.clone(),
+                },
+            )?);
+            kept.push(SegmentItem {
+                outcome: if left_directory { Outcome::Keep } else { Outcome::Skipped },
+                link: None,
+                ..item
+            });
+        }
+        if !staged.is_empty() {
+            let users = self.staged(pass).await?;
+            users.extend(staged.iter().filter_map(|item| ObjectId::parse(&item.key).ok()));
+            self.stores.put_pending(&pass.connection.id, PendingKind::Removal, &staged).await?;
+        }
+        Ok(kept)
+    }
+
+    /// Whoever is in scope again is no removal any more.
+    async fn unstage_returned(
+        &self,
+        pass: &mut Pass,
+        segment: &Segment,
+        items: impl Iterator<Item = &SegmentItem>,
+    ) -> Result<(), Stop> {
+        if segment.phase == Phase::Judgement {
+            return Ok(());
+        }
+        let returned: Vec<ObjectId> = items
+            .filter(|item| {
+                matches!(
+                    item.outcome,
+                    Outcome::Create | Outcome::Update | Outcome::Unchanged | Outcome::Failed
+                )
+            })
+            .map(|item| item.object_id.clone())
+            .collect();
+        let staged = self.staged(pass).await?;
+        let back: Vec<String> = returned
+            .iter()
+            .filter(|user| staged.remove(user))
+            .map(ToString::to_string)
+            .collect();
+        if !back.is_empty() {
+            self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &back).await?;
+        }
+        Ok(())
+    }
+
+    async fn staged<'p>(&self, pass: &'p mut Pass) -> Result<&'p mut HashSet<ObjectId>, Stop> {
+        if pass.staged.is_none() {
+            let items = self.stores.pending(&pass.connection.id, PendingKind::Removal).await?;
+            let users = items.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
+            pass.staged = Some(users);
+        }
+        Ok(pass.staged.get_or_insert_default())
+    }
+
+    /// A delta run is recorded when it first finds something: an idle look leaves no trace.
+    async fn record_start(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        if pass.point.recorded {
+            return Ok(());
+        }
+        pass.point.recorded = true;
+        held.work.checkpoint = Some(pass.point.clone());
+        held.checkpoint(&self.stores).await?;
+        self.stores.put_run(&run_of(pass, RunStatus::Running)).await?;
+        Ok(())
+    }
+
+    /// Shows how far the run is.
+    pub(super) async fn record_progress(&self, pass: &Pass) -> Result<(), Stop> {
+        if pass.point.kind == RunKind::Full {
+            self.stores.put_run(&run_of(pass, RunStatus::Running)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The run as people see it now.
+pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
+    let point = &pass.point;
+    Run {
+        id: point.run_id.clone(),
+        account_id: pass.account.id.clone(),
+        connection_id: pass.connection.id.clone(),
+        kind: point.kind,
+        trigger: point.trigger,
+        status,
+        reason: point.note.clone(),
+        counts: point.counts,
+        progress: Progress { done: point.counts.seen, total: point.total },
+        settings_version: point.settings_version,
+        graph: point.graph,
+        pages: point.page,
+        queued_at: point.queued_at,
+        started_at: Some(point.started_at),
+        ended_at: None,
+        report_ready: false,
+        gap_seconds: pass.gap_seconds,
+    }
+}
+
+/// Where the pass goes on behind a page.
+fn advance(
+    held: &mut Held,
+    pass: &mut Pass,
+    phase: Phase,
+    next: &NextStep,
+    now: jiff::Timestamp,
+) {
+    let cursor = |link: &str| DeltaCursor {
+        link: link.to_owned(),
+        select_hash: super::full::select_hash(),
+        issued_at: now,
+    };
+    let baseline = || pass.point.baseline.clone().unwrap_or_default();
+    let stage = match (pass.point.kind, phase, next) {
+        (RunKind::Full, Phase::List, NextStep::Next(link)) => {
+            Stage::List { link: Some(link.clone()) }
+        }
+        (RunKind::Full, Phase::List, NextStep::End | NextStep::Delta(_)) => {
+            Stage::Drain { link: baseline() }
+        }
+        (RunKind::Full, Phase::Drain, NextStep::Next(link)) => Stage::Drain { link: link.clone() },
+        (RunKind::Full, Phase::Drain, NextStep::Delta(link)) => {
+            held.work.users_delta = Some(cursor(link));
+            Stage::Absence
+        }
+        // A look at what changed in the middle of a listing: only the cursor moves.
+        (RunKind::Full, Phase::Delta, NextStep::Delta(link)) => {
+            held.work.users_delta = Some(cursor(link));
+            return;
+        }
+        (RunKind::Delta, Phase::Delta, NextStep::Next(link)) => {
+            Stage::Delta { link: link.clone() }
+        }
+        (RunKind::Delta, Phase::Delta, NextStep::Delta(link)) => {
+            held.work.users_delta = Some(cursor(link));
+            Stage::Collisions
+        }
+        (RunKind::Full, Phase::Drain, NextStep::End)
+        | (RunKind::Full, Phase::Delta, NextStep::Next(_) | NextStep::End)
+        | (RunKind::Delta, Phase::Delta, NextStep::End)
+        | (RunKind::Delta, Phase::List | Phase::Drain, _)
+        | (_, Phase::Reread | Phase::Judgement, _) => return,
+    };
+    pass.point.stage = stage;
+}
+
+/// A waiting item under the user's id.
+pub(super) fn pending(
+    user: &ObjectId,
+    body: &impl Serialize,
+) -> Result<PendingItem, StoreError> {
+    let body = serde_json::to_value(body).map_err(|source| StoreError::Corrupt {
+        item: "a waiting item".to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(PendingItem { key: user.to_string(), body })
+}
+
+/// Digest of a link: links prove which page was read, but are not shown.
+fn link_hash(link: &str) -> String {
+    let digest = Sha256::digest(link.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

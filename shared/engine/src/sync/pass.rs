@@ -1,0 +1,100 @@
+//! A pass: one run's work inside one slice, and the lease it is done under.
+
+use std::collections::HashSet;
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::connection::Connection;
+use contact_sync_domain::id::{ObjectId, RunId, TenantId};
+use contact_sync_domain::reconcile::{Rules, Tie};
+use contact_sync_domain::scope::Memberships;
+use contact_sync_domain::settings::{AllOr, Settings};
+use contact_sync_domain::sync_state::{Checkpoint, SyncState, Work};
+use jiff::Timestamp;
+
+use super::index::Index;
+use super::members::MemberSets;
+use super::tally::Tally;
+use super::{RESERVE, Stop, SyncStores};
+use crate::port::Clock;
+
+/// The lease that is held, with the state as last stored and the work as it goes on.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) state: SyncState,
+    pub(super) work: Work,
+    /// When the invocation ends.
+    pub(super) deadline: Timestamp,
+    /// When the lease ends.
+    pub(super) until: Timestamp,
+    /// A run to take off the queue with the next checkpoint.
+    pub(super) drop_queued: Option<RunId>,
+    /// Until when a former holder's writes may still come.
+    pub(super) barred_until: Option<Timestamp>,
+}
+
+impl Held {
+    /// The fence under which the next page is requested.
+    pub(super) fn fence(&self) -> u64 {
+        self.state.fence
+    }
+
+    /// Stores the work, raises the fence, prolongs the lease.
+    pub(super) async fn checkpoint(&mut self, stores: &impl SyncStores) -> Result<(), Stop> {
+        let stored = stores
+            .checkpoint(&self.state, &self.work, self.until, self.drop_queued.as_ref())
+            .await?;
+        self.state = stored.ok_or(Stop::Lost)?;
+        self.drop_queued = None;
+        Ok(())
+    }
+
+    /// Ends the slice unless there is time for another page.
+    pub(super) fn check_time(&self, clock: &impl Clock) -> Result<(), Stop> {
+        let left = self.deadline.duration_since(clock.now());
+        if left > RESERVE { Ok(()) } else { Err(Stop::OutOfTime) }
+    }
+}
+
+/// What one run works with inside one slice.
+pub(super) struct Pass {
+    pub(super) account: Account,
+    pub(super) connection: Connection,
+    pub(super) tenant: TenantId,
+    pub(super) settings: Settings,
+    pub(super) rules: Rules,
+    pub(super) point: Checkpoint,
+    /// The member sets of the scope's groups.
+    pub(super) members: MemberSets,
+    /// The same, as the scope asks for them.
+    pub(super) memberships: Memberships,
+    /// Full runs only: what is known of all linked contacts.
+    pub(super) index: Option<Index>,
+    pub(super) tally: Tally,
+    /// Users whose removal is staged, read when first needed.
+    pub(super) staged: Option<HashSet<ObjectId>>,
+    /// The first page of a resumed slice may have been begun before.
+    pub(super) may_replay: bool,
+    /// How long changes may have gone unnoticed, where no hint told of them.
+    pub(super) gap_seconds: Option<u64>,
+    /// When the pass last asked whether it may still write.
+    pub(super) allowed_at: Option<Timestamp>,
+}
+
+impl Pass {
+    /// Through what this run links.
+    pub(super) fn tie(&self) -> Tie<'_> {
+        Tie { connection: &self.connection.id, tenant: &self.tenant }
+    }
+
+    /// Takes over the member sets that were read or loaded.
+    pub(super) fn set_members(&mut self, members: MemberSets) {
+        self.memberships = members.memberships(&self.settings.scope);
+        self.members = members;
+    }
+
+    /// Whether the scope looks at groups at all.
+    pub(super) fn uses_groups(&self) -> bool {
+        !matches!(self.settings.scope.groups, AllOr::All)
+            || !self.settings.scope.ignored_groups.is_empty()
+    }
+}

@@ -1,0 +1,247 @@
+//! What a slice does when it cannot simply go on.
+
+use contact_sync_domain::connection::{Attention, ConnectionStatus};
+use contact_sync_domain::run::{Counts, RunKind, RunStatus};
+use contact_sync_domain::sync_state::Stage;
+use jiff::SignedDuration;
+
+use super::pass::{Held, Pass};
+use super::{MAX_GENERATIONS, MAX_STALLS, REPLICATION, RESERVE, Stop, SyncStores, Worker};
+use crate::port::{Blobs, Clock, Directory, DirectoryError, Randomness};
+
+/// What to do about a stop.
+#[derive(Debug)]
+pub(super) enum Reaction {
+    /// The pass was put back to where it can go on.
+    GoOn,
+    /// Another invocation continues at once.
+    HandOver,
+    /// The sweep continues later.
+    Park,
+    /// The run ends here.
+    End {
+        /// How.
+        status: RunStatus,
+        /// For people.
+        reason: String,
+        /// What the connection needs, where a person must act.
+        attention: Option<Need>,
+    },
+    /// Everything must be looked at: the run ends and a full one begins.
+    BeginFull,
+    /// Not ours any more.
+    Lost,
+}
+
+/// What a connection needs of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Need {
+    pub(super) reason: &'static str,
+    pub(super) fix: String,
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Decides what a stop means. Only a state store that fails makes the invocation fail.
+    pub(super) async fn react(
+        &self,
+        held: &Held,
+        pass: &mut Pass,
+        stop: Stop,
+    ) -> Result<Reaction, Stop> {
+        match stop {
+            Stop::Store(error) => Err(Stop::Store(error)),
+            Stop::Lost => Ok(Reaction::Lost),
+            Stop::OutOfTime => Ok(Reaction::HandOver),
+            Stop::NeedsFull => Ok(Reaction::BeginFull),
+            Stop::Failed(reason) => Ok(end(RunStatus::Failed, reason, None)),
+            Stop::NotAllowed(status) => Ok(end(RunStatus::Cancelled, stopped(status), None)),
+            Stop::GroupMissing(group) => Ok(end(
+                RunStatus::Failed,
+                format!("the group {group} of the scope does not exist; nobody was removed"),
+                Some(Need {
+                    reason: "group-missing",
+                    fix: format!(
+                        "the group {group} was deleted in Entra: restore it, or take it out of the \
+                         scope in the settings, then resume"
+                    ),
+                }),
+            )),
+            Stop::Directory(error) => Ok(self.react_to_directory(held, pass, error).await),
+        }
+    }
+
+    async fn react_to_directory(
+        &self,
+        held: &Held,
+        pass: &mut Pass,
+        error: DirectoryError,
+    ) -> Reaction {
+        let fresh = pass.connection.authorized_at.is_some_and(|at| {
+            self.clock.now().duration_since(at) < REPLICATION
+        });
+        match error {
+            DirectoryError::Throttled { retry_after: Some(wait) } if self.fits(held, wait) => {
+                self.clock.sleep(wait).await;
+                Reaction::GoOn
+            }
+            DirectoryError::Throttled { .. }
+            | DirectoryError::Unavailable { .. }
+            | DirectoryError::CredentialRefused { .. } => stall(pass, &error),
+            DirectoryError::ConsentLost { .. } | DirectoryError::Forbidden { .. } if fresh => {
+                stall(pass, &error)
+            }
+            DirectoryError::ConsentLost { code } => end(
+                RunStatus::Failed,
+                format!("the tenant no longer lets us in ({code})"),
+                Some(Need {
+                    reason: "consent-lost",
+                    fix: "an Entra admin must consent again: send a new consent link".to_owned(),
+                }),
+            ),
+            DirectoryError::Forbidden { what, code } => end(
+                RunStatus::Failed,
+                format!("a permission is missing for {what} ({code})"),
+                Some(Need {
+                    reason: "permission-missing",
+                    fix: "an Entra admin must grant User.Read.All and GroupMember.Read.All to our \
+                          application: send a new consent link"
+                        .to_owned(),
+                }),
+            ),
+            DirectoryError::Blocked { code } => end(
+                RunStatus::Failed,
+                format!("a policy of the tenant blocks us ({code})"),
+                Some(Need {
+                    reason: "blocked-by-policy",
+                    fix: "exempt our application from the Conditional Access or tenant restriction \
+                          policy that blocks it, then resume"
+                        .to_owned(),
+                }),
+            ),
+            DirectoryError::Gone { .. } | DirectoryError::PageExpired => restart(held, pass, &error),
+            DirectoryError::NotFound { .. }
+            | DirectoryError::Refused { .. }
+            | DirectoryError::ForeignLink => end(RunStatus::Failed, error.to_string(), None),
+        }
+    }
+
+    fn fits(&self, held: &Held, wait: SignedDuration) -> bool {
+        let left = held.deadline.duration_since(self.clock.now());
+        wait + RESERVE < left
+    }
+}
+
+/// A token or page is no longer valid: the round starts again where that proves something.
+fn restart(held: &Held, pass: &mut Pass, error: &DirectoryError) -> Reaction {
+    if pass.point.generation + 1 >= MAX_GENERATIONS {
+        let reason = format!("{error}, time after time; nothing was removed");
+        return end(RunStatus::Failed, reason, None);
+    }
+    pass.point.generation += 1;
+    let gone = matches!(error, DirectoryError::Gone { .. });
+    match (pass.point.kind, &pass.point.stage) {
+        (RunKind::Delta, _) if gone => Reaction::BeginFull,
+        (RunKind::Delta, _) => match &held.work.users_delta {
+            Some(cursor) => {
+                pass.point.stage = Stage::Delta { link: cursor.link.clone() };
+                Reaction::GoOn
+            }
+            None => Reaction::BeginFull,
+        },
+        (RunKind::Full, Stage::Drain { .. }) if !gone => {
+            let link = pass.point.baseline.clone().unwrap_or_default();
+            pass.point.stage = Stage::Drain { link };
+            Reaction::GoOn
+        }
+        // A listing proves absence only when it is whole, and a dead baseline cannot close it.
+        (RunKind::Full, Stage::List { .. }) if !gone => {
+            forget_listing(pass);
+            pass.point.stage = Stage::List { link: None };
+            pass.point.first_page = pass.point.page;
+            pass.point.first_fence = held.fence();
+            Reaction::GoOn
+        }
+        (RunKind::Full, _) => {
+            forget_listing(pass);
+            pass.point.stage = Stage::Baseline;
+            Reaction::GoOn
+        }
+    }
+}
+
+fn forget_listing(pass: &mut Pass) {
+    pass.tally.clear();
+    pass.point.counts = Counts::default();
+    pass.point.id_xor = String::new();
+    if let Some(index) = &mut pass.index {
+        index.forget_seen();
+    }
+}
+
+fn stall(pass: &mut Pass, error: &DirectoryError) -> Reaction {
+    pass.point.stalls += 1;
+    pass.point.note = Some(error.to_string());
+    if pass.point.stalls > MAX_STALLS {
+        return end(RunStatus::Failed, error.to_string(), None);
+    }
+    Reaction::Park
+}
+
+fn end(status: RunStatus, reason: String, attention: Option<Need>) -> Reaction {
+    Reaction::End { status, reason, attention }
+}
+
+fn stopped(status: ConnectionStatus) -> String {
+    let state = match status {
+        ConnectionStatus::Paused => "paused",
+        ConnectionStatus::Disabled => "disabled",
+        ConnectionStatus::Disconnected => "disconnected",
+        ConnectionStatus::Attention => "set aside because it needs attention",
+        ConnectionStatus::Invited
+        | ConnectionStatus::Authorized
+        | ConnectionStatus::Ready
+        | ConnectionStatus::Enabled => "changed",
+    };
+    format!("the connection was {state} while the run went on")
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Puts the connection into `attention`, remembering where it was.
+    pub(super) async fn raise_attention(&self, pass: &Pass, need: &Need) -> Result<(), Stop> {
+        for _ in 0..5 {
+            let stored = self.stores.connection(&pass.account.id, &pass.connection.id).await?;
+            let Some(mut connection) = stored else { return Ok(()) };
+            if !connection.status.keeps_cursors() {
+                return Ok(());
+            }
+            let now = self.clock.now();
+            connection.attention = Some(Attention {
+                reason: need.reason.to_owned(),
+                fix: need.fix.clone(),
+                before: connection.status,
+                since: now,
+            });
+            connection.status = ConnectionStatus::Attention;
+            connection.version += 1;
+            connection.updated_at = now;
+            if self.stores.update_connection(&connection).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}

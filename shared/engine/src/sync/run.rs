@@ -1,0 +1,405 @@
+//! One run: opened from its checkpoint, taken through its stages, ended.
+
+use std::collections::HashMap;
+
+use contact_sync_domain::event::RequestTrigger;
+use contact_sync_domain::id::RunId;
+use contact_sync_domain::reconcile::Rules;
+use contact_sync_domain::run::{Counts, GraphCost, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::scope::Memberships;
+use contact_sync_domain::segment::Phase;
+use contact_sync_domain::settings::Settings;
+use contact_sync_domain::sync_state::{Checkpoint, QueuedRun, Stage};
+use jiff::Timestamp;
+
+use super::drive::{Desk, Ended, Request, Worker};
+use super::full::select_hash;
+use super::index::Index;
+use super::members::{MemberSets, scope_groups};
+use super::page::run_of;
+use super::pass::{Held, Pass};
+use super::reaction::Reaction;
+use super::tally::Tally;
+use super::{MAX_HOPS, Stop, SyncStores};
+use crate::port::{Blobs, Clock, Directory, Randomness, SettingsVersion};
+use crate::segments::load_segment;
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Begins a run that waited.
+    pub(super) async fn start(
+        &self,
+        held: &mut Held,
+        desk: &Desk,
+        queued: &QueuedRun,
+    ) -> Result<Ended, Stop> {
+        let stage = match queued.kind {
+            RunKind::Full => Stage::Baseline,
+            RunKind::Delta => match delta_stage(held, &desk.settings) {
+                Some(stage) => stage,
+                None => Stage::Baseline,
+            },
+        };
+        // A look at what changed needs a place to start from; without one everything is looked at.
+        let kind = if stage == Stage::Baseline { RunKind::Full } else { queued.kind };
+        let mut point = self.first_checkpoint(held, desk, queued.run_id.clone(), stage);
+        point.kind = kind;
+        point.trigger = queued.trigger;
+        point.recorded = true;
+        let stored = self
+            .stores
+            .run(&desk.connection.account_id, &desk.connection.id, &queued.run_id)
+            .await?;
+        if stored.as_ref().is_some_and(|run| run.status.is_terminal()) {
+            // It was cancelled while it waited.
+            held.drop_queued = Some(queued.run_id.clone());
+            held.checkpoint(&self.stores).await?;
+            return Ok(Ended::Run);
+        }
+        if let Some(run) = stored {
+            point.queued_at = run.queued_at;
+        }
+        held.drop_queued = Some(queued.run_id.clone());
+        held.work.checkpoint = Some(point.clone());
+        held.checkpoint(&self.stores).await?;
+        self.continue_run(held, desk, point).await
+    }
+
+    /// Looks at what changed. Nothing is recorded unless something did.
+    pub(super) async fn look(
+        &self,
+        held: &mut Held,
+        request: &Request,
+        desk: &Desk,
+    ) -> Result<Ended, Stop> {
+        let told = held.state.wanted > held.work.done;
+        let Some(stage) = delta_stage(held, &desk.settings) else { return Ok(Ended::BeginFull) };
+        let id = self.new_run_id();
+        let mut point = self.first_checkpoint(held, desk, id, stage);
+        point.kind = RunKind::Delta;
+        point.trigger = match request.trigger {
+            _ if told => Trigger::Notification,
+            None => Trigger::Notification,
+            Some(RequestTrigger::Manual) => Trigger::Manual,
+            Some(RequestTrigger::Enable) => Trigger::Enable,
+            Some(RequestTrigger::Schedule) => Trigger::Schedule,
+            Some(RequestTrigger::Resume) => Trigger::Resume,
+            Some(RequestTrigger::Settings) => Trigger::Settings,
+            Some(RequestTrigger::Continuation | RequestTrigger::Sweep) => Trigger::Sweep,
+        };
+        self.continue_run(held, desk, point).await
+    }
+
+    /// Works on a run until it ends or the slice does.
+    pub(super) async fn continue_run(
+        &self,
+        held: &mut Held,
+        desk: &Desk,
+        mut point: Checkpoint,
+    ) -> Result<Ended, Stop> {
+        let resumed = point.hops > 0;
+        point.hops += 1;
+        let mut pass = match self.open_pass(held, desk, point).await {
+            Ok(Some(pass)) => pass,
+            Ok(None) => return Ok(Ended::Run),
+            Err(Stop::NeedsFull) => {
+                held.work.checkpoint = None;
+                return Ok(Ended::BeginFull);
+            }
+            Err(stop) => return Err(stop),
+        };
+        if pass.point.hops > MAX_HOPS {
+            let reason = "the run was handed on too often; it is caught in a circle".to_owned();
+            self.finish(held, &mut pass, RunStatus::Failed, Some(reason)).await?;
+            return Ok(Ended::Run);
+        }
+        pass.may_replay = resumed && pass.point.recorded;
+        loop {
+            let stop = match self.advance(held, &mut pass).await {
+                Ok(()) => return Ok(Ended::Run),
+                Err(stop) => stop,
+            };
+            let reaction = self.react(held, &mut pass, stop).await?;
+            if pass.point.recorded {
+                held.work.checkpoint = Some(pass.point.clone());
+            }
+            match reaction {
+                Reaction::GoOn => {}
+                Reaction::HandOver => return Ok(Ended::HandOver),
+                Reaction::Park => return Ok(Ended::Park),
+                Reaction::Lost => return Ok(Ended::Lost),
+                Reaction::BeginFull => {
+                    if pass.point.recorded {
+                        let reason = "changes could no longer be told one by one; a full run \
+                                      follows";
+                        self.finish(held, &mut pass, RunStatus::Partial, Some(reason.to_owned()))
+                            .await?;
+                    }
+                    return Ok(Ended::BeginFull);
+                }
+                Reaction::End { status, reason, attention } => {
+                    if let Some(need) = &attention {
+                        self.raise_attention(&pass, need).await?;
+                    }
+                    // A look that failed is recorded after all: silence would look healthy.
+                    pass.point.recorded = true;
+                    self.finish(held, &mut pass, status, Some(reason)).await?;
+                    return Ok(Ended::Run);
+                }
+            }
+        }
+    }
+
+    /// Goes through the stages until the run has ended.
+    async fn advance(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        if pass.may_replay {
+            pass.may_replay = false;
+            self.replay(held, pass).await?;
+        }
+        loop {
+            held.check_time(&self.clock)?;
+            match pass.point.stage.clone() {
+                Stage::Baseline => self.baseline(held, pass).await?,
+                Stage::List { link } => self.list(held, pass, link).await?,
+                Stage::Drain { link } => {
+                    self.follow_delta(held, pass, Phase::Drain, link).await?;
+                }
+                Stage::Absence => self.absence(held, pass).await?,
+                Stage::Groups => {
+                    self.follow_groups(held, pass).await?;
+                    pass.point.stage = Self::after_groups(held)?;
+                }
+                Stage::Delta { link } => {
+                    self.follow_delta(held, pass, Phase::Delta, link).await?;
+                }
+                Stage::Collisions if pass.point.recorded => self.collisions(held, pass).await?,
+                Stage::Judge if pass.point.recorded => self.judge(held, pass).await?,
+                Stage::Collisions | Stage::Judge => pass.point.stage = Stage::Finish,
+                Stage::Finish => {
+                    let status = if pass.point.blocked {
+                        RunStatus::Blocked
+                    } else if pass.point.counts.failed > 0 {
+                        RunStatus::Partial
+                    } else {
+                        RunStatus::Succeeded
+                    };
+                    let note = if pass.point.blocked { pass.point.note.clone() } else { None };
+                    return self.finish(held, pass, status, note).await;
+                }
+            }
+        }
+    }
+
+    /// Finishes a page that was begun by a slice that did not live to checkpoint it.
+    async fn replay(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        let segment = load_segment(
+            &self.stores,
+            &self.blobs,
+            &pass.connection.id,
+            &pass.point.run_id,
+            pass.point.page,
+        )
+        .await?;
+        let Some(segment) = segment else { return Ok(()) };
+        self.check_allowed(pass).await?;
+        let nothing = HashMap::new();
+        self.settle(held, pass, &segment, nothing, &HashMap::new()).await
+    }
+
+    /// Records how the run ended, and what its look at the directory settled.
+    pub(super) async fn finish(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        status: RunStatus,
+        reason: Option<String>,
+    ) -> Result<(), Stop> {
+        let now = self.clock.now();
+        let whole = matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Blocked);
+        if pass.point.recorded {
+            pass.point.note = reason;
+            if whole && pass.gap_seconds.is_none() && pass.point.trigger == Trigger::Sweep {
+                let last = held.work.last_checked_at;
+                let gap = last.map(|last| now.duration_since(last).as_secs().unsigned_abs());
+                pass.gap_seconds = gap;
+            }
+            let mut run = run_of(pass, status);
+            run.ended_at = Some(now);
+            self.stores.put_run(&run).await?;
+            log_summary(&run);
+        }
+        if whole {
+            held.work.done = pass.point.wanted_seen;
+            held.work.last_checked_at = Some(now);
+            if pass.point.kind == RunKind::Full {
+                held.work.last_full_at = Some(now);
+                held.work.linked = pass.index.as_ref().map_or(0, Index::linked)
+                    + pass.point.counts.created;
+                held.work.set_hash = Some(pass.point.id_xor.clone());
+                self.note_sync(pass, now).await?;
+            }
+        } else {
+            // What was hinted at meanwhile is found by the next run; asking again at once would
+            // fail the same way.
+            held.work.done = held.state.wanted;
+        }
+        held.work.checkpoint = None;
+        if pass.point.recorded {
+            held.checkpoint(&self.stores).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows on the connection when its last full run ended.
+    async fn note_sync(&self, pass: &Pass, now: Timestamp) -> Result<(), Stop> {
+        for _ in 0..5 {
+            let stored = self.stores.connection(&pass.account.id, &pass.connection.id).await?;
+            let Some(mut connection) = stored else { return Ok(()) };
+            connection.last_sync_at = Some(now);
+            connection.version += 1;
+            connection.updated_at = now;
+            if self.stores.update_connection(&connection).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what a run works with; `None` when its settings no longer hold and it was ended.
+    pub(super) async fn open_pass(
+        &self,
+        held: &mut Held,
+        desk: &Desk,
+        point: Checkpoint,
+    ) -> Result<Option<Pass>, Stop> {
+        let connection = &desk.connection;
+        let Some(account) = self.stores.account(&connection.account_id).await? else {
+            return Err(Stop::Lost);
+        };
+        let settings = if point.settings_version == desk.settings.version {
+            Some(desk.settings.clone())
+        } else {
+            self.stores
+                .settings_version(&account.id, &connection.id, point.settings_version)
+                .await?
+        };
+        let settings = settings.unwrap_or_else(|| desk.settings.clone()).settings;
+        let (rules, problem) = match Rules::compile(&settings, &account.custom_fields) {
+            Ok(rules) => (rules, None),
+            Err(problems) => {
+                let problem = problems.into_iter().next().map(|problem| {
+                    format!("the settings no longer hold: {} {}", problem.pointer, problem.message)
+                });
+                let Ok(fallback) = Rules::compile(&Settings::default(), &[]) else {
+                    return Err(Stop::Failed("the default settings do not hold".to_owned()));
+                };
+                (fallback, problem)
+            }
+        };
+        let mut pass = Pass {
+            account,
+            connection: connection.clone(),
+            tenant: desk.tenant.clone(),
+            settings,
+            rules,
+            point,
+            members: MemberSets::default(),
+            memberships: Memberships::default(),
+            index: None,
+            tally: Tally::default(),
+            staged: None,
+            may_replay: false,
+            gap_seconds: None,
+            allowed_at: Some(self.clock.now()),
+        };
+        if let Some(problem) = problem {
+            pass.point.recorded = true;
+            self.finish(held, &mut pass, RunStatus::Failed, Some(problem)).await?;
+            return Ok(None);
+        }
+        if pass.uses_groups() && pass.point.stage != Stage::Baseline {
+            self.load_members(&mut pass).await?;
+        }
+        if pass.point.kind == RunKind::Full {
+            self.load_index(held, &mut pass).await?;
+            self.record_progress(&pass).await?;
+        }
+        Ok(Some(pass))
+    }
+
+    fn first_checkpoint(
+        &self,
+        held: &Held,
+        desk: &Desk,
+        run_id: RunId,
+        stage: Stage,
+    ) -> Checkpoint {
+        let now = self.clock.now();
+        Checkpoint {
+            run_id,
+            kind: RunKind::Full,
+            trigger: Trigger::Sweep,
+            settings_version: desk.settings.version,
+            stage,
+            page: 0,
+            generation: 0,
+            first_page: 0,
+            first_fence: held.fence(),
+            baseline: None,
+            counts: Counts::default(),
+            graph: GraphCost::default(),
+            total: None,
+            id_xor: String::new(),
+            hops: 0,
+            stalls: 0,
+            wanted_seen: held.state.wanted,
+            queued_at: now,
+            started_at: now,
+            recorded: false,
+            blocked: false,
+            note: None,
+        }
+    }
+}
+
+/// Where a look at what changed starts; `None` when only a full run can tell.
+fn delta_stage(held: &Held, settings: &SettingsVersion) -> Option<Stage> {
+    let cursor = held.work.users_delta.as_ref()?;
+    if cursor.select_hash != select_hash() {
+        return None;
+    }
+    let by_group = !scope_groups(&settings.settings.scope).is_empty();
+    if by_group {
+        return held.work.groups_delta.as_ref().map(|_| Stage::Groups);
+    }
+    Some(Stage::Delta { link: cursor.link.clone() })
+}
+
+/// The line that the metric filter, the alarm and a support agent read.
+fn log_summary(run: &Run) {
+    tracing::info!(
+        account.id = %run.account_id,
+        connection.id = %run.connection_id,
+        sync.run_id = %run.id,
+        sync.kind = ?run.kind,
+        sync.status = ?run.status,
+        sync.seen = run.counts.seen,
+        sync.created = run.counts.created,
+        sync.updated = run.counts.updated,
+        sync.unchanged = run.counts.unchanged,
+        sync.skipped = run.counts.skipped,
+        sync.failed = run.counts.failed,
+        sync.removed = run.counts.removed,
+        sync.awaiting_review = run.counts.awaiting_review,
+        graph.requests = run.graph.requests,
+        graph.resource_units = run.graph.resource_units,
+        "run {} ended",
+        run.id
+    );
+}
