@@ -1,5 +1,6 @@
 #![expect(clippy::needless_pass_by_value, reason = "json! reads best in place")]
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::shape::Shape;
@@ -207,4 +208,35 @@ fn the_schema_has_every_member_of_the_types_and_no_other() {
     of_types.sort_unstable();
     of_schema.sort_unstable();
     assert_eq!(of_types, of_schema);
+}
+
+fn any_document() -> impl Strategy<Value = Value> {
+    let word =
+        "(all|email|any|target|source|mapping|scope|policies|schedule|cron|\\[mail\\]|.{0,3})";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(word, inner, 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_document_is_answered_and_every_problem_has_a_place_in_it(document in any_document()) {
+        if let Err(problems) = check(&document, &[], "UTC") {
+            for problem in problems {
+                let parent = problem.pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+                let is_there = document.pointer(parent).is_some() || parent.starts_with("/mapping");
+                prop_assert!(is_there, "{} is nowhere", problem.pointer);
+            }
+        }
+    }
 }
