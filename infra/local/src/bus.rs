@@ -103,7 +103,7 @@ impl EventBuses {
     }
 
     /// Accepts an event, starts what its rules name, and answers its id.
-    pub(crate) fn publish(&self, entry: Entry) -> Result<String, EntryError> {
+    pub(crate) fn publish(&self, entry: &Entry) -> Result<String, EntryError> {
         let refuse = |code, message: &str| EntryError { code, message: message.to_owned() };
         let bus = self.names.get(&entry.bus).ok_or_else(|| EntryError {
             code: "ResourceNotFoundException",

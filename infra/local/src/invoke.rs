@@ -63,7 +63,9 @@ impl AsyncInvoker {
             }
         }
         events.sort_by_key(|event| event.accepted_at);
-        events.into_iter().for_each(|event| self.drive(event));
+        for event in events {
+            self.drive(event);
+        }
         Ok(())
     }
 

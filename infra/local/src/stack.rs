@@ -3,38 +3,33 @@
 mod error;
 mod folders;
 mod options;
+mod start;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 pub use error::StackError;
 pub use options::StackOptions;
 
-use crate::aws::{self, Access, AwsServices, Counters, ObjectStore, SecretStore};
+use crate::aws::{Counters, SecretStore};
 use crate::bus::{EventBuses, PublishedEvent};
 use crate::clock::LocalClock;
 use crate::dead_letters::{DeadLetter, DeadLetters};
-use crate::dynamo::{DynamoClient, DynamoProxy, Engine};
-use crate::http_api::{self, ApiToken, Gateway, Routes};
+use crate::dynamo::{DynamoClient, Engine};
+use crate::http_api::ApiToken;
 use crate::invoke::AsyncInvoker;
 use crate::plan::Plan;
-use crate::runtime::{EndpointUrls, FunctionLog, FunctionPool, InvocationRecord, Outcome};
+use crate::runtime::{FunctionPool, InvocationRecord, Outcome};
 use crate::schedules::ScheduleBook;
-use crate::streams::{Checkpoints, StreamPoller};
-use crate::template::Template;
 use folders::Folders;
 
-/// How often expired items are deleted.
-const EXPIRY_INTERVAL: Duration = Duration::from_mins(1);
 /// The stack's name, which prefixes its resources.
 const STACK_NAME: &str = "local";
 
@@ -62,193 +57,6 @@ pub struct LocalStack {
 }
 
 impl LocalStack {
-    /// Reads the template, makes its resources and serves it.
-    pub async fn start(options: StackOptions) -> Result<Self, StackError> {
-        install_crypto();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
-            .await
-            .map_err(|source| StackError::Port { port: options.port, source })?;
-        let address = listener.local_addr()?;
-        let aws_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let aws_url = format!("http://{}", aws_listener.local_addr()?);
-        let public_url = format!("http://{address}");
-        let template = Template::read(&options.template_path)?;
-        let plan = Plan::new(&template, STACK_NAME, &options.template_parameters(&public_url))?;
-        let folders = Folders::open(options.data_dir.as_deref())?;
-        let clock = options.clock.clone();
-
-        let http = reqwest::Client::builder().no_proxy().build().map_err(StackError::HttpClient)?;
-        let (engine, store_url) = match &options.aws_endpoint_url {
-            Some(url) => (None, url.clone()),
-            None => {
-                let file = options.data_dir.is_some().then(|| folders.file("dynamodb.sqlite"));
-                let engine = Engine::start(file.as_deref(), &clock)?;
-                let url = engine.url();
-                (Some(engine), url)
-            }
-        };
-        let client = DynamoClient::new(http.clone(), store_url);
-        let mut stream_arns = BTreeMap::new();
-        for table in &plan.tables {
-            let endpoint_arn = client.ensure_table(table).await?;
-            if let (Some(arn), Some(endpoint_arn)) = (&table.stream_arn, endpoint_arn) {
-                stream_arns.insert(arn.clone(), endpoint_arn);
-            }
-        }
-        if let Some(url) = &options.aws_endpoint_url {
-            options::prepare_external_stores(&http, url, &plan, &options.app_secret).await?;
-        }
-
-        let endpoints =
-            EndpointUrls { local: aws_url.clone(), stores: options.aws_endpoint_url.clone() };
-        let mut pools = BTreeMap::new();
-        for function in &plan.functions {
-            let log = FunctionLog::open(&folders.folder("logs"), &function.name)?;
-            let pool = FunctionPool::new(
-                options.adjusted(function),
-                options.function_binaries_dir.clone(),
-                endpoints.clone(),
-                clock.clone(),
-                Arc::new(log),
-                options.max_processes_per_function,
-            );
-            pools.insert(function.name.clone(), Arc::new(pool));
-        }
-        let dead_letters = Arc::new(DeadLetters::open(
-            &plan.queues,
-            folders.file("dead-letters.json"),
-            clock.clone(),
-        )?);
-        let invoker = AsyncInvoker::open(
-            pools.clone(),
-            Arc::clone(&dead_letters),
-            clock.clone(),
-            folders.folder("queue"),
-        )?;
-        let buses = Arc::new(EventBuses::new(&plan, Arc::clone(&invoker), clock.clone())?);
-        let schedules = Arc::new(ScheduleBook::open(
-            &plan,
-            Arc::clone(&invoker),
-            Arc::clone(&buses),
-            Arc::clone(&dead_letters),
-            clock.clone(),
-            folders.file("schedules.json"),
-        )?);
-        let secrets = Arc::new(SecretStore::open(
-            &plan.secrets,
-            folders.file("secrets.json"),
-            clock.clone(),
-        )?);
-        for secret in &plan.secrets {
-            secrets.put(&secret.arn, json!({"clientSecret": options.app_secret}).to_string())?;
-        }
-        let counters = Arc::new(Counters::default());
-        let written = Arc::new(Notify::new());
-        let services = Arc::new(AwsServices {
-            access: Access::new(&plan),
-            counters: Arc::clone(&counters),
-            clock: clock.clone(),
-            tables: DynamoProxy::new(client.clone(), Arc::clone(&written)),
-            objects: Arc::new(ObjectStore::open(
-                &plan.buckets,
-                &folders.folder("objects"),
-                clock.clone(),
-            )?),
-            secrets: Arc::clone(&secrets),
-            buses: Arc::clone(&buses),
-            schedules: Arc::clone(&schedules),
-        });
-        let token = ApiToken::new(options.api_token.clone());
-        let gateway = Arc::new(Gateway {
-            routes: Routes::new(&plan)?,
-            token: token.clone(),
-            pools: pools.clone(),
-            clock: clock.clone(),
-        });
-
-        let mut stack = Self {
-            plan,
-            clock,
-            address,
-            aws_url,
-            token,
-            token_text: options.api_token,
-            pools,
-            invoker,
-            buses,
-            schedules,
-            dead_letters,
-            secrets,
-            counters,
-            client,
-            streams_idle: Vec::new(),
-            engine,
-            folders,
-            tasks: JoinSet::new(),
-        };
-        stack.tasks.spawn(async move { serve(aws_listener, aws::router(services)).await });
-        stack.tasks.spawn(async move { serve(listener, http_api::router(gateway)).await });
-        stack.start_streams(&stream_arns, &written)?;
-        stack.start_expiry();
-        stack.invoker.resume()?;
-        if options.runs_schedules {
-            let schedules = Arc::clone(&stack.schedules);
-            stack.tasks.spawn(async move { schedules.run().await });
-        }
-        Ok(stack)
-    }
-
-    fn start_streams(
-        &mut self,
-        stream_arns: &BTreeMap<String, String>,
-        written: &Arc<Notify>,
-    ) -> Result<(), StackError> {
-        let checkpoints = Arc::new(Checkpoints::open(self.folders.file("checkpoints.json"))?);
-        for function in &self.plan.functions {
-            for mapping in &function.streams {
-                let (Some(endpoint_arn), Some(pool)) =
-                    (stream_arns.get(&mapping.stream_arn), self.pools.get(&function.name))
-                else {
-                    continue;
-                };
-                let idle = Arc::new(AtomicBool::new(false));
-                self.streams_idle.push(Arc::clone(&idle));
-                let poller = StreamPoller {
-                    mapping: mapping.clone(),
-                    endpoint_stream_arn: endpoint_arn.clone(),
-                    pool: Arc::clone(pool),
-                    client: self.client.clone(),
-                    checkpoints: Arc::clone(&checkpoints),
-                    dead_letters: Arc::clone(&self.dead_letters),
-                    clock: self.clock.clone(),
-                    written: Arc::clone(written),
-                    idle,
-                };
-                self.tasks.spawn(poller.run());
-            }
-        }
-        Ok(())
-    }
-
-    fn start_expiry(&mut self) {
-        let Some(engine) = &self.engine else { return };
-        let sweeper = Arc::new(engine.sweeper());
-        let clock = self.clock.clone();
-        self.tasks.spawn(async move {
-            loop {
-                clock.sleep(EXPIRY_INTERVAL).await;
-                let sweeper = Arc::clone(&sweeper);
-                match tokio::task::spawn_blocking(move || sweeper()).await {
-                    Ok(Ok(deleted)) => tracing::debug!(deleted, "Expired items were deleted."),
-                    Ok(Err(error)) => {
-                        tracing::error!(%error, "Expired items could not be deleted.")
-                    }
-                    Err(_) => return,
-                }
-            }
-        });
-    }
-
     /// Where the HTTP API serves: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -375,16 +183,4 @@ impl LocalStack {
         }
         false
     }
-}
-
-async fn serve(listener: TcpListener, router: axum::Router) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, service).await {
-        tracing::error!(%error, "A server stopped.");
-    }
-}
-
-/// Makes aws-lc-rs the process's cryptography, unless another was chosen before.
-fn install_crypto() {
-    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
 }

@@ -1,5 +1,12 @@
 //! The local stack over a small template, with a function that does what it is told.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a broken test may panic"
+)]
+
 #[path = "stack/aws_services.rs"]
 mod aws_services;
 #[path = "stack/bus_and_schedules.rs"]

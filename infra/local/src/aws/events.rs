@@ -94,7 +94,7 @@ pub(super) fn serve(services: &AwsServices, request: &AwsRequest) -> Response {
                     resources: entry.resources,
                     time: entry.time.and_then(instant),
                 };
-                services.buses.publish(entry).map_err(
+                services.buses.publish(&entry).map_err(
                     |error| json!({"ErrorCode": error.code, "ErrorMessage": error.message}),
                 )
             })

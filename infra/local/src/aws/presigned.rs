@@ -54,10 +54,11 @@ fn check_parameters(
             .ok_or(PresignError::Incomplete)
     };
     let date = parameter("X-Amz-Date")?;
-    let seconds: i64 = parameter("X-Amz-Expires")?.parse().map_err(|_| PresignError::Incomplete)?;
+    let seconds: i64 = parameter("X-Amz-Expires")?.parse().ok().ok_or(PresignError::Incomplete)?;
     let signed_at = DateTime::strptime("%Y%m%dT%H%M%SZ", date)
         .and_then(|time| time.to_zoned(TimeZone::UTC))
-        .map_err(|_| PresignError::Incomplete)?
+        .ok()
+        .ok_or(PresignError::Incomplete)?
         .timestamp();
     let credential = parameter("X-Amz-Credential")?;
     let (_, scope) = credential.split_once('/').ok_or(PresignError::Incomplete)?;
@@ -73,7 +74,7 @@ fn check_parameters(
     for name in signed_headers.split(';') {
         let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
         let value = value.ok_or(PresignError::WrongSignature)?;
-        canonical_headers.push_str(&format!("{name}:{}\n", value.trim()));
+        canonical_headers.extend([name, ":", value.trim(), "\n"]);
     }
     let canonical_request = format!(
         "{}\n{}\n{}\n{canonical_headers}\n{signed_headers}\nUNSIGNED-PAYLOAD",
@@ -111,5 +112,11 @@ fn sign(key: &[u8], text: &str) -> Vec<u8> {
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        text.extend(
+            [byte >> 4, byte & 15]
+                .map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or_default()),
+        );
+        text
+    })
 }

@@ -20,7 +20,7 @@ pub enum EngineError {
     #[error("the database engine cannot serve")]
     Serve(#[from] std::io::Error),
     #[error("the database engine ended at once")]
-    Ended,
+    Ended(#[source] mpsc::RecvError),
 }
 
 /// A running engine; it stops when dropped.
@@ -75,7 +75,7 @@ impl Engine {
             });
             runtime.shutdown_background();
         })?;
-        let address = announced.recv().map_err(|_| EngineError::Ended)?;
+        let address = announced.recv().map_err(EngineError::Ended)?;
         Ok(Self { database, address, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -98,7 +98,8 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            drop(stop.send(()));
+            // The thread may have ended by itself.
+            let _: Result<(), ()> = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
             drop(thread.join());

@@ -61,18 +61,17 @@ impl Routes {
                     function: function.name.clone(),
                     problem,
                 };
-                let index = match indexes.get(&route.path) {
-                    Some(index) => *index,
-                    None => {
-                        let index = routes.paths.len();
-                        routes
-                            .router
-                            .insert(as_matchit(&route.path), index)
-                            .map_err(|error| conflict(error.to_string()))?;
-                        routes.paths.push(Methods::default());
-                        indexes.insert(route.path.clone(), index);
-                        index
-                    }
+                let index = if let Some(index) = indexes.get(&route.path) {
+                    *index
+                } else {
+                    let index = routes.paths.len();
+                    routes
+                        .router
+                        .insert(as_matchit(&route.path), index)
+                        .map_err(|error| conflict(error.to_string()))?;
+                    routes.paths.push(Methods::default());
+                    indexes.insert(route.path.clone(), index);
+                    index
                 };
                 let Some(methods) = routes.paths.get_mut(index) else { continue };
                 let target = Target {

@@ -208,7 +208,8 @@ enum DefaultStage {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct ApiAuth {
-    authorizers: BTreeMap<String, JwtAuthorizer>,
+    #[serde(default)]
+    authorizers: BTreeMap<String, Value>,
 }
 
 /// On one machine the API token stands for a JWT of the issuer.
@@ -230,16 +231,13 @@ impl HttpApi {
     pub(super) fn read(properties: Value, at: &str) -> Result<Self, TemplateError> {
         let properties: HttpApiProperties = read_properties(properties, at)?;
         let DefaultStage::Default = properties.stage_name;
-        let authorizers = properties.auth.map(|auth| auth.authorizers).unwrap_or_default();
-        Ok(Self {
-            authorizers: authorizers
-                .into_iter()
-                .map(|(name, authorizer)| {
-                    let AuthorizationHeader::Authorization = authorizer.identity_source;
-                    name
-                })
-                .collect(),
-        })
+        let mut authorizers = Vec::new();
+        for (name, authorizer) in properties.auth.map(|auth| auth.authorizers).unwrap_or_default() {
+            let JwtAuthorizer { identity_source: AuthorizationHeader::Authorization, _jwt } =
+                read_properties(authorizer, &format!("{at}.Auth.Authorizers.{name}"))?;
+            authorizers.push(name);
+        }
+        Ok(Self { authorizers })
     }
 }
 

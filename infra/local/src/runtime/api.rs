@@ -121,17 +121,13 @@ async fn response(
     Path(request_id): Path<String>,
     request: Request,
 ) -> Response {
-    match to_bytes(request.into_body(), MAX_RESPONSE_BYTES).await {
-        Ok(body) => api.settle(&request_id, Ok(body)),
-        Err(_) => {
-            let error = FunctionError::new(
-                FunctionErrorKind::ResponseTooLarge,
-                "the response is larger than 6 MB",
-            );
-            drop(api.settle(&request_id, Err(error)));
-            (StatusCode::PAYLOAD_TOO_LARGE, "the response is larger than 6 MB").into_response()
-        }
+    if let Ok(body) = to_bytes(request.into_body(), MAX_RESPONSE_BYTES).await {
+        return api.settle(&request_id, Ok(body));
     }
+    let message = "the response is larger than 6 MB";
+    let error = FunctionError::new(FunctionErrorKind::ResponseTooLarge, message);
+    drop(api.settle(&request_id, Err(error)));
+    (StatusCode::PAYLOAD_TOO_LARGE, message).into_response()
 }
 
 async fn error(

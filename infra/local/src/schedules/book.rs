@@ -93,8 +93,7 @@ impl ScheduleBook {
         let kept: Vec<Entered> = files::read_json(&book.file)?.unwrap_or_default();
         let now = book.clock.now();
         for mut entered in kept {
-            entered.next =
-                book.next_due(&entered.schedule, |expression| expression.next_after(now));
+            entered.next = next_due(&entered.schedule, |expression| expression.next_after(now));
             book.lock().insert(key(&entered.schedule), entered);
         }
         for function in &plan.functions {
@@ -133,7 +132,7 @@ impl ScheduleBook {
     fn enter(&self, schedule: Schedule, from_template: bool) -> Result<(), ScheduleError> {
         self.check(&schedule)?;
         let now = self.clock.now();
-        let next = self.next_due(&schedule, |expression| expression.first(now));
+        let next = next_due(&schedule, |expression| expression.first(now));
         let mut entries = self.lock();
         if let Some(existing) = entries.get(&key(&schedule)) {
             // The SDK repeats a request whose answer was lost, with the same token.
@@ -156,7 +155,7 @@ impl ScheduleBook {
     pub(crate) fn update(&self, schedule: Schedule) -> Result<(), ScheduleError> {
         self.check(&schedule)?;
         let now = self.clock.now();
-        let next = self.next_due(&schedule, |expression| expression.first(now));
+        let next = next_due(&schedule, |expression| expression.first(now));
         let mut entries = self.lock();
         let entered = entries.get_mut(&key(&schedule)).ok_or_else(|| not_found(&schedule.name))?;
         entered.schedule = schedule;
@@ -253,30 +252,6 @@ impl ScheduleBook {
             (None, false) => refuse(format!("The stack has no target {}.", target.arn)),
         }
     }
-
-    pub(super) fn next_due(
-        &self,
-        schedule: &Schedule,
-        next: impl Fn(&Expression) -> Option<Timestamp>,
-    ) -> Option<Timestamp> {
-        if schedule.state == State::Disabled {
-            return None;
-        }
-        let expression = parse(schedule).ok()?;
-        let mut due = next(&expression)?;
-        if let Some(start) = schedule.start_date.and_then(seconds) {
-            while due < start {
-                due = match expression.next_after(due) {
-                    Some(later) => later,
-                    None => return None,
-                };
-            }
-        }
-        match schedule.end_date.and_then(seconds) {
-            Some(end) if due > end => None,
-            Some(_) | None => Some(due),
-        }
-    }
 }
 
 /// Why the book cannot be opened.
@@ -324,4 +299,25 @@ fn described(entered: &Entered) -> Value {
         members.insert("LastModificationDate".to_owned(), entered.modified_at.as_second().into());
     }
     value
+}
+
+/// When a schedule is due next, within its dates, by what `next` asks of its expression.
+pub(super) fn next_due(
+    schedule: &Schedule,
+    next: impl Fn(&Expression) -> Option<Timestamp>,
+) -> Option<Timestamp> {
+    if schedule.state == State::Disabled {
+        return None;
+    }
+    let expression = parse(schedule).ok()?;
+    let mut due = next(&expression)?;
+    if let Some(start) = schedule.start_date.and_then(seconds) {
+        while due < start {
+            due = expression.next_after(due)?;
+        }
+    }
+    match schedule.end_date.and_then(seconds) {
+        Some(end) if due > end => None,
+        Some(_) | None => Some(due),
+    }
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::book::next_due;
 use super::{ActionAfterCompletion, Schedule, ScheduleBook};
 use crate::bus::Entry;
 
@@ -36,10 +37,10 @@ impl ScheduleBook {
         let mut entries = self.lock();
         for (key, entered) in &mut *entries {
             let Some(mut scheduled) = entered.next.filter(|next| *next <= now) else { continue };
-            let mut next = self.after(&entered.schedule, scheduled);
+            let mut next = after(&entered.schedule, scheduled);
             while let Some(later) = next.filter(|next| *next <= now) {
                 scheduled = later;
-                next = self.after(&entered.schedule, scheduled);
+                next = after(&entered.schedule, scheduled);
             }
             entered.next = next;
             due.push((entered.schedule.clone(), scheduled));
@@ -59,10 +60,6 @@ impl ScheduleBook {
         }
     }
 
-    fn after(&self, schedule: &Schedule, scheduled: Timestamp) -> Option<Timestamp> {
-        self.next_due(schedule, |expression| expression.next_after(scheduled))
-    }
-
     fn fire(&self, schedule: &Schedule, scheduled: Timestamp) {
         let execution_id = Uuid::new_v4().to_string();
         let input = schedule.target.input.clone().unwrap_or_else(|| "{}".to_owned());
@@ -74,29 +71,7 @@ impl ScheduleBook {
             .replace("<aws.scheduler.execution-id>", &execution_id)
             .replace("<aws.scheduler.attempt-number>", "1");
         tracing::debug!(schedule = %schedule.name, %scheduled, "A schedule fired.");
-        let delivered = match &schedule.target.event_bridge_parameters {
-            Some(parameters) => self
-                .buses
-                .publish(Entry {
-                    bus: schedule.target.arn.clone(),
-                    source: parameters.source.clone(),
-                    detail_type: parameters.detail_type.clone(),
-                    detail: input.clone(),
-                    resources: vec![schedule.arn()],
-                    time: None,
-                })
-                .map(|_| ())
-                .map_err(|error| (error.code.to_owned(), error.message)),
-            None => {
-                let payload = serde_json::from_str(&input).unwrap_or(Value::Null);
-                let function = self.functions.get(&schedule.target.arn);
-                if function.is_some_and(|function| self.invoker.submit(function, payload)) {
-                    Ok(())
-                } else {
-                    Err(("ResourceNotFoundException".to_owned(), "no such function".to_owned()))
-                }
-            }
-        };
+        let delivered = self.deliver(schedule, &input);
         if let (Err((code, message)), Some(letters)) =
             (delivered, &schedule.target.dead_letter_config)
         {
@@ -112,4 +87,30 @@ impl ScheduleBook {
             self.dead_letters.put(&letters.arn, body, attributes);
         }
     }
+
+    /// Hands `input` to the target; the error is a code and a message.
+    fn deliver(&self, schedule: &Schedule, input: &str) -> Result<(), (String, String)> {
+        if let Some(parameters) = &schedule.target.event_bridge_parameters {
+            let entry = Entry {
+                bus: schedule.target.arn.clone(),
+                source: parameters.source.clone(),
+                detail_type: parameters.detail_type.clone(),
+                detail: input.to_owned(),
+                resources: vec![schedule.arn()],
+                time: None,
+            };
+            let published = self.buses.publish(&entry);
+            return published.map(drop).map_err(|error| (error.code.to_owned(), error.message));
+        }
+        let payload = serde_json::from_str(input).unwrap_or(Value::Null);
+        let function = self.functions.get(&schedule.target.arn);
+        if function.is_some_and(|function| self.invoker.submit(function, payload)) {
+            return Ok(());
+        }
+        Err(("ResourceNotFoundException".to_owned(), "no such function".to_owned()))
+    }
+}
+
+fn after(schedule: &Schedule, scheduled: Timestamp) -> Option<Timestamp> {
+    next_due(schedule, |expression| expression.next_after(scheduled))
 }

@@ -37,12 +37,12 @@ impl Expression {
         let wrong = || ExpressionError::Expression(expression.to_owned());
         let name = time_zone.unwrap_or("UTC");
         let time_zone =
-            TimeZone::get(name).map_err(|_| ExpressionError::TimeZone(name.to_owned()))?;
+            TimeZone::get(name).ok().ok_or_else(|| ExpressionError::TimeZone(name.to_owned()))?;
         let (kind, rest) = expression.split_once('(').ok_or_else(wrong)?;
         let argument = rest.strip_suffix(')').ok_or_else(wrong)?;
         let kind = match kind {
             "rate" => Kind::Rate(parse_rate(argument).ok_or_else(wrong)?),
-            "at" => Kind::At(argument.parse().map_err(|_| wrong())?),
+            "at" => Kind::At(argument.parse().ok().ok_or_else(wrong)?),
             "cron" => Kind::Cron(Box::new(parse_cron(argument).map_err(|problem| {
                 ExpressionError::Cron { expression: expression.to_owned(), problem }
             })?)),

@@ -13,28 +13,20 @@ pub(super) struct Folders {
 
 impl Folders {
     pub(super) fn open(data_dir: Option<&Path>) -> std::io::Result<Self> {
-        let (root, temporary) = match data_dir {
-            Some(folder) => {
-                std::fs::create_dir_all(folder)?;
-                (folder.to_owned(), None)
-            }
-            None => {
-                let temporary = tempfile::Builder::new().prefix("entra-contact-sync-").tempdir()?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
-        };
-        Ok(Self { root, _temporary: temporary })
+        if let Some(folder) = data_dir {
+            std::fs::create_dir_all(folder)?;
+            return Ok(Self { root: folder.to_owned(), _temporary: None });
+        }
+        let temporary = tempfile::Builder::new().prefix("entra-contact-sync-").tempdir()?;
+        Ok(Self { root: temporary.path().to_owned(), _temporary: Some(temporary) })
     }
 
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
+    /// The file or folder `name` in it.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.root.join(name)
-    }
-
-    pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 }

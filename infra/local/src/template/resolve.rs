@@ -223,7 +223,7 @@ impl Scope {
             result.push_str(before);
             rest = after;
             if let Some(literal) = name.strip_prefix('!') {
-                result.push_str(&format!("${{{literal}}}"));
+                result.extend(["${", literal, "}"]);
                 continue;
             }
             let value = match variables.iter().find(|(variable, _)| variable == name) {

@@ -27,7 +27,7 @@ fn config(stack: &TestStack, access_key: &str) -> SdkConfig {
         .build()
 }
 
-pub fn operator_config(stack: &TestStack) -> SdkConfig {
+pub(crate) fn operator_config(stack: &TestStack) -> SdkConfig {
     config(stack, "local-operator")
 }
 
@@ -35,7 +35,7 @@ fn function_config(stack: &TestStack) -> SdkConfig {
     config(stack, "local-probe")
 }
 
-pub fn plan_arn(stack: &TestStack, kind: &str) -> String {
+pub(crate) fn plan_arn(stack: &TestStack, kind: &str) -> String {
     let plan = stack.plan();
     match kind {
         "bus" => plan.buses[0].arn.clone(),

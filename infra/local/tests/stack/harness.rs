@@ -7,9 +7,9 @@ use entra_contact_sync_local::{LocalStack, StackOptions};
 use tempfile::TempDir;
 
 /// A running stack and the folder that holds its functions' programs.
-pub struct TestStack {
-    pub stack: LocalStack,
-    pub binaries: TempDir,
+pub(crate) struct TestStack {
+    pub(crate) stack: LocalStack,
+    pub(crate) binaries: TempDir,
 }
 
 impl std::ops::Deref for TestStack {
@@ -20,19 +20,19 @@ impl std::ops::Deref for TestStack {
     }
 }
 
-pub fn fixture_template() -> PathBuf {
+pub(crate) fn fixture_template() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/template.yaml")
 }
 
 /// The example `probe-function`, which cargo builds beside the tests.
-pub fn probe_program() -> PathBuf {
+pub(crate) fn probe_program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("examples/probe-function");
     assert!(program.exists(), "{} is built by `cargo build --examples`", program.display());
     program
 }
 
-pub fn binaries() -> TempDir {
+pub(crate) fn binaries() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["probe", "stream-probe"] {
         std::os::unix::fs::symlink(probe_program(), folder.path().join(name)).unwrap();
@@ -40,11 +40,11 @@ pub fn binaries() -> TempDir {
     folder
 }
 
-pub async fn start() -> TestStack {
+pub(crate) async fn start() -> TestStack {
     start_with(|_| {}).await
 }
 
-pub async fn start_with(adjust: impl FnOnce(&mut StackOptions)) -> TestStack {
+pub(crate) async fn start_with(adjust: impl FnOnce(&mut StackOptions)) -> TestStack {
     let binaries = binaries();
     let mut options = StackOptions::new(fixture_template(), binaries.path().to_owned());
     adjust(&mut options);
@@ -53,7 +53,7 @@ pub async fn start_with(adjust: impl FnOnce(&mut StackOptions)) -> TestStack {
 }
 
 /// Waits up to ten seconds until `done` answers something.
-pub async fn eventually<T>(mut done: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut done: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = done() {
@@ -65,7 +65,7 @@ pub async fn eventually<T>(mut done: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A client that keeps redirects and proxies out of the way.
-pub fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

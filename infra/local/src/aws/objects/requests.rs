@@ -223,27 +223,27 @@ impl Call<'_> {
         let objects = self.services.objects.list(self.bucket, prefix, after);
         let page = objects.get(..limit).unwrap_or(&objects);
         let more = objects.len() > page.len();
-        let mut body = format!(
+        let mut elements = vec![format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult><Name>{}</Name><Prefix>{}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{limit}</MaxKeys><IsTruncated>{more}</IsTruncated>",
             xml::escaped(self.bucket),
             xml::escaped(prefix),
             page.len(),
-        );
+        )];
         if let (true, Some(last)) = (more, page.last()) {
             let token = xml::escaped(&last.key);
-            body.push_str(&format!("<NextContinuationToken>{token}</NextContinuationToken>"));
+            elements.push(format!("<NextContinuationToken>{token}</NextContinuationToken>"));
         }
-        for object in page {
-            body.push_str(&format!(
+        elements.extend(page.iter().map(|object| {
+            format!(
                 "<Contents><Key>{}</Key><LastModified>{}</LastModified><ETag>{}</ETag><Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>",
                 xml::escaped(&object.key),
                 object.modified_at,
                 xml::escaped(&object.etag),
                 object.size,
-            ));
-        }
-        body.push_str("</ListBucketResult>");
-        Ok(xml::answer(StatusCode::OK, body))
+            )
+        }));
+        elements.push("</ListBucketResult>".to_owned());
+        Ok(xml::answer(StatusCode::OK, elements.concat()))
     }
 }
 
