@@ -1,1 +1,77 @@
-//! (to be written)
+//! Administration: what the REST API and pages offer, over ports and without HTTP.
+
+mod accounts;
+mod caller;
+mod connections;
+mod contact_import;
+mod contact_values;
+mod contacts;
+mod directory;
+mod document;
+mod erase;
+mod error;
+mod idempotency;
+mod lifecycle;
+mod outside;
+mod runs;
+mod schedule;
+mod settings;
+
+pub use accounts::{
+    AccountChange, NewAccount, account, accounts, change_account, create_account,
+    read_custom_fields, set_custom_fields,
+};
+pub use caller::{Caller, Role};
+pub use connections::{
+    NewConnection, Overview, SubscriptionHealth, connection, create_connection, delete_connection,
+    overview, overviews,
+};
+pub use contact_import::{
+    Columns, Imported, MOST_ERRORS, MOST_ROWS, Row, RowError, import_contacts,
+};
+pub use contact_values::{ContactEdit, pointer};
+pub use contacts::{contact, contacts, create_contact, delete_contact, edit_contact};
+pub use directory::{TenantView, directory_groups, directory_users, tenant_view};
+pub use erase::erase_account;
+pub use error::AdminError;
+pub use idempotency::{Keyed, begin, finish, key_bits};
+pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
+pub use outside::{AdminStore, Outside};
+pub use runs::{
+    AppliedChange, ChangeResult, Report, read_kind, report, report_file_name, request_run, run,
+    run_changes, runs,
+};
+pub use settings::{Saved, save_settings, settings, settings_history, validate};
+
+/// How often a change is tried again when somebody else was faster.
+const ATTEMPTS: usize = 3;
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// Which versions a request may be applied to (`If-Match`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// The request names none.
+    None,
+    /// Any that exists.
+    Any,
+    /// One of these.
+    Versions(Vec<u64>),
+}
+
+impl Precondition {
+    /// Whether the request may be applied to this version.
+    pub fn holds(&self, version: u64) -> bool {
+        match self {
+            Self::None | Self::Any => true,
+            Self::Versions(versions) => versions.contains(&version),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Connections: making, reading and deleting them, and their consent links.
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
+use contact_sync_domain::subscription::{SubscribedResource, SubscriptionState};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::accounts::account;
+use super::document::Members;
+use super::schedule::next_run_at;
+use super::{ATTEMPTS, AdminError, Outside};
+use crate::port::{
+    Blobs, Clock, ConnectionStore, Randomness, Schedules, SettingsStore, SubscriptionStore,
+    SyncStateStore,
+};
+use crate::segments::blob_prefix;
+
+/// Connections that an account may have.
+const MOST_CONNECTIONS: usize = 100;
+
+/// What a connection is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewConnection {
+    wanted_tenant: Option<String>,
+}
+
+impl NewConnection {
+    /// Reads `{tenant?}`: an id or a domain. No document at all means any organisation.
+    pub fn read(document: Option<&Value>) -> Result<Self, AdminError> {
+        let Some(document) = document else { return Ok(Self::default()) };
+        let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
+        let wanted_tenant = members.changed_text("tenant", 253).and_then(|text| {
+            let tenant = TenantId::parse(&text).map_or(text, |id| id.as_str().to_owned());
+            if TenantId::parse(&tenant).is_ok() || is_domain(&tenant) {
+                Some(tenant)
+            } else {
+                members.problem("tenant", "expected a tenant's GUID or one of its domains");
+                None
+            }
+        });
+        let problems = members.finish();
+        if problems.is_empty() {
+            Ok(Self { wanted_tenant })
+        } else {
+            Err(AdminError::Invalid(problems))
+        }
+    }
+}
+
+/// Labels of letters, digits and hyphens, at least two.
+fn is_domain(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    text.contains('.') && text.split('.').all(label)
+}
+
+/// A connection with what its health shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Overview {
+    /// The connection.
+    pub connection: Connection,
+    /// The run at work.
+    pub running: Option<RunId>,
+    /// When the directory was last asked what changed.
+    pub last_checked_at: Option<Timestamp>,
+    /// When its schedule comes due next.
+    pub next_run_at: Option<Timestamp>,
+    /// The tenant's subscription on users, while the connection wants one.
+    pub subscription: Option<SubscriptionHealth>,
+}
+
+/// How Graph's notifications stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionHealth {
+    /// Where it stands; `None` while none was made yet.
+    pub state: Option<SubscriptionState>,
+    /// Whether its end has passed.
+    pub expired: bool,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// Why it is not active.
+    pub problem: Option<String>,
+}
+
+/// Makes a connection. With `repeated`, drawn from an idempotency key, a connection that an earlier
+/// attempt of the same request made is found again.
+pub async fn create_connection(
+    outside: &impl Outside,
+    account: &Account,
+    new: NewConnection,
+    repeated: Option<u128>,
+) -> Result<Connection, AdminError> {
+    let store = outside.store();
+    let id = ConnectionId::from_bits(repeated.unwrap_or_else(|| outside.randomness().bits()));
+    if repeated.is_some()
+        && let Some(made) = store.connection(&account.id, &id).await?
+    {
+        return Ok(made);
+    }
+    if store.connections(&account.id).await?.len() >= MOST_CONNECTIONS {
+        let message = format!("an account has at most {MOST_CONNECTIONS} connections");
+        return Err(AdminError::invalid("", message));
+    }
+    let now = outside.clock().now();
+    let connection = Connection {
+        id,
+        account_id: account.id.clone(),
+        status: ConnectionStatus::Invited,
+        attention: None,
+        wanted_tenant: new.wanted_tenant,
+        tenant: None,
+        permissions: Vec::new(),
+        authorized_at: None,
+        last_sync_at: None,
+        enabled_once: false,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    store.create_connection(&connection).await?;
+    Ok(connection)
+}
+
+/// Finds a connection.
+pub async fn connection(
+    store: &impl ConnectionStore,
+    account: &AccountId,
+    id: &ConnectionId,
+) -> Result<Connection, AdminError> {
+    store.connection(account, id).await?.ok_or(AdminError::NotFound("connection"))
+}
+
+/// The account's connections with their health, oldest first.
+pub async fn overviews(
+    outside: &impl Outside,
+    account_id: &AccountId,
+) -> Result<Vec<Overview>, AdminError> {
+    let account = account(outside.store(), account_id).await?;
+    let mut overviews = Vec::new();
+    for connection in outside.store().connections(account_id).await? {
+        overviews.push(overview(outside, &account, connection).await?);
+    }
+    Ok(overviews)
+}
+
+/// A connection with its health.
+pub async fn overview(
+    outside: &impl Outside,
+    account: &Account,
+    connection: Connection,
+) -> Result<Overview, AdminError> {
+    let store = outside.store();
+    let now = outside.clock().now();
+    let state = store.sync_state(&account.id, &connection.id).await?;
+    let next_run_at = if connection.status == ConnectionStatus::Enabled {
+        let current = store.settings(&account.id, &connection.id).await?;
+        next_run_at(&current.settings, account, now)
+    } else {
+        None
+    };
+    let subscription = match &connection.tenant {
+        Some(tenant) if connection.status.keeps_cursors() => {
+            let found = store.tenant_subscription(&tenant.id, SubscribedResource::Users).await?;
+            Some(SubscriptionHealth {
+                state: found.as_ref().map(|found| found.state),
+                expired: found
+                    .as_ref()
+                    .and_then(|found| found.expires_at)
+                    .is_some_and(|end| end <= now),
+                expires_at: found.as_ref().and_then(|found| found.expires_at),
+                problem: found.and_then(|found| found.problem),
+            })
+        }
+        Some(_) | None => None,
+    };
+    let checkpoint = state.as_ref().and_then(|state| state.work.checkpoint.as_ref());
+    Ok(Overview {
+        // A delta that found nothing yet has no run that could be read.
+        running: checkpoint.filter(|work| work.recorded).map(|work| work.run_id.clone()),
+        last_checked_at: state.as_ref().and_then(|state| state.work.last_checked_at),
+        next_run_at,
+        subscription,
+        connection,
+    })
+}
+
+/// Deletes a connection that was disconnected (or never connected) with its settings, runs, segments
+/// and reports. Contacts stay.
+pub async fn delete_connection(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ConnectionId,
+) -> Result<(), AdminError> {
+    let store = outside.store();
+    let found = connection(store, account, id).await?;
+    found.status.after(ConnectionAction::Delete, None)?;
+    outside.schedules().delete(id).await?;
+    outside.blobs().delete_prefix(&blob_prefix(account, id)).await?;
+    outside.blobs().delete_prefix(&format!("reports/{account}/{id}/")).await?;
+    store.delete_connection(account, id).await?;
+    Ok(())
+}
+
+/// Takes an action: the state's own rules first, then `adjust`. Answers the connection as stored.
+pub(super) async fn take_action(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ConnectionId,
+    action: ConnectionAction,
+    adjust: impl Fn(&mut Connection) + Send + Sync,
+) -> Result<Connection, AdminError> {
+    let store = outside.store();
+    for _ in 0..ATTEMPTS {
+        let mut changed = connection(store, account, id).await?;
+        let before = changed.attention.as_ref().map(|attention| attention.before);
+        changed.status = changed.status.after(action, before)?;
+        if changed.status != ConnectionStatus::Attention {
+            changed.attention = None;
+        }
+        adjust(&mut changed);
+        changed.version += 1;
+        changed.updated_at = outside.clock().now();
+        if store.update_connection(&changed).await? {
+            return Ok(changed);
+        }
+    }
+    Err(AdminError::Moved)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tenant_is_wanted_by_id_or_domain() {
+        for (text, expected) in [
+            ("contoso.onmicrosoft.com", true),
+            ("8F0C1B1E-0000-4000-8000-00000000000A", true),
+            ("contoso", false),
+            ("contoso.com/../common", false),
+            ("-contoso.com", false),
+            ("contoso..com", false),
+        ] {
+            let read = NewConnection::read(Some(&json!({"tenant": text})));
+            assert_eq!(read.is_ok(), expected, "{text}");
+        }
+        assert_eq!(NewConnection::read(None).unwrap(), NewConnection::default());
+    }
+}

@@ -1,0 +1,126 @@
+//! Why a request was not carried out.
+
+use contact_sync_domain::connection::{ConnectionStatus, RefusedTransition};
+use contact_sync_domain::contact::Target;
+use contact_sync_domain::settings::Problem;
+use thiserror::Error;
+
+use super::Role;
+use crate::port::{DirectoryError, ScheduleError, StoreError};
+
+/// Why a request was not carried out. What a caller can mend comes first.
+#[derive(Debug, Error)]
+pub enum AdminError {
+    /// There is no such thing, or it is not the caller's.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The caller's role does not suffice.
+    #[error("this needs the role {needed}")]
+    RoleTooSmall {
+        /// The smallest role that suffices.
+        needed: Role,
+    },
+    /// Only callers without an account of their own may do this.
+    #[error("only the operator of the installation may do this")]
+    OperatorsOnly,
+    /// The document is wrong at these places.
+    #[error("{} members are wrong", .0.len())]
+    Invalid(Vec<Problem>),
+    /// A cursor that no list of ours gave.
+    #[error("the cursor is not one of this list's")]
+    BadCursor,
+    /// The external id belongs to another account.
+    #[error("the external id is taken")]
+    ExternalIdTaken,
+    /// The e-mail belongs to another contact of the account.
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    /// Sync manages these fields.
+    #[error("{} fields are managed by sync", .0.len())]
+    ManagedFields(Vec<Target>),
+    /// Mappings still write this custom field.
+    #[error("the custom field `{key}` is mapped")]
+    CustomFieldInUse {
+        /// The field's key.
+        key: String,
+    },
+    /// The connection's state does not allow it.
+    #[error("the connection's state does not allow it")]
+    WrongState(#[from] RefusedTransition),
+    /// The connection must be in another state for this.
+    #[error("a connection that is {from:?} does not allow this")]
+    NotNow {
+        /// The state it is in.
+        from: ConnectionStatus,
+        /// What would help.
+        fix: &'static str,
+    },
+    /// The tenant named is not the one that was proven.
+    #[error("the tenant named is not the proven one")]
+    WrongTenant,
+    /// Something that the settings demand is not set up.
+    #[error("{0}")]
+    RequirementUnmet(&'static str),
+    /// Somebody else changed it at the same time.
+    #[error("it was changed by somebody else at the same time")]
+    Moved,
+    /// The version named in the precondition is not the current one.
+    #[error("it is not in the version that the request names")]
+    Stale,
+    /// The version must be named.
+    #[error("the request must name the version it is based on")]
+    VersionNeeded,
+    /// The report is not written yet.
+    #[error("the report is not written yet")]
+    ReportNotReady,
+    /// The file has more rows than one request may hold.
+    #[error("the file has more than {limit} rows")]
+    TooManyRows {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// Scheduling failed.
+    #[error("the connection's schedule could not be set")]
+    Schedule(#[from] ScheduleError),
+    /// The directory failed.
+    #[error("the directory could not be read")]
+    Directory(#[from] DirectoryError),
+}
+
+impl AdminError {
+    /// One wrong member.
+    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Problem { pointer: pointer.into(), message: message.into() }])
+    }
+
+    /// Whether the same request may succeed later without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Schedule(ScheduleError::Unavailable(_)) | Self::Moved | Self::ReportNotReady => {
+                true
+            }
+            Self::Directory(error) => error.is_transient(),
+            Self::NotFound(_)
+            | Self::RoleTooSmall { .. }
+            | Self::OperatorsOnly
+            | Self::Invalid(_)
+            | Self::BadCursor
+            | Self::ExternalIdTaken
+            | Self::EmailTaken
+            | Self::ManagedFields(_)
+            | Self::CustomFieldInUse { .. }
+            | Self::WrongState(_)
+            | Self::NotNow { .. }
+            | Self::WrongTenant
+            | Self::RequirementUnmet(_)
+            | Self::Stale
+            | Self::VersionNeeded
+            | Self::TooManyRows { .. }
+            | Self::Schedule(ScheduleError::Refused(_)) => false,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What starts, pauses and stops a connection.
+//!
+//! The order inside each action keeps a request that dies half-way harmless: a schedule that fires
+//! for a connection that is not enabled does nothing, so schedules go first when starting and
+//! pausing; what stops work comes after the state that forbids it.
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
+use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
+use contact_sync_domain::settings::Settings;
+use contact_sync_domain::subscription::{SubscribedResource, Subscription};
+use serde_json::Value;
+
+use super::connections::{connection, take_action};
+use super::document::Members;
+use super::runs::queue_run;
+use super::schedule::set_schedule;
+use super::{ATTEMPTS, AdminError, Outside};
+use crate::port::{
+    Clock, ConnectionStore, Directory, PendingKind, PendingStore, RunStore, Schedules,
+    SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TenantClaim,
+};
+
+/// Reads `{tenantId}`.
+pub fn read_tenant_id(document: &Value) -> Result<TenantId, AdminError> {
+    let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
+    let tenant = members.text("tenantId", 64).and_then(|text| {
+        let tenant = TenantId::parse(&text);
+        if let Err(error) = &tenant {
+            members.problem("tenantId", error.to_string());
+        }
+        tenant.ok()
+    });
+    let problems = members.finish();
+    match tenant {
+        Some(tenant) if problems.is_empty() => Ok(tenant),
+        _ => Err(AdminError::Invalid(problems)),
+    }
+}
+
+/// Enables a connection whose proven tenant is the one named, and queues its full run.
+pub async fn enable(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ConnectionId,
+    tenant: &TenantId,
+) -> Result<RunId, AdminError> {
+    let found = connection(outside.store(), &account.id, id).await?;
+    found.status.after(ConnectionAction::Enable, None)?;
+    if found.tenant.as_ref().is_none_or(|proven| proven.id != *tenant) {
+        return Err(AdminError::WrongTenant);
+    }
+    start(outside, account, &found, ConnectionAction::Enable, Trigger::Enable).await
+}
+
+/// Goes on after a pause, with a full run: what happened meanwhile was not written.
+pub async fn resume(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ConnectionId,
+) -> Result<RunId, AdminError> {
+    let found = connection(outside.store(), &account.id, id).await?;
+    found.status.after(ConnectionAction::Resume, None)?;
+    start(outside, account, &found, ConnectionAction::Resume, Trigger::Resume).await
+}
+
+async fn start(
+    outside: &impl Outside,
+    account: &Account,
+    found: &Connection,
+    action: ConnectionAction,
+    trigger: Trigger,
+) -> Result<RunId, AdminError> {
+    let current = outside.store().settings(&account.id, &found.id).await?;
+    check_requirements(&current.settings)?;
+    set_schedule(outside, account, found, &current.settings, ConnectionStatus::Enabled).await?;
+    take_action(outside, &account.id, &found.id, action, |changed| changed.enabled_once = true)
+        .await?;
+    let queued = queue_run(outside, &account.id, &found.id, RunKind::Full, trigger).await;
+    if queued.is_err() {
+        // Without its run an enabled connection would wait for its schedule, and enabling again
+        // would be refused.
+        step_back(outside, found).await;
+    }
+    Ok(queued?.id)
+}
+
+/// Puts a connection back to the state it was found in, as far as the store answers.
+async fn step_back(outside: &impl Outside, found: &Connection) {
+    let store = outside.store();
+    if let Ok(Some(mut changed)) = store.connection(&found.account_id, &found.id).await
+        && changed.status == ConnectionStatus::Enabled
+    {
+        changed.status = found.status;
+        changed.version += 1;
+        changed.updated_at = outside.clock().now();
+        if !matches!(store.update_connection(&changed).await, Ok(true)) {
+            tracing::warn!(
+                connection.id = %found.id,
+                "could not take back the start of connection {}",
+                found.id
+            );
+        }
+    }
+}
+
+/// Refuses to sync while something that the settings demand is missing.
+pub(super) fn check_requirements(settings: &Settings) -> Result<(), AdminError> {
+    let wants_teams = settings.requires.iter().any(|what| what == "teams");
+    if wants_teams && settings.teams.is_empty() {
+        return Err(AdminError::RequirementUnmet(
+            "the settings require teams, but no group is mapped to a team",
+        ));
+    }
+    Ok(())
+}
+
+/// Pauses a connection: its cursors stay fresh, nothing is written.
+pub async fn pause(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ConnectionId,
+) -> Result<Connection, AdminError> {
+    let found = connection(outside.store(), &account.id, id).await?;
+    found.status.after(ConnectionAction::Pause, None)?;
+    let current = outside.store().settings(&account.id, id).await?;
+    set_schedule(outside, account, &found, &current.settings, ConnectionStatus::Paused).await?;
+    take_action(outside, &account.id, id, ConnectionAction::Pause, |_| ()).await
+}
+
+/// Stops all: schedule, notifications, runs. Contacts, settings and links stay.
+pub async fn disable(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ConnectionId,
+) -> Result<Connection, AdminError> {
+    let changed = take_action(outside, account, id, ConnectionAction::Disable, |_| ()).await?;
+    stop(outside, &changed, "the connection was disabled").await?;
+    Ok(changed)
+}
+
+/// Lets a tenant go: as disabling, and tenant claim, cursors and tokens are forgotten.
+pub async fn disconnect(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ConnectionId,
+) -> Result<Connection, AdminError> {
+    let changed = take_action(outside, account, id, ConnectionAction::Disconnect, |changed| {
+        changed.permissions.clear();
+        changed.authorized_at = None;
+    })
+    .await?;
+    stop(outside, &changed, "the connection was disconnected").await?;
+    if let Some(tenant) = &changed.tenant {
+        let claim = TenantClaim {
+            tenant_id: tenant.id.clone(),
+            account_id: account.clone(),
+            connection_id: id.clone(),
+        };
+        outside.store().release_tenant(&claim).await?;
+        outside.directory().forget_token(&tenant.id).await;
+    }
+    Ok(changed)
+}
+
+/// Ends whatever works for a connection. Every step may be repeated: a request that died is simply
+/// sent again.
+async fn stop(
+    outside: &impl Outside,
+    connection: &Connection,
+    reason: &str,
+) -> Result<(), AdminError> {
+    outside.schedules().delete(&connection.id).await?;
+    if let Some(tenant) = &connection.tenant {
+        for resource in [SubscribedResource::Users, SubscribedResource::Groups] {
+            unsubscribe(outside, connection, &tenant.id, resource).await?;
+        }
+    }
+    cancel_runs(outside, connection, reason).await
+}
+
+/// Raises the fence, so that whoever works is rejected at the next checkpoint, and ends the runs
+/// that were waiting or at work.
+async fn cancel_runs(
+    outside: &impl Outside,
+    connection: &Connection,
+    reason: &str,
+) -> Result<(), AdminError> {
+    let store = outside.store();
+    let (account, id) = (&connection.account_id, &connection.id);
+    let Some(state) = store.sync_state(account, id).await? else { return Ok(()) };
+    store.reset_sync_state(account, id).await?;
+    for kind in [PendingKind::Removal, PendingKind::Collision] {
+        let items = store.pending(id, kind).await?;
+        let keys: Vec<String> = items.into_iter().map(|item| item.key).collect();
+        if !keys.is_empty() {
+            store.delete_pending(id, kind, &keys).await?;
+        }
+    }
+    let at_work = state.work.checkpoint.as_ref().map(|work| &work.run_id);
+    for run_id in state.queue.iter().map(|queued| &queued.run_id).chain(at_work) {
+        if let Some(mut run) = store.run(account, id, run_id).await?
+            && !run.status.is_terminal()
+        {
+            run.status = RunStatus::Cancelled;
+            run.reason = Some(reason.to_owned());
+            run.ended_at = Some(outside.clock().now());
+            store.put_run(&run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes a connection off its tenant's subscription; the last one takes the subscription along.
+async fn unsubscribe(
+    outside: &impl Outside,
+    connection: &Connection,
+    tenant: &TenantId,
+    resource: SubscribedResource,
+) -> Result<(), AdminError> {
+    let store = outside.store();
+    for _ in 0..ATTEMPTS {
+        let Some(mut found) = store.tenant_subscription(tenant, resource).await? else {
+            return Ok(());
+        };
+        found.connections.retain(|other| other.connection_id != connection.id);
+        if found.connections.is_empty() {
+            delete_at_graph(outside, &found).await;
+            store.delete_subscription(&found).await?;
+            return Ok(());
+        }
+        found.version += 1;
+        if store.put_subscription(&found).await? {
+            return Ok(());
+        }
+    }
+    Err(AdminError::Moved)
+}
+
+/// Deletes Graph's side of a subscription. It may fail: without our record its notifications have
+/// no effect, and it ends by itself.
+async fn delete_at_graph(outside: &impl Outside, subscription: &Subscription) {
+    let Some(id) = &subscription.graph_id else { return };
+    if let Err(error) = outside.directory().delete(&subscription.tenant_id, id).await {
+        tracing::info!(
+            tenant.id = %subscription.tenant_id,
+            subscription.id = %subscription.key,
+            %error,
+            "Graph keeps subscription {} until it ends",
+            subscription.key
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! All that administration needs of the outside, as one parameter.
+
+use crate::port::{
+    AccountStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore, Directory, EventLog,
+    IdempotencyStore, PendingStore, Randomness, RunStore, Schedules, SegmentStore, SettingsStore,
+    SubscriptionStore, Subscriptions, SyncStateStore,
+};
+
+/// A store of everything.
+pub trait AdminStore:
+    AccountStore
+    + ConnectionStore
+    + ConsentStore
+    + ContactStore
+    + EventLog
+    + IdempotencyStore
+    + PendingStore
+    + RunStore
+    + SegmentStore
+    + SettingsStore
+    + SubscriptionStore
+    + SyncStateStore
+{
+}
+
+impl<S> AdminStore for S where
+    S: AccountStore
+        + ConnectionStore
+        + ConsentStore
+        + ContactStore
+        + EventLog
+        + IdempotencyStore
+        + PendingStore
+        + RunStore
+        + SegmentStore
+        + SettingsStore
+        + SubscriptionStore
+        + SyncStateStore
+{
+}
+
+/// The outside, as one process has it.
+pub trait Outside: Send + Sync + 'static {
+    /// Where state and contacts are kept.
+    type Store: AdminStore;
+    /// The connected directories.
+    type Directory: Directory + Subscriptions;
+    /// Where large things are kept.
+    type Blobs: Blobs;
+    /// The connections' schedules.
+    type Schedules: Schedules;
+    /// The time.
+    type Clock: Clock;
+    /// Chance.
+    type Randomness: Randomness;
+
+    /// Where state and contacts are kept.
+    fn store(&self) -> &Self::Store;
+    /// The connected directories.
+    fn directory(&self) -> &Self::Directory;
+    /// Where large things are kept.
+    fn blobs(&self) -> &Self::Blobs;
+    /// The connections' schedules.
+    fn schedules(&self) -> &Self::Schedules;
+    /// The time.
+    fn clock(&self) -> &Self::Clock;
+    /// Chance.
+    fn randomness(&self) -> &Self::Randomness;
+}
