@@ -1,0 +1,309 @@
+//! The compact form of a contact: one write unit is 1,024 bytes, names of attributes included.
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `v` | version |
+//! | `f` | standard fields, by the letters below |
+//! | `x` | custom fields, JSON text; absent when there are none |
+//! | `m` | managed fields: the letters in order, a custom key in parentheses |
+//! | `i` | present: inactive |
+//! | `o` | present: of local origin |
+//! | `a` `b` | made, changed: nanoseconds |
+//! | `c` | the connection that `sv` counts in, and of the link: 16 bytes |
+//! | `u` `t` `n` `l` | linked user (16 bytes), its tenant (16 bytes), its UPN, where it stands |
+//! | `sv` `sg` `p` `r` | source version, settings version, fingerprint, run of the last sync write |
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contact_sync_domain::contact::{
+    Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, SyncMark, Target,
+};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
+use contact_sync_engine::port::{IndexEntry, StoreError, StoredContact};
+use jiff::Timestamp;
+
+use crate::failure::corrupt;
+use crate::item::{
+    Item, bytes, bytes_of, expiry, instant, instant_of, missing, name, number, number_of, text,
+    text_of,
+};
+use crate::keys;
+
+pub(crate) const CONTACT: &str = "contact";
+pub(crate) const TOMBSTONE: &str = "tombstone";
+
+/// What the index reads of each item.
+pub(super) const INDEX: &str = "#sk, #c, #u, #l, #p, #sv";
+
+fn letter(field: ContactField) -> char {
+    use ContactField as F;
+    match field {
+        F::Email => 'e',
+        F::DisplayName => 'd',
+        F::FirstName => 'f',
+        F::LastName => 'l',
+        F::JobTitle => 'j',
+        F::Department => 'p',
+        F::CompanyName => 'c',
+        F::MobilePhone => 'm',
+        F::BusinessPhone => 'b',
+        F::OfficeLocation => 'o',
+        F::StreetAddress => 's',
+        F::City => 'i',
+        F::State => 'a',
+        F::PostalCode => 'z',
+        F::Country => 'n',
+        F::TimeZone => 't',
+        F::PreferredLanguage => 'g',
+        F::EmployeeId => 'y',
+        F::Manager => 'r',
+    }
+}
+
+fn field(code: char) -> Option<ContactField> {
+    ContactField::ALL.iter().copied().find(|field| letter(*field) == code)
+}
+
+fn state_letter(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Linked => "l",
+        LinkState::OutOfScope => "o",
+        LinkState::Removed => "r",
+    }
+}
+
+fn link_state(code: &str) -> Option<LinkState> {
+    [LinkState::Linked, LinkState::OutOfScope, LinkState::Removed]
+        .into_iter()
+        .find(|state| state_letter(*state) == code)
+}
+
+fn managed(targets: &[Target]) -> String {
+    targets.iter().fold(String::new(), |mut letters, target| {
+        match target {
+            Target::Field(field) => letters.push(letter(*field)),
+            Target::Custom(key) => {
+                letters.push('(');
+                letters.push_str(key);
+                letters.push(')');
+            }
+        }
+        letters
+    })
+}
+
+fn targets(mut letters: &str) -> Option<Vec<Target>> {
+    let mut targets = Vec::new();
+    while let Some(code) = letters.chars().next() {
+        if let Some(rest) = letters.strip_prefix('(') {
+            let (key, rest) = rest.split_once(')')?;
+            targets.push(Target::Custom(key.to_owned()));
+            letters = rest;
+        } else {
+            targets.push(Target::Field(field(code)?));
+            letters = letters.get(code.len_utf8()..)?;
+        }
+    }
+    Some(targets)
+}
+
+/// Sixteen bytes for an id of ours.
+fn own_bytes(id: &str) -> Option<[u8; 16]> {
+    let (_, digits) = id.split_once('_')?;
+    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
+}
+
+pub(super) fn connection_bytes(id: &ConnectionId) -> AttributeValue {
+    bytes(own_bytes(id.as_str()).unwrap_or_default())
+}
+
+fn bits(item: &Item, name: &str) -> Option<u128> {
+    bytes_of(item, name).and_then(|bytes| bytes.try_into().ok()).map(u128::from_be_bytes)
+}
+
+/// A hexadecimal text in half its length where it is one, else as it is.
+fn packed_hex(digits: &str) -> AttributeValue {
+    let lower = digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let pairs: Option<Vec<u8>> = (0..digits.len())
+        .step_by(2)
+        .map(|start| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok())
+        .collect();
+    match pairs {
+        Some(pairs) if lower && !pairs.is_empty() => bytes(pairs),
+        Some(_) | None => text(digits),
+    }
+}
+
+fn hex_of(item: &Item, name: &str) -> Option<String> {
+    match (bytes_of(item, name), text_of(item, name)) {
+        (Some(bytes), _) => {
+            Some(bytes.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}")))
+        }
+        (None, text) => text.map(str::to_owned),
+    }
+}
+
+/// A contact's item. `owner`: the connection that the source version counts in, where the contact
+/// has no link (any more) to say it.
+pub(super) fn contact(
+    contact: &Contact,
+    owner: Option<&AttributeValue>,
+) -> Result<Item, StoreError> {
+    let mut item = keys::contact(&contact.account_id, &contact.id).attributes();
+    let fields: HashMap<String, AttributeValue> =
+        contact.fields.iter().map(|(field, value)| (letter(*field).into(), text(value))).collect();
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    set(name::KIND, text(CONTACT));
+    set("v", number(contact.version));
+    set("f", AttributeValue::M(fields));
+    set("a", instant(contact.created_at));
+    set("b", instant(contact.updated_at));
+    if !contact.custom.is_empty() {
+        set("x", text(serde_json::to_string(&contact.custom).map_err(corrupt(CONTACT))?));
+    }
+    if !contact.managed_fields.is_empty() {
+        set("m", text(managed(&contact.managed_fields)));
+    }
+    if contact.status == ContactStatus::Inactive {
+        set("i", AttributeValue::Bool(true));
+    }
+    if contact.source == ContactSource::Local {
+        set("o", AttributeValue::Bool(true));
+    }
+    if let Some(link) = &contact.link {
+        set("c", connection_bytes(&link.connection_id));
+        set("u", bytes(link.object_id.as_u128().to_be_bytes()));
+        set("t", bytes(link.tenant_id.as_u128().to_be_bytes()));
+        set("l", text(state_letter(link.state)));
+        if let Some(upn) = &link.user_principal_name {
+            set("n", text(upn));
+        }
+    } else if let Some(owner) = owner {
+        set("c", owner.clone());
+    }
+    if let Some(mark) = &contact.sync {
+        set("sv", number(mark.source_version));
+        set("sg", number(mark.settings_version));
+        if let Some(fingerprint) = &mark.fingerprint {
+            set("p", packed_hex(fingerprint));
+        }
+        let run = RunId::parse(&mark.run).ok().and_then(|run| own_bytes(run.as_str()));
+        set("r", run.map_or_else(|| text(&mark.run), bytes));
+    }
+    Ok(item)
+}
+
+/// A tombstone's item.
+pub(super) fn tombstone(
+    (account, id): (&AccountId, &ContactId),
+    version: u64,
+    source_version: u64,
+    owner: Option<AttributeValue>,
+    expires_at: Timestamp,
+) -> Item {
+    let mut item = keys::contact(account, id).attributes();
+    item.insert(name::KIND.to_owned(), text(TOMBSTONE));
+    item.insert("v".to_owned(), number(version));
+    item.insert("sv".to_owned(), number(source_version));
+    item.insert(name::EXPIRES_AT.to_owned(), expiry(expires_at));
+    if let Some(owner) = owner {
+        item.insert("c".to_owned(), owner);
+    }
+    item
+}
+
+fn key_of(item: &Item) -> Option<(AccountId, ContactId)> {
+    let account = text_of(item, name::PK)?.split('#').nth(1)?;
+    let id = text_of(item, name::SK)?.strip_prefix(keys::CONTACT_PREFIX)?;
+    Some((AccountId::parse(account).ok()?, ContactId::parse(id).ok()?))
+}
+
+/// What an item under a contact's key says.
+pub(crate) fn read(item: &Item) -> Result<StoredContact, StoreError> {
+    let version = number_of(item, "v").ok_or_else(|| missing(CONTACT, "v"))?;
+    if text_of(item, name::KIND) == Some(TOMBSTONE) {
+        let source_version = number_of(item, "sv").unwrap_or_default();
+        return Ok(StoredContact::Tombstone { version, source_version });
+    }
+    let (account_id, id) = key_of(item).ok_or_else(|| missing(CONTACT, name::SK))?;
+    let custom = text_of(item, "x").map(serde_json::from_str).transpose();
+    let managed_fields = targets(text_of(item, "m").unwrap_or_default());
+    Ok(StoredContact::Present(Box::new(Contact {
+        id,
+        account_id,
+        version,
+        status: if item.contains_key("i") {
+            ContactStatus::Inactive
+        } else {
+            ContactStatus::Active
+        },
+        source: if item.contains_key("o") { ContactSource::Local } else { ContactSource::Entra },
+        fields: fields(item),
+        custom: custom.map_err(corrupt(CONTACT))?.unwrap_or_default(),
+        managed_fields: managed_fields.ok_or_else(|| missing(CONTACT, "m"))?,
+        link: link(item)?,
+        sync: sync_mark(item),
+        created_at: instant_of(item, "a").ok_or_else(|| missing(CONTACT, "a"))?,
+        updated_at: instant_of(item, "b").ok_or_else(|| missing(CONTACT, "b"))?,
+    })))
+}
+
+/// A field whose letter this version does not know is left out.
+fn fields(item: &Item) -> BTreeMap<ContactField, String> {
+    let stored = item.get("f").and_then(|value| value.as_m().ok());
+    stored
+        .into_iter()
+        .flatten()
+        .filter_map(|(code, value)| {
+            Some((field(code.chars().next()?)?, value.as_s().ok()?.clone()))
+        })
+        .collect()
+}
+
+fn link(item: &Item) -> Result<Option<Link>, StoreError> {
+    if !item.contains_key("u") {
+        return Ok(None);
+    }
+    let entry = || {
+        Some(Link {
+            connection_id: ConnectionId::from_bits(bits(item, "c")?),
+            tenant_id: TenantId::from_u128(bits(item, "t")?),
+            object_id: ObjectId::from_u128(bits(item, "u")?),
+            user_principal_name: text_of(item, "n").map(str::to_owned),
+            state: link_state(text_of(item, "l")?)?,
+        })
+    };
+    entry().map(Some).ok_or_else(|| missing(CONTACT, "c"))
+}
+
+fn sync_mark(item: &Item) -> Option<SyncMark> {
+    if text_of(item, name::KIND) == Some(TOMBSTONE) {
+        return None;
+    }
+    Some(SyncMark {
+        source_version: number_of(item, "sv")?,
+        settings_version: number_of(item, "sg").unwrap_or_default(),
+        fingerprint: hex_of(item, "p"),
+        run: match bits(item, "r") {
+            Some(run) => RunId::from_bits(run).to_string(),
+            None => text_of(item, "r").unwrap_or_default().to_owned(),
+        },
+    })
+}
+
+/// The index's entry of an item; `None` for a tombstone and for a contact without a link.
+pub(super) fn index_entry(item: &Item) -> Option<IndexEntry> {
+    let id = text_of(item, name::SK)?.strip_prefix(keys::CONTACT_PREFIX)?;
+    Some(IndexEntry {
+        contact_id: ContactId::parse(id).ok()?,
+        object_id: ObjectId::from_u128(bits(item, "u")?),
+        connection_id: ConnectionId::from_bits(bits(item, "c")?),
+        link_state: link_state(text_of(item, "l")?)?,
+        fingerprint: hex_of(item, "p").and_then(|digits| u128::from_str_radix(&digits, 16).ok()),
+        source_version: number_of(item, "sv").unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+use serde_json::json;
+
+use super::*;
+
+fn person() -> Contact {
+    let fields = [
+        (
+            ContactField::Email,
+            "maximiliane.wolkenstein-trostburg@subsidiary.contoso-international.example",
+        ),
+        (ContactField::DisplayName, "Dr. Maximiliane Friederike Wolkenstein-Trostburg"),
+        (ContactField::FirstName, "Maximiliane Friederike"),
+        (ContactField::LastName, "Wolkenstein-Trostburg"),
+        (ContactField::JobTitle, "Senior Vice President, Global Regulatory Affairs"),
+        (ContactField::Department, "Research, Development & Regulatory Affairs (EMEA)"),
+        (ContactField::MobilePhone, "+49 1575 123 456 789"),
+        (ContactField::BusinessPhone, "+49 (0)89 1234 5678-9012"),
+        (ContactField::OfficeLocation, "Munich Campus, Building 12, Floor 4, Room 4.217"),
+    ];
+    Contact {
+        id: ContactId::from_bits(u128::MAX),
+        account_id: AccountId::from_bits(u128::MAX - 1),
+        version: 12_345,
+        status: ContactStatus::Active,
+        source: ContactSource::Entra,
+        managed_fields: fields.iter().map(|(field, _)| Target::Field(*field)).collect(),
+        fields: fields.iter().map(|(field, value)| (*field, (*value).to_owned())).collect(),
+        custom: BTreeMap::new(),
+        link: Some(Link {
+            connection_id: ConnectionId::from_bits(u128::MAX - 2),
+            tenant_id: TenantId::from_u128(u128::MAX - 3),
+            object_id: ObjectId::from_u128(u128::MAX - 4),
+            user_principal_name: Some(
+                "maximiliane.wolkenstein-trostburg@contoso-international.onmicrosoft.example"
+                    .into(),
+            ),
+            state: LinkState::Linked,
+        }),
+        sync: Some(SyncMark {
+            source_version: 9_876_543,
+            settings_version: 123,
+            fingerprint: Some("00ff00ff00ff00ff00ff00ff00ff00ff".into()),
+            run: RunId::from_bits(u128::MAX - 5).to_string(),
+        }),
+        created_at: "2026-11-21T10:11:12.123456789Z".parse().unwrap(),
+        updated_at: "2026-11-21T23:11:12.987654321Z".parse().unwrap(),
+    }
+}
+
+/// An item's size as DynamoDB counts it: names and texts in UTF-8 bytes, a number half a byte a
+/// digit and one more, a map or list three bytes and one for each member.
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.trim_start_matches('-').len().div_ceil(2) + 1,
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
+        AttributeValue::M(members) => {
+            3 + members.iter().map(|(name, value)| 1 + name.len() + size(value)).sum::<usize>()
+        }
+        AttributeValue::L(members) => 3 + members.iter().map(|it| 1 + size(it)).sum::<usize>(),
+        _ => unreachable!("not used"),
+    }
+}
+
+fn item_size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + size(value)).sum()
+}
+
+#[test]
+fn a_contact_with_long_names_costs_one_write_unit() {
+    let stored = item_size(&contact(&person(), None).unwrap());
+    assert!(stored <= 1_024, "{stored} bytes");
+}
+
+#[test]
+fn a_contact_comes_back_as_it_was_stored() {
+    let mut local = person();
+    local.link = None;
+    local.sync = None;
+    local.source = ContactSource::Local;
+    local.status = ContactStatus::Inactive;
+    local.managed_fields = vec![
+        Target::Custom("costCenter".into()),
+        Target::Field(ContactField::Email),
+        Target::Custom("x".into()),
+    ];
+    local.custom = BTreeMap::from([
+        ("costCenter".to_owned(), json!("4711")),
+        ("level".to_owned(), json!(1.0)),
+        ("tags".to_owned(), json!(["a", null])),
+    ]);
+    let mut odd = person();
+    odd.sync.as_mut().unwrap().fingerprint = Some("not hexadecimal".into());
+    odd.sync.as_mut().unwrap().run = "import".into();
+    odd.link.as_mut().unwrap().state = LinkState::Removed;
+    for expected in [person(), local, odd] {
+        let item = contact(&expected, None).unwrap();
+        assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(expected)));
+    }
+}
+
+#[test]
+fn every_field_has_a_letter_of_its_own() {
+    for expected in ContactField::ALL {
+        assert_eq!(field(letter(*expected)), Some(*expected));
+    }
+}
+
+#[test]
+fn an_attribute_of_a_later_version_is_passed_over() {
+    let mut item = contact(&person(), None).unwrap();
+    item.insert("zz".into(), text("new"));
+    if let Some(AttributeValue::M(fields)) = item.get_mut("f") {
+        fields.insert("?".into(), text("new"));
+    }
+    assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(person())));
+}
+
+#[test]
+fn the_index_tells_the_fingerprint_and_leaves_out_who_is_not_linked() {
+    let entry = index_entry(&contact(&person(), None).unwrap()).unwrap();
+    assert_eq!(entry.fingerprint, Some(0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff));
+    assert_eq!(entry.source_version, 9_876_543);
+    let mut unlinked = person();
+    unlinked.link = None;
+    assert_eq!(index_entry(&contact(&unlinked, Some(&bytes([7; 16]))).unwrap()), None);
+    let key = (&unlinked.account_id, &unlinked.id);
+    let stone = tombstone(key, 3, 4, Some(bytes([7; 16])), unlinked.updated_at);
+    assert_eq!(index_entry(&stone), None);
+}

@@ -1,0 +1,150 @@
+//! Conditional writes of contacts.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_engine::port::{ClaimChange, ContactWrite, StoreError, WriteOutcome};
+use jiff::Timestamp;
+
+use super::claims;
+use super::item::{connection_bytes, contact as contact_item, read, tombstone};
+use crate::failure::Answer;
+use crate::item::{Item, number};
+use crate::table::Condition;
+use crate::transaction::{Transacted, Transaction};
+use crate::{DynamoStore, keys};
+
+/// What must stand under the key, and (for sync) how old its source version must be: older than
+/// `fence`, unless it counts in another connection than `owner`. Where the item does not say in
+/// which connection it counts (a tombstone that only bars), it counts in every one.
+fn unmoved(expected_version: u64, fence: Option<u64>, owner: Option<&AttributeValue>) -> Condition {
+    let mut values = Vec::new();
+    let mut expression = if expected_version == 0 {
+        // A tombstone that bars a contact which never was has version 0.
+        values.push((":nothing", number(0)));
+        "(attribute_not_exists(#v) OR #v = :nothing)".to_owned()
+    } else {
+        values.push((":expected", number(expected_version)));
+        "#v = :expected".to_owned()
+    };
+    if let Some(fence) = fence {
+        values.push((":fence", number(fence)));
+        expression += " AND (attribute_not_exists(#sv) OR #sv < :fence";
+        if let Some(owner) = owner {
+            values.push((":owner", owner.clone()));
+            expression += " OR (attribute_exists(#c) AND #c <> :owner)";
+        }
+        expression += ")";
+    }
+    Condition::new(expression, values)
+}
+
+impl DynamoStore {
+    /// The connection in which a contact's source version counts. Its link says it; a contact that
+    /// lost its link keeps what its item says, so that the version still compares.
+    async fn owner(&self, contact: &Contact) -> Result<Option<AttributeValue>, StoreError> {
+        match (&contact.link, &contact.sync) {
+            (Some(link), _) => Ok(Some(connection_bytes(&link.connection_id))),
+            (None, None) => Ok(None),
+            (None, Some(_)) => {
+                let key = keys::contact(&contact.account_id, &contact.id);
+                let found = self.contacts.get("GetItem contact", &key).await?;
+                Ok(found.and_then(|mut item| item.remove("c")))
+            }
+        }
+    }
+
+    async fn put_contact(
+        &self,
+        item: Item,
+        condition: Condition,
+    ) -> Result<WriteOutcome, StoreError> {
+        match self.contacts.put_if("PutItem contact", item.clone(), condition).await? {
+            Answer::Done(()) => Ok(WriteOutcome::Written),
+            // The very same write: an earlier attempt did it and its answer got lost.
+            Answer::Refused(Some(standing)) if standing == item => Ok(WriteOutcome::Written),
+            Answer::Refused(standing) => {
+                Ok(WriteOutcome::Moved(standing.as_ref().map(read).transpose()?))
+            }
+        }
+    }
+
+    pub(super) async fn write_contact(
+        &self,
+        write: &ContactWrite,
+    ) -> Result<WriteOutcome, StoreError> {
+        let owner = self.owner(&write.contact).await?;
+        let item = contact_item(&write.contact, owner.as_ref())?;
+        let condition = unmoved(write.expected_version, write.fence, owner.as_ref());
+        self.put_contact(item, condition).await
+    }
+
+    pub(super) async fn replace_by_tombstone(
+        &self,
+        contact: &Contact,
+        fence: Option<u64>,
+        expires_at: Timestamp,
+    ) -> Result<WriteOutcome, StoreError> {
+        let owner = self.owner(contact).await?;
+        let condition = unmoved(contact.version, fence, owner.as_ref());
+        let known = contact.sync.as_ref().map(|mark| mark.source_version);
+        let item = tombstone(
+            (&contact.account_id, &contact.id),
+            contact.version + 1,
+            fence.or(known).unwrap_or_default(),
+            owner,
+            expires_at,
+        );
+        self.put_contact(item, condition).await
+    }
+
+    pub(super) async fn put_bar(
+        &self,
+        account: &AccountId,
+        id: &ContactId,
+        fence: u64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let item = tombstone((account, id), 0, fence, None, expires_at);
+        self.contacts.put_if("PutItem tombstone", item, Condition::absent()).await?;
+        Ok(())
+    }
+
+    pub(super) async fn write_contacts(
+        &self,
+        account: &AccountId,
+        writes: &[ContactWrite],
+        claims: &[ClaimChange],
+    ) -> Result<bool, StoreError> {
+        let operation = "TransactWriteItems contacts";
+        let mut transaction = Transaction::new();
+        let mut wanted = Vec::with_capacity(writes.len() + claims.len());
+        for write in writes {
+            let owner = self.owner(&write.contact).await?;
+            let item = contact_item(&write.contact, owner.as_ref())?;
+            let condition = unmoved(write.expected_version, write.fence, owner.as_ref());
+            transaction =
+                transaction.put(operation, &self.contacts, item.clone(), Some(condition))?;
+            wanted.push(item);
+        }
+        for change in claims {
+            let item = claims::item(account, &change.email_key, &change.to);
+            let condition = claims::held_by(&change.from);
+            transaction =
+                transaction.put(operation, &self.contacts, item.clone(), Some(condition))?;
+            wanted.push(item);
+        }
+        if wanted.is_empty() {
+            return Ok(true);
+        }
+        match transaction.commit(operation, &self.contacts).await? {
+            Transacted::Done => Ok(true),
+            // All of it stands already: an earlier call did it and its answer got lost.
+            Transacted::Refused(answers) => Ok(answers.len() == wanted.len()
+                && answers.iter().zip(&wanted).all(|(answer, item)| match answer {
+                    Answer::Refused(standing) => standing.as_ref() == Some(item),
+                    Answer::Done(()) => false,
+                })),
+        }
+    }
+}
