@@ -111,6 +111,7 @@ impl Refusal {
     }
 
     /// The refusal in words.
+    #[expect(clippy::too_many_lines, reason = "a table of texts")]
     pub fn text(&self) -> RefusalText {
         let text = |status, title, message: &str, fix| RefusalText {
             status,
@@ -204,7 +205,7 @@ impl Refusal {
                 "Your provider must repair something",
                 "Microsoft refused the provider's own application. You did nothing wrong, and \
                  nothing was connected.",
-                "Tell your provider the number below; then open the link again.",
+                "Tell your provider the reference below; then open the link again.",
             ),
             Self::Busy => text(
                 503,
@@ -217,18 +218,15 @@ impl Refusal {
 }
 
 fn not_consented(code: Option<u32>) -> RefusalText {
-    let mut message = match code {
-        Some(90_094 | 90_095) => "Only an administrator can agree to this.".to_owned(),
-        Some(_) | None => "Microsoft reports that nobody agreed.".to_owned(),
+    let what = match code {
+        Some(90_094 | 90_095) => "Only an administrator can agree to this.",
+        Some(_) | None => "Microsoft reports that nobody agreed.",
     };
-    message.push_str(" Nothing was connected.");
-    if let Some(code) = code {
-        message.push_str(&format!(" (Microsoft's number for it: AADSTS{code})"));
-    }
+    let number = code.map_or_else(String::new, |code| format!(" (Microsoft's code: AADSTS{code})"));
     RefusalText {
         status: 400,
         title: "Consent was not given",
-        message,
+        message: format!("{what} Nothing was connected.{number}"),
         fix: "Open the link again and accept, or send it to an administrator of your organisation.",
     }
 }
