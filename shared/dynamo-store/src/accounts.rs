@@ -128,7 +128,8 @@ impl AccountStore for DynamoStore {
             self.forget_tenant(&connection).await?;
             self.delete_connection(&account.id, &connection.id).await?;
         }
-        let operation = "DeleteItem account";
+        self.erase_events(&account.id).await?;
+        let operation = "BatchWriteItem account";
         // The account's own item goes last: until then the call can be repeated.
         let others = [keys::external_id(&account.external_id), keys::registered(&account.id)];
         self.state.delete_all(operation, others).await?;

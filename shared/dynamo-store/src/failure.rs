@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
@@ -106,12 +107,16 @@ impl ClassifyRetry for Contention {
         let Some(error) = error.as_operation_error() else {
             return RetryAction::NoActionIndicated;
         };
-        let met = match error.downcast_ref::<TransactWriteItemsError>() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                only_contention(cancelled.cancellation_reasons())
-            }
-            Some(_) => false,
-            None => error.to_string().contains("TransactionConflictException"),
+        let met = if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.downcast_ref()
+        {
+            only_contention(cancelled.cancellation_reasons())
+        } else if let Some(TransactGetItemsError::TransactionCanceledException(cancelled)) =
+            error.downcast_ref()
+        {
+            only_contention(cancelled.cancellation_reasons())
+        } else {
+            error.to_string().contains("TransactionConflictException")
         };
         if met { RetryAction::throttling_error() } else { RetryAction::NoActionIndicated }
     }

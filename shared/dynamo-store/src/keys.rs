@@ -158,6 +158,51 @@ pub(crate) fn pending(connection: &ConnectionId, kind: PendingKind, key: &str) -
     Key::new(pending_partition(connection), sk)
 }
 
+/// A log of events: the common one, or an account's.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    name: String,
+}
+
+/// How many entries of a log share a partition.
+pub(crate) const BUCKET: u64 = 1_000;
+
+/// Which partition of its log an entry lies in.
+pub(crate) fn bucket(number: u64) -> u64 {
+    number / BUCKET
+}
+
+impl Log {
+    pub(crate) fn all() -> Self {
+        Self { name: "ALL".to_owned() }
+    }
+
+    /// An account's log, or the common one.
+    pub(crate) fn of(account: Option<&AccountId>) -> Self {
+        account.map_or_else(Self::all, |account| Self { name: account.to_string() })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn is_common(&self) -> bool {
+        self.name == "ALL"
+    }
+
+    pub(crate) fn head(&self) -> Key {
+        Key::new(format!("EVENTS#{}", self.name), "HEAD")
+    }
+
+    pub(crate) fn bucket_partition(&self, bucket: u64) -> String {
+        format!("EVENTS#{}#{bucket}", self.name)
+    }
+
+    pub(crate) fn entry(&self, number: u64) -> Key {
+        Key::new(self.bucket_partition(bucket(number)), format!("{number:020}"))
+    }
+}
+
 // ---- The contacts table --------------------------------------------------------------------
 
 pub(crate) fn contacts_partition(account: &AccountId, shard: u8) -> String {

@@ -7,6 +7,7 @@ mod connections;
 mod consent;
 mod contacts;
 mod cursor;
+mod event_log;
 mod failure;
 mod item;
 mod keys;

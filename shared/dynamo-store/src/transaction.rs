@@ -107,10 +107,7 @@ impl Transaction {
     ) -> Result<Transacted, StoreError> {
         let sent =
             table.client.transact_write_items().set_transact_items(Some(self.actions)).send().await;
-        let error = match sent {
-            Ok(_) => return Ok(Transacted::Done),
-            Err(error) => error,
-        };
+        let Err(error) = sent else { return Ok(Transacted::Done) };
         let answers = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
                 .cancellation_reasons()
