@@ -4,6 +4,8 @@
 //! nothing else is linked to. Whoever cannot be decided is queued or failed, never guessed.
 
 mod item;
+#[cfg(test)]
+mod tests;
 
 pub use item::{blank_item, hex, user_address};
 

@@ -25,6 +25,7 @@ pub use drive::{Driven, Request, Worker};
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::ObjectId;
 use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
 
 use crate::port::{
     AccountStore, ConnectionStore, ContactStore, DirectoryError, PendingStore, RunStore,
@@ -109,4 +110,11 @@ impl From<DirectoryError> for Stop {
     fn from(error: DirectoryError) -> Self {
         Self::Directory(error)
     }
+}
+
+/// A short digest of a text, for proofs and comparisons (hexadecimal).
+fn short_digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let bits = digest.iter().take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+    format!("{bits:016x}")
 }

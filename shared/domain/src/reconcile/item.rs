@@ -50,9 +50,8 @@ pub(super) fn failed(
     user: &DirectoryUser,
     failures: &[FieldFailure],
 ) -> SegmentItem {
-    let join = |part: fn(&FieldFailure) -> &str| {
-        failures.iter().map(part).collect::<Vec<_>>().join("; ")
-    };
+    let join =
+        |part: fn(&FieldFailure) -> &str| failures.iter().map(part).collect::<Vec<_>>().join("; ");
     SegmentItem {
         outcome: Outcome::Failed,
         reason: Some(join(|failure| &failure.reason)),
@@ -67,7 +66,11 @@ pub fn user_address(user: &DirectoryUser) -> Option<String> {
     user.text("mail").or_else(|| user.text("userPrincipalName")).map(str::to_owned)
 }
 
-pub(super) fn item_of(user: &DirectoryUser, contact: Option<ContactId>, outcome: Outcome) -> SegmentItem {
+pub(super) fn item_of(
+    user: &DirectoryUser,
+    contact: Option<ContactId>,
+    outcome: Outcome,
+) -> SegmentItem {
     blank_item(&user.id, contact, outcome)
 }
 

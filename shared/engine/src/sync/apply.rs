@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use contact_sync_domain::contact::{
-    Contact, ContactSource, ContactStatus, Link, SyncMark,
-};
+use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, SyncMark};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
@@ -16,7 +14,8 @@ use super::decide::{new_email_key, present};
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
-    Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness, StoredContact, WriteOutcome,
+    Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness, StoredContact,
+    WriteOutcome,
 };
 
 /// How many contacts are written at the same time.
@@ -141,14 +140,12 @@ where
         for _ in 0..2 {
             let (before, expected) = match &base {
                 Some(StoredContact::Present(contact)) => {
-                    let same_connection = contact
-                        .link
-                        .as_ref()
-                        .is_some_and(|link| link.connection_id == *connection);
+                    let same_connection =
+                        contact.link.as_ref().is_some_and(|link| link.connection_id == *connection);
                     let mark = contact.sync.as_ref().filter(|_| same_connection);
-                    if mark.is_some_and(|mark| {
-                        mark.run == run && mark.source_version == segment.fence
-                    }) {
+                    if mark
+                        .is_some_and(|mark| mark.run == run && mark.source_version == segment.fence)
+                    {
                         return Ok(Attempt::Done);
                     }
                     if mark.is_some_and(|mark| mark.source_version >= segment.fence) {
@@ -182,8 +179,7 @@ where
                 }
             }
             if item.adopted {
-                let derived =
-                    ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id);
+                let derived = ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id);
                 if derived != *contact_id {
                     self.stores
                         .put_adoption(&pass.account.id, &pass.tenant, &item.object_id, contact_id)
@@ -210,9 +206,7 @@ where
                 {
                     base = now;
                 }
-                WriteOutcome::Moved(now @ Some(StoredContact::Present(_)))
-                    if base.is_none() =>
-                {
+                WriteOutcome::Moved(now @ Some(StoredContact::Present(_))) if base.is_none() => {
                     base = now;
                 }
                 WriteOutcome::Moved(now) => return Ok(Attempt::Moved(now)),

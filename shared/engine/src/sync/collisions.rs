@@ -237,8 +237,7 @@ where
             .iter()
             .zip(adopted)
             .map(|(user, adopted)| {
-                adopted
-                    .unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, user))
+                adopted.unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, user))
             })
             .collect();
         let mut stored = HashMap::new();
@@ -285,4 +284,3 @@ fn judgement(held: &Held, pass: &Pass, items: Vec<SegmentItem>) -> Segment {
         items,
     }
 }
-

@@ -70,9 +70,13 @@ where
         for (person, contact_id) in open {
             let existing = present(decided.stored.get(&contact_id));
             let item = match &person {
-                Person::Gone(user, cause) => {
-                    pass.rules.decide_gone(user, existing, *cause, gone_sentence(*cause), pass.tie())
-                }
+                Person::Gone(user, cause) => pass.rules.decide_gone(
+                    user,
+                    existing,
+                    *cause,
+                    gone_sentence(*cause),
+                    pass.tie(),
+                ),
                 Person::Here(user, view) => {
                     decide_here(pass, user, view, &contact_id, existing, |key| {
                         claimant(key, &claimants, &decided.stored, &on_page)
@@ -105,14 +109,12 @@ where
                     };
                     people.push(Person::Gone(id, cause));
                 }
-                DeltaEntry::Changed(user) => {
-                    match pass.rules.view(&user, &pass.memberships) {
-                        View::Unknown { .. } => unclear.push(user.id),
-                        view @ (View::In(_) | View::Out { .. }) => {
-                            people.push(Person::Here(user, view));
-                        }
+                DeltaEntry::Changed(user) => match pass.rules.view(&user, &pass.memberships) {
+                    View::Unknown { .. } => unclear.push(user.id),
+                    view @ (View::In(_) | View::Out { .. }) => {
+                        people.push(Person::Here(user, view));
                     }
-                }
+                },
             }
         }
         if !unclear.is_empty() {
@@ -142,8 +144,7 @@ where
             .iter()
             .zip(adopted)
             .map(|(user, adopted)| {
-                adopted
-                    .unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, user))
+                adopted.unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, user))
             })
             .collect())
     }
@@ -181,8 +182,7 @@ where
                 Person::Here(_, View::In(wanted)) => {
                     pass.rules.wanted_email_key(wanted, present(stored.get(contact)))
                 }
-                Person::Here(_, View::Out { .. } | View::Unknown { .. })
-                | Person::Gone(..) => None,
+                Person::Here(_, View::Out { .. } | View::Unknown { .. }) | Person::Gone(..) => None,
             })
             .collect();
         keys.sort();
@@ -271,11 +271,9 @@ fn fold(entries: Vec<DeltaEntry>) -> Vec<DeltaEntry> {
 fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<SegmentItem> {
     let index = pass.index.as_ref()?;
     match person {
-        Person::Here(user, View::In(wanted)) => {
-            (index.known(contact, Some(wanted.fingerprint)) == KnownContact::Unchanged).then(|| {
-                blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)
-            })
-        }
+        Person::Here(user, View::In(wanted)) => (index.known(contact, Some(wanted.fingerprint))
+            == KnownContact::Unchanged)
+            .then(|| blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)),
         Person::Here(user, View::Out { because, .. }) => {
             (index.known(contact, None) == KnownContact::None).then(|| SegmentItem {
                 reason: Some(because.clone()),
@@ -294,9 +292,7 @@ fn must_read(pass: &Pass, person: &Person, contact: &ContactId) -> bool {
         Person::Here(_, View::In(Wanted { fingerprint, .. })) => Some(*fingerprint),
         Person::Here(_, View::Out { .. } | View::Unknown { .. }) | Person::Gone(..) => None,
     };
-    pass.index
-        .as_ref()
-        .is_none_or(|index| index.known(contact, fingerprint) != KnownContact::None)
+    pass.index.as_ref().is_none_or(|index| index.known(contact, fingerprint) != KnownContact::None)
 }
 
 fn decide_here<'a>(

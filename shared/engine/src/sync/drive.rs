@@ -3,13 +3,10 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
-use contact_sync_domain::run::{
-    Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger,
-};
+use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::schedule::Timing;
 use contact_sync_domain::settings::{BetweenRuns, Mode};
-use contact_sync_domain::sync_state::{
-    Checkpoint, DeltaCursor, Handover, QueuedRun,
-};
+use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Handover, QueuedRun};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +14,8 @@ use super::full::select_hash;
 use super::pass::Held;
 use super::{LEASE_MARGIN, Stop, SyncStores};
 use crate::port::{
-    Blobs, Clock, Directory, Randomness, Release, SettingsVersion, StoreError, SyncStateStore, Taken,
+    Blobs, Clock, Directory, Randomness, Release, SettingsVersion, StoreError, SyncStateStore,
+    Taken,
 };
 
 /// How long after an expired lease its holder's writes may still arrive.
@@ -180,10 +178,29 @@ where
         if settings.settings.mode == Mode::Manual {
             return Ok(false);
         }
+        if let Some(slot) = request.slot.as_deref().and_then(|slot| slot.parse().ok())
+            && !self.is_due(connection, &settings, slot).await?
+        {
+            return Ok(false);
+        }
         let now = self.clock.now();
         let id = scheduled_run(&connection.id, request.slot.as_deref(), now);
         self.stores.enqueue(&queued_run(connection, id, Trigger::Schedule, &settings, now)).await?;
         Ok(true)
+    }
+
+    /// Whether the schedule means this slot. A monthly day that some months lack fires on several
+    /// days, of which one counts.
+    async fn is_due(
+        &self,
+        connection: &Connection,
+        settings: &SettingsVersion,
+        slot: Timestamp,
+    ) -> Result<bool, Stop> {
+        let account = self.stores.account(&connection.account_id).await?;
+        let zone = account.map(|account| account.time_zone).unwrap_or_default();
+        let timing = Timing::compile(&settings.settings.schedule, &zone);
+        Ok(timing.ok().flatten().is_none_or(|timing| timing.is_due(slot)))
     }
 
     /// A paused connection writes nothing; its queue waits, its hints are noted. Resuming looks at
@@ -191,9 +208,10 @@ where
     async fn rest(&self, held: &mut Held, tenant: &TenantId) -> Result<Driven, Stop> {
         let now = self.clock.now();
         held.work.done = held.state.wanted;
-        let stale = held.work.last_checked_at.is_none_or(|last| {
-            now.duration_since(last) >= SignedDuration::from_hours(1)
-        });
+        let stale = held
+            .work
+            .last_checked_at
+            .is_none_or(|last| now.duration_since(last) >= SignedDuration::from_hours(1));
         if stale && let Ok((link, _)) = self.directory.latest_users_link(tenant).await {
             held.work.users_delta = Some(self.cursor(link));
             held.work.last_checked_at = Some(now);
@@ -261,7 +279,8 @@ where
 
     async fn let_go(&self, held: &mut Held) -> Result<Option<Driven>, Stop> {
         match SyncStateStore::release(&self.stores, &held.state, &held.work, None, self.clock.now())
-            .await? {
+            .await?
+        {
             Release::Released => Ok(Some(Driven::LetGo)),
             Release::Lost => Ok(Some(Driven::Lost)),
             Release::More(state) => {
@@ -272,14 +291,12 @@ where
     }
 
     async fn hand_over(&self, held: &mut Held, next: &QueuedRun) -> Result<Driven, Stop> {
-        let handover = Handover {
-            run_id: next.run_id.clone(),
-            kind: next.kind,
-            checkpoint: held.state.fence,
-        };
+        let handover =
+            Handover { run_id: next.run_id.clone(), kind: next.kind, checkpoint: held.state.fence };
         let now = self.clock.now();
         match SyncStateStore::release(&self.stores, &held.state, &held.work, Some(&handover), now)
-            .await? {
+            .await?
+        {
             Release::Released | Release::More(_) => Ok(Driven::HandedOver),
             Release::Lost => Ok(Driven::Lost),
         }
@@ -313,7 +330,6 @@ where
     fn cursor(&self, link: String) -> DeltaCursor {
         DeltaCursor { link, select_hash: select_hash(), issued_at: self.clock.now() }
     }
-
 }
 
 /// What stays the same for all runs of one invocation.
@@ -338,10 +354,8 @@ fn next_step(held: &Held, request: &Request, must_look: bool) -> Step {
 /// A scheduled run's id: a repeated delivery of the same slot asks for the same run.
 fn scheduled_run(connection: &ConnectionId, slot: Option<&str>, now: Timestamp) -> RunId {
     let due = slot.and_then(|slot| slot.parse::<Timestamp>().ok()).unwrap_or(now);
-    let digest = Sha256::new()
-        .chain_update(connection.as_str())
-        .chain_update(due.to_string())
-        .finalize();
+    let digest =
+        Sha256::new().chain_update(connection.as_str()).chain_update(due.to_string()).finalize();
     let random = digest.iter().take(10).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
     let millis = u128::from(due.as_millisecond().unsigned_abs()) & ((1 << 48) - 1);
     RunId::from_bits((millis << 80) | random)

@@ -8,13 +8,12 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
-use sha2::{Digest, Sha256};
 
 use super::decide::present;
 use super::index::Index;
 use super::page::Source;
 use super::pass::{Held, Pass};
-use super::{Stop, SyncStores, Worker};
+use super::{Stop, SyncStores, Worker, short_digest};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, Randomness, UserPage};
 use crate::segments::load_segment;
 
@@ -33,8 +32,7 @@ struct Ahead {
 
 /// Digest of the attributes that a delta link is bound to.
 pub(super) fn select_hash() -> String {
-    let digest = Sha256::digest(USER_SELECT.join(",").as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    short_digest(&USER_SELECT.join(","))
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -91,7 +89,12 @@ where
                 Some(read) if Some(&read.link) == link.as_ref() => (read.fence, read.page?),
                 _ => {
                     let fence = held.fence();
-                    (fence, self.directory.list_users(&pass.tenant, link.as_deref(), Lane::Bulk).await?)
+                    (
+                        fence,
+                        self.directory
+                            .list_users(&pass.tenant, link.as_deref(), Lane::Bulk)
+                            .await?,
+                    )
                 }
             };
             pass.point.graph.add(page.cost);
@@ -200,12 +203,8 @@ where
             }
             let fence = held.fence();
             let entries = self.confirm(pass, &users).await?;
-            let source = Source {
-                phase: Phase::Reread,
-                link: String::new(),
-                next: NextStep::End,
-                fence,
-            };
+            let source =
+                Source { phase: Phase::Reread, link: String::new(), next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
         pass.point.stage = Stage::Collisions;
@@ -278,8 +277,7 @@ where
         let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
         let mut ignored = contact_sync_domain::run::Counts::default();
         for page in pass.point.first_page..pass.point.page {
-            let segment =
-                load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
+            let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
             let Some(segment) = segment else { continue };
             let deviations = self.stores.deviations(&connection, &run, page).await?;
             for item in &segment.items {
@@ -306,8 +304,7 @@ where
             return Ok(());
         }
         pass.allowed_at = Some(now);
-        let connection =
-            self.stores.connection(&pass.account.id, &pass.connection.id).await?;
+        let connection = self.stores.connection(&pass.account.id, &pass.connection.id).await?;
         let status = connection.as_ref().map(|connection| connection.status);
         match status {
             Some(status) if status.may_write() => Ok(()),

@@ -48,11 +48,7 @@ where
     }
 
     /// Reads which groups changed; where one of the scope's did, compares its members.
-    pub(super) async fn follow_groups(
-        &self,
-        held: &mut Held,
-        pass: &mut Pass,
-    ) -> Result<(), Stop> {
+    pub(super) async fn follow_groups(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         let cursor = held.work.groups_delta.clone().ok_or(Stop::NeedsFull)?;
         let mut link = cursor.link;
         let mut touched = false;
@@ -62,9 +58,11 @@ where
             let page = self.directory.groups_delta(&pass.tenant, &link).await?;
             pass.point.graph.add(page.cost);
             let closure = &held.work.group_closure;
-            touched |= page.changed.iter().chain(&page.removed).any(|group| {
-                closure.binary_search(group).is_ok()
-            });
+            touched |= page
+                .changed
+                .iter()
+                .chain(&page.removed)
+                .any(|group| closure.binary_search(group).is_ok());
             match page.next {
                 NextStep::Next(next) => link = next,
                 NextStep::Delta(next) => {
@@ -101,12 +99,8 @@ where
             self.check_allowed(pass).await?;
             let fence = held.fence();
             let entries = self.confirm(pass, users).await?;
-            let source = Source {
-                phase: Phase::Reread,
-                link: String::new(),
-                next: NextStep::End,
-                fence,
-            };
+            let source =
+                Source { phase: Phase::Reread, link: String::new(), next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
         Ok(())

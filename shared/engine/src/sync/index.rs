@@ -111,7 +111,11 @@ impl Index {
             return KnownContact::None;
         };
         let same = fingerprint.is_some_and(|wanted| fold(wanted) == entry.fingerprint);
-        if same && entry.marks & LINKED != 0 { KnownContact::Unchanged } else { KnownContact::Stale }
+        if same && entry.marks & LINKED != 0 {
+            KnownContact::Unchanged
+        } else {
+            KnownContact::Stale
+        }
     }
 
     /// Marks a user as seen in the current listing.

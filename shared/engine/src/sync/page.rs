@@ -9,10 +9,9 @@ use contact_sync_domain::segment::{LinkChange, NextStep, Outcome, Phase, Segment
 use contact_sync_domain::settings::RemovalAction;
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::pass::{Held, Pass};
-use super::{MAX_PAGES, Stop, SyncStores, Worker};
+use super::{MAX_PAGES, Stop, SyncStores, Worker, short_digest};
 use crate::port::{
     Blobs, Clock, Directory, PendingItem, PendingKind, Randomness, StoreError, StoredContact,
 };
@@ -63,7 +62,9 @@ where
         entries: Vec<DeltaEntry>,
     ) -> Result<(), Stop> {
         if pass.point.page >= MAX_PAGES {
-            return Err(Stop::Failed("the directory's pages never end; nothing was removed".into()));
+            return Err(Stop::Failed(
+                "the directory's pages never end; nothing was removed".into(),
+            ));
         }
         if entries.is_empty() {
             advance(held, pass, source.phase, &source.next, self.clock.now());
@@ -77,7 +78,8 @@ where
             generation: pass.point.generation,
             phase: source.phase,
             fence: source.fence,
-            link_hash: link_hash(&source.link),
+            // Links prove which page was read, but are not shown.
+            link_hash: short_digest(&source.link),
             next: source.next,
             items,
         };
@@ -119,18 +121,12 @@ where
         stored: HashMap<ContactId, StoredContact>,
         users: &HashMap<ObjectId, DirectoryUser>,
     ) -> Result<(), Stop> {
-        let applied =
-            self.apply_segment(pass, segment, stored, users, held.barred_until).await?;
+        let applied = self.apply_segment(pass, segment, stored, users, held.barred_until).await?;
         let deviations: Vec<_> =
             applied.iter().filter_map(|applied| applied.deviation.clone()).collect();
         if !deviations.is_empty() {
             self.stores
-                .put_deviations(
-                    &pass.connection.id,
-                    &pass.point.run_id,
-                    segment.page,
-                    &deviations,
-                )
+                .put_deviations(&pass.connection.id, &pass.point.run_id, segment.page, &deviations)
                 .await?;
         }
         let collisions: Vec<PendingItem> = applied
@@ -185,9 +181,10 @@ where
                 }
             };
             let Some(contact_id) = item.contact_id.clone() else { continue };
-            let left_directory = item.link.as_ref().is_some_and(|link| {
-                link.new == contact_sync_domain::contact::LinkState::Removed
-            });
+            let left_directory = item
+                .link
+                .as_ref()
+                .is_some_and(|link| link.new == contact_sync_domain::contact::LinkState::Removed);
             staged.push(pending(
                 &item.object_id,
                 &StagedRemoval {
@@ -231,11 +228,8 @@ where
             .map(|item| item.object_id.clone())
             .collect();
         let staged = self.staged(pass).await?;
-        let back: Vec<String> = returned
-            .iter()
-            .filter(|user| staged.remove(user))
-            .map(ToString::to_string)
-            .collect();
+        let back: Vec<String> =
+            returned.iter().filter(|user| staged.remove(user)).map(ToString::to_string).collect();
         if !back.is_empty() {
             self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &back).await?;
         }
@@ -297,13 +291,7 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
 }
 
 /// Where the pass goes on behind a page.
-fn advance(
-    held: &mut Held,
-    pass: &mut Pass,
-    phase: Phase,
-    next: &NextStep,
-    now: jiff::Timestamp,
-) {
+fn advance(held: &mut Held, pass: &mut Pass, phase: Phase, next: &NextStep, now: jiff::Timestamp) {
     let cursor = |link: &str| DeltaCursor {
         link: link.to_owned(),
         select_hash: super::full::select_hash(),
@@ -327,9 +315,7 @@ fn advance(
             held.work.users_delta = Some(cursor(link));
             return;
         }
-        (RunKind::Delta, Phase::Delta, NextStep::Next(link)) => {
-            Stage::Delta { link: link.clone() }
-        }
+        (RunKind::Delta, Phase::Delta, NextStep::Next(link)) => Stage::Delta { link: link.clone() },
         (RunKind::Delta, Phase::Delta, NextStep::Delta(link)) => {
             held.work.users_delta = Some(cursor(link));
             Stage::Collisions
@@ -344,19 +330,10 @@ fn advance(
 }
 
 /// A waiting item under the user's id.
-pub(super) fn pending(
-    user: &ObjectId,
-    body: &impl Serialize,
-) -> Result<PendingItem, StoreError> {
+pub(super) fn pending(user: &ObjectId, body: &impl Serialize) -> Result<PendingItem, StoreError> {
     let body = serde_json::to_value(body).map_err(|source| StoreError::Corrupt {
         item: "a waiting item".to_owned(),
         source: Box::new(source),
     })?;
     Ok(PendingItem { key: user.to_string(), body })
-}
-
-/// Digest of a link: links prove which page was read, but are not shown.
-fn link_hash(link: &str) -> String {
-    let digest = Sha256::digest(link.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -83,9 +83,10 @@ where
         pass: &mut Pass,
         error: DirectoryError,
     ) -> Reaction {
-        let fresh = pass.connection.authorized_at.is_some_and(|at| {
-            self.clock.now().duration_since(at) < REPLICATION
-        });
+        let fresh = pass
+            .connection
+            .authorized_at
+            .is_some_and(|at| self.clock.now().duration_since(at) < REPLICATION);
         match error {
             DirectoryError::Throttled { retry_after: Some(wait) } if self.fits(held, wait) => {
                 self.clock.sleep(wait).await;
@@ -120,12 +121,15 @@ where
                 format!("a policy of the tenant blocks us ({code})"),
                 Some(Need {
                     reason: "blocked-by-policy",
-                    fix: "exempt our application from the Conditional Access or tenant restriction \
+                    fix:
+                        "exempt our application from the Conditional Access or tenant restriction \
                           policy that blocks it, then resume"
-                        .to_owned(),
+                            .to_owned(),
                 }),
             ),
-            DirectoryError::Gone { .. } | DirectoryError::PageExpired => restart(held, pass, &error),
+            DirectoryError::Gone { .. } | DirectoryError::PageExpired => {
+                restart(held, pass, &error)
+            }
             DirectoryError::NotFound { .. }
             | DirectoryError::Refused { .. }
             | DirectoryError::ForeignLink => end(RunStatus::Failed, error.to_string(), None),

@@ -221,7 +221,8 @@ where
         reason: Option<String>,
     ) -> Result<(), Stop> {
         let now = self.clock.now();
-        let whole = matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Blocked);
+        let whole =
+            matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Blocked);
         if pass.point.recorded {
             pass.point.note = reason;
             if whole && pass.gap_seconds.is_none() && pass.point.trigger == Trigger::Sweep {
@@ -239,8 +240,8 @@ where
             held.work.last_checked_at = Some(now);
             if pass.point.kind == RunKind::Full {
                 held.work.last_full_at = Some(now);
-                held.work.linked = pass.index.as_ref().map_or(0, Index::linked)
-                    + pass.point.counts.created;
+                held.work.linked =
+                    pass.index.as_ref().map_or(0, Index::linked) + pass.point.counts.created;
                 held.work.set_hash = Some(pass.point.id_xor.clone());
                 self.note_sync(pass, now).await?;
             }

@@ -1,0 +1,251 @@
+//! One row for each thing that can become of a person.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::contact::SyncMark;
+use crate::id::AccountId;
+use crate::settings::{NameOfExisting, Removal};
+
+const TENANT: u128 = 9;
+
+fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    settings
+}
+
+fn rules(change: impl FnOnce(&mut Settings)) -> Rules {
+    Rules::compile(&settings(change), &[]).expect("the settings hold")
+}
+
+fn user(change: Value) -> DirectoryUser {
+    let mut attributes = json!({
+        "userPrincipalName": "ada@contoso.example", "mail": "ada@contoso.example",
+        "displayName": "Ada", "givenName": "Ada", "surname": null, "jobTitle": null,
+        "department": null, "mobilePhone": null, "businessPhones": [], "officeLocation": null,
+        "userType": "Member", "accountEnabled": true,
+    });
+    if let (Value::Object(all), Value::Object(change)) = (&mut attributes, change) {
+        all.extend(change);
+    }
+    let Value::Object(attributes) = attributes else { panic!("an object") };
+    DirectoryUser { id: ObjectId::from_u128(1), attributes }
+}
+
+struct World {
+    connection: ConnectionId,
+    tenant: TenantId,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { connection: ConnectionId::from_bits(1), tenant: TenantId::from_u128(TENANT) }
+    }
+
+    fn tie(&self) -> Tie<'_> {
+        Tie { connection: &self.connection, tenant: &self.tenant }
+    }
+
+    fn contact(&self, id: u128, source: ContactSource, linked_to: Option<u128>) -> Contact {
+        Contact {
+            id: ContactId::from_bits(id),
+            account_id: AccountId::from_bits(1),
+            version: 3,
+            status: ContactStatus::Active,
+            source,
+            fields: [
+                (ContactField::Email, "ada@contoso.example".to_owned()),
+                (ContactField::DisplayName, "Ada".to_owned()),
+                (ContactField::FirstName, "Ada".to_owned()),
+            ]
+            .into(),
+            custom: std::collections::BTreeMap::new(),
+            managed_fields: Vec::new(),
+            link: linked_to.map(|user| Link {
+                connection_id: self.connection.clone(),
+                tenant_id: self.tenant.clone(),
+                object_id: ObjectId::from_u128(user),
+                user_principal_name: Some("ada@contoso.example".to_owned()),
+                state: LinkState::Linked,
+            }),
+            sync: Some(SyncMark {
+                source_version: 1,
+                settings_version: 0,
+                fingerprint: None,
+                run: "run".to_owned(),
+            }),
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn decide(
+        &self,
+        rules: &Rules,
+        user: &DirectoryUser,
+        existing: Option<&Contact>,
+        claimant: Claimant<'_>,
+    ) -> SegmentItem {
+        let View::In(wanted) = rules.view(user, &Memberships::default()) else {
+            panic!("in scope")
+        };
+        let contact_id = ContactId::from_bits(7);
+        let found = Found { contact_id: &contact_id, existing, claimant };
+        rules.decide(user, &wanted, found, self.tie())
+    }
+}
+
+#[test]
+fn a_linked_contact_follows_the_directory_and_nothing_else() {
+    let world = World::new();
+    let contact = world.contact(7, ContactSource::Entra, Some(1));
+    let cases = [
+        ("nothing changed", json!({}), Outcome::Unchanged, vec![]),
+        ("renamed", json!({"displayName": "Ada L"}), Outcome::Update, vec!["displayName"]),
+        (
+            "cleared, and kept by the default policy",
+            json!({"givenName": null}),
+            Outcome::Unchanged,
+            vec![],
+        ),
+        ("a new address", json!({"mail": "ada.l@contoso.example"}), Outcome::Update, vec!["email"]),
+        (
+            "a new UPN",
+            json!({"userPrincipalName": "adal@contoso.example"}),
+            Outcome::Update,
+            vec![],
+        ),
+    ];
+    for (case, change, outcome, fields) in cases {
+        let item = world.decide(&rules(|_| {}), &user(change), Some(&contact), Claimant::Nobody);
+        assert_eq!(item.outcome, outcome, "{case}");
+        let changed: Vec<String> = item.fields.iter().map(|f| f.field.to_string()).collect();
+        assert_eq!(changed, fields, "{case}");
+    }
+}
+
+#[test]
+fn a_person_without_a_contact_gets_one_or_takes_over_their_own() {
+    let world = World::new();
+    let local = world.contact(8, ContactSource::Local, None);
+    let free = world.decide(&rules(|_| {}), &user(json!({})), None, Claimant::Nobody);
+    assert_eq!((free.outcome, free.adopted), (Outcome::Create, false));
+    let own = world.decide(&rules(|_| {}), &user(json!({})), None, Claimant::Contact(&local));
+    assert_eq!((own.outcome, own.adopted), (Outcome::Update, true));
+    assert_eq!(own.contact_id, Some(local.id.clone()));
+    assert_eq!(own.version, 3);
+}
+
+#[test]
+fn the_name_of_a_contact_that_was_there_stays_unless_asked_for() {
+    let world = World::new();
+    let local = world.contact(8, ContactSource::Local, None);
+    let renamed = user(json!({"displayName": "Augusta", "jobTitle": "Countess"}));
+    let kept = world.decide(&rules(|_| {}), &renamed, None, Claimant::Contact(&local));
+    let fields: Vec<String> = kept.fields.iter().map(|f| f.field.to_string()).collect();
+    assert_eq!(fields, ["jobTitle"]);
+    let synced = rules(|settings| settings.policies.name_of_existing = NameOfExisting::Sync);
+    let synced = world.decide(&synced, &renamed, None, Claimant::Contact(&local));
+    assert!(synced.fields.iter().any(|f| f.field.to_string() == "displayName"));
+}
+
+#[test]
+fn taking_over_a_strangers_contact_follows_the_link_policy() {
+    let world = World::new();
+    let local = world.contact(8, ContactSource::Local, None);
+    for (mode, outcome) in [
+        (LinkMode::Auto, Outcome::Update),
+        (LinkMode::Review, Outcome::AwaitingReview),
+        (LinkMode::Off, Outcome::Skipped),
+        (LinkMode::Fail, Outcome::Failed),
+    ] {
+        let rules = rules(|settings| settings.policies.link = mode);
+        let item = world.decide(&rules, &user(json!({})), None, Claimant::Contact(&local));
+        assert_eq!(item.outcome, outcome, "{mode:?}");
+    }
+}
+
+#[test]
+fn an_address_of_another_linked_person_is_never_taken() {
+    let world = World::new();
+    let other = world.contact(8, ContactSource::Entra, Some(2));
+    let item = world.decide(&rules(|_| {}), &user(json!({})), None, Claimant::Contact(&other));
+    assert_eq!(item.outcome, Outcome::Deferred, "the other may give it up in this run");
+    let mut foreign = world.contact(8, ContactSource::Entra, Some(2));
+    if let Some(link) = &mut foreign.link {
+        link.connection_id = ConnectionId::from_bits(99);
+    }
+    let item = world.decide(&rules(|_| {}), &user(json!({})), None, Claimant::Contact(&foreign));
+    assert_eq!(item.outcome, Outcome::Failed);
+}
+
+#[test]
+fn what_is_switched_off_or_waits_for_a_person_is_not_written() {
+    let world = World::new();
+    let contact = world.contact(7, ContactSource::Entra, Some(1));
+    let renamed = user(json!({"displayName": "Ada L"}));
+    for (mode, create, update) in [
+        (ChangeMode::Auto, Outcome::Create, Outcome::Update),
+        (ChangeMode::Review, Outcome::AwaitingReview, Outcome::AwaitingReview),
+        (ChangeMode::Off, Outcome::Skipped, Outcome::Unchanged),
+    ] {
+        let rules = rules(|settings| {
+            settings.policies.create = mode;
+            settings.policies.update = mode;
+        });
+        let made = world.decide(&rules, &renamed, None, Claimant::Nobody);
+        assert_eq!(made.outcome, create, "{mode:?}");
+        let changed = world.decide(&rules, &renamed, Some(&contact), Claimant::Nobody);
+        assert_eq!(changed.outcome, update, "{mode:?}");
+    }
+}
+
+#[test]
+fn each_cause_of_leaving_has_its_own_action_and_keeps_the_fields() {
+    let world = World::new();
+    let contact = world.contact(7, ContactSource::Entra, Some(1));
+    let removal = Removal {
+        soft_deleted: RemovalAction::Review,
+        hard_deleted: RemovalAction::Delete,
+        out_of_scope: RemovalAction::StopUpdating,
+        left_group: RemovalAction::Unlink,
+        disabled: RemovalAction::Deactivate,
+        grace_days: 0,
+    };
+    let rules = rules(|settings| settings.policies.removal = removal);
+    for (cause, outcome, state) in [
+        (GoneCause::SoftDeleted, Outcome::AwaitingReview, LinkState::Removed),
+        (GoneCause::HardDeleted, Outcome::Delete, LinkState::Removed),
+        (GoneCause::OutOfScope, Outcome::StopUpdating, LinkState::OutOfScope),
+        (GoneCause::LeftGroup, Outcome::Unlink, LinkState::OutOfScope),
+        (GoneCause::Disabled, Outcome::Deactivate, LinkState::OutOfScope),
+    ] {
+        let user = ObjectId::from_u128(1);
+        let item = rules.decide_gone(&user, Some(&contact), cause, "because", world.tie());
+        assert_eq!(item.outcome, outcome, "{cause:?}");
+        assert_eq!(item.link.map(|link| link.new), Some(state), "{cause:?}");
+        assert!(item.fields.is_empty(), "{cause:?}");
+    }
+}
+
+#[test]
+fn nobody_leaves_twice_and_strangers_never() {
+    let world = World::new();
+    let mut gone = world.contact(7, ContactSource::Entra, Some(1));
+    if let Some(link) = &mut gone.link {
+        link.state = LinkState::Removed;
+    }
+    let rules = rules(|_| {});
+    let user = ObjectId::from_u128(1);
+    for contact in [Some(&gone), None] {
+        let item =
+            rules.decide_gone(&user, contact, GoneCause::SoftDeleted, "deleted", world.tie());
+        assert_eq!(item.outcome, Outcome::Keep);
+    }
+    let stranger = world.contact(7, ContactSource::Entra, Some(2));
+    let item =
+        rules.decide_gone(&user, Some(&stranger), GoneCause::HardDeleted, "deleted", world.tie());
+    assert_eq!((item.outcome, item.contact_id), (Outcome::Keep, None));
+}
