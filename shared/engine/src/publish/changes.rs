@@ -162,10 +162,13 @@ fn request_events(old: Option<&SyncState>, new: &SyncState, at: Timestamp) -> Ve
         // The holder looks at the queue before it lets go.
         return Vec::new();
     }
-    let waited = |run: &QueuedRun| {
-        old.is_some_and(|old| old.queue.iter().any(|queued| queued.run_id == run.run_id))
+    let is_new = |run: &&QueuedRun| {
+        !old.is_some_and(|old| old.queue.iter().any(|queued| queued.run_id == run.run_id))
     };
-    new.queue.iter().filter(|run| !waited(run)).map(|run| requested(new, run)).collect()
+    // Who queues a scheduled run takes it up himself, and would take a request for another slot.
+    let is_asked_for = |run: &&QueuedRun| run.trigger != Trigger::Schedule;
+    let asked = new.queue.iter().filter(is_new).filter(is_asked_for);
+    asked.map(|run| requested(new, run)).collect()
 }
 
 fn requested(state: &SyncState, run: &QueuedRun) -> Event {

@@ -268,7 +268,13 @@ fn a_connection_is_told_when_consent_is_proven_and_when_somebody_must_act() {
 #[test]
 fn a_run_that_waits_is_asked_for_only_while_nobody_works() {
     let manual = [(1, Trigger::Manual)];
-    let cases: [(&str, Box<SyncState>, Box<SyncState>, usize); 6] = [
+    let cases: [(&str, Box<SyncState>, Box<SyncState>, usize); 7] = [
+        (
+            "its schedule came due",
+            state(&[], None, None),
+            state(&[(1, Trigger::Schedule)], None, None),
+            0,
+        ),
         ("queued while free", state(&[], None, None), state(&manual, None, None), 1),
         ("queued after the lease", state(&[], Some(99), None), state(&manual, Some(99), None), 1),
         ("queued at work", state(&[], Some(200), None), state(&manual, Some(200), None), 0),
@@ -276,7 +282,7 @@ fn a_run_that_waits_is_asked_for_only_while_nobody_works() {
         (
             "one more",
             state(&manual, None, None),
-            state(&[(1, Trigger::Manual), (2, Trigger::Schedule)], None, None),
+            state(&[(1, Trigger::Manual), (2, Trigger::Settings)], None, None),
             1,
         ),
         ("taken off", state(&manual, None, None), state(&[], None, None), 0),

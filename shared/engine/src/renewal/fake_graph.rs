@@ -1,0 +1,173 @@
+//! Graph's subscriptions as far as renewal sees them: quotas, conflicts, lost answers.
+
+use std::sync::Mutex;
+
+use contact_sync_domain::id::TenantId;
+use jiff::Timestamp;
+
+use crate::port::{
+    DirectoryError, NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions,
+};
+
+/// What a call meets instead of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The work is done, the answer is lost.
+    AnswerLost,
+    /// Nothing is done, nothing is answered.
+    Down,
+    Handshake,
+    Quota,
+    ConsentLost,
+    Blocked,
+    Credential,
+    Forbidden,
+}
+
+impl Fault {
+    fn error(self) -> SubscriptionError {
+        let code = "AADSTS0".to_owned();
+        match self {
+            Self::AnswerLost | Self::Down => {
+                DirectoryError::Unavailable { what: "timed out".into(), source: None }.into()
+            }
+            Self::Handshake => SubscriptionError::ValidationFailed {
+                message: "Subscription validation request timed out.".into(),
+            },
+            Self::Quota => SubscriptionError::QuotaReached {
+                message: "Maximum number of subscriptions has been reached".into(),
+            },
+            Self::ConsentLost => DirectoryError::ConsentLost { code }.into(),
+            Self::Blocked => DirectoryError::Blocked { code }.into(),
+            Self::Credential => DirectoryError::CredentialRefused { code }.into(),
+            Self::Forbidden => DirectoryError::Forbidden { what: "subscribing", code }.into(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remote {
+    pub(crate) tenant: TenantId,
+    pub(crate) subscription: RemoteSubscription,
+    pub(crate) client_state: String,
+    pub(crate) lifecycle_url: String,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeGraph {
+    pub(crate) remotes: Mutex<Vec<Remote>>,
+    /// What the next creations meet, in order.
+    pub(crate) creation_faults: Mutex<Vec<Fault>>,
+    /// What every call for this tenant meets.
+    pub(crate) tenant_fault: Mutex<Option<(TenantId, Fault)>>,
+    /// `create`, `renew`, `delete`, `list`, as they came.
+    pub(crate) calls: Mutex<Vec<&'static str>>,
+    made: Mutex<u32>,
+}
+
+impl FakeGraph {
+    pub(crate) fn all(&self) -> Vec<Remote> {
+        self.remotes.lock().unwrap().clone()
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.remotes.lock().unwrap().clear();
+    }
+
+    /// Puts a subscription there that we did not ask for.
+    pub(crate) fn plant(&self, tenant: &TenantId, resource: &str, notification_url: &str) {
+        let id = self.next_id();
+        self.remotes.lock().unwrap().push(Remote {
+            tenant: tenant.clone(),
+            subscription: RemoteSubscription {
+                id,
+                resource: resource.into(),
+                notification_url: notification_url.into(),
+                expires_at: Timestamp::MAX,
+            },
+            client_state: String::new(),
+            lifecycle_url: String::new(),
+        });
+    }
+
+    pub(crate) fn drain_calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    fn next_id(&self) -> String {
+        let mut made = self.made.lock().unwrap();
+        *made += 1;
+        format!("graph-{made}")
+    }
+
+    fn call(&self, name: &'static str, tenant: &TenantId) -> Result<(), SubscriptionError> {
+        self.calls.lock().unwrap().push(name);
+        match &*self.tenant_fault.lock().unwrap() {
+            Some((of, fault)) if of == tenant => Err(fault.error()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Subscriptions for FakeGraph {
+    async fn create(
+        &self,
+        tenant: &TenantId,
+        new: &NewSubscription,
+    ) -> Result<RemoteSubscription, SubscriptionError> {
+        self.call("create", tenant)?;
+        let mut faults = self.creation_faults.lock().unwrap();
+        let fault = (!faults.is_empty()).then(|| faults.remove(0));
+        if let Some(fault) = fault.filter(|fault| *fault != Fault::AnswerLost) {
+            return Err(fault.error());
+        }
+        let mut remotes = self.remotes.lock().unwrap();
+        let standing = |remote: &Remote| {
+            remote.tenant == *tenant && remote.subscription.resource == new.resource.path()
+        };
+        if remotes.iter().any(standing) {
+            return Err(SubscriptionError::AlreadyExists);
+        }
+        let subscription = RemoteSubscription {
+            id: self.next_id(),
+            resource: new.resource.path().into(),
+            notification_url: new.notification_url.clone(),
+            expires_at: new.expires_at,
+        };
+        remotes.push(Remote {
+            tenant: tenant.clone(),
+            subscription: subscription.clone(),
+            client_state: new.client_state.clone(),
+            lifecycle_url: new.lifecycle_url.clone(),
+        });
+        fault.map_or(Ok(subscription), |fault| Err(fault.error()))
+    }
+
+    async fn renew(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        expires_at: Timestamp,
+    ) -> Result<Option<RemoteSubscription>, SubscriptionError> {
+        self.call("renew", tenant)?;
+        let mut remotes = self.remotes.lock().unwrap();
+        let found = remotes.iter_mut().find(|remote| remote.subscription.id == id);
+        Ok(found.map(|remote| {
+            remote.subscription.expires_at = expires_at;
+            remote.subscription.clone()
+        }))
+    }
+
+    async fn delete(&self, tenant: &TenantId, id: &str) -> Result<(), SubscriptionError> {
+        self.call("delete", tenant)?;
+        self.remotes.lock().unwrap().retain(|remote| remote.subscription.id != id);
+        Ok(())
+    }
+
+    async fn list(&self, tenant: &TenantId) -> Result<Vec<RemoteSubscription>, SubscriptionError> {
+        self.call("list", tenant)?;
+        let remotes = self.remotes.lock().unwrap();
+        let of_tenant = remotes.iter().filter(|remote| remote.tenant == *tenant);
+        Ok(of_tenant.map(|remote| remote.subscription.clone()).collect())
+    }
+}

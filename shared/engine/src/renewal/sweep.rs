@@ -1,0 +1,335 @@
+//! Every five minutes: what nobody works on, what has not been looked at for an hour, and the
+//! subscriptions that need something.
+
+use contact_sync_domain::connection::{Connection, ConnectionStatus};
+use contact_sync_domain::event::{Event, RequestTrigger, SCHEMA_VERSION, SyncRequested};
+use contact_sync_domain::id::{ConnectionId, TenantId};
+use contact_sync_domain::run::RunKind;
+use contact_sync_domain::settings::BetweenRuns;
+use contact_sync_domain::subscription::{Subscriber, Subscription};
+use contact_sync_domain::sync_state::SyncState;
+use futures::future::try_join_all;
+use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use super::ensure::{Claim, claim, is_in_the_making};
+use super::{AT_A_TIME, Renewal, RenewalError, RenewalStores, Tended, shards_from};
+use crate::port::{Clock, EventPublisher, Randomness, Subscriptions};
+use crate::publish::announce;
+
+/// How often the sweep comes.
+const PERIOD: SignedDuration = SignedDuration::from_mins(5);
+
+/// A directory is looked at hourly at least; the sweep after this one would come too late.
+const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(55);
+
+/// Each connection's subscriptions are compared with its settings once in so many sweeps: hourly.
+const TURNS: u8 = 12;
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Connections for which a slice of work was asked for.
+    pub requested: usize,
+    /// Subscriptions made or taken over.
+    pub made: usize,
+    /// Subscriptions whose life was extended.
+    pub renewed: usize,
+    /// Subscriptions given up.
+    pub released: usize,
+    /// Subscriptions that Graph refused; polling covers them.
+    pub refused: usize,
+    /// Connections and tenants that could not be dealt with; the others were.
+    pub troubles: Vec<Trouble>,
+    /// What kept whole parts from being dealt with.
+    pub failure: Option<RenewalError>,
+    /// Whether time ran out; the next one begins elsewhere.
+    pub cut_short: bool,
+}
+
+/// One connection or tenant that could not be dealt with.
+#[derive(Debug)]
+pub struct Trouble {
+    /// Which.
+    pub with: Party,
+    /// Why.
+    pub error: RenewalError,
+}
+
+/// With whom there is trouble.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Party {
+    /// A connection.
+    Connection(ConnectionId),
+    /// A tenant's subscription.
+    Tenant(TenantId),
+}
+
+/// What looking at one connection or subscription led to.
+#[derive(Debug, Default)]
+struct Found {
+    request: Option<Event>,
+    tended: Vec<Tended>,
+    out_of_time: bool,
+}
+
+impl Swept {
+    /// Whether going on is of no use to anybody.
+    fn is_pointless(&self) -> bool {
+        self.failure.as_ref().is_some_and(RenewalError::concerns_everybody)
+    }
+
+    /// Adds what was found, or the trouble there was; the event to publish is returned.
+    fn add(&mut self, with: Party, found: Result<Found, RenewalError>) -> Option<Event> {
+        match found {
+            Ok(Found { request, tended, out_of_time }) => {
+                for tended in tended {
+                    match tended {
+                        Tended::Kept | Tended::Waiting => {}
+                        Tended::Made => self.made += 1,
+                        Tended::Renewed => self.renewed += 1,
+                        Tended::Released => self.released += 1,
+                        Tended::Refused => self.refused += 1,
+                    }
+                }
+                self.cut_short |= out_of_time;
+                request
+            }
+            Err(error) if error.concerns_everybody() => {
+                self.failure = Some(error);
+                None
+            }
+            Err(error) => {
+                self.troubles.push(Trouble { with, error });
+                None
+            }
+        }
+    }
+}
+
+impl<S, G, E, C, R> Renewal<S, G, E, C, R>
+where
+    S: RenewalStores,
+    G: Subscriptions,
+    E: EventPublisher,
+    C: Clock,
+    R: Randomness,
+{
+    /// Sweeps until everything was looked at or `deadline` came. Trouble with one connection never
+    /// stops the others.
+    pub async fn sweep(&self, deadline: Timestamp) -> Swept {
+        let mut swept = Swept::default();
+        self.sweep_states(deadline, &mut swept).await;
+        let look_after = async |record: &Subscription| self.look_after(record).await;
+        self.each_record(PERIOD, deadline, &mut swept, look_after).await;
+        swept
+    }
+
+    async fn sweep_states(&self, deadline: Timestamp, swept: &mut Swept) {
+        for shard in shards_from(self.clock.now(), PERIOD) {
+            let mut cursor = None;
+            loop {
+                if self.is_over(deadline) {
+                    swept.cut_short = true;
+                    return;
+                }
+                match self.stores.sync_states(shard, cursor.as_deref()).await {
+                    Ok((states, next)) => {
+                        self.sweep_page(&states, deadline, swept).await;
+                        cursor = next;
+                    }
+                    Err(error) => {
+                        swept.failure = Some(error.into());
+                        break;
+                    }
+                }
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn sweep_page(&self, states: &[SyncState], deadline: Timestamp, swept: &mut Swept) {
+        let found: Vec<_> = stream::iter(states)
+            .map(|state| async move { (state, self.look_at(state, deadline).await) })
+            .buffer_unordered(AT_A_TIME)
+            .collect()
+            .await;
+        let events: Vec<Event> = found
+            .into_iter()
+            .filter_map(|(state, found)| {
+                swept.add(Party::Connection(state.connection_id.clone()), found)
+            })
+            .collect();
+        match announce(&self.bus, &events).await {
+            Ok(()) => swept.requested += events.len(),
+            Err(error) => swept.failure = Some(error.into()),
+        }
+    }
+
+    async fn look_at(&self, state: &SyncState, deadline: Timestamp) -> Result<Found, RenewalError> {
+        let now = self.clock.now();
+        let is_undone = state.is_stranded(now);
+        let is_silent = is_silent(state, now);
+        let is_its_turn = is_turn_of(&state.connection_id, now);
+        if !(is_undone || is_silent || is_its_turn) {
+            return Ok(Found::default());
+        }
+        if now >= deadline {
+            return Ok(Found { out_of_time: true, ..Found::default() });
+        }
+        let found = self.stores.connection(&state.account_id, &state.connection_id).await?;
+        let Some(connection) = found else { return Ok(Found::default()) };
+        let mut found = Found::default();
+        if self.wants_work(&connection, is_undone, is_silent).await? {
+            found.request = Some(request(state));
+        }
+        if is_its_turn {
+            found.tended = self.ensure(&connection).await?;
+        }
+        Ok(found)
+    }
+
+    /// Whether somebody should work on a connection.
+    async fn wants_work(
+        &self,
+        connection: &Connection,
+        is_undone: bool,
+        is_silent: bool,
+    ) -> Result<bool, RenewalError> {
+        match connection.status {
+            ConnectionStatus::Enabled if is_undone => Ok(true),
+            // What waits while it is paused goes on waiting; only its cursors are kept fresh.
+            ConnectionStatus::Enabled | ConnectionStatus::Paused if is_silent => {
+                let settings = self.stores.settings(&connection.account_id, &connection.id).await?;
+                Ok(match settings.settings.schedule.between_runs {
+                    BetweenRuns::Apply => true,
+                    BetweenRuns::List | BetweenRuns::Ignore => false,
+                })
+            }
+            ConnectionStatus::Enabled
+            | ConnectionStatus::Paused
+            | ConnectionStatus::Invited
+            | ConnectionStatus::Authorized
+            | ConnectionStatus::Ready
+            | ConnectionStatus::Attention
+            | ConnectionStatus::Disabled
+            | ConnectionStatus::Disconnected => Ok(false),
+        }
+    }
+
+    /// Deals with each subscription's record, in the store's order beginning at this period's part.
+    pub(super) async fn each_record(
+        &self,
+        period: SignedDuration,
+        deadline: Timestamp,
+        swept: &mut Swept,
+        deal: impl AsyncFn(&Subscription) -> Result<Vec<Tended>, RenewalError>,
+    ) {
+        let deal = async |record: Subscription| {
+            let found = if self.is_over(deadline) {
+                Ok(Found { out_of_time: true, ..Found::default() })
+            } else {
+                let tended = deal(&record).await;
+                tended.map(|tended| Found { tended, ..Found::default() })
+            };
+            (Party::Tenant(record.tenant_id), found)
+        };
+        for shard in shards_from(self.clock.now(), period) {
+            let mut cursor = None;
+            loop {
+                let (records, next) =
+                    match self.stores.subscriptions(shard, cursor.as_deref()).await {
+                        Ok(page) => page,
+                        Err(error) => {
+                            swept.failure = Some(error.into());
+                            break;
+                        }
+                    };
+                let found: Vec<_> =
+                    stream::iter(records).map(&deal).buffer_unordered(AT_A_TIME).collect().await;
+                for (with, found) in found {
+                    swept.add(with, found);
+                }
+                if swept.is_pointless() || self.is_over(deadline) {
+                    swept.cut_short = true;
+                    return;
+                }
+                cursor = next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Takes off who needs a subscription no longer, and gives it what it needs for the others.
+    pub(super) async fn look_after(
+        &self,
+        record: &Subscription,
+    ) -> Result<Vec<Tended>, RenewalError> {
+        if is_in_the_making(record, self.clock.now()) {
+            return Ok(vec![Tended::Waiting]);
+        }
+        let claims = try_join_all(
+            record.connections.iter().map(|subscriber| self.claim_of(record, subscriber)),
+        )
+        .await?;
+        let with_claim = |wanted: Claim| {
+            let pairs = record.connections.iter().zip(&claims);
+            pairs.filter(move |(_, claim)| **claim == wanted).map(|(subscriber, _)| subscriber)
+        };
+        let leaving: Vec<Subscriber> = with_claim(Claim::LetsGo).cloned().collect();
+        let mut tended = Vec::new();
+        if !leaving.is_empty() || record.connections.is_empty() {
+            tended.push(self.drop_subscribers(record, &leaving).await?);
+        }
+        if with_claim(Claim::Keeps).next().is_some() {
+            tended.push(self.tend(record).await?);
+        }
+        Ok(tended)
+    }
+
+    async fn claim_of(
+        &self,
+        record: &Subscription,
+        subscriber: &Subscriber,
+    ) -> Result<Claim, RenewalError> {
+        let found =
+            self.stores.connection(&subscriber.account_id, &subscriber.connection_id).await?;
+        let of_this_tenant = found.filter(|connection| {
+            connection.tenant.as_ref().is_some_and(|tenant| tenant.id == record.tenant_id)
+        });
+        Ok(of_this_tenant.as_ref().map_or(Claim::LetsGo, claim))
+    }
+}
+
+/// Whether a directory that has been read was not looked at for too long, and nobody is at it.
+fn is_silent(state: &SyncState, now: Timestamp) -> bool {
+    let Some(last) = state.work.last_checked_at else { return false };
+    state.is_free(now) && now.duration_since(last) >= LONGEST_SILENCE
+}
+
+fn is_turn_of(connection: &ConnectionId, now: Timestamp) -> bool {
+    let turn = now.as_second() / PERIOD.as_secs();
+    i64::from(connection.shard(TURNS)) == turn.rem_euclid(i64::from(TURNS))
+}
+
+fn request(state: &SyncState) -> Event {
+    let begun = state.work.checkpoint.as_ref().map(|point| point.kind);
+    let waiting = state.queue.first().map(|run| run.kind);
+    Event::SyncRequested(SyncRequested {
+        schema_version: SCHEMA_VERSION,
+        account_id: state.account_id.clone(),
+        connection_id: state.connection_id.clone(),
+        kind: begun.or(waiting).unwrap_or(RunKind::Delta),
+        trigger: RequestTrigger::Sweep,
+        run_id: None,
+        checkpoint: None,
+        slot: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
