@@ -327,7 +327,7 @@ where
         RunId::from_bits(self.randomness.ordered_bits())
     }
 
-    fn cursor(&self, link: String) -> DeltaCursor {
+    pub(super) fn cursor(&self, link: String) -> DeltaCursor {
         DeltaCursor { link, select_hash: select_hash(), issued_at: self.clock.now() }
     }
 }

@@ -24,7 +24,7 @@ const CONFIRM: usize = 1_000;
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// A listing page read ahead, with the fence at which it was requested.
-struct Ahead {
+struct ListedAhead {
     link: String,
     fence: u64,
     page: Result<UserPage, DirectoryError>,
@@ -73,7 +73,7 @@ where
         from: Option<String>,
     ) -> Result<(), Stop> {
         let mut link = from;
-        let mut ahead: Option<Ahead> = None;
+        let mut ahead: Option<ListedAhead> = None;
         let mut called = HashSet::new();
         loop {
             held.check_time(&self.clock)?;
@@ -116,7 +116,7 @@ where
                 self.directory.list_users(&tenant, Some(&next), Lane::Bulk)
             );
             settled?;
-            ahead = Some(Ahead { link: next.clone(), fence: requested, page });
+            ahead = Some(ListedAhead { link: next.clone(), fence: requested, page });
             link = Some(next);
         }
     }
@@ -176,9 +176,15 @@ where
             if !called.insert(link.clone()) {
                 return Err(repeating());
             }
-            let fence = held.fence();
-            let page = self.directory.users_delta(&pass.tenant, &link).await?;
-            pass.point.graph.add(page.cost);
+            let (fence, page) = match pass.peeked.take() {
+                Some(read) if read.link == link => (read.fence, read.page),
+                _ => {
+                    let fence = held.fence();
+                    let page = self.directory.users_delta(&pass.tenant, &link).await?;
+                    pass.point.graph.add(page.cost);
+                    (fence, page)
+                }
+            };
             let next = page.next.clone();
             let source = Source { phase, link, next: page.next, fence };
             self.page(held, pass, source, page.entries).await?;

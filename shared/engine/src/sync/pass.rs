@@ -15,7 +15,7 @@ use super::index::Index;
 use super::members::MemberSets;
 use super::tally::Tally;
 use super::{RESERVE, Stop, SyncStores};
-use crate::port::Clock;
+use crate::port::{Clock, DeltaPage};
 
 /// The lease that is held, with the state as last stored and the work as it goes on.
 #[derive(Debug)]
@@ -55,6 +55,14 @@ impl Held {
     }
 }
 
+/// A delta page that was read ahead, with the fence at which it was requested.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    pub(super) link: String,
+    pub(super) fence: u64,
+    pub(super) page: DeltaPage,
+}
+
 /// What one run works with inside one slice.
 pub(super) struct Pass {
     pub(super) account: Account,
@@ -78,6 +86,8 @@ pub(super) struct Pass {
     pub(super) gap_seconds: Option<u64>,
     /// When the pass last asked whether it may still write.
     pub(super) allowed_at: Option<Timestamp>,
+    /// The first page of a delta, where it was read already.
+    pub(super) peeked: Option<Ahead>,
 }
 
 impl Pass {

@@ -7,7 +7,7 @@ use contact_sync_domain::id::RunId;
 use contact_sync_domain::reconcile::Rules;
 use contact_sync_domain::run::{Counts, GraphCost, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
-use contact_sync_domain::segment::Phase;
+use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::{Checkpoint, QueuedRun, Stage};
 use jiff::Timestamp;
@@ -17,11 +17,11 @@ use super::full::select_hash;
 use super::index::Index;
 use super::members::{MemberSets, scope_groups};
 use super::page::run_of;
-use super::pass::{Held, Pass};
+use super::pass::{Ahead, Held, Pass};
 use super::reaction::Reaction;
 use super::tally::Tally;
 use super::{MAX_HOPS, Stop, SyncStores};
-use crate::port::{Blobs, Clock, Directory, Randomness, SettingsVersion};
+use crate::port::{Blobs, Clock, DeltaPage, Directory, Randomness, SettingsVersion};
 use crate::segments::load_segment;
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -93,15 +93,55 @@ where
             Some(RequestTrigger::Settings) => Trigger::Settings,
             Some(RequestTrigger::Continuation | RequestTrigger::Sweep) => Trigger::Sweep,
         };
-        self.continue_run(held, desk, point).await
+        let peeked = match &point.stage {
+            Stage::Delta { link } => self.peek(held, &mut point, desk, link.clone()).await,
+            _ => None,
+        };
+        match peeked {
+            Some(Ahead {
+                page: DeltaPage { entries, next: NextStep::Delta(link), .. }, ..
+            }) if entries.is_empty() => {
+                held.work.users_delta = Some(self.cursor(link));
+                held.work.last_checked_at = Some(self.clock.now());
+                held.work.done = point.wanted_seen;
+                Ok(Ended::Run)
+            }
+            peeked => self.work_on(held, desk, point, peeked).await,
+        }
     }
 
-    /// Works on a run until it ends or the slice does.
+    /// Reads the first page before anything else is: most looks find nothing. An error is left to
+    /// the pass, which asks again and knows what to do about it.
+    async fn peek(
+        &self,
+        held: &Held,
+        point: &mut Checkpoint,
+        desk: &Desk,
+        link: String,
+    ) -> Option<Ahead> {
+        let fence = held.fence();
+        let page = self.directory.users_delta(&desk.tenant, &link).await.ok()?;
+        point.graph.add(page.cost);
+        Some(Ahead { link, fence, page })
+    }
+
+    /// Works on a run that was begun before.
     pub(super) async fn continue_run(
         &self,
         held: &mut Held,
         desk: &Desk,
+        point: Checkpoint,
+    ) -> Result<Ended, Stop> {
+        self.work_on(held, desk, point, None).await
+    }
+
+    /// Works on a run until it ends or the slice does.
+    async fn work_on(
+        &self,
+        held: &mut Held,
+        desk: &Desk,
         mut point: Checkpoint,
+        peeked: Option<Ahead>,
     ) -> Result<Ended, Stop> {
         let resumed = point.hops > 0;
         point.hops += 1;
@@ -120,6 +160,7 @@ where
             return Ok(Ended::Run);
         }
         pass.may_replay = resumed && pass.point.recorded;
+        pass.peeked = peeked;
         loop {
             let stop = match self.advance(held, &mut pass).await {
                 Ok(()) => return Ok(Ended::Run),
@@ -318,6 +359,7 @@ where
             may_replay: false,
             gap_seconds: None,
             allowed_at: Some(self.clock.now()),
+            peeked: None,
         };
         if let Some(problem) = problem {
             pass.point.recorded = true;
