@@ -93,8 +93,8 @@ where
             Some(RequestTrigger::Settings) => Trigger::Settings,
             Some(RequestTrigger::Continuation | RequestTrigger::Sweep) => Trigger::Sweep,
         };
-        let peeked = match &point.stage {
-            Stage::Delta { link } => self.peek(held, &mut point, desk, link.clone()).await,
+        let peeked = match point.stage.clone() {
+            Stage::Delta { link } => self.peek(held, &mut point, desk, link).await,
             _ => None,
         };
         match peeked {
