@@ -1,1 +1,14 @@
 //! The client against a scripted Graph and sign-in on loopback.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken test may panic"
+)]
+
+mod reading;
+mod refusals;
+mod sign_in;
+mod stub;
+mod subscriptions;
+mod tokens;
