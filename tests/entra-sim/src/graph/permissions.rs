@@ -1,0 +1,45 @@
+//! Which application roles a call needs.
+
+use super::errors::GraphError;
+use super::token::AccessClaims;
+
+/// Read people fully.
+pub(super) const USERS: &[&str] = &["User.Read.All", "Directory.Read.All"];
+/// List and get people, basic properties only.
+pub(super) const USERS_BASIC: &[&str] =
+    &["User.Read.All", "Directory.Read.All", "User.ReadBasic.All"];
+/// Read groups.
+pub(super) const GROUPS: &[&str] =
+    &["Group.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"];
+/// Read members.
+pub(super) const MEMBERS: &[&str] =
+    &["GroupMember.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"];
+/// Read members of groups that hide them.
+pub(super) const HIDDEN_MEMBERS: &[&str] = &["Member.Read.Hidden"];
+/// Subscribe to groups.
+pub(super) const GROUPS_FULL: &[&str] = &["Group.Read.All", "Directory.Read.All"];
+/// Read devices.
+pub(super) const DEVICES: &[&str] = &["Device.Read.All", "Directory.Read.All"];
+/// Read mail contacts.
+pub(super) const CONTACTS: &[&str] = &["OrgContact.Read.All", "Directory.Read.All"];
+/// Read service principals.
+pub(super) const APPLICATIONS: &[&str] = &["Application.Read.All", "Directory.Read.All"];
+/// Read directory roles.
+pub(super) const ROLES: &[&str] = &["RoleManagement.Read.Directory", "Directory.Read.All"];
+/// List what a person is directly in.
+pub(super) const MEMBER_OF: &[&str] =
+    &["Directory.Read.All", "Group.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All"];
+/// Read the organisation.
+pub(super) const ORGANIZATION: &[&str] =
+    &["Organization.Read.All", "User.Read.All", "Directory.Read.All"];
+/// Read sign-in activity.
+pub(super) const AUDIT_LOG: &[&str] = &["AuditLog.Read.All"];
+/// Read life-cycle dates.
+pub(super) const LIFE_CYCLE: &[&str] = &["User-LifeCycleInfo.Read.All"];
+/// Read custom security attributes.
+pub(super) const SECURITY_ATTRIBUTES: &[&str] = &["CustomSecAttributeAssignment.Read.All"];
+
+/// 403 unless one of the roles was granted.
+pub(super) fn require(claims: &AccessClaims, roles: &[&str]) -> Result<(), GraphError> {
+    if claims.has_any(roles) { Ok(()) } else { Err(GraphError::denied()) }
+}

@@ -1,0 +1,15 @@
+//! The simulator over HTTP, held against what the real service is documented to do.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken test may panic"
+)]
+
+mod client;
+mod delta;
+mod groups;
+mod login;
+mod notifications;
+mod users;
