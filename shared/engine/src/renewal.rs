@@ -21,10 +21,11 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::port::{
-    Clock, ConnectionStore, DirectoryError, EventPublisher, Randomness, SettingsStore, StoreError,
-    SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore,
+    Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, Randomness, SettingsStore,
+    StoreError, SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore,
 };
 use crate::publish::AnnouncementError;
+use crate::readiness::ReadinessError;
 
 /// Everything that renewal needs of the state.
 pub trait RenewalStores:
@@ -83,6 +84,9 @@ pub enum RenewalError {
     /// What follows could not be announced.
     #[error("the announcement failed")]
     Announcement(#[from] AnnouncementError),
+    /// The connection could not be tried.
+    #[error("the connection could not be tried")]
+    Readiness(#[from] ReadinessError),
     /// Graph did not do what was asked, and nothing could be recorded that helps.
     #[error("Graph refused")]
     Graph(#[from] SubscriptionError),
@@ -95,8 +99,15 @@ impl RenewalError {
     /// Whether going on with other tenants is of no use.
     fn concerns_everybody(&self) -> bool {
         match self {
-            Self::Credential(_) => true,
-            Self::Store(_) | Self::Contended(_) | Self::Announcement(_) | Self::Graph(_) => false,
+            Self::Credential(_)
+            | Self::Readiness(ReadinessError::Directory(DirectoryError::CredentialRefused {
+                ..
+            })) => true,
+            Self::Store(_)
+            | Self::Contended(_)
+            | Self::Announcement(_)
+            | Self::Readiness(_)
+            | Self::Graph(_) => false,
         }
     }
 }
@@ -133,7 +144,7 @@ fn graph_error(error: SubscriptionError) -> RenewalError {
 impl<S, G, E, C, R> Renewal<S, G, E, C, R>
 where
     S: RenewalStores,
-    G: Subscriptions,
+    G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,

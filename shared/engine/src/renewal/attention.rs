@@ -5,7 +5,7 @@ use contact_sync_domain::subscription::{Subscriber, Subscription};
 
 use super::{ATTEMPTS, REPLICATION, Renewal, RenewalError, RenewalStores};
 use crate::port::{
-    Clock, DirectoryError, EventPublisher, Randomness, SubscriptionError, Subscriptions,
+    Clock, Directory, DirectoryError, EventPublisher, Randomness, SubscriptionError, Subscriptions,
 };
 
 /// What a connection needs of a person.
@@ -43,7 +43,7 @@ fn need(error: &SubscriptionError) -> Option<Need> {
 impl<S, G, E, C, R> Renewal<S, G, E, C, R>
 where
     S: RenewalStores,
-    G: Subscriptions,
+    G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,

@@ -6,7 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::make::{Standing, watches};
 use super::sweep::Swept;
 use super::{Renewal, RenewalError, RenewalStores, Tended, graph_error};
-use crate::port::{Clock, EventPublisher, Randomness, RemoteSubscription, Subscriptions};
+use crate::port::{
+    Clock, Directory, EventPublisher, Randomness, RemoteSubscription, Subscriptions,
+};
 
 /// How often the audit comes.
 const PERIOD: SignedDuration = SignedDuration::from_hours(24);
@@ -14,7 +16,7 @@ const PERIOD: SignedDuration = SignedDuration::from_hours(24);
 impl<S, G, E, C, R> Renewal<S, G, E, C, R>
 where
     S: RenewalStores,
-    G: Subscriptions,
+    G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,

@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::make::{Standing, watches};
 use super::{Renewal, RenewalError, RenewalStores, Tended, graph_error};
 use crate::port::{
-    Clock, DirectoryError, EventPublisher, Randomness, SubscriptionError, Subscriptions,
+    Clock, Directory, DirectoryError, EventPublisher, Randomness, SubscriptionError, Subscriptions,
 };
+use crate::readiness::{Readiness, try_connection};
 
 /// Whoever wrote a pending record may still be at it for this long: the function's own limit.
 const PENDING: SignedDuration = SignedDuration::from_secs(120);
@@ -43,7 +44,7 @@ pub(super) fn claim(connection: &Connection) -> Claim {
 impl<S, G, E, C, R> Renewal<S, G, E, C, R>
 where
     S: RenewalStores,
-    G: Subscriptions,
+    G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,
@@ -59,6 +60,27 @@ where
             return Ok(Vec::new());
         };
         self.ensure(&connection).await
+    }
+
+    /// Tries whether a connection whose tenant was proven lets us do what we need, then sees to its
+    /// subscriptions. What cannot be decided yet is tried again by the sweep.
+    pub async fn try_authorized(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+    ) -> Result<Readiness, RenewalError> {
+        let (stores, graph, clock) = (&self.stores, &self.graph, &self.clock);
+        let readiness = try_connection(stores, graph, clock, account, id).await?;
+        match readiness {
+            Readiness::Works(status) if status.keeps_cursors() => {
+                self.ensure_connection(account, id).await?;
+            }
+            Readiness::Works(_)
+            | Readiness::Retry { .. }
+            | Readiness::NeedsAttention { .. }
+            | Readiness::NotConnected => {}
+        }
+        Ok(readiness)
     }
 
     pub(super) async fn ensure(

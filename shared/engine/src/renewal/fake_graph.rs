@@ -1,12 +1,16 @@
-//! Graph's subscriptions as far as renewal sees them: quotas, conflicts, lost answers.
+//! Graph as far as renewal sees it: subscriptions with quotas, conflicts and lost answers, and what
+//! trying a connection calls.
 
 use std::sync::Mutex;
 
-use contact_sync_domain::id::TenantId;
+use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
 use jiff::Timestamp;
 
 use crate::port::{
-    DirectoryError, NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
+    NewSubscription, Organization, RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
 };
 
 /// What a call meets instead of its answer.
@@ -26,21 +30,32 @@ pub(crate) enum Fault {
 
 impl Fault {
     fn error(self) -> SubscriptionError {
-        let code = "AADSTS0".to_owned();
         match self {
-            Self::AnswerLost | Self::Down => {
-                DirectoryError::Unavailable { what: "timed out".into(), source: None }.into()
-            }
             Self::Handshake => SubscriptionError::ValidationFailed {
                 message: "Subscription validation request timed out.".into(),
             },
             Self::Quota => SubscriptionError::QuotaReached {
                 message: "Maximum number of subscriptions has been reached".into(),
             },
-            Self::ConsentLost => DirectoryError::ConsentLost { code }.into(),
-            Self::Blocked => DirectoryError::Blocked { code }.into(),
-            Self::Credential => DirectoryError::CredentialRefused { code }.into(),
-            Self::Forbidden => DirectoryError::Forbidden { what: "subscribing", code }.into(),
+            Self::AnswerLost
+            | Self::Down
+            | Self::ConsentLost
+            | Self::Blocked
+            | Self::Credential
+            | Self::Forbidden => self.directory_error().into(),
+        }
+    }
+
+    fn directory_error(self) -> DirectoryError {
+        let code = "AADSTS0".to_owned();
+        match self {
+            Self::AnswerLost | Self::Down | Self::Handshake | Self::Quota => {
+                DirectoryError::Unavailable { what: "timed out".into(), source: None }
+            }
+            Self::ConsentLost => DirectoryError::ConsentLost { code },
+            Self::Blocked => DirectoryError::Blocked { code },
+            Self::Credential => DirectoryError::CredentialRefused { code },
+            Self::Forbidden => DirectoryError::Forbidden { what: "subscribing", code },
         }
     }
 }
@@ -98,6 +113,13 @@ impl FakeGraph {
         let mut made = self.made.lock().unwrap();
         *made += 1;
         format!("graph-{made}")
+    }
+
+    fn asked(&self, tenant: &TenantId) -> Result<(), DirectoryError> {
+        match &*self.tenant_fault.lock().unwrap() {
+            Some((of, fault)) if of == tenant => Err(fault.directory_error()),
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn call(&self, name: &'static str, tenant: &TenantId) -> Result<(), SubscriptionError> {
@@ -170,4 +192,98 @@ impl Subscriptions for FakeGraph {
         let of_tenant = remotes.iter().filter(|remote| remote.tenant == *tenant);
         Ok(of_tenant.map(|remote| remote.subscription.clone()).collect())
     }
+}
+
+impl Directory for FakeGraph {
+    async fn organization(&self, tenant: &TenantId) -> Result<Organization, DirectoryError> {
+        self.asked(tenant)?;
+        let name = Some("Contoso".to_owned());
+        Ok(Organization { id: tenant.clone(), name, verified_domains: Vec::new() })
+    }
+
+    async fn search_users(
+        &self,
+        tenant: &TenantId,
+        _: &str,
+        _: u16,
+    ) -> Result<Vec<DirectoryUser>, DirectoryError> {
+        self.asked(tenant).map(|()| Vec::new())
+    }
+
+    async fn search_groups(
+        &self,
+        tenant: &TenantId,
+        _: &str,
+        _: u16,
+    ) -> Result<Vec<Group>, DirectoryError> {
+        self.asked(tenant).map(|()| Vec::new())
+    }
+
+    async fn count_users(&self, tenant: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
+        self.asked(tenant).map(|()| (1, GraphCost::default()))
+    }
+
+    async fn count_groups(&self, tenant: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
+        self.asked(tenant).map(|()| (1, GraphCost::default()))
+    }
+
+    async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
+        unimplemented!("renewal reads no people")
+    }
+
+    async fn list_users(
+        &self,
+        _: &TenantId,
+        _: Option<&str>,
+        _: Lane,
+    ) -> Result<UserPage, DirectoryError> {
+        unimplemented!("renewal reads no people")
+    }
+
+    async fn users_delta(&self, _: &TenantId, _: &str) -> Result<DeltaPage, DirectoryError> {
+        unimplemented!("renewal reads no people")
+    }
+
+    async fn users_by_id(&self, _: &TenantId, _: &[ObjectId]) -> Result<ByIds, DirectoryError> {
+        unimplemented!("renewal reads no people")
+    }
+
+    async fn find_user(
+        &self,
+        _: &TenantId,
+        _: &str,
+    ) -> Result<Option<DirectoryUser>, DirectoryError> {
+        unimplemented!("renewal reads no people")
+    }
+
+    async fn find_group(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<Option<Group>, DirectoryError> {
+        unimplemented!("renewal reads no groups")
+    }
+
+    async fn group_members(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+        _: bool,
+        _: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        unimplemented!("renewal reads no groups")
+    }
+
+    async fn latest_groups_link(
+        &self,
+        _: &TenantId,
+    ) -> Result<(String, GraphCost), DirectoryError> {
+        unimplemented!("renewal reads no groups")
+    }
+
+    async fn groups_delta(&self, _: &TenantId, _: &str) -> Result<GroupsDeltaPage, DirectoryError> {
+        unimplemented!("renewal reads no groups")
+    }
+
+    async fn forget_token(&self, _: &TenantId) {}
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{ATTEMPTS, Renewal, RenewalError, RenewalStores, Tended, graph_error};
 use crate::intake::hint;
 use crate::port::{
-    Clock, DirectoryError, EventPublisher, NewSubscription, Randomness, RemoteSubscription,
-    SubscriptionError, Subscriptions,
+    Clock, Directory, DirectoryError, EventPublisher, NewSubscription, Randomness,
+    RemoteSubscription, SubscriptionError, Subscriptions,
 };
 use crate::publish::announce;
 
@@ -27,7 +27,7 @@ pub(super) enum Standing {
 impl<S, G, E, C, R> Renewal<S, G, E, C, R>
 where
     S: RenewalStores,
-    G: Subscriptions,
+    G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,
@@ -171,6 +171,7 @@ where
             RenewalError::Store(_)
             | RenewalError::Contended(_)
             | RenewalError::Announcement(_)
+            | RenewalError::Readiness(_)
             | RenewalError::Graph(_) => Ok(Tended::Refused),
         }
     }

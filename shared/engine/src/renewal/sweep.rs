@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ensure::{Claim, claim, is_in_the_making};
 use super::{AT_A_TIME, Renewal, RenewalError, RenewalStores, Tended, shards_from};
-use crate::port::{Clock, EventPublisher, Randomness, Subscriptions};
+use crate::port::{Clock, Directory, EventPublisher, Randomness, Subscriptions};
 use crate::publish::announce;
 
 /// How often the sweep comes.
@@ -31,6 +31,8 @@ const TURNS: u8 = 12;
 pub struct Swept {
     /// Connections for which a slice of work was asked for.
     pub requested: usize,
+    /// Connections whose permissions were tried.
+    pub tried: usize,
     /// Subscriptions made or taken over.
     pub made: usize,
     /// Subscriptions whose life was extended.
@@ -70,6 +72,7 @@ pub enum Party {
 struct Found {
     request: Option<Event>,
     tended: Vec<Tended>,
+    tried: bool,
     out_of_time: bool,
 }
 
@@ -82,7 +85,8 @@ impl Swept {
     /// Adds what was found, or the trouble there was; the event to publish is returned.
     fn add(&mut self, with: Party, found: Result<Found, RenewalError>) -> Option<Event> {
         match found {
-            Ok(Found { request, tended, out_of_time }) => {
+            Ok(Found { request, tended, tried, out_of_time }) => {
+                self.tried += usize::from(tried);
                 for tended in tended {
                     match tended {
                         Tended::Kept | Tended::Waiting => {}
@@ -110,7 +114,7 @@ impl Swept {
 impl<S, G, E, C, R> Renewal<S, G, E, C, R>
 where
     S: RenewalStores,
-    G: Subscriptions,
+    G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,
@@ -173,7 +177,9 @@ where
         let is_undone = state.is_stranded(now);
         let is_silent = is_silent(state, now);
         let is_its_turn = is_turn_of(&state.connection_id, now);
-        if !(is_undone || is_silent || is_its_turn) {
+        // Only what has never synced can be waiting for its permissions to work.
+        let is_untouched = state.work.last_checked_at.is_none() && !is_undone;
+        if !(is_undone || is_silent || is_its_turn || is_untouched) {
             return Ok(Found::default());
         }
         if now >= deadline {
@@ -185,10 +191,30 @@ where
         if self.wants_work(&connection, is_undone, is_silent).await? {
             found.request = Some(request(state));
         }
-        if is_its_turn {
-            found.tended = self.ensure(&connection).await?;
+        match connection.status {
+            ConnectionStatus::Authorized => found.tried = self.try_again(&connection).await?,
+            // Its admin may have mended it without our link.
+            ConnectionStatus::Attention if is_its_turn => {
+                found.tried = self.try_again(&connection).await?;
+            }
+            ConnectionStatus::Invited
+            | ConnectionStatus::Ready
+            | ConnectionStatus::Enabled
+            | ConnectionStatus::Paused
+            | ConnectionStatus::Attention
+            | ConnectionStatus::Disabled
+            | ConnectionStatus::Disconnected => {
+                if is_its_turn {
+                    found.tended = self.ensure(&connection).await?;
+                }
+            }
         }
         Ok(found)
+    }
+
+    async fn try_again(&self, connection: &Connection) -> Result<bool, RenewalError> {
+        self.try_authorized(&connection.account_id, &connection.id).await?;
+        Ok(true)
     }
 
     /// Whether somebody should work on a connection.

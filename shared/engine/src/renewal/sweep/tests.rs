@@ -332,3 +332,34 @@ async fn a_bus_that_is_down_is_told_and_what_waits_is_found_again() {
     assert_eq!(requested(&renewal).await, Some(RunKind::Delta));
     ensure(&renewal).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_connection_that_waits_for_its_permissions_becomes_ready() {
+    let renewal = renewal();
+    renewal.clock.move_to(off_turn(1));
+    set_status(&renewal, ConnectionStatus::Authorized);
+    *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::Down));
+    assert_eq!(sweep(&renewal).await.tried, 1);
+    assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Authorized);
+    *renewal.graph.tenant_fault.lock().unwrap() = None;
+    assert_eq!(sweep(&renewal).await.tried, 1);
+    assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Ready);
+    assert_eq!(sweep(&renewal).await.tried, 0);
+    assert_eq!(renewal.graph.all(), [], "nobody subscribes before it is enabled");
+}
+
+#[tokio::test]
+async fn attention_that_an_admin_settled_alone_ends_within_the_hour() {
+    let renewal = subscribed().await;
+    renewal.clock.move_to(START + 14 * DAY);
+    *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::ConsentLost));
+    ensure(&renewal).await.unwrap();
+    assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Attention);
+    *renewal.graph.tenant_fault.lock().unwrap() = None;
+    for step in 0..i64::from(TURNS) {
+        renewal.clock.move_to(START + 14 * DAY + step * PERIOD.as_secs());
+        sweep(&renewal).await;
+    }
+    assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Enabled);
+    assert!(!record(&renewal).is_due(renewal.clock.now()));
+}
