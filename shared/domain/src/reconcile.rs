@@ -190,7 +190,9 @@ impl Rules {
             Err(failures) => return failed(item, user, &failures),
         };
         let (status, link) = status_and_link(user, wanted, contact, tie);
-        if changes.is_empty() && status.is_none() && link.is_none() {
+        // Other rules may manage other fields, although no value differs.
+        let managed = self.mapping.managed_targets(contact.source) == contact.managed_fields;
+        if changes.is_empty() && status.is_none() && link.is_none() && managed {
             return item;
         }
         match self.policies.update {

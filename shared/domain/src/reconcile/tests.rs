@@ -62,7 +62,7 @@ impl World {
             ]
             .into(),
             custom: std::collections::BTreeMap::new(),
-            managed_fields: Vec::new(),
+            managed_fields: rules(|_| {}).managed_targets(source),
             link: linked_to.map(|user| Link {
                 connection_id: self.connection.clone(),
                 tenant_id: self.tenant.clone(),

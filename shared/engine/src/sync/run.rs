@@ -160,6 +160,8 @@ where
             return Ok(Ended::Run);
         }
         pass.may_replay = resumed && pass.point.recorded;
+        // A look read the connection just now.
+        pass.allowed_at = peeked.as_ref().map(|_| self.clock.now());
         pass.peeked = peeked;
         loop {
             let stop = match self.advance(held, &mut pass).await {
@@ -191,7 +193,8 @@ where
                     // A look that failed is recorded after all: silence would look healthy.
                     pass.point.recorded = true;
                     self.finish(held, &mut pass, status, Some(reason)).await?;
-                    return Ok(Ended::Run);
+                    // Where a person must act, nothing else is begun.
+                    return Ok(if attention.is_some() { Ended::Park } else { Ended::Run });
                 }
             }
         }
@@ -358,7 +361,7 @@ where
             staged: None,
             may_replay: false,
             gap_seconds: None,
-            allowed_at: Some(self.clock.now()),
+            allowed_at: None,
             peeked: None,
         };
         if let Some(problem) = problem {
