@@ -213,7 +213,7 @@ mod tests {
             .await
             .unwrap();
         assert!(url.contains("X-Amz-Expires=300") && url.contains("X-Amz-Signature="), "{url}");
-        assert!(url.contains("filename%3D%22report__x____.csv%22"), "{url}");
+        assert!(url.contains("filename%3D%22report__x___.csv%22"), "{url}");
         assert!(s3.sent().is_empty());
     }
 }
