@@ -100,6 +100,11 @@ impl LocalStack {
         self.folders.root()
     }
 
+    /// Whether that folder goes with the stack.
+    pub fn is_temporary(&self) -> bool {
+        self.folders.is_temporary()
+    }
+
     /// The function `name`, if the template has it.
     pub fn function(&self, name: &str) -> Option<&Arc<FunctionPool>> {
         self.pools.get(name)

@@ -50,6 +50,11 @@ impl Template {
         Self::parse(&text)
     }
 
+    /// The programs of all functions, each a package of the workspace.
+    pub fn programs(&self) -> impl Iterator<Item = &str> {
+        self.resources.values().filter_map(|resource| resource.binary.as_deref())
+    }
+
     /// Reads the template `text`.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let yaml: Yaml = serde_yaml_ng::from_str(text)?;

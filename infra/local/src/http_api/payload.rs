@@ -69,6 +69,7 @@ pub(super) fn event(
         // API Gateway hands every claim over as text.
         let claims: Map<String, Value> = claims
             .into_iter()
+            .filter(|(_, value)| !value.is_null())
             .map(|(name, value)| match value {
                 Value::String(_) => (name, value),
                 other => (name, other.to_string().into()),

@@ -125,6 +125,11 @@ impl ScheduleBook {
         self.lock().get(&(group.to_owned(), name.to_owned()))?.next
     }
 
+    /// Deletes a schedule behind its maker's back; whether it was there.
+    pub fn remove(&self, group: &str, name: &str) -> bool {
+        self.delete(group, name).is_ok()
+    }
+
     pub(crate) fn create(&self, schedule: Schedule) -> Result<(), ScheduleError> {
         self.enter(schedule, false)
     }

@@ -8,17 +8,21 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(super) struct Folders {
     root: PathBuf,
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 impl Folders {
     pub(super) fn open(data_dir: Option<&Path>) -> std::io::Result<Self> {
         if let Some(folder) = data_dir {
             std::fs::create_dir_all(folder)?;
-            return Ok(Self { root: folder.to_owned(), _temporary: None });
+            return Ok(Self { root: folder.to_owned(), temporary: None });
         }
         let temporary = tempfile::Builder::new().prefix("entra-contact-sync-").tempdir()?;
-        Ok(Self { root: temporary.path().to_owned(), _temporary: Some(temporary) })
+        Ok(Self { root: temporary.path().to_owned(), temporary: Some(temporary) })
+    }
+
+    pub(super) fn is_temporary(&self) -> bool {
+        self.temporary.is_some()
     }
 
     pub(super) fn root(&self) -> &Path {

@@ -1,0 +1,108 @@
+//! The main job, step by step, each verified against the directory, the stores and the bus.
+
+mod browser;
+mod consent;
+mod contacts;
+mod edit;
+mod error;
+mod expected;
+mod first_sync;
+mod report;
+mod rest;
+mod schedule;
+mod second_sync;
+mod step;
+mod subscription;
+mod summary;
+mod tenant;
+mod waiting;
+
+use std::time::Instant;
+
+use entra_contact_sync_local::LocalStack;
+use entra_sim::{Controls, TenantSummary};
+
+use crate::console;
+pub(crate) use error::Problem;
+use rest::Rest;
+pub(crate) use step::Step;
+pub(crate) use summary::Summary;
+use summary::{Outcome, Row};
+
+/// What every step works with.
+struct Job<'a> {
+    stack: &'a LocalStack,
+    sim: &'a Controls,
+    rest: Rest,
+    tenant: TenantSummary,
+    /// The step before which the world is spoiled.
+    broken_step: Option<Step>,
+    account: String,
+    connection: String,
+    /// Whether an earlier start of the stack has enabled the connection.
+    is_enabled_already: bool,
+    /// The id of the first full run.
+    first_run: String,
+}
+
+impl Job<'_> {
+    fn breaks(&self, step: Step) -> bool {
+        self.broken_step == Some(step)
+    }
+
+    /// A path below the connection.
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/accounts/{}/connections/{}{rest}", self.account, self.connection)
+    }
+}
+
+/// Runs the job on the first tenant of the simulator. The summary holds every step that was
+/// reached; the last one says what was wrong, if anything was.
+pub(crate) async fn run(
+    stack: &LocalStack,
+    sim: &Controls,
+    broken_step: Option<Step>,
+) -> Result<Summary, Problem> {
+    let tenant = sim
+        .tenants()
+        .into_iter()
+        .next()
+        .ok_or_else(|| Problem::wrong("the simulator has no tenant"))?;
+    let mut job = Job {
+        stack,
+        sim,
+        rest: Rest::new(stack)?,
+        tenant,
+        broken_step,
+        account: String::new(),
+        connection: String::new(),
+        is_enabled_already: false,
+        first_run: String::new(),
+    };
+    let mut summary = Summary::default();
+    for step in Step::ALL {
+        console::progress(&format!("{} …", step.title()));
+        let started = Instant::now();
+        let result = match step {
+            Step::Consent => consent::run(&mut job).await,
+            Step::Tenant => tenant::run(&mut job).await,
+            Step::FirstSync => first_sync::run(&mut job).await,
+            Step::Contacts => contacts::run(&mut job).await,
+            Step::Report => report::run(&mut job).await,
+            Step::Schedule => schedule::run(&mut job).await,
+            Step::Subscription => subscription::run(&mut job).await,
+            Step::Edit => edit::run(&mut job).await,
+            Step::SecondSync => second_sync::run(&mut job).await,
+        };
+        let (facts, outcome) = match result {
+            Ok(facts) => (facts, Outcome::Verified),
+            Err(problem) => (Vec::new(), Outcome::Wrong(problem)),
+        };
+        let is_wrong = matches!(outcome, Outcome::Wrong(_));
+        summary.rows.push(Row { step, facts, outcome, took: started.elapsed() });
+        if is_wrong {
+            break;
+        }
+    }
+    Ok(summary)
+}

@@ -1,0 +1,46 @@
+//! The steps of the job.
+
+use clap::ValueEnum;
+
+/// One step, in the order of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    Consent,
+    Tenant,
+    FirstSync,
+    Contacts,
+    Report,
+    Schedule,
+    Subscription,
+    Edit,
+    SecondSync,
+}
+
+impl Step {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Consent,
+        Self::Tenant,
+        Self::FirstSync,
+        Self::Contacts,
+        Self::Report,
+        Self::Schedule,
+        Self::Subscription,
+        Self::Edit,
+        Self::SecondSync,
+    ];
+
+    /// What the step does, for people.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Consent => "An admin consents and proves the tenant",
+            Self::Tenant => "The tenant can be read; nothing is written",
+            Self::FirstSync => "Enabling starts the first full sync",
+            Self::Contacts => "Every contact field equals the directory",
+            Self::Report => "The report lists everyone",
+            Self::Schedule => "The schedule is set in the account's time zone",
+            Self::Subscription => "Graph knows where to notify",
+            Self::Edit => "A change in the directory becomes contact and event",
+            Self::SecondSync => "A second full sync writes nothing",
+        }
+    }
+}
