@@ -100,6 +100,8 @@ struct DeadLetterConfig {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct ScheduleEvent {
+    #[serde(default)]
+    name: Option<String>,
     schedule_expression: String,
     #[serde(default)]
     schedule_expression_timezone: Option<String>,
@@ -271,7 +273,7 @@ impl EventSource {
             "ScheduleV2" => {
                 let event: ScheduleEvent = read_properties(self.properties, at)?;
                 function.schedules.push(TemplateSchedule {
-                    name: name.to_owned(),
+                    name: event.name.unwrap_or_else(|| format!("{}-{name}", function.name)),
                     expression: event.schedule_expression,
                     time_zone: event.schedule_expression_timezone,
                     input: event.input,

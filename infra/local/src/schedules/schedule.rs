@@ -106,7 +106,7 @@ impl Schedule {
     pub(super) fn of_template(function: &Function, schedule: &TemplateSchedule) -> Self {
         let dead_letter_config = schedule.dead_letters.clone().map(|arn| DeadLetterConfig { arn });
         Self {
-            name: format!("{}-{}", function.name, schedule.name),
+            name: schedule.name.clone(),
             group_name: default_group(),
             schedule_expression: schedule.expression.clone(),
             schedule_expression_timezone: schedule.time_zone.clone(),
