@@ -76,7 +76,8 @@ where
             .map(|item| async move {
                 if writes(item) {
                     let base = item.contact_id.as_ref().and_then(|id| stored.get(id)).cloned();
-                    self.apply_item(pass, segment, item, base, users.get(&item.object_id)).await
+                    let user = users.get(&item.object_id);
+                    Box::pin(self.apply_item(pass, segment, item, base, user)).await
                 } else {
                     self.bar(pass, segment.fence, item, barred_until).await?;
                     Ok(as_intended(item))

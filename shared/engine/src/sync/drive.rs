@@ -114,7 +114,8 @@ where
         holder: &str,
         deadline: Timestamp,
     ) -> Result<Driven, StoreError> {
-        match self.try_drive(request, holder, deadline).await {
+        // Boxed where futures nest deeply: the compiler lays each box out on its own.
+        match Box::pin(self.try_drive(request, holder, deadline)).await {
             Ok(driven) => Ok(driven),
             Err(Stop::Lost) => Ok(Driven::Lost),
             Err(Stop::Store(error)) => Err(error),
@@ -162,7 +163,7 @@ where
         if connection.status == ConnectionStatus::Paused {
             return self.rest(&mut held, &tenant).await;
         }
-        self.work(&mut held, request, connection, tenant).await
+        Box::pin(self.work(&mut held, request, connection, tenant)).await
     }
 
     /// Queues what a schedule asks for; `false` when nothing is to be done.
@@ -241,11 +242,11 @@ where
                     None => continue,
                 },
                 Step::HandOver(run) => return self.hand_over(held, &run).await,
-                Step::Continue(point) => self.continue_run(held, &desk, *point).await?,
-                Step::Start(queued) => self.start(held, &desk, &queued).await?,
+                Step::Continue(point) => Box::pin(self.continue_run(held, &desk, *point)).await?,
+                Step::Start(queued) => Box::pin(self.start(held, &desk, &queued)).await?,
                 Step::Look => {
                     must_look = false;
-                    self.look(held, request, &desk).await?
+                    Box::pin(self.look(held, request, &desk)).await?
                 }
             };
             match ended {

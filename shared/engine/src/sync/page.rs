@@ -71,7 +71,7 @@ where
             return Ok(());
         }
         self.record_start(held, pass).await?;
-        let decided = self.decide_page(pass, entries).await?;
+        let decided = Box::pin(self.decide_page(pass, entries)).await?;
         let items = self.stage_removals(pass, decided.items).await?;
         let segment = Segment {
             page: pass.point.page,
@@ -83,7 +83,7 @@ where
             next: source.next,
             items,
         };
-        self.store_and_settle(held, pass, segment, decided.stored, &decided.users).await
+        Box::pin(self.store_and_settle(held, pass, segment, decided.stored, &decided.users)).await
     }
 
     /// Stores a segment and applies the one that stands: a page that was begun before is finished

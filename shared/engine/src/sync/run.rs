@@ -164,7 +164,7 @@ where
         pass.allowed_at = peeked.as_ref().map(|_| self.clock.now());
         pass.peeked = peeked;
         loop {
-            let stop = match self.advance(held, &mut pass).await {
+            let stop = match Box::pin(self.advance(held, &mut pass)).await {
                 Ok(()) => return Ok(Ended::Run),
                 Err(stop) => stop,
             };
@@ -209,21 +209,23 @@ where
         loop {
             held.check_time(&self.clock)?;
             match pass.point.stage.clone() {
-                Stage::Baseline => self.baseline(held, pass).await?,
-                Stage::List { link } => self.list(held, pass, link).await?,
+                Stage::Baseline => Box::pin(self.baseline(held, pass)).await?,
+                Stage::List { link } => Box::pin(self.list(held, pass, link)).await?,
                 Stage::Drain { link } => {
-                    self.follow_delta(held, pass, Phase::Drain, link).await?;
+                    Box::pin(self.follow_delta(held, pass, Phase::Drain, link)).await?;
                 }
-                Stage::Absence => self.absence(held, pass).await?,
+                Stage::Absence => Box::pin(self.absence(held, pass)).await?,
                 Stage::Groups => {
-                    self.follow_groups(held, pass).await?;
+                    Box::pin(self.follow_groups(held, pass)).await?;
                     pass.point.stage = Self::after_groups(held)?;
                 }
                 Stage::Delta { link } => {
-                    self.follow_delta(held, pass, Phase::Delta, link).await?;
+                    Box::pin(self.follow_delta(held, pass, Phase::Delta, link)).await?;
                 }
-                Stage::Collisions if pass.point.recorded => self.collisions(held, pass).await?,
-                Stage::Judge if pass.point.recorded => self.judge(held, pass).await?,
+                Stage::Collisions if pass.point.recorded => {
+                    Box::pin(self.collisions(held, pass)).await?
+                }
+                Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
                 Stage::Collisions | Stage::Judge => pass.point.stage = Stage::Finish,
                 Stage::Finish => {
                     let status = if pass.point.blocked {
