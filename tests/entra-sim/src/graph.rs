@@ -49,7 +49,7 @@ pub(crate) async fn answer(sim: &Sim, incoming: &Incoming) -> Reply {
         Ok(admitted) => admitted,
         Err((error, units)) => {
             let tenant = token::claimed_tenant(incoming);
-            return Reply { tenant, units, ..error.reply(incoming, now) }.at(&template);
+            return Reply { units, tenant, ..error.reply(incoming, now) }.at(&template);
         }
     };
     let call = Call { incoming, claims: &claims, now };

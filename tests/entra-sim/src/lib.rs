@@ -17,7 +17,7 @@
 //! let people = sim.users(contoso.id)?;
 //! let id = people[0]["id"].as_str().unwrap_or_default();
 //! sim.update_user(contoso.id, id, json!({"jobTitle": "Director"}))?;
-//! sim.advance_clock(std::time::Duration::from_secs(8 * 86_400));
+//! sim.advance_clock(std::time::Duration::from_hours(8 * 24));
 //! println!("{} Graph requests", sim.request_counts().graph_requests);
 //! sim.shutdown().await;
 //! # Ok(())

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use http::{HeaderName, HeaderValue, StatusCode};
 use uuid::Uuid;
 
@@ -87,6 +88,10 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
 /// A body that ends in a broken connection.
 fn broken(body: &Bytes, after: usize) -> Body {
     let start = body.slice(..after.min(body.len()));
-    let pieces = [Ok(start), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];
-    Body::from_stream(stream::iter(pieces))
+    let end = async {
+        // What was sent must be on its way before the connection goes.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    };
+    Body::from_stream(stream::iter([Ok(start)]).chain(stream::once(end)))
 }

@@ -130,6 +130,7 @@ impl Default for ExpiredAnswer {
 }
 
 /// Subscriptions and the delivery of notifications.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a settings document")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct NotificationSettings {

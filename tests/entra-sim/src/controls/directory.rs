@@ -1,5 +1,7 @@
 //! Reading and changing directories.
 
+#![expect(clippy::needless_pass_by_value, reason = "ids and names are given as they are at hand")]
+
 use std::fmt::Display;
 
 use serde_json::{Map, Value, json};

@@ -33,6 +33,15 @@ pub(crate) struct Batch {
     first_due: Timestamp,
 }
 
+impl Batch {
+    /// Takes out the items for which `apart` holds, as a batch with the same history.
+    pub(crate) fn split_off(&mut self, apart: impl Fn(&Item) -> bool) -> Self {
+        let (items, kept) = self.items.drain(..).partition(|item| apart(item));
+        self.items = kept;
+        Self { items, url: self.url.clone(), ..*self }
+    }
+}
+
 /// All that is not yet delivered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeliveryQueue {

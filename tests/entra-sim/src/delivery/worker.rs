@@ -48,11 +48,11 @@ async fn deliver(sim: &Sim, mut batch: Batch) {
         batch.items.retain(|item| world.subscriptions.contains_key(&item.subscription));
         let gone = before - batch.items.len();
         world.deliveries.forget(gone);
-        if batch.items.is_empty() {
-            return;
+        let held = batch.split_off(|item| !item.lifecycle && is_held(&world, item.subscription));
+        if !held.items.is_empty() {
+            finish(sim, &mut world, held, None);
         }
-        if batch.items.iter().any(|item| !item.lifecycle && is_held(&world, item.subscription)) {
-            finish(sim, &mut world, batch, None);
+        if batch.items.is_empty() {
             return;
         }
         let settings = &world.settings.notifications;

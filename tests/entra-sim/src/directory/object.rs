@@ -1,5 +1,7 @@
 //! A directory object: its values, when each last changed, and whether it is still there.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -151,7 +153,7 @@ impl DirectoryObject {
                         told.then_some(Some(&*slot.json))
                     }
                     (Some(slot), _) => Some(Some(&*slot.json)),
-                    (None, Detail::Every) => Some(Some(self.unset(catalogue, property))),
+                    (None, Detail::Every) => Some(Some(unset(catalogue, property))),
                     (None, _) => None,
                 }
             };
@@ -176,7 +178,7 @@ impl DirectoryObject {
                 (Some(json), Presence::SoftDeleted(at))
                     if json == "null" && catalogue.name(property) == "deletedDateTime" =>
                 {
-                    out.push_str(&format!("\"{}\"", crate::graph::instant(at)));
+                    let _ = write!(out, "\"{}\"", crate::graph::instant(at));
                 }
                 (Some(json), _) => out.push_str(json),
             }
@@ -187,11 +189,11 @@ impl DirectoryObject {
         let index = self.slots.binary_search_by_key(&property, |slot| slot.property).ok()?;
         self.slots.get(index)
     }
+}
 
-    #[expect(clippy::unused_self, reason = "reads as a question to the object")]
-    fn unset(&self, catalogue: &Catalogue<'_>, property: PropertyId) -> &'static str {
-        if catalogue.shape(property) == Shape::List { "[]" } else { "null" }
-    }
+/// How a list shows a property that was never set.
+fn unset(catalogue: &Catalogue<'_>, property: PropertyId) -> &'static str {
+    if catalogue.shape(property) == Shape::List { "[]" } else { "null" }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::names::DEPARTMENTS;
-use super::people::{PeopleMaker, Role};
+use super::people::{PeopleMaker, Role, role};
 use crate::directory::members::{MemberKind, Membership};
 use crate::directory::object::DirectoryObject;
 use crate::directory::properties::Catalogue;
@@ -17,7 +17,7 @@ use crate::identifiers::seeded_guid;
 pub(super) fn add_groups(directory: &mut Directory, maker: &PeopleMaker<'_>) {
     let mut plan = Plan { maker, groups: Vec::new() };
     let everyone: Vec<Uuid> = (0..maker.users())
-        .filter(|number| maker.role(*number) != Role::Guest)
+        .filter(|number| role(*number) != Role::Guest)
         .map(|number| maker.id(number))
         .collect();
     plan.add("Everyone", Kind::Security, people(&everyone));
@@ -52,7 +52,7 @@ fn nest(plan: &mut Plan<'_, '_>, everyone: &[Uuid], directory: &mut Directory) {
     members.push(group("Project Atlas Partners", maker));
     plan.add("Project Atlas", Kind::Security, members);
     let guests: Vec<Uuid> = (0..maker.users())
-        .filter(|number| maker.role(*number) == Role::Guest)
+        .filter(|number| role(*number) == Role::Guest)
         .take(50)
         .map(|number| maker.id(number))
         .collect();

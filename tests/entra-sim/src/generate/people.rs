@@ -32,6 +32,16 @@ pub(super) enum Role {
     Resource,
 }
 
+/// Who the person with this number is.
+pub(super) fn role(number: u64) -> Role {
+    match number {
+        0 => Role::Administrator,
+        _ if number % 25 == 9 => Role::Guest,
+        _ if number % 50 == 17 => Role::Resource,
+        _ => Role::Member,
+    }
+}
+
 /// A source of small decisions for one person, spent digit by digit.
 struct Dice(u64);
 
@@ -72,18 +82,9 @@ impl<'a> PeopleMaker<'a> {
         &self.spec.domain
     }
 
-    pub(super) fn role(&self, number: u64) -> Role {
-        match number {
-            0 => Role::Administrator,
-            _ if number % 25 == 9 => Role::Guest,
-            _ if number % 50 == 17 => Role::Resource,
-            _ => Role::Member,
-        }
-    }
-
     /// Index into [`DEPARTMENTS`], `None` for those without one.
     pub(super) fn department(&self, number: u64) -> Option<usize> {
-        if self.role(number) != Role::Member {
+        if role(number) != Role::Member {
             return None;
         }
         let mut dice = Dice(seeded_number(self.seed, "department", number));
@@ -112,7 +113,7 @@ impl<'a> PeopleMaker<'a> {
 
     /// The mail address a person has, missing for some, shared by a few.
     fn mail(&self, number: u64) -> Option<String> {
-        let role = self.role(number);
+        let role = role(number);
         if role == Role::Guest {
             return Some(format!("{}@partner.example", self.local_part(number)));
         }
@@ -133,9 +134,9 @@ impl<'a> PeopleMaker<'a> {
     pub(super) fn person(&self, number: u64) -> User {
         let id = self.id(number);
         let mut values = Values::new(DirectoryObject::new(id, 0), &self.extensions);
-        let role = self.role(number);
+        let role = role(number);
         let mut dice = Dice(seeded_number(self.seed, "name", number));
-        self.names(&mut values, number, role, &mut dice);
+        Self::names(&mut values, number, role, &mut dice);
         let mut dice = Dice(seeded_number(self.seed, &format!("work/{}", self.tenant), number));
         self.account(&mut values, number, role, &mut dice);
         if matches!(role, Role::Member | Role::Administrator) {
@@ -152,7 +153,7 @@ impl<'a> PeopleMaker<'a> {
         User { object: values.object, manager, manager_changed: 0, roles }
     }
 
-    fn names(&self, values: &mut Values<'_>, number: u64, role: Role, dice: &mut Dice) {
+    fn names(values: &mut Values<'_>, number: u64, role: Role, dice: &mut Dice) {
         let Some(culture) = Self::culture(number) else { return };
         match role {
             Role::Administrator => {

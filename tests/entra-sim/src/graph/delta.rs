@@ -104,7 +104,7 @@ pub(super) fn answer(
         (None, None | Some("")) => first_round(world, call, tenant, resource)?,
         (None, Some("latest")) => {
             let round = first_round(world, call, tenant, resource)?;
-            return close(world, call, tenant, &round, Entries::default());
+            return Ok(close(world, call, tenant, &round, Entries::default()));
         }
         (None, Some(token)) => change_round(world, call, tenant, resource, token)?,
     };
@@ -123,7 +123,7 @@ fn turn(
     let limit = replicated_until(world, call.now);
     let page = delta_pages::page(world, tenant, &round, &selection, limit);
     match page.next {
-        None => close(world, call, tenant, &round, page.entries),
+        None => Ok(close(world, call, tenant, &round, page.entries)),
         Some(cursor) => {
             round.cursor = cursor;
             round.page += 1;
@@ -145,7 +145,7 @@ fn close(
     tenant: &Tenant,
     round: &Round,
     entries: Entries,
-) -> Result<Reply, GraphError> {
+) -> Reply {
     let scope = Scope {
         generation: tenant.delta_generation,
         issued: call.now.as_second(),
@@ -155,7 +155,7 @@ fn close(
     let base = &world.base_url;
     let path = link.scope.resource.path();
     let url = format!("{base}{path}?$deltatoken={}", world.seal.seal(&link));
-    Ok(reply(world, &link.scope, entries, Some(("@odata.deltaLink", url.as_str()))))
+    reply(world, &link.scope, entries, Some(("@odata.deltaLink", url.as_str())))
 }
 
 fn reply(world: &World, scope: &Scope, entries: Entries, link: Option<(&str, &str)>) -> Reply {

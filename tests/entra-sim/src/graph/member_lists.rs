@@ -1,6 +1,7 @@
 //! Members of groups, direct and nested, with the limited-information rule.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Bound;
 
 use http::StatusCode;
@@ -94,9 +95,9 @@ impl<'a> MixedSelection<'a> {
             out.push_str("\",");
         }
         if !readable {
-            out.push_str(&format!("\"id\":\"{id}\""));
+            let _ = write!(out, "\"id\":\"{id}\"");
             for name in self.names.iter().filter(|name| *name != "id") {
-                out.push_str(&format!(",{}:null", serde_json::Value::from(name.as_str())));
+                let _ = write!(out, ",{}:null", serde_json::Value::from(name.as_str()));
             }
             return;
         }
@@ -117,7 +118,7 @@ impl<'a> MixedSelection<'a> {
             MemberKind::Device | MemberKind::ServicePrincipal | MemberKind::OrgContact => {
                 let name = self.directory.others.get(&id).map(|other| other.display_name.as_str());
                 let name = serde_json::Value::from(name.unwrap_or_default());
-                out.push_str(&format!("\"id\":\"{id}\",\"displayName\":{name}"));
+                let _ = write!(out, "\"id\":\"{id}\",\"displayName\":{name}");
             }
         }
         if out.len() == before && out.ends_with(',') {

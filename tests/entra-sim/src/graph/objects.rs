@@ -1,6 +1,7 @@
 //! Directory objects across types: memberships of a person, reads by id, the recycle bin.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -114,7 +115,7 @@ fn write_role(
             continue;
         }
         let value = if readable || name == "id" { value } else { json!(null) };
-        out.push_str(&format!("{}\"{name}\":{value}", if first { "" } else { "," }));
+        let _ = write!(out, "{}\"{name}\":{value}", if first { "" } else { "," });
         first = false;
     }
 }
@@ -143,7 +144,7 @@ pub(super) fn check_member_groups(
         .into_iter()
         .filter(|id| Uuid::try_parse(id).is_ok_and(|id| groups.contains(&id)))
         .collect();
-    strings(world, &held)
+    Ok(strings(world, &held))
 }
 
 /// `POST /users/{id}/getMemberGroups`
@@ -154,7 +155,7 @@ pub(super) fn get_member_groups(
 ) -> Result<Reply, GraphError> {
     let groups = groups_of(world, call, reference)?;
     let ids: Vec<String> = groups.iter().map(Uuid::to_string).collect();
-    strings(world, &ids)
+    Ok(strings(world, &ids))
 }
 
 fn groups_of(
@@ -169,10 +170,10 @@ fn groups_of(
     Ok(directory.groups_of(user.object.id))
 }
 
-fn strings(world: &World, values: &[String]) -> Result<Reply, GraphError> {
+fn strings(world: &World, values: &[String]) -> Reply {
     let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", world.base_url);
     let body = json!({ "@odata.context": context, "value": values });
-    Ok(Reply::graph(StatusCode::OK, body.to_string()))
+    Reply::graph(StatusCode::OK, body.to_string())
 }
 
 #[derive(Deserialize)]
@@ -209,10 +210,10 @@ pub(super) fn get_by_ids(world: &World, call: &Call<'_>) -> Result<Reply, GraphE
     let select = call.incoming.parameter("$select");
     let mut with_deletion =
         readable_selection(select.as_deref(), &catalogue, call.claims, tenant, true).ok();
-    if let (Some(selection), Some(id)) = (&mut with_deletion, catalogue.find("deletedDateTime")) {
-        if !selection.properties.contains(&id) {
-            selection.properties.push(id);
-        }
+    if let (Some(selection), Some(id)) = (&mut with_deletion, catalogue.find("deletedDateTime"))
+        && !selection.properties.contains(&id)
+    {
+        selection.properties.push(id);
     }
     let mut entries = Entries::default();
     let mut seen = BTreeSet::new();

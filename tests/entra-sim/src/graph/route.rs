@@ -168,6 +168,8 @@ fn split_key(segment: &str) -> Vec<String> {
     }
 }
 
+/// No cast, or one; anything else is no path.
+#[expect(clippy::option_option, reason = "outer: is it a path; inner: is there a cast")]
 fn one_cast(segments: &[&str]) -> Option<Option<String>> {
     match segments {
         [] => Some(None),

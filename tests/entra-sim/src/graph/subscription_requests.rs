@@ -84,10 +84,10 @@ fn proposed(world: &World, call: &Call<'_>, wanted: Wanted) -> Result<Subscripti
     }
     let notification_url = wanted.notification_url.ok_or_else(|| missing("notificationUrl"))?;
     let loopback = world.settings.notifications.allow_http_loopback;
-    for url in [Some(&notification_url), wanted.lifecycle_notification_url.as_ref()] {
-        if let Some(url) = url {
-            check_url(url, loopback)?;
-        }
+    for url in
+        [Some(&notification_url), wanted.lifecycle_notification_url.as_ref()].into_iter().flatten()
+    {
+        check_url(url, loopback)?;
     }
     let expiry = wanted.expiration_date_time.ok_or_else(|| missing("expirationDateTime"))?;
     let tenant = tenant(world, call)?;

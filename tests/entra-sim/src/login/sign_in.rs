@@ -1,5 +1,7 @@
 //! Scripted sign-ins: who will sign in next and what that person decides.
 
+#![expect(clippy::needless_pass_by_value, reason = "tenants are named as they are at hand")]
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;

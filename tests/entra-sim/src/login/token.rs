@@ -40,6 +40,15 @@ impl Form {
     }
 }
 
+/// A token request against one `{tenant}` path segment.
+struct Request<'a> {
+    incoming: &'a Incoming,
+    form: Form,
+    /// `{tenant}` as written.
+    segment: &'a str,
+    now: Timestamp,
+}
+
 pub(super) fn answer(
     world: &mut World,
     audience: Audience,
@@ -71,13 +80,13 @@ fn issue(
     if !content_type.starts_with("application/x-www-form-urlencoded") {
         return Err(LoginError::numbered(900_144).about("'grant_type'"));
     }
-    let form = Form(incoming.form());
-    match form.required("grant_type")? {
+    let request = Request { incoming, form: Form(incoming.form()), segment, now };
+    match request.form.required("grant_type")? {
         "client_credentials" => {
             let tenant = tenant.ok_or_else(|| LoginError::numbered(9_001_023))?;
-            client_credentials(world, tenant, segment, incoming, &form, now)
+            client_credentials(world, tenant, &request)
         }
-        "authorization_code" => authorization_code(world, tenant, segment, incoming, &form, now),
+        "authorization_code" => authorization_code(world, tenant, &request),
         other => Err(LoginError::numbered(70_003).about(&format!("'{other}'"))),
     }
 }
@@ -85,16 +94,15 @@ fn issue(
 fn client_credentials(
     world: &mut World,
     tenant: Uuid,
-    segment: &str,
-    incoming: &Incoming,
-    form: &Form,
-    now: Timestamp,
+    request: &Request<'_>,
 ) -> Result<Value, LoginError> {
-    let (client, secret) = client(incoming, form)?;
+    let Request { form, now, .. } = request;
+    let now = *now;
+    let (client, secret) = client(request.incoming, form)?;
     check_graph_scope(world, form.required("scope")?)?;
     let app = known_app(world, &client)?;
     let grant = granted(world, tenant, &app, now)?;
-    authenticate(world, &app, secret.as_deref(), form, tenant, segment, now)?;
+    authenticate(world, &app, secret.as_deref(), tenant, request)?;
     let lifetime = lifetime(world, now);
     let claims = AccessClaims::for_app(world, tenant, &app, &grant, now, lifetime);
     let access_token = world.keys.sign(&claims).map_err(unsignable)?;
@@ -109,17 +117,16 @@ fn client_credentials(
 fn authorization_code(
     world: &mut World,
     tenant: Option<Uuid>,
-    segment: &str,
-    incoming: &Incoming,
-    form: &Form,
-    now: Timestamp,
+    request: &Request<'_>,
 ) -> Result<Value, LoginError> {
-    let (client, secret) = client(incoming, form)?;
+    let Request { form, now, .. } = request;
+    let now = *now;
+    let (client, secret) = client(request.incoming, form)?;
     let app = known_app(world, &client)?;
     let key = form.required("code")?.to_owned();
     let redirect_uri = form.required("redirect_uri")?;
     let code = world.codes.get(&key).cloned().ok_or_else(|| LoginError::numbered(70_000))?;
-    authenticate(world, &app, secret.as_deref(), form, code.tenant, segment, now)?;
+    authenticate(world, &app, secret.as_deref(), code.tenant, request)?;
     if code.app != app.app_id || code.redirect_uri != redirect_uri {
         return Err(LoginError::numbered(70_000).about("The code was issued for another request."));
     }
@@ -205,17 +212,17 @@ fn authenticate(
     world: &World,
     app: &AppRegistration,
     secret: Option<&str>,
-    form: &Form,
     tenant: Uuid,
-    segment: &str,
-    now: Timestamp,
+    request: &Request<'_>,
 ) -> Result<(), LoginError> {
+    let Request { form, segment, now, .. } = request;
+    let now = *now;
     if let Some(assertion) = form.get("client_assertion") {
         if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
             return Err(LoginError::numbered(900_144).about("'client_assertion_type'"));
         }
         let base = &world.base_url;
-        let audiences = [tenant.to_string(), segment.to_owned()]
+        let audiences = [tenant.to_string(), (*segment).to_owned()]
             .iter()
             .flat_map(|name| {
                 [format!("{base}/{name}/oauth2/v2.0/token"), format!("{base}/{name}/v2.0")]

@@ -119,7 +119,7 @@ impl Client {
             next = page["@odata.nextLink"].as_str().map(str::to_owned);
             if let Some(link) = page["@odata.deltaLink"].as_str() {
                 assert!(next.is_none(), "never both links");
-                drained.delta_link = link.to_owned();
+                link.clone_into(&mut drained.delta_link);
             }
         }
         drained

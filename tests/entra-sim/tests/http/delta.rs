@@ -113,11 +113,11 @@ async fn links_are_bound_to_tenant_and_selection_and_take_no_additions() {
 async fn a_dead_link_is_410_with_a_location_that_starts_over() {
     let client = Client::with_users(50).await;
     let base = client.drain(&format!("/users/delta?{SELECT}&$deltatoken=latest"), &[]).await;
-    client.sim.advance_clock(Duration::from_secs(6 * 86_400));
+    client.sim.advance_clock(Duration::from_hours(6 * 24));
     let mut client = client;
     client.token = client.fresh_token().await;
     assert_eq!(client.get(&base.delta_link).await.0, StatusCode::OK);
-    client.sim.advance_clock(Duration::from_secs(2 * 86_400));
+    client.sim.advance_clock(Duration::from_hours(2 * 24));
     client.token = client.fresh_token().await;
     let gone = client.send(Method::GET, &base.delta_link, &[], None).await;
     assert_eq!(gone.status(), StatusCode::GONE);

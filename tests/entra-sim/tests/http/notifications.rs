@@ -170,7 +170,7 @@ async fn a_subscription_is_renewed_reauthorised_deleted_and_ends_by_itself() {
     assert_eq!(reauthorised.status(), StatusCode::NO_CONTENT);
     let (_, list) = client.get("/subscriptions").await;
     assert_eq!(list["value"].as_array().map(Vec::len), Some(1));
-    client.sim.advance_clock(Duration::from_secs(11 * 86_400));
+    client.sim.advance_clock(Duration::from_hours(11 * 24));
     let mut client = client;
     client.token = client.fresh_token().await;
     assert_eq!(client.get(&path).await.0, StatusCode::NOT_FOUND, "ended without notice");
@@ -189,7 +189,7 @@ async fn reauthorisation_is_asked_for_a_day_before_the_end() {
     let client = Client::with_users(40).await;
     let receiver = Receiver::default();
     let subscription = subscribed(&client, &receiver, 2).await;
-    client.sim.advance_clock(Duration::from_secs(25 * 3_600));
+    client.sim.advance_clock(Duration::from_hours(25));
     tokio::time::sleep(Duration::from_millis(300)).await;
     settled(&client).await;
     let items = receiver.items();

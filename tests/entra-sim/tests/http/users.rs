@@ -112,7 +112,7 @@ async fn a_deleted_person_leaves_the_list_for_the_bin_and_comes_back() {
         user.user_principal_name
     );
     client.sim.delete_user(tenant, user.id).expect("deleted");
-    client.sim.advance_clock(Duration::from_secs(31 * 86_400));
+    client.sim.advance_clock(Duration::from_hours(31 * 24));
     let mut client = client;
     client.token = client.fresh_token().await;
     let (_, bin) = client.get("/directory/deletedItems/microsoft.graph.user").await;
@@ -274,7 +274,7 @@ async fn state_survives_a_restart() {
             json!({"userPrincipalName": "n@contoso.example", "displayName": "N"}),
         )
         .expect("created");
-    first.advance_clock(Duration::from_secs(86_400));
+    first.advance_clock(Duration::from_hours(24));
     let then = first.clock().now();
     first.shutdown().await;
     let second = EntraSim::start(options()).await.expect("started again");
