@@ -1,0 +1,193 @@
+//! The table of routes: everything that this API answers. `infra/openapi.yaml` describes the same
+//! list, and a test holds the two against each other.
+
+mod accounts;
+mod actions;
+mod connections;
+mod contacts;
+mod directory;
+mod events;
+mod health;
+mod import;
+mod presets;
+mod runs;
+mod settings;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::http::Method;
+use contact_sync_engine::admin::{Outside, Role};
+
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::call::Call;
+use crate::problem::Problem;
+
+/// The largest JSON body, in bytes.
+const JSON_LIMIT: usize = 1024 * 1024;
+
+/// The largest file to import, in bytes; a Lambda request holds 6 MB.
+const FILE_LIMIT: usize = 5 * 1024 * 1024;
+
+/// What a handler gives.
+pub(crate) type Reply = Result<Answer, Problem>;
+
+type Handler<P> =
+    Box<dyn Fn(Arc<Api<P>>, Call) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
+
+/// One method of one path.
+pub(crate) struct Endpoint<P> {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) need: Need,
+    pub(crate) limit: usize,
+    pub(crate) repeat: Repeat,
+    pub(crate) handler: Handler<P>,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Anybody, without a token.
+    Nothing,
+    /// A verified token with at least this role.
+    Role(Role),
+}
+
+/// What a repeated `Idempotency-Key` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// The first answer is given again.
+    AnswerAgain,
+    /// The request is done again, which is harmless: its answer holds a consent link, and those are
+    /// stored nowhere.
+    DoAgain,
+}
+
+impl<P> Endpoint<P> {
+    fn new<F, Fut>(method: Method, path: &'static str, need: Need, handler: F) -> Self
+    where
+        F: Fn(Arc<Api<P>>, Call) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Reply> + Send + 'static,
+    {
+        Self {
+            method,
+            path,
+            need,
+            limit: JSON_LIMIT,
+            repeat: Repeat::AnswerAgain,
+            handler: Box::new(move |api, call| Box::pin(handler(api, call))),
+        }
+    }
+
+    fn done_again(self) -> Self {
+        Self { repeat: Repeat::DoAgain, ..self }
+    }
+
+    fn takes_file(self) -> Self {
+        Self { limit: FILE_LIMIT, ..self }
+    }
+}
+
+macro_rules! account {
+    ($rest:literal) => {
+        concat!("/v1/accounts/{account}", $rest)
+    };
+}
+
+macro_rules! connection {
+    ($rest:literal) => {
+        concat!("/v1/accounts/{account}/connections/{connection}", $rest)
+    };
+}
+
+const VIEWER: Need = Need::Role(Role::Viewer);
+const OPERATOR: Need = Need::Role(Role::Operator);
+const ADMIN: Need = Need::Role(Role::Admin);
+
+/// Every route.
+pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
+    let mut table = vec![
+        get("/health", Need::Nothing, health::show),
+        get("/v1/presets", VIEWER, presets::list),
+        get("/v1/events", VIEWER, events::list),
+    ];
+    table.extend(of_accounts());
+    table.extend(of_connections());
+    table.extend(of_settings_and_runs());
+    table
+}
+
+fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
+    vec![
+        get("/v1/accounts", VIEWER, accounts::list),
+        post("/v1/accounts", ADMIN, accounts::create),
+        get(account!(""), VIEWER, accounts::show),
+        patch(account!(""), ADMIN, accounts::change),
+        delete(account!(""), ADMIN, accounts::erase),
+        put(account!("/custom-fields"), ADMIN, accounts::custom_fields),
+        get(account!("/contacts"), VIEWER, contacts::list),
+        post(account!("/contacts"), OPERATOR, contacts::create),
+        post(account!("/contacts/import"), OPERATOR, import::import).takes_file(),
+        get(account!("/contacts/{contact}"), VIEWER, contacts::show),
+        patch(account!("/contacts/{contact}"), OPERATOR, contacts::change),
+        delete(account!("/contacts/{contact}"), OPERATOR, contacts::delete),
+    ]
+}
+
+fn of_connections<P: Outside>() -> Vec<Endpoint<P>> {
+    vec![
+        get(account!("/connections"), VIEWER, connections::list),
+        post(account!("/connections"), OPERATOR, connections::create).done_again(),
+        get(connection!(""), VIEWER, connections::show),
+        delete(connection!(""), ADMIN, connections::delete),
+        post(connection!("/consent-links"), OPERATOR, connections::consent_link).done_again(),
+        post(connection!("/reauthorize"), OPERATOR, connections::reauthorize).done_again(),
+        post(connection!("/enable"), ADMIN, actions::enable),
+        post(connection!("/pause"), OPERATOR, actions::pause),
+        post(connection!("/resume"), OPERATOR, actions::resume),
+        post(connection!("/disable"), ADMIN, actions::disable),
+        post(connection!("/disconnect"), ADMIN, actions::disconnect),
+        get(connection!("/tenant"), VIEWER, directory::tenant),
+        get(connection!("/directory/users"), VIEWER, directory::users),
+        get(connection!("/directory/groups"), VIEWER, directory::groups),
+    ]
+}
+
+fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
+    vec![
+        get(connection!("/settings"), VIEWER, settings::show),
+        put(connection!("/settings"), ADMIN, settings::save),
+        get(connection!("/settings/history"), VIEWER, settings::history),
+        post(connection!("/settings/validate"), OPERATOR, settings::check),
+        get(connection!("/runs"), VIEWER, runs::list),
+        post(connection!("/runs"), OPERATOR, runs::start),
+        get(connection!("/runs/{run}"), VIEWER, runs::show),
+        get(connection!("/runs/{run}/changes"), VIEWER, runs::changes),
+        get(connection!("/runs/{run}/report"), VIEWER, runs::file),
+    ]
+}
+
+macro_rules! methods {
+    ($($name:ident => $method:ident),+) => {
+        $(
+            fn $name<P, F, Fut>(path: &'static str, need: Need, handler: F) -> Endpoint<P>
+            where
+                F: Fn(Arc<Api<P>>, Call) -> Fut + Send + Sync + 'static,
+                Fut: Future<Output = Reply> + Send + 'static,
+            {
+                Endpoint::new(Method::$method, path, need, handler)
+            }
+        )+
+    };
+}
+
+methods! {
+    get => GET,
+    post => POST,
+    put => PUT,
+    patch => PATCH,
+    delete => DELETE
+}

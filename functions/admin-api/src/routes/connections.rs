@@ -1,0 +1,93 @@
+//! Connections and their consent links.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use contact_sync_domain::connection::Connection;
+use contact_sync_engine::admin::{
+    AdminError, NewConnection, Outside, Page, account, connection, create_connection,
+    delete_connection, overview, overviews,
+};
+use contact_sync_engine::consent::open_invitation;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Reply;
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::shape::ConnectionShape;
+
+/// A consent link. It is told once and stored nowhere.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LinkShape {
+    url: String,
+    expires_at: Timestamp,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MadeShape {
+    #[serde(flatten)]
+    connection: ConnectionShape,
+    consent_url: String,
+    consent_url_expires_at: Timestamp,
+}
+
+pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let new = NewConnection::read(call.optional_document()?.as_ref())?;
+    let made = create_connection(&api.outside, &account, new, call.key_bits).await?;
+    let link = open_link(&api, &call, &made).await?;
+    let location = format!("/v1/accounts/{}/connections/{}", account.id, made.id);
+    let connection = overview(&api.outside, &account, made).await?.into();
+    let shape =
+        MadeShape { connection, consent_url: link.url, consent_url_expires_at: link.expires_at };
+    Ok(Answer::created(location, &shape))
+}
+
+pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let items = overviews(&api.outside, &call.account()?).await?;
+    Ok(Answer::list(Page { items, next: None }, ConnectionShape::from))
+}
+
+pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let found = connection(api.outside.store(), &account.id, &call.connection()?).await?;
+    let overview = overview(&api.outside, &account, found).await?;
+    Ok(Answer::ok(&ConnectionShape::from(overview)))
+}
+
+pub(super) async fn delete<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    delete_connection(&api.outside, &call.account()?, &call.connection()?).await?;
+    Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn consent_link<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let link = link_of_request(&api, &call).await?;
+    Ok(Answer::created(link.url.clone(), &link))
+}
+
+/// Asks for consent again: after consent was lost, permissions changed or a disconnection.
+pub(super) async fn reauthorize<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    Ok(Answer::accepted(&link_of_request(&api, &call).await?))
+}
+
+async fn link_of_request<P: Outside>(api: &Api<P>, call: &Call) -> Result<LinkShape, Problem> {
+    let found = connection(api.outside.store(), &call.account()?, &call.connection()?).await?;
+    open_link(api, call, &found).await
+}
+
+async fn open_link<P: Outside>(
+    api: &Api<P>,
+    call: &Call,
+    connection: &Connection,
+) -> Result<LinkShape, Problem> {
+    let (store, clock, chance) =
+        (api.outside.store(), api.outside.clock(), api.outside.randomness());
+    let opened =
+        open_invitation(store, clock, chance, connection).await.map_err(AdminError::from)?;
+    Ok(LinkShape { url: opened.url(&call.base_url), expires_at: opened.expires_at })
+}

@@ -1,0 +1,81 @@
+//! Runs, what they changed, and their reports.
+
+use std::sync::Arc;
+
+use axum::http::{StatusCode, header};
+use contact_sync_domain::id::RunId;
+use contact_sync_domain::run::Run;
+use contact_sync_engine::admin::{
+    Outside, Report, read_kind, report, report_file_name, request_run, run, run_changes, runs,
+};
+use serde::Serialize;
+
+use super::Reply;
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::shape::{ChangeShape, RunShape};
+
+/// A larger report is fetched from its address, in bytes; a Lambda answer holds 6 MB.
+const REPORT_LIMIT: usize = 4 * 1024 * 1024;
+
+#[derive(Serialize)]
+struct StartedShape {
+    /// The run's id once more, as the actions of a connection name it.
+    run: RunId,
+    #[serde(flatten)]
+    shape: RunShape,
+}
+
+pub(super) async fn start<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let (account, connection) = (call.account()?, call.connection()?);
+    let kind = read_kind(&call.document()?)?;
+    let queued = request_run(&api.outside, &account, &connection, kind).await?;
+    let location = format!("/v1/accounts/{account}/connections/{connection}/runs/{}", queued.id);
+    let shape = StartedShape { run: queued.id.clone(), shape: queued.into() };
+    Ok(Answer::accepted(&shape).with_header(header::LOCATION, location))
+}
+
+pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let (account, connection) = (call.account()?, call.connection()?);
+    let store = api.outside.store();
+    let page = runs(store, &account, &connection, call.cursor(), call.limit()?).await?;
+    Ok(Answer::list(page, RunShape::from))
+}
+
+pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    Ok(Answer::ok(&RunShape::from(found(&api, &call).await?)))
+}
+
+pub(super) async fn changes<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let run = found(&api, &call).await?;
+    let page = run_changes(&api.outside, &run, call.cursor(), call.limit()?).await?;
+    Ok(Answer::list(page, ChangeShape::from))
+}
+
+pub(super) async fn file<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let extended = match call.query("form") {
+        None => false,
+        Some("extended") => true,
+        Some(_) => return Err(Problem::bad_query("`form` is extended, or left out.")),
+    };
+    let run = found(&api, &call).await?;
+    match report(&api.outside, &run, extended, REPORT_LIMIT).await? {
+        Report::File(bytes) => {
+            let name = report_file_name(&run, extended);
+            Ok(Answer::bytes(StatusCode::OK, "text/csv; charset=utf-8", bytes).with_header(
+                header::CONTENT_DISPOSITION,
+                format!("attachment; filename=\"{name}\""),
+            ))
+        }
+        Report::Elsewhere(url) => {
+            Ok(Answer::empty(StatusCode::TEMPORARY_REDIRECT).with_header(header::LOCATION, url))
+        }
+    }
+}
+
+async fn found<P: Outside>(api: &Api<P>, call: &Call) -> Result<Run, Problem> {
+    let (account, connection, id) = (call.account()?, call.connection()?, call.run()?);
+    Ok(run(api.outside.store(), &account, &connection, &id).await?)
+}

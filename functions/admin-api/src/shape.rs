@@ -1,0 +1,40 @@
+//! What the API's clients read, as JSON.
+
+mod connection;
+mod contact;
+mod run;
+
+pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
+pub(crate) use contact::{ContactShape, EventShape};
+pub(crate) use run::{ChangeShape, RunShape};
+
+use contact_sync_domain::account::{Account, CustomField};
+use contact_sync_domain::id::AccountId;
+use jiff::Timestamp;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccountShape {
+    id: AccountId,
+    external_id: String,
+    name: String,
+    time_zone: String,
+    allowed_origins: Vec<String>,
+    custom_fields: Vec<CustomField>,
+    created_at: Timestamp,
+}
+
+impl From<Account> for AccountShape {
+    fn from(account: Account) -> Self {
+        Self {
+            id: account.id,
+            external_id: account.external_id,
+            name: account.name,
+            time_zone: account.time_zone,
+            allowed_origins: account.allowed_origins,
+            custom_fields: account.custom_fields,
+            created_at: account.created_at,
+        }
+    }
+}

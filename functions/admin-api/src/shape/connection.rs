@@ -1,0 +1,156 @@
+//! Connections, their tenants and the tenants' people.
+
+use contact_sync_domain::connection::{ConnectionStatus, PermissionState, Tenant};
+use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId, TenantId};
+use contact_sync_domain::subscription::SubscriptionState;
+use contact_sync_engine::admin::{Overview, SubscriptionHealth, TenantView};
+use jiff::Timestamp;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConnectionShape {
+    id: ConnectionId,
+    account_id: AccountId,
+    status: ConnectionStatus,
+    attention: Option<AttentionShape>,
+    wanted_tenant: Option<String>,
+    tenant: Option<TenantName>,
+    permissions: Vec<PermissionState>,
+    authorized_at: Option<Timestamp>,
+    last_sync_at: Option<Timestamp>,
+    last_checked_at: Option<Timestamp>,
+    next_run_at: Option<Timestamp>,
+    running: Option<RunId>,
+    subscription: Option<SubscriptionShape>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct AttentionShape {
+    reason: String,
+    fix: String,
+    since: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TenantName {
+    id: TenantId,
+    name: Option<String>,
+    verified_domains: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SubscriptionShape {
+    state: &'static str,
+    expires_at: Option<Timestamp>,
+    problem: Option<String>,
+}
+
+impl From<Overview> for ConnectionShape {
+    fn from(overview: Overview) -> Self {
+        let connection = overview.connection;
+        Self {
+            id: connection.id,
+            account_id: connection.account_id,
+            status: connection.status,
+            attention: connection.attention.map(|attention| AttentionShape {
+                reason: attention.reason,
+                fix: attention.fix,
+                since: attention.since,
+            }),
+            wanted_tenant: connection.wanted_tenant,
+            tenant: connection.tenant.map(|tenant| TenantName {
+                id: tenant.id,
+                name: tenant.name,
+                verified_domains: tenant.verified_domains,
+            }),
+            permissions: connection.permissions,
+            authorized_at: connection.authorized_at,
+            last_sync_at: connection.last_sync_at,
+            last_checked_at: overview.last_checked_at,
+            next_run_at: overview.next_run_at,
+            running: overview.running,
+            subscription: overview.subscription.map(SubscriptionShape::from),
+            created_at: connection.created_at,
+            updated_at: connection.updated_at,
+        }
+    }
+}
+
+impl From<SubscriptionHealth> for SubscriptionShape {
+    fn from(health: SubscriptionHealth) -> Self {
+        let state = match health.state {
+            None => "missing",
+            Some(_) if health.expired => "expired",
+            Some(SubscriptionState::Pending) => "pending",
+            Some(SubscriptionState::Active) => "active",
+            Some(SubscriptionState::Failed) => "failed",
+        };
+        Self { state, expires_at: health.expires_at, problem: health.problem }
+    }
+}
+
+/// A tenant as somebody recognises it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TenantShape {
+    id: TenantId,
+    name: Option<String>,
+    verified_domains: Vec<String>,
+    counts: CountsShape,
+    sample: Vec<UserShape>,
+}
+
+#[derive(Debug, Serialize)]
+struct CountsShape {
+    users: Option<u64>,
+    groups: Option<u64>,
+}
+
+impl From<TenantView> for TenantShape {
+    fn from(view: TenantView) -> Self {
+        let Tenant { id, name, verified_domains, user_count, group_count } = view.tenant;
+        Self {
+            id,
+            name,
+            verified_domains,
+            counts: CountsShape { users: user_count, groups: group_count },
+            sample: view.sample.into_iter().map(UserShape::from).collect(),
+        }
+    }
+}
+
+/// A directory user as pickers show it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserShape {
+    object_id: ObjectId,
+    display_name: Option<String>,
+    user_principal_name: Option<String>,
+    mail: Option<String>,
+    job_title: Option<String>,
+    department: Option<String>,
+    user_type: Option<String>,
+    account_enabled: Option<bool>,
+}
+
+impl From<DirectoryUser> for UserShape {
+    fn from(user: DirectoryUser) -> Self {
+        let text = |name: &str| user.text(name).map(str::to_owned);
+        Self {
+            display_name: text("displayName"),
+            user_principal_name: text("userPrincipalName"),
+            mail: text("mail"),
+            job_title: text("jobTitle"),
+            department: text("department"),
+            user_type: text("userType"),
+            account_enabled: user.account_enabled(),
+            object_id: user.id,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The API as its clients meet it: API Gateway's payloads in, answers out, over an outside in memory.
+
+mod access;
+mod accounts;
+mod connections;
+mod contacts;
+mod description;
+mod harness;
+mod runs;
+mod settings;

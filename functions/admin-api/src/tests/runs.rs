@@ -1,0 +1,182 @@
+//! Runs: Sync Now, what changed, reports; and the events that can be read again.
+
+use contact_sync_domain::connection::ConnectionStatus as S;
+use contact_sync_domain::contact::{ContactField, Target};
+use contact_sync_domain::event::{ContactEvent, ContactEventKind};
+use contact_sync_domain::id::{AccountId, ContactId, ObjectId, RunId};
+use contact_sync_domain::segment::{
+    Deviation, FieldChange, NextStep, Outcome, Phase, Segment, SegmentItem,
+};
+use contact_sync_engine::port::{Blobs, Clock};
+use contact_sync_engine::segments::store_segment;
+use serde_json::{Value, json};
+
+use super::harness::{ACCOUNT, App, Ask, CONNECTION, account_id, connection_id, of_connection};
+
+async fn start(app: &App, kind: &str) -> super::harness::Answer {
+    app.ask(Ask::post(of_connection("/runs"), &json!({"kind": kind})).role("operator")).await
+}
+
+fn run_id(run: &Value) -> RunId {
+    RunId::parse(run["id"].as_str().unwrap()).unwrap()
+}
+
+fn of_run(run: &Value, rest: &str) -> String {
+    of_connection(&format!("/runs/{}{rest}", run["id"].as_str().unwrap()))
+}
+
+fn item(number: u128, outcome: Outcome) -> SegmentItem {
+    SegmentItem {
+        object_id: ObjectId::from_u128(number),
+        contact_id: Some(ContactId::from_bits(number)),
+        outcome,
+        version: 0,
+        fields: vec![FieldChange {
+            field: Target::Field(ContactField::City),
+            old: Value::Null,
+            new: json!("Rome"),
+            source: "[city]".to_owned(),
+            rule: "overwrite".to_owned(),
+        }],
+        reason: None,
+        remedy: None,
+        email: None,
+        link: None,
+        fingerprint: None,
+        adopted: false,
+        status: None,
+    }
+}
+
+async fn write_page(app: &App, run: &RunId, page: u32, items: Vec<SegmentItem>) {
+    let segment = Segment {
+        page,
+        generation: 0,
+        phase: Phase::List,
+        fence: 1,
+        link_hash: String::new(),
+        next: NextStep::End,
+        items,
+    };
+    let (store, blobs) = (&app.outside.store, &app.outside.blobs);
+    store_segment(store, blobs, &account_id(), &connection_id(), run, segment).await.unwrap();
+}
+
+#[tokio::test]
+async fn sync_now_is_queued_and_asked_twice_stays_one() {
+    let app = App::with_connection(S::Enabled);
+    let answer = start(&app, "full").await.expect(202);
+    let run = answer.json();
+    assert_eq!((&run["status"], &run["trigger"]), (&json!("queued"), &json!("manual")));
+    assert_eq!(run["run"], run["id"]);
+    assert_eq!(answer.header("location"), of_run(&run, ""));
+    assert_eq!(start(&app, "full").await.expect(202).json()["id"], run["id"]);
+    assert_ne!(start(&app, "delta").await.expect(202).json()["id"], run["id"]);
+    let list = app.ask(Ask::get(of_connection("/runs?limit=1"))).await.expect(200).json();
+    assert_eq!(list["items"][0]["kind"], "delta");
+    assert!(list["nextCursor"].is_string());
+    assert_eq!(app.ask(Ask::get(of_run(&run, ""))).await.expect(200).json()["id"], run["id"]);
+}
+
+#[tokio::test]
+async fn only_an_enabled_connection_runs_and_only_what_there_is() {
+    for status in [S::Ready, S::Paused, S::Disabled, S::Attention, S::Disconnected] {
+        let app = App::with_connection(status);
+        start(&app, "full").await.problem(409, "wrong-state");
+        assert!(app.outside.store.world().runs.is_empty());
+    }
+    let app = App::with_connection(S::Enabled);
+    let answer = start(&app, "preview").await;
+    assert_eq!(answer.problem(422, "invalid-fields"), ["/kind"]);
+    assert!(answer.text.contains("not available yet"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn changes_are_told_as_they_came_out_page_by_page() {
+    let app = App::with_connection(S::Enabled);
+    let run = start(&app, "full").await.json();
+    let id = run_id(&run);
+    write_page(&app, &id, 0, vec![item(1, Outcome::Create), item(2, Outcome::Unchanged)]).await;
+    write_page(&app, &id, 1, vec![item(3, Outcome::Update), item(4, Outcome::Delete)]).await;
+    let failed = Deviation {
+        object_id: ObjectId::from_u128(3),
+        outcome: Outcome::Failed,
+        reason: Some("the contact moved".to_owned()),
+        remedy: Some("sync again".to_owned()),
+    };
+    let mut world = app.outside.store.world();
+    world.deviations.insert((id.clone(), 1), vec![failed]);
+    world.runs.get_mut(&id).unwrap().pages = 2;
+    drop(world);
+
+    let first = app.ask(Ask::get(of_run(&run, "/changes?limit=2"))).await.expect(200).json();
+    let kinds: Vec<_> = first["items"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();
+    assert_eq!(kinds, ["create", "update"]);
+    assert_eq!(first["items"][0]["fields"][0]["new"], "Rome");
+    assert_eq!(first["items"][1]["result"], "failed");
+    assert_eq!(first["items"][1]["reason"], "the contact moved");
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = app.ask(Ask::get(of_run(&run, &format!("/changes?limit=2&cursor={cursor}")))).await;
+    let rest = rest.expect(200).json();
+    assert_eq!(rest["items"][0]["kind"], "delete");
+    assert!(rest["nextCursor"].is_null());
+    app.ask(Ask::get(of_run(&run, "/changes?cursor=x"))).await.problem(400, "bad-cursor");
+}
+
+#[tokio::test]
+async fn a_report_is_told_to_be_late_then_sent_and_when_large_pointed_to() {
+    let app = App::with_connection(S::Enabled);
+    let run = start(&app, "full").await.json();
+    let early = app.ask(Ask::get(of_run(&run, "/report"))).await;
+    early.problem(404, "report-not-ready");
+    assert_eq!(early.header("retry-after"), "5");
+
+    let id = run_id(&run);
+    app.outside.store.world().runs.get_mut(&id).unwrap().report_ready = true;
+    let key = |form: &str| format!("reports/{ACCOUNT}/{CONNECTION}/{id}{form}.csv");
+    let small = b"Email,Type,Sync Status,Result\r\n".to_vec();
+    app.outside.blobs.put(&key(""), small, "text/csv").await.unwrap();
+    let large = vec![b'x'; 4 * 1024 * 1024 + 1];
+    app.outside.blobs.put(&key("-extended"), large, "text/csv").await.unwrap();
+
+    let report = app.ask(Ask::get(of_run(&run, "/report"))).await.expect(200);
+    assert_eq!(report.text, "Email,Type,Sync Status,Result\r\n");
+    assert_eq!(report.header("content-type"), "text/csv; charset=utf-8");
+    assert!(
+        report.header("content-disposition").starts_with("attachment; filename=\"sync-report-")
+    );
+    let elsewhere = app.ask(Ask::get(of_run(&run, "/report?form=extended"))).await.expect(307);
+    assert!(elsewhere.header("location").contains("-extended.csv?signature="));
+    app.ask(Ask::get(of_run(&run, "/report?form=pdf"))).await.problem(400, "bad-query");
+}
+
+#[tokio::test]
+async fn events_are_read_again_from_any_point_and_only_ones_own() {
+    let app = App::with_connection(S::Enabled);
+    let event = |account: &AccountId, sequence| ContactEvent {
+        schema_version: 1,
+        event_id: format!("e{sequence}"),
+        sequence,
+        kind: ContactEventKind::Removed,
+        account_id: account.clone(),
+        connection_id: None,
+        contact_id: ContactId::from_bits(1),
+        contact: None,
+        occurred_at: app.outside.clock.now(),
+    };
+    let other = AccountId::from_bits(2);
+    let events = vec![event(&account_id(), 1), event(&other, 2), event(&account_id(), 3)];
+    app.outside.store.world().events = events;
+    let own = json!({"role": "viewer", "account": ACCOUNT});
+    let read = |query: &str| Ask::get(format!("/v1/events{query}")).claims(Some(own.clone()));
+    let page = app.ask(read("")).await.expect(200).json();
+    let sequences: Vec<_> =
+        page["items"].as_array().unwrap().iter().map(|one| one["sequence"].clone()).collect();
+    assert_eq!(sequences, [1, 3]);
+    assert_eq!(page["items"][0]["type"], "ContactRemoved");
+    let end = page["nextCursor"].as_str().unwrap();
+    let nothing = app.ask(read(&format!("?cursor={end}"))).await.expect(200).json();
+    assert_eq!((&nothing["items"], nothing["nextCursor"].as_str()), (&json!([]), Some(end)));
+    assert_eq!(app.ask(Ask::get("/v1/events")).await.json()["items"].as_array().unwrap().len(), 3);
+    app.ask(read("?cursor=zzz")).await.problem(400, "bad-cursor");
+}
