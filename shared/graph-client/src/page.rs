@@ -1,7 +1,6 @@
 //! Pages of collections and the links between them.
 
 use contact_sync_domain::segment::NextStep;
-use contact_sync_engine::port::DirectoryError;
 use serde::Deserialize;
 
 use crate::call::Unusable;
@@ -87,10 +86,7 @@ impl Links {
 fn next(endpoints: &Endpoints, link: String, called: &str) -> Result<NextStep, Unusable> {
     endpoints.follow(&link).map_err(Unusable::Final)?;
     if link == called {
-        return Err(Unusable::Final(DirectoryError::Unavailable {
-            what: "a page whose next link leads to itself".into(),
-            source: None,
-        }));
+        return Err(Unusable::Broken("a page whose next link leads back to it", None));
     }
     Ok(NextStep::Next(link))
 }

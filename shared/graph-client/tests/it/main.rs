@@ -9,6 +9,7 @@
 mod reading;
 mod refusals;
 mod sign_in;
+mod simulator;
 mod stub;
 mod subscriptions;
 mod tokens;
