@@ -69,12 +69,13 @@ async fn serve<P: Outside>(
     let began = clock.now();
     let answer = answer(&api, &endpoint, request).await.unwrap_or_else(Problem::into_answer);
     let (method, route) = (&endpoint.method, endpoint.path);
+    let duration_ms = u64::try_from(clock.now().duration_since(began).as_millis());
     let status = answer.status.as_u16();
     tracing::info!(
         http.method = %method,
         http.route = route,
         http.status = status,
-        duration_ms = clock.now().duration_since(began).as_millis() as i64,
+        duration_ms = duration_ms.unwrap_or_default(),
         "answered {method} {route} with {status}"
     );
     answer.into_response()
@@ -108,10 +109,10 @@ async fn answer<P: Outside>(
     };
     let keyed = match idempotency_key(&call.headers)? {
         Some(key) if endpoint.method == Method::POST => {
-            let scope = call.caller.account.as_ref();
+            let account = call.account().ok();
             let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
             let asked = [endpoint.method.as_str().as_bytes(), target.as_bytes(), &call.body];
-            match begin(&api.outside, scope, &key, &asked).await? {
+            match begin(&api.outside, &call.caller, account, &key, &asked).await? {
                 Keyed::Do(keyed) => Some(keyed),
                 Keyed::AtWork => return Err(Problem::request_at_work()),
                 Keyed::Reused => return Err(Problem::key_reused()),

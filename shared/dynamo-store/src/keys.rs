@@ -203,6 +203,15 @@ impl Log {
     }
 }
 
+/// Requests with an idempotency key lie with their account, so that they are erased with it.
+pub(crate) fn keyed_request(account: Option<&AccountId>, key_hash: &str) -> Key {
+    let sk = format!("KEYED#{}", bounded(key_hash));
+    match account {
+        Some(account) => Key::new(account_partition(account), sk),
+        None => Key::new(&sk, "KEYED"),
+    }
+}
+
 // ---- The contacts table --------------------------------------------------------------------
 
 pub(crate) fn contacts_partition(account: &AccountId, shard: u8) -> String {

@@ -9,6 +9,7 @@ mod contacts;
 mod cursor;
 mod event_log;
 mod failure;
+mod idempotency;
 mod item;
 mod keys;
 mod pending;

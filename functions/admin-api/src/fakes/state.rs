@@ -455,8 +455,8 @@ impl IdempotencyStore for MemoryStore {
         Ok(())
     }
 
-    async fn forget_keyed(&self, key_hash: &str) -> Result<(), StoreError> {
-        self.up()?.keyed.remove(key_hash);
+    async fn forget_keyed(&self, request: &KeyedRequest) -> Result<(), StoreError> {
+        self.up()?.keyed.remove(&request.key_hash);
         Ok(())
     }
 }

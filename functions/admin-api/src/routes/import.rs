@@ -83,7 +83,7 @@ fn read(body: &[u8]) -> Result<(Vec<String>, Vec<Row>), Problem> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|error| {
         let good = body.get(..error.valid_up_to()).unwrap_or_default();
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = good.split(|byte| *byte == b'\n').count();
         bad_file(format!("Not UTF-8 at line {line}; save the file as \"CSV UTF-8\"."))
     })?;
     let first = text.lines().next().unwrap_or_default();

@@ -133,11 +133,12 @@ async fn erasing_an_account_leaves_nothing_of_it() {
     let key = format!("reports/{ACCOUNT}/{CONNECTION}/run.csv");
     app.outside.blobs.put(&key, vec![1], "text/csv").await.unwrap();
     app.ask(Ask::new("DELETE", of_account(""))).await.expect(204);
-    let world = app.outside.store.world();
-    assert!(world.accounts.is_empty() && world.connections.is_empty());
-    assert!(world.contacts.is_empty() && world.claims.is_empty());
-    assert!(app.outside.blobs.0.lock().unwrap().is_empty());
-    assert!(app.outside.schedules.0.lock().unwrap().is_empty());
-    drop(world);
+    {
+        let world = app.outside.store.world();
+        assert!(world.accounts.is_empty() && world.connections.is_empty());
+        assert!(world.contacts.is_empty() && world.claims.is_empty());
+        assert!(app.outside.blobs.0.lock().unwrap().is_empty());
+        assert!(app.outside.schedules.0.lock().unwrap().is_empty());
+    }
     app.ask(Ask::new("DELETE", of_account(""))).await.problem(404, "not-found");
 }

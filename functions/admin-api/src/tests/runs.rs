@@ -104,10 +104,11 @@ async fn changes_are_told_as_they_came_out_page_by_page() {
         reason: Some("the contact moved".to_owned()),
         remedy: Some("sync again".to_owned()),
     };
-    let mut world = app.outside.store.world();
-    world.deviations.insert((id.clone(), 1), vec![failed]);
-    world.runs.get_mut(&id).unwrap().pages = 2;
-    drop(world);
+    {
+        let mut world = app.outside.store.world();
+        world.deviations.insert((id.clone(), 1), vec![failed]);
+        world.runs.get_mut(&id).unwrap().pages = 2;
+    }
 
     let first = app.ask(Ask::get(of_run(&run, "/changes?limit=2"))).await.expect(200).json();
     let kinds: Vec<_> = first["items"].as_array().unwrap().iter().map(|one| &one["kind"]).collect();

@@ -4,7 +4,7 @@ use contact_sync_domain::id::AccountId;
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use super::{AdminError, Outside};
+use super::{AdminError, Caller, Outside};
 use crate::port::{Clock, IdempotencyStore, KeptAnswer, KeyedRequest};
 
 /// How long a key is remembered.
@@ -34,17 +34,20 @@ pub fn key_bits(request: &KeyedRequest) -> u128 {
     u128::from_str_radix(request.key_hash.get(..32).unwrap_or_default(), 16).unwrap_or_default()
 }
 
-/// Begins a request. `scope` is the account that the caller is bound to, `asked` all that makes the
-/// request what it is: method, path and body.
+/// Begins a request of `caller` about `account`; `asked` is all that makes the request what it is:
+/// method, path and body.
 pub async fn begin(
     outside: &impl Outside,
-    scope: Option<&AccountId>,
+    caller: &Caller,
+    account: Option<AccountId>,
     key: &str,
     asked: &[&[u8]],
 ) -> Result<Keyed, AdminError> {
     let now = outside.clock().now();
-    let scope = scope.map_or("", AccountId::as_str);
+    // Keys of an account's callers are theirs; the operators of the installation share theirs.
+    let scope = caller.account.as_ref().map_or("", AccountId::as_str);
     let request = KeyedRequest {
+        account,
         key_hash: digest(&[scope.as_bytes(), key.as_bytes()]),
         request_hash: digest(asked),
         busy_until: now + BUSY,
@@ -68,7 +71,7 @@ pub async fn finish(
 ) -> Result<(), AdminError> {
     let store = outside.store();
     if !done {
-        return Ok(store.forget_keyed(&request.key_hash).await?);
+        return Ok(store.forget_keyed(&request).await?);
     }
     let answer = answer.filter(|answer| answer.body.len() <= LONGEST_ANSWER);
     let ended = KeyedRequest { busy_until: outside.clock().now(), answer, ..request };

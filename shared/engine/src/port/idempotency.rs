@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use contact_sync_domain::id::AccountId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ use super::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyedRequest {
+    /// The account it is about, with which it is erased; `None` for those about no certain one.
+    pub account: Option<AccountId>,
     /// SHA-256 of the caller's account and the key (hexadecimal).
     pub key_hash: String,
     /// SHA-256 of what was asked: method, path and body (hexadecimal).
@@ -38,9 +41,9 @@ pub struct KeptAnswer {
 
 /// Requests by their keys.
 pub trait IdempotencyStore: Send + Sync {
-    /// Records that a request begins, unless one of the same key stands that is alive at `now`
-    /// (`expires_at`) and, without an answer, may still be at work or asked for something else;
-    /// answers the one that stands.
+    /// Records that a request begins, unless one of the same account and key stands that is alive at
+    /// `now` (`expires_at`) and, without an answer, may still be at work or asked for something
+    /// else; answers the one that stands.
     fn begin_keyed(
         &self,
         request: &KeyedRequest,
@@ -54,5 +57,8 @@ pub trait IdempotencyStore: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Forgets a request that came to nothing, so that its key can be used again.
-    fn forget_keyed(&self, key_hash: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn forget_keyed(
+        &self,
+        request: &KeyedRequest,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
