@@ -18,6 +18,9 @@ use crate::readiness::{Readiness, try_connection};
 /// Whoever wrote a pending record may still be at it for this long: the function's own limit.
 const PENDING: SignedDuration = SignedDuration::from_secs(120);
 
+/// How long at least is waited between two tries of a connection.
+const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
 /// What a connection's status means for its subscriptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
@@ -62,9 +65,28 @@ where
         self.ensure(&connection).await
     }
 
+    /// Tries a connection whose tenant was just proven, again and again while the consent spreads,
+    /// until it is decided or the next try would end after `deadline`; then the sweep tries on.
+    pub async fn settle_authorized(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+        deadline: Timestamp,
+    ) -> Result<Readiness, RenewalError> {
+        loop {
+            let readiness = self.try_authorized(account, id).await?;
+            let Readiness::Retry { after, .. } = readiness else { return Ok(readiness) };
+            let wait = after.max(SHORTEST_WAIT);
+            if self.clock.now() + wait >= deadline {
+                return Ok(readiness);
+            }
+            self.clock.sleep(wait).await;
+        }
+    }
+
     /// Tries whether a connection whose tenant was proven lets us do what we need, then sees to its
-    /// subscriptions. What cannot be decided yet is tried again by the sweep.
-    pub async fn try_authorized(
+    /// subscriptions.
+    pub(super) async fn try_authorized(
         &self,
         account: &AccountId,
         id: &ConnectionId,

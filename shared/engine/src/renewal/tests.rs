@@ -13,6 +13,8 @@ use super::fake::{
 };
 use super::fake_graph::{FakeGraph, Fault};
 use super::{Renewal, RenewalError, Tended};
+use crate::port::Clock;
+use crate::readiness::Readiness;
 
 pub(super) type FakeRenewal = Renewal<FakeStore, FakeGraph, FakeBus, FakeClock, FakeChance>;
 
@@ -308,4 +310,34 @@ async fn who_comes_second_leaves_the_making_to_the_first() {
     renewal.stores.moves.store(1, Ordering::Relaxed);
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Waiting]);
     assert_eq!(renewal.graph.drain_calls(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_consent_that_still_spreads_is_tried_until_it_works_or_time_is_up() {
+    let renewal = renewal();
+    set_status(&renewal, ConnectionStatus::Authorized);
+    *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::Down));
+    let (account, id) = (account(1), connection_id(1));
+    let deadline = at(START + 300);
+    let undecided = renewal.settle_authorized(&account, &id, deadline).await.unwrap();
+    assert!(matches!(undecided, Readiness::Retry { .. }), "{undecided:?}");
+    assert!(renewal.clock.now() > at(START) && renewal.clock.now() < deadline);
+    *renewal.graph.tenant_fault.lock().unwrap() = None;
+    let decided = renewal.settle_authorized(&account, &id, deadline).await.unwrap();
+    assert_eq!(decided, Readiness::Works(ConnectionStatus::Ready));
+}
+
+#[tokio::test]
+async fn a_connection_that_got_consent_again_gets_its_subscription_back_at_once() {
+    let renewal = subscribed().await;
+    renewal.clock.move_to(START + 20 * DAY);
+    renewal.graph.forget_all();
+    *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::ConsentLost));
+    ensure(&renewal).await.unwrap();
+    assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Attention);
+    *renewal.graph.tenant_fault.lock().unwrap() = None;
+    let (account, id) = (account(1), connection_id(1));
+    renewal.settle_authorized(&account, &id, at(START + 21 * DAY)).await.unwrap();
+    assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Enabled);
+    assert_eq!(renewal.graph.all().len(), 1);
 }
