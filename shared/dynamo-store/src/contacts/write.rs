@@ -54,18 +54,18 @@ impl DynamoStore {
         }
     }
 
+    /// Stores the item that `make` makes: once to send it, and again only to compare.
     async fn put_contact(
         &self,
-        item: Item,
+        make: impl Fn() -> Result<Item, StoreError>,
         condition: Condition,
     ) -> Result<WriteOutcome, StoreError> {
-        match self.contacts.put_if("PutItem contact", item.clone(), condition).await? {
+        match self.contacts.put_if("PutItem contact", make()?, condition).await? {
             Answer::Done(()) => Ok(WriteOutcome::Written),
+            Answer::Refused(None) => Ok(WriteOutcome::Moved(None)),
             // The very same write: an earlier attempt did it and its answer got lost.
-            Answer::Refused(Some(standing)) if standing == item => Ok(WriteOutcome::Written),
-            Answer::Refused(standing) => {
-                Ok(WriteOutcome::Moved(standing.as_ref().map(read).transpose()?))
-            }
+            Answer::Refused(Some(standing)) if standing == make()? => Ok(WriteOutcome::Written),
+            Answer::Refused(Some(standing)) => Ok(WriteOutcome::Moved(Some(read(&standing)?))),
         }
     }
 
@@ -74,9 +74,8 @@ impl DynamoStore {
         write: &ContactWrite,
     ) -> Result<WriteOutcome, StoreError> {
         let owner = self.owner(&write.contact).await?;
-        let item = contact_item(&write.contact, owner.as_ref())?;
         let condition = unmoved(write.expected_version, write.fence, owner.as_ref());
-        self.put_contact(item, condition).await
+        self.put_contact(|| contact_item(&write.contact, owner.as_ref()), condition).await
     }
 
     pub(super) async fn replace_by_tombstone(
@@ -88,14 +87,13 @@ impl DynamoStore {
         let owner = self.owner(contact).await?;
         let condition = unmoved(contact.version, fence, owner.as_ref());
         let known = contact.sync.as_ref().map(|mark| mark.source_version);
-        let item = tombstone(
-            (&contact.account_id, &contact.id),
-            contact.version + 1,
-            fence.or(known).unwrap_or_default(),
-            owner,
-            expires_at,
-        );
-        self.put_contact(item, condition).await
+        let source_version = fence.or(known).unwrap_or_default();
+        let key = (&contact.account_id, &contact.id);
+        let make = || {
+            let version = contact.version + 1;
+            Ok(tombstone(key, version, source_version, owner.clone(), expires_at))
+        };
+        self.put_contact(make, condition).await
     }
 
     pub(super) async fn put_bar(

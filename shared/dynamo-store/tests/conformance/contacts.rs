@@ -1,0 +1,284 @@
+//! Writing and removing contacts, and claiming their addresses.
+
+use contact_sync_domain::contact::{Contact, ContactField, ContactStatus, Link};
+use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
+use contact_sync_engine::port::{
+    ClaimChange, ClaimOutcome, ContactStore, ContactWrite, StoredContact, WriteOutcome,
+};
+
+use crate::samples::{account_id, at, connection_id, contact, local, moved, next, write};
+use crate::tables::{CONTACTS, Tables};
+
+async fn stored(tables: &Tables, contact: &Contact) -> Option<StoredContact> {
+    tables.store.get(&contact.account_id, &contact.id).await.unwrap()
+}
+
+fn present(contact: &Contact) -> StoredContact {
+    StoredContact::Present(Box::new(contact.clone()))
+}
+
+async fn written(tables: &Tables, contact: &Contact) {
+    let outcome = tables.store.write(&write(contact)).await.unwrap();
+    assert_eq!(outcome, WriteOutcome::Written);
+}
+
+#[tokio::test]
+async fn a_contact_is_written_once_and_read_back_as_it_was() {
+    let tables = Tables::start().await;
+    let first = contact(1, 7, 10);
+    written(&tables, &first).await;
+    assert_eq!(stored(&tables, &first).await, Some(present(&first)));
+    assert_eq!(tables.store.get(&account_id(2), &first.id).await.unwrap(), None);
+    let other = Contact { status: ContactStatus::Inactive, ..first.clone() };
+    let outcome = tables.store.write(&write(&other)).await.unwrap();
+    assert_eq!(outcome, WriteOutcome::Moved(Some(present(&first))));
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_got_lost_is_written() {
+    let tables = Tables::start().await;
+    let first = contact(1, 7, 10);
+    tables.lose_next_answer();
+    written(&tables, &first).await;
+    tables.lose_next_answer();
+    written(&tables, &next(&first, 11)).await;
+    tables.lose_next_answer();
+    let gone = tables.store.remove(&next(&first, 11), Some(12), at(100)).await.unwrap();
+    assert_eq!(gone, WriteOutcome::Written);
+}
+
+#[tokio::test]
+async fn a_stale_fence_is_rejected_even_with_the_right_version() {
+    let tables = Tables::start().await;
+    let first = contact(1, 7, 10);
+    written(&tables, &first).await;
+    for stale in [9, 10] {
+        assert!(moved(&tables.store.write(&write(&next(&first, stale))).await.unwrap()), "{stale}");
+    }
+    written(&tables, &next(&first, 11)).await;
+    assert!(moved(&tables.store.remove(&next(&first, 11), Some(11), at(100)).await.unwrap()));
+}
+
+#[tokio::test]
+async fn a_stale_version_is_rejected_even_with_a_new_fence() {
+    let tables = Tables::start().await;
+    let first = contact(1, 7, 10);
+    written(&tables, &first).await;
+    let by_hand = Contact { version: 2, ..first.clone() };
+    let people = ContactWrite { contact: by_hand.clone(), expected_version: 1, fence: None };
+    assert_eq!(tables.store.write(&people).await.unwrap(), WriteOutcome::Written);
+    assert!(moved(&tables.store.write(&write(&next(&first, 11))).await.unwrap()));
+    written(&tables, &next(&by_hand, 11)).await;
+}
+
+#[tokio::test]
+async fn fences_of_another_connection_do_not_compare() {
+    let tables = Tables::start().await;
+    let first = contact(1, 7, 500);
+    written(&tables, &first).await;
+    let link = first.link.clone().map(|link| Link { connection_id: connection_id(2), ..link });
+    let relinked = Contact { link, ..next(&first, 3) };
+    written(&tables, &relinked).await;
+    let old = Contact { link: first.link.clone(), ..next(&relinked, 2) };
+    assert_eq!(
+        tables.store.write(&write(&old)).await.unwrap(),
+        WriteOutcome::Written,
+        "and neither do those of the first for the second"
+    );
+}
+
+#[tokio::test]
+async fn a_contact_that_lost_its_link_still_rejects_its_connections_old_pages() {
+    let tables = Tables::start().await;
+    let first = contact(1, 7, 10);
+    written(&tables, &first).await;
+    let unlinked = Contact { link: None, ..next(&first, 20) };
+    written(&tables, &unlinked).await;
+    assert_eq!(stored(&tables, &unlinked).await, Some(present(&unlinked)));
+    let stale = Contact { link: first.link.clone(), ..next(&unlinked, 15) };
+    assert!(moved(&tables.store.write(&write(&stale)).await.unwrap()), "an older page");
+    let link = first.link.clone().map(|link| Link { connection_id: connection_id(2), ..link });
+    written(&tables, &Contact { link, ..next(&unlinked, 3) }).await;
+}
+
+#[tokio::test]
+async fn a_returning_contact_goes_on_counting_from_its_tombstone() {
+    let tables = Tables::start().await;
+    let first = contact(1, 7, 10);
+    written(&tables, &first).await;
+    let removed = tables.store.remove(&first, Some(11), at(100)).await.unwrap();
+    assert_eq!(removed, WriteOutcome::Written);
+    let tombstone = StoredContact::Tombstone { version: 2, source_version: 11 };
+    assert_eq!(stored(&tables, &first).await, Some(tombstone.clone()));
+
+    let forgetful = contact(1, 7, 12);
+    let outcome = tables.store.write(&write(&forgetful)).await.unwrap();
+    assert_eq!(outcome, WriteOutcome::Moved(Some(tombstone)), "it stood at 2, not at nothing");
+    let stale = Contact { version: 3, ..contact(1, 7, 11) };
+    assert!(moved(&tables.store.write(&write(&stale)).await.unwrap()), "an older page");
+    written(&tables, &Contact { version: 3, ..contact(1, 7, 12) }).await;
+    let link = first.link.clone().map(|link| Link { connection_id: connection_id(2), ..link });
+    let elsewhere = Contact { link, version: 4, ..contact(1, 7, 1) };
+    written(&tables, &elsewhere).await;
+}
+
+#[tokio::test]
+async fn a_bar_stops_a_slice_that_lost_its_lease_and_nobody_else() {
+    let tables = Tables::start().await;
+    let late = contact(1, 7, 10);
+    tables.store.bar(&late.account_id, &late.id, 20, at(100)).await.unwrap();
+    let outcome = tables.store.write(&write(&late)).await.unwrap();
+    let bar = StoredContact::Tombstone { version: 0, source_version: 20 };
+    assert_eq!(outcome, WriteOutcome::Moved(Some(bar)));
+    written(&tables, &contact(1, 7, 21)).await;
+    tables.store.bar(&late.account_id, &late.id, 30, at(100)).await.unwrap();
+    assert_eq!(
+        stored(&tables, &late).await,
+        Some(present(&contact(1, 7, 21))),
+        "what stands, stands"
+    );
+    let made_by_hand = local(1, 8);
+    tables.store.bar(&made_by_hand.account_id, &made_by_hand.id, 20, at(100)).await.unwrap();
+    written(&tables, &made_by_hand).await;
+}
+
+#[tokio::test]
+async fn many_are_answered_in_the_order_of_asking_and_twice_if_asked_twice() {
+    let tables = Tables::start().await;
+    for number in 1..=130 {
+        written(&tables, &contact(1, number, 10)).await;
+    }
+    let mut ids: Vec<ContactId> = (1..=131).rev().map(ContactId::from_bits).collect();
+    ids.push(ContactId::from_bits(5));
+    let found = tables.store.get_many(&account_id(1), &ids).await.unwrap();
+    assert_eq!(found.len(), 132);
+    assert_eq!(found[0], None);
+    assert_eq!(found[1], Some(present(&contact(1, 130, 10))));
+    assert_eq!(found[131], Some(present(&contact(1, 5, 10))));
+    assert_eq!(tables.store.get_many(&account_id(1), &[]).await.unwrap(), []);
+}
+
+const KEY: &str = "person7@contoso.example";
+
+#[tokio::test]
+async fn an_address_is_one_contacts_and_claiming_again_is_fine() {
+    let tables = Tables::start().await;
+    let (store, account) = (&tables.store, account_id(1));
+    let (ours, theirs) = (ContactId::from_bits(7), ContactId::from_bits(8));
+    written(&tables, &contact(1, 7, 10)).await;
+    assert_eq!(store.claim(&account, KEY, &ours).await.unwrap(), ClaimOutcome::Claimed);
+    assert_eq!(store.claim(&account, KEY, &ours).await.unwrap(), ClaimOutcome::Claimed);
+    let taken = ClaimOutcome::TakenBy(ours.clone());
+    assert_eq!(store.claim(&account, KEY, &theirs).await.unwrap(), taken);
+    let free = store.claim(&account_id(2), KEY, &theirs).await.unwrap();
+    assert_eq!(free, ClaimOutcome::Claimed, "another account has its own addresses");
+    let owners = store.claims(&account, &[KEY.into(), "nobody@x".into()]).await.unwrap();
+    assert_eq!(owners, [Some(ours), None]);
+}
+
+#[tokio::test]
+async fn a_claim_of_somebody_without_the_address_is_taken_over() {
+    let tables = Tables::start().await;
+    let (store, account) = (&tables.store, account_id(1));
+    let (gone, renamed, ours) =
+        (ContactId::from_bits(70), ContactId::from_bits(71), ContactId::from_bits(7));
+    store.claim(&account, KEY, &gone).await.unwrap();
+    tables.lose_next_answer();
+    assert_eq!(store.claim(&account, KEY, &renamed).await.unwrap(), ClaimOutcome::Claimed);
+    written(&tables, &contact(1, 71, 10)).await;
+    assert_eq!(store.claim(&account, KEY, &ours).await.unwrap(), ClaimOutcome::Claimed);
+    assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [Some(ours)]);
+}
+
+#[tokio::test]
+async fn an_address_is_given_up_only_by_whoever_has_it() {
+    let tables = Tables::start().await;
+    let (store, account) = (&tables.store, account_id(1));
+    let (ours, theirs) = (ContactId::from_bits(7), ContactId::from_bits(8));
+    store.claim(&account, KEY, &ours).await.unwrap();
+    store.release(&account, KEY, &theirs).await.unwrap();
+    assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [Some(ours.clone())]);
+    store.release(&account, KEY, &ours).await.unwrap();
+    store.release(&account, KEY, &ours).await.unwrap();
+    assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [None]);
+}
+
+#[tokio::test]
+async fn a_very_long_address_can_be_claimed_too() {
+    let tables = Tables::start().await;
+    let (store, account) = (&tables.store, account_id(1));
+    let long = "ü".repeat(1_500);
+    let ours = ContactId::from_bits(7);
+    store.claim(&account, &long, &ours).await.unwrap();
+    assert_eq!(store.claims(&account, &[long]).await.unwrap(), [Some(ours)]);
+}
+
+fn with_email(contact: &Contact, email: &str) -> Contact {
+    let mut contact = contact.clone();
+    contact.fields.insert(ContactField::Email, email.into());
+    contact
+}
+
+#[tokio::test]
+async fn two_contacts_swap_their_addresses_at_once_or_not_at_all() {
+    let tables = Tables::start().await;
+    let (store, account) = (&tables.store, account_id(1));
+    let (one, two) = (contact(1, 1, 10), contact(1, 2, 10));
+    for person in [&one, &two] {
+        store.claim(&account, person.email().unwrap(), &person.id).await.unwrap();
+        written(&tables, person).await;
+    }
+    let swapped = [
+        write(&with_email(&next(&one, 11), two.email().unwrap())),
+        write(&with_email(&next(&two, 11), one.email().unwrap())),
+    ];
+    let change = |key: &Contact, from: &Contact, to: &Contact| ClaimChange {
+        email_key: key.email().unwrap().into(),
+        from: from.id.clone(),
+        to: to.id.clone(),
+    };
+    let foreign = [change(&one, &contact(1, 9, 1), &two)];
+    assert!(!store.write_together(&account, &swapped, &foreign).await.unwrap());
+    assert_eq!(stored(&tables, &one).await, Some(present(&one)), "nothing of it was done");
+
+    let claims = [change(&one, &one, &two), change(&two, &two, &one)];
+    tables.lose_next_answer();
+    assert!(store.write_together(&account, &swapped, &claims).await.unwrap());
+    assert_eq!(stored(&tables, &one).await, Some(present(&swapped[0].contact)));
+    let keys = [one.email().unwrap().to_owned(), two.email().unwrap().to_owned()];
+    let owners = store.claims(&account, &keys).await.unwrap();
+    assert_eq!(owners, [Some(two.id.clone()), Some(one.id.clone())]);
+    assert!(store.write_together(&account, &swapped, &claims).await.unwrap(), "it stands already");
+    let stale = [write(&next(&swapped[0].contact, 11))];
+    assert!(!store.write_together(&account, &stale, &[]).await.unwrap());
+}
+
+#[tokio::test]
+async fn forty_contacts_and_their_claims_fit_into_one_transaction() {
+    let tables = Tables::start().await;
+    let writes: Vec<_> = (1..=40).map(|number| write(&contact(1, number, 10))).collect();
+    let mut claims = Vec::new();
+    for write in &writes {
+        let key = write.contact.email().unwrap();
+        let holder = ContactId::from_bits(1_000);
+        tables.store.claim(&account_id(1), key, &holder).await.unwrap();
+        let to = write.contact.id.clone();
+        claims.push(ClaimChange { email_key: key.into(), from: holder, to });
+    }
+    assert!(tables.store.write_together(&account_id(1), &writes, &claims).await.unwrap());
+    assert_eq!(tables.count(CONTACTS).await, 80);
+}
+
+#[tokio::test]
+async fn an_adopted_contact_is_found_by_its_user_and_tenant() {
+    let tables = Tables::start().await;
+    let (store, account, tenant) = (&tables.store, account_id(1), TenantId::from_u128(1));
+    let (user, adopted) = (ObjectId::from_u128(5), ContactId::from_bits(7));
+    store.put_adoption(&account, &tenant, &user, &adopted).await.unwrap();
+    let users = [ObjectId::from_u128(6), user.clone()];
+    assert_eq!(store.adopted(&account, &tenant, &users).await.unwrap(), [None, Some(adopted)]);
+    let elsewhere = TenantId::from_u128(2);
+    assert_eq!(store.adopted(&account, &elsewhere, &users).await.unwrap(), [None, None]);
+    store.delete_adoption(&account, &tenant, &user).await.unwrap();
+    assert_eq!(store.adopted(&account, &tenant, &users).await.unwrap(), [None, None]);
+}

@@ -1,0 +1,136 @@
+//! Runs, segments, and what waits for the end of a run.
+
+use contact_sync_domain::id::{ObjectId, RunId};
+use contact_sync_domain::run::{Run, RunStatus};
+use contact_sync_domain::segment::{Deviation, Outcome};
+use contact_sync_engine::port::{
+    PendingItem, PendingKind, PendingStore, RunStore, SegmentRef, SegmentStore,
+};
+use serde_json::json;
+
+use crate::samples::{account_id, at, connection_id, run};
+use crate::tables::Tables;
+
+fn ended(number: u128) -> Run {
+    Run { status: RunStatus::Succeeded, ended_at: Some(at(9)), ..run(1, 1, number) }
+}
+
+#[tokio::test]
+async fn a_run_that_ended_is_not_changed_any_more() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let running = Run { status: RunStatus::Running, ..run(1, 1, 1) };
+    for step in [&run(1, 1, 1), &running] {
+        assert!(store.put_run(step).await.unwrap());
+    }
+    tables.lose_next_answer();
+    assert!(store.put_run(&ended(1)).await.unwrap());
+    assert!(!store.put_run(&running).await.unwrap());
+    let found = store.run(&account_id(1), &connection_id(1), &running.id).await.unwrap();
+    assert_eq!(found, Some(ended(1)));
+    let foreign = store.run(&account_id(2), &connection_id(1), &running.id).await.unwrap();
+    assert_eq!(foreign, None);
+}
+
+#[tokio::test]
+async fn a_report_is_marked_ready_once_and_only_of_a_run_that_ended() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    assert!(!store.mark_report_ready(&run(1, 1, 1)).await.unwrap());
+    store.put_run(&run(1, 1, 1)).await.unwrap();
+    assert!(!store.mark_report_ready(&run(1, 1, 1)).await.unwrap());
+    store.put_run(&ended(1)).await.unwrap();
+    assert!(store.mark_report_ready(&ended(1)).await.unwrap());
+    assert!(!store.mark_report_ready(&ended(1)).await.unwrap());
+    let found = store.run(&account_id(1), &connection_id(1), &ended(1).id).await.unwrap();
+    assert_eq!(found, Some(Run { report_ready: true, ..ended(1) }));
+}
+
+#[tokio::test]
+async fn runs_come_newest_first_page_by_page() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    for number in 1..=7 {
+        store.put_run(&run(1, 1, number)).await.unwrap();
+    }
+    store.put_run(&run(1, 2, 8)).await.unwrap();
+    let (account, connection) = (account_id(1), connection_id(1));
+    let mut found = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = store.runs(&account, &connection, cursor.as_deref(), 3).await.unwrap().unwrap();
+        assert!(page.runs.len() <= 3);
+        found.extend(page.runs.into_iter().map(|run| run.id));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+        let elsewhere = store.runs(&account, &connection_id(2), cursor.as_deref(), 3).await;
+        assert_eq!(elsewhere.unwrap(), None, "a cursor of another list");
+    }
+    assert_eq!(found, (1..=7).rev().map(RunId::from_bits).collect::<Vec<_>>());
+    let foreign = store.runs(&account_id(2), &connection, None, 3).await.unwrap().unwrap();
+    assert_eq!(foreign.runs, []);
+}
+
+#[tokio::test]
+async fn the_first_segment_of_a_page_stands() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let (connection, run) = (connection_id(1), RunId::from_bits(1));
+    let first = SegmentRef::Inline(vec![0, 1, 2]);
+    let second = SegmentRef::Blob("segments/x".into());
+    assert_eq!(store.segment(&connection, &run, 0).await.unwrap(), None);
+    tables.lose_next_answer();
+    assert_eq!(store.put_segment(&connection, &run, 0, first.clone()).await.unwrap(), first);
+    assert_eq!(store.put_segment(&connection, &run, 0, second.clone()).await.unwrap(), first);
+    assert_eq!(store.put_segment(&connection, &run, 1, second.clone()).await.unwrap(), second);
+    assert_eq!(store.segment(&connection, &run, 0).await.unwrap(), Some(first));
+    assert_eq!(store.segment(&connection, &run, 1).await.unwrap(), Some(second));
+    assert_eq!(store.segment(&connection, &RunId::from_bits(2), 0).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_last_record_of_what_deviated_stands() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let (connection, run) = (connection_id(1), RunId::from_bits(1));
+    assert_eq!(store.deviations(&connection, &run, 0).await.unwrap(), []);
+    let deviation = |user: u128| Deviation {
+        object_id: ObjectId::from_u128(user),
+        outcome: Outcome::Failed,
+        reason: Some("the address is another contact's".repeat(20)),
+        remedy: None,
+    };
+    let many: Vec<Deviation> = (0..1_000).map(deviation).collect();
+    store.put_deviations(&connection, &run, 0, &many).await.unwrap();
+    assert_eq!(store.deviations(&connection, &run, 0).await.unwrap(), many);
+    store.put_deviations(&connection, &run, 0, &many[..1]).await.unwrap();
+    assert_eq!(store.deviations(&connection, &run, 0).await.unwrap(), many[..1]);
+}
+
+#[tokio::test]
+async fn what_waits_is_kept_by_key_and_kind() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let connection = connection_id(1);
+    let item = |number: usize, body: f64| PendingItem {
+        key: format!("user-{number:03}"),
+        body: json!({"at": body, "none": null}),
+    };
+    let items: Vec<PendingItem> = (0..60).map(|number| item(number, 1.0)).collect();
+    store.put_pending(&connection, PendingKind::Removal, &items).await.unwrap();
+    let replaced = [item(0, 2.5), item(0, 3.0)];
+    store.put_pending(&connection, PendingKind::Removal, &replaced).await.unwrap();
+    store.put_pending(&connection, PendingKind::Collision, &items[..1]).await.unwrap();
+    let found = store.pending(&connection, PendingKind::Removal).await.unwrap();
+    assert_eq!(found.len(), 60);
+    assert_eq!((&found[0], &found[1..]), (&item(0, 3.0), &items[1..]));
+    let keys: Vec<String> = found[..59].iter().map(|item| item.key.clone()).collect();
+    store.delete_pending(&connection, PendingKind::Removal, &keys).await.unwrap();
+    let left = store.pending(&connection, PendingKind::Removal).await.unwrap();
+    assert_eq!(left, items[59..]);
+    let others = store.pending(&connection, PendingKind::Collision).await.unwrap();
+    assert_eq!(others, items[..1]);
+    assert_eq!(store.pending(&connection_id(2), PendingKind::Removal).await.unwrap(), []);
+}
