@@ -2,7 +2,7 @@
 
 mod pattern;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -17,8 +17,8 @@ use crate::invoke::AsyncInvoker;
 use crate::plan::Plan;
 use crate::template::{ACCOUNT_ID, REGION};
 
-/// Published events that are remembered, for tests and for the run's summary.
-const REMEMBERED_EVENTS: usize = 200_000;
+/// Published events that are remembered, for tests and for the job's checks.
+const REMEMBERED_EVENTS: usize = 20_000;
 /// EventBridge takes entries up to one megabyte.
 const MAX_DETAIL_BYTES: usize = 1024 * 1024;
 
@@ -30,7 +30,7 @@ pub struct EventBuses {
     rules: Vec<BusRule>,
     invoker: Arc<AsyncInvoker>,
     clock: LocalClock,
-    published: Mutex<Vec<PublishedEvent>>,
+    published: Mutex<Published>,
 }
 
 #[derive(Debug)]
@@ -39,6 +39,14 @@ struct BusRule {
     bus: String,
     function: String,
     pattern: EventPattern,
+}
+
+/// The newest events.
+#[derive(Debug, Default)]
+struct Published {
+    events: VecDeque<PublishedEvent>,
+    /// How many older ones were forgotten.
+    forgotten: usize,
 }
 
 /// An event that a bus accepted.
@@ -144,14 +152,24 @@ impl EventBuses {
             }
         }
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        if published.len() < REMEMBERED_EVENTS {
-            published.push(PublishedEvent { bus: bus.clone(), envelope, matched });
+        if published.events.len() == REMEMBERED_EVENTS {
+            published.events.pop_front();
+            published.forgotten += 1;
         }
+        published.events.push_back(PublishedEvent { bus: bus.clone(), envelope, matched });
         Ok(id)
     }
 
-    /// The events accepted so far, oldest first.
-    pub fn published(&self) -> Vec<PublishedEvent> {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How many events were accepted so far.
+    pub fn count(&self) -> usize {
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        published.forgotten + published.events.len()
+    }
+
+    /// The events after the first `count`, oldest first, as far as they are remembered.
+    pub fn published_since(&self, count: usize) -> Vec<PublishedEvent> {
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let skipped = count.saturating_sub(published.forgotten);
+        published.events.iter().skip(skipped).cloned().collect()
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "TEXT", requires = "app_id")]
     pub(crate) app_secret: Option<String>,
 
-    /// Another AWS stand-in for tables, objects and secrets; routes, bus and schedules stay here.
+    /// Another AWS stand-in for tables and objects; routes, bus, schedules and secrets stay here.
     #[arg(long, value_name = "URL")]
     pub(crate) aws_endpoint_url: Option<String>,
 

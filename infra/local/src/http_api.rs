@@ -9,9 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse as _, Response};
+use futures::TryStreamExt as _;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::json;
@@ -24,6 +25,8 @@ use crate::runtime::{FunctionErrorKind, FunctionPool};
 
 /// API Gateway's limit on a request body.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// What is read of a body that is too large, before the connection is closed on it.
+const MAX_DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 /// Lambda's limit on a synchronous event, which the body becomes part of.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 
@@ -68,7 +71,11 @@ async fn serve(
             "The request body is too large.",
         )
     };
-    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else { return too_large() };
+    let body = match read_body(body).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return too_large(),
+        Err(_) => return message(StatusCode::BAD_REQUEST, "Bad Request"),
+    };
     let event = payload::event(&parts, &body, &route, claims, peer, gateway.clock.now());
     let event = event.to_string();
     if event.len() > MAX_EVENT_BYTES {
@@ -86,6 +93,24 @@ async fn serve(
         }
         Ok(Err(_)) | Err(_) => internal_error(),
     }
+}
+
+/// The whole body; `None` if it is too large. Such a one is read to its end all the same, within
+/// reason: whoever is still sending would see a broken connection and not the answer.
+async fn read_body(body: Body) -> Result<Option<Bytes>, axum::Error> {
+    let mut stream = body.into_data_stream();
+    let mut read = Vec::new();
+    let mut length = 0_usize;
+    while let Some(chunk) = stream.try_next().await? {
+        length += chunk.len();
+        if length > MAX_DISCARDED_BYTES {
+            break;
+        }
+        if length <= MAX_BODY_BYTES {
+            read.extend_from_slice(&chunk);
+        }
+    }
+    Ok((length <= MAX_BODY_BYTES).then(|| Bytes::from(read)))
 }
 
 /// What API Gateway answers when a function fails or answers nonsense.

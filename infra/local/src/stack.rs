@@ -136,9 +136,14 @@ impl LocalStack {
         self.pools.get(name).map(|pool| pool.records()).unwrap_or_default()
     }
 
-    /// The events accepted by the buses so far.
+    /// The newest 20,000 events that the buses accepted, oldest first.
     pub fn published_events(&self) -> Vec<PublishedEvent> {
-        self.buses.published()
+        self.buses.published_since(0)
+    }
+
+    /// The event buses.
+    pub fn buses(&self) -> &EventBuses {
+        &self.buses
     }
 
     /// What lies in the dead-letter queues.

@@ -27,7 +27,7 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
         .ok_or_else(|| Problem::wrong("there is no contact to change"))?;
     let (id, object_id) = (text(contact, "/id"), text(contact, "/link/objectId"));
     job.stack.until_quiet(Duration::from_secs(10)).await;
-    let events_before = job.stack.published_events().len();
+    let events_before = job.stack.buses().count();
     let units_before = contact_write_units(job, "delta-sync");
     let started = Instant::now();
     job.sim.update_user(job.tenant.id, object_id, json!({"jobTitle": NEW_TITLE}))?;
@@ -40,7 +40,7 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     .await?;
     let visible = started.elapsed();
     let event = until("the contact's event", Duration::from_secs(20), || async {
-        let events = job.stack.published_events();
+        let events = job.stack.buses().published_since(events_before);
         let event =
             events.into_iter().skip(events_before).map(|event| event.envelope).find(|event| {
                 text(event, "/detail-type") == "ContactUpdated"

@@ -11,7 +11,7 @@ use crate::template::REGION;
 pub(crate) struct EndpointUrls {
     /// The stand-ins of the local stack.
     pub(crate) local: String,
-    /// Another stand-in for tables, objects and secrets.
+    /// Another stand-in for tables and objects.
     pub(crate) stores: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn of(
     set("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned());
     set("AWS_ENDPOINT_URL", endpoints.local.clone());
     if let Some(stores) = &endpoints.stores {
-        for service in ["DYNAMODB", "S3", "SECRETS_MANAGER"] {
+        for service in ["DYNAMODB", "S3"] {
             set(&format!("AWS_ENDPOINT_URL_{service}"), stores.clone());
         }
     }

@@ -1,6 +1,6 @@
 //! All processes of one function.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +33,7 @@ pub struct FunctionPool {
     permits: Semaphore,
     idle: Mutex<Vec<Process>>,
     running: Mutex<BTreeMap<String, Arc<Notify>>>,
-    records: Mutex<Vec<InvocationRecord>>,
+    records: Mutex<VecDeque<InvocationRecord>>,
     peak_kilobytes: AtomicU64,
 }
 
@@ -72,7 +72,7 @@ impl FunctionPool {
 
     /// The invocations that have ended, oldest first.
     pub fn records(&self) -> Vec<InvocationRecord> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// The highest resident memory of any of its processes, in kilobytes.
@@ -201,9 +201,9 @@ impl FunctionPool {
         }
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if records.len() == REMEMBERED_INVOCATIONS {
-            records.remove(0);
+            records.pop_front();
         }
-        records.push(InvocationRecord {
+        records.push_back(InvocationRecord {
             function: self.function.name.clone(),
             request_id,
             started_at,

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::StackError;
 use crate::clock::LocalClock;
 use crate::dynamo::authorization;
@@ -24,7 +22,7 @@ pub struct StackOptions {
     pub parameters: BTreeMap<String, String>,
     /// The bearer token of the REST API.
     pub api_token: String,
-    /// Another stand-in for tables, objects and secrets.
+    /// Another stand-in for tables and objects.
     pub aws_endpoint_url: Option<String>,
     pub graph_endpoint: String,
     pub login_endpoint: String,
@@ -90,12 +88,11 @@ impl StackOptions {
     }
 }
 
-/// Makes buckets and secrets of `plan` in another AWS stand-in; what is there already stays.
-pub(super) async fn prepare_external_stores(
+/// Makes the buckets of `plan` in another AWS stand-in; what is there already stays.
+pub(super) async fn make_buckets(
     http: &reqwest::Client,
     url: &str,
     plan: &Plan,
-    app_secret: &str,
 ) -> Result<(), StackError> {
     let failed = |operation: &'static str, problem: String| StackError::ExternalStore {
         url: url.to_owned(),
@@ -116,48 +113,5 @@ pub(super) async fn prepare_external_stores(
             return Err(failed("CreateBucket", response.status().to_string()));
         }
     }
-    for secret in &plan.secrets {
-        let value = json!({"clientSecret": app_secret}).to_string();
-        // Stand-ins give secrets ARNs of their own, so functions must ask by this name's ARN.
-        let created = secrets_call(
-            http,
-            url,
-            "CreateSecret",
-            &json!({"Name": secret.name, "SecretString": value}),
-        )
-        .await
-        .map_err(|error| failed("CreateSecret", error.to_string()))?;
-        if !created.is_success() {
-            let put = secrets_call(
-                http,
-                url,
-                "PutSecretValue",
-                &json!({"SecretId": secret.name, "SecretString": value}),
-            )
-            .await
-            .map_err(|error| failed("PutSecretValue", error.to_string()))?;
-            if !put.is_success() {
-                return Err(failed("PutSecretValue", put.to_string()));
-            }
-        }
-    }
     Ok(())
-}
-
-async fn secrets_call(
-    http: &reqwest::Client,
-    url: &str,
-    operation: &str,
-    body: &serde_json::Value,
-) -> Result<reqwest::StatusCode, reqwest::Error> {
-    let response = http
-        .post(url)
-        .header("authorization", authorization("secretsmanager"))
-        .header("x-amz-date", "20260101T000000Z")
-        .header("content-type", "application/x-amz-json-1.1")
-        .header("x-amz-target", format!("secretsmanager.{operation}"))
-        .body(body.to_string())
-        .send()
-        .await?;
-    Ok(response.status())
 }

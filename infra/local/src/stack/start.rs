@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::folders::Folders;
-use super::options::prepare_external_stores;
+use super::options::make_buckets;
 use super::{LocalStack, STACK_NAME, StackError, StackOptions};
 use crate::aws::{self, Access, AwsServices, Counters, ObjectStore, SecretStore};
 use crate::bus::EventBuses;
@@ -191,7 +191,7 @@ async fn open_tables(
 ) -> Result<Tables, StackError> {
     let http = reqwest::Client::builder().no_proxy().build().map_err(StackError::HttpClient)?;
     let (engine, url) = if let Some(url) = &options.aws_endpoint_url {
-        prepare_external_stores(&http, url, plan, &options.app_secret).await?;
+        make_buckets(&http, url, plan).await?;
         (None, url.clone())
     } else {
         let file = options.data_dir.is_some().then(|| folders.file("dynamodb.sqlite"));
