@@ -29,6 +29,7 @@ pub(crate) struct Call {
     pub(crate) expects: Expects,
     /// Whether it may be sent again when nobody knows what became of it.
     pub(crate) repeatable: bool,
+    pub(crate) limits: Limits,
 }
 
 /// What kind of answer a request is for.
@@ -51,7 +52,13 @@ impl Call {
             eventual: false,
             expects: Expects::Plain,
             repeatable: true,
+            limits: Limits::GRAPH,
         }
+    }
+
+    /// A read that somebody waits for.
+    pub(crate) fn glance(what: &'static str, url: Url) -> Self {
+        Self { limits: Limits::GLANCE, ..Self::get(what, url) }
     }
 
     pub(crate) fn send(what: &'static str, method: Method, url: Url, body: Vec<u8>) -> Self {
@@ -127,7 +134,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         call: &Call,
         read: impl Fn(&[u8]) -> Result<T, Unusable>,
     ) -> Result<(T, GraphCost), Failure> {
-        let mut patience = Patience::new(&self.clock, Limits::GRAPH);
+        let mut patience = Patience::new(&self.clock, call.limits);
         let mut used = Used::default();
         loop {
             self.wait_for_lane(tenant, &patience).await?;

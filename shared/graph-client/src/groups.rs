@@ -136,7 +136,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
             path.push_str("&$filter=");
             path.push_str(&escape(&format!("startswith(displayName,{})", quoted(query))));
         }
-        let call = Call::get("a search for groups", self.endpoints.graph(&path)?);
+        let call = Call::glance("a search for groups", self.endpoints.graph(&path)?);
         let read = |body: &[u8]| Ok(read_page::<WireGroup>(body)?.0);
         let (groups, _) = self.call(tenant, &call, read).await?;
         Ok(groups.into_iter().take(limit.into()).map(Group::from).collect())

@@ -57,7 +57,7 @@ impl<S: CredentialSource, C: Clock> Identity for GraphClient<S, C> {
         nonce: &str,
         redirect_uri: &str,
     ) -> Result<SignIn, IdentityError> {
-        let mut patience = Patience::new(&self.clock, Limits::PERSON);
+        let mut patience = Patience::new(&self.clock, Limits::SIGN_IN);
         let grant = Grant::Code { code, verifier, redirect_uri };
         let answer = self
             .ask_for_token(tenant, &grant, &mut patience.again())

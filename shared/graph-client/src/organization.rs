@@ -52,7 +52,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
             first.ok_or(Unusable::Broken("no organisation in the answer", None))
         };
         let (organization, _) =
-            self.call(tenant, &Call::get("the organisation", url), read).await?;
+            self.call(tenant, &Call::glance("the organisation", url), read).await?;
         Ok(organization.into())
     }
 
@@ -64,7 +64,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         path: &str,
     ) -> Result<(u64, GraphCost), DirectoryError> {
         let url = self.endpoints.graph(path)?;
-        let call = Call { eventual: true, ..Call::get(what, url) };
+        let call = Call { eventual: true, ..Call::glance(what, url) };
         let read = |body: &[u8]| {
             let text = String::from_utf8_lossy(body);
             let number = text.trim_start_matches('\u{feff}').trim().parse();

@@ -8,7 +8,7 @@ use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
 /// How much trying a call is worth.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Requests at most.
     pub(crate) tries: u32,
@@ -25,8 +25,15 @@ impl Limits {
         last_try: SignedDuration::from_secs(25),
         end: SignedDuration::from_secs(30),
     };
-    /// While a person looks at a blank page.
-    pub(crate) const PERSON: Self = Self {
+    /// For what somebody waits for on a page: pickers, counts, the tenant's name. The REST API must
+    /// answer within half a minute.
+    pub(crate) const GLANCE: Self = Self {
+        tries: 4,
+        last_try: SignedDuration::from_secs(12),
+        end: SignedDuration::from_secs(15),
+    };
+    /// While a person looks at a blank page, and more requests follow.
+    pub(crate) const SIGN_IN: Self = Self {
         tries: 3,
         last_try: SignedDuration::from_secs(6),
         end: SignedDuration::from_secs(10),

@@ -140,7 +140,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                 let entry: WireUser = serde_json::from_slice(body).map_err(no_json)?;
                 people(what, vec![entry])
             };
-            return match self.call(tenant, &Call::get(what, url), read).await {
+            return match self.call(tenant, &Call::glance(what, url), read).await {
                 Ok((mut users, _)) => Ok(users.pop()),
                 Err(failure) => match failure.error {
                     DirectoryError::NotFound { .. } => Ok(None),
@@ -155,7 +155,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         let quoted_key = quoted(key);
         let filter = escape(&format!("userPrincipalName eq {quoted_key} or mail eq {quoted_key}"));
         let path = format!("/users?$filter={filter}&$select={select}&$top=10");
-        let call = Call::get(what, self.endpoints.graph(&path)?);
+        let call = Call::glance(what, self.endpoints.graph(&path)?);
         let (mut users, _) =
             self.call(tenant, &call, |body| people(what, read_page(body)?.0)).await?;
         // A mail address may belong to several; the sign-in name belongs to one.
@@ -184,7 +184,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
             path.push_str("&$filter=");
             path.push_str(&escape(&filter));
         }
-        let call = Call::get(what, self.endpoints.graph(&path)?);
+        let call = Call::glance(what, self.endpoints.graph(&path)?);
         let (mut users, _) =
             self.call(tenant, &call, |body| people(what, read_page(body)?.0)).await?;
         users.truncate(limit.into());

@@ -258,3 +258,11 @@ async fn a_missing_group_is_none_and_its_members_are_an_error() {
     let members = stub.client.group_members(&tenant(), &group, true, None).await;
     assert!(matches!(members, Err(DirectoryError::NotFound { .. })), "never an empty group");
 }
+
+#[tokio::test]
+async fn what_a_person_waits_for_gives_up_sooner() {
+    let stub = Stub::of(vec![Reply::new(503, "").header("retry-after", "13")]).await;
+    let answer = stub.client.search_users(&tenant(), "", 10).await;
+    assert!(answer.unwrap_err().is_transient());
+    assert!(stub.clock.waits.lock().unwrap().is_empty(), "13 s are more than a page waits");
+}

@@ -211,7 +211,7 @@ async fn members_of_nested_groups_are_found_and_their_changes_told() {
     let delta = world.client.groups_delta(&world.tenant, &link).await.unwrap();
     let inner = ObjectId::parse(&inner.to_string()).unwrap();
     assert!(delta.changed.contains(&inner), "{delta:?}");
-    assert_eq!(delta.removed, [outer.clone()]);
+    assert_eq!(delta.removed, std::slice::from_ref(&outer));
     assert_eq!(world.client.find_group(&world.tenant, &outer).await.unwrap(), None);
 }
 
