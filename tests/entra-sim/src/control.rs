@@ -1,7 +1,6 @@
 //! The control API over HTTP, below `/_sim`.
 
 mod directory_routes;
-mod page;
 mod service_routes;
 mod tenancy_routes;
 
@@ -17,11 +16,16 @@ use crate::directory::CommandError;
 /// All routes.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(controls: Controls) -> Router<S> {
     Router::new()
-        .route("/", get(|| async { Html(page::PAGE) }))
+        .route("/", get(page))
         .merge(tenancy_routes::routes())
         .merge(directory_routes::routes())
         .merge(service_routes::routes())
         .with_state(controls)
+}
+
+/// The page for changing a directory by hand; it talks to this API.
+pub(crate) async fn page() -> Html<&'static str> {
+    Html(include_str!("control/page.html"))
 }
 
 /// A refusal of the control API: `{"error": "…"}`.

@@ -73,6 +73,7 @@ pub(crate) struct WellKnown {
     pub(crate) group_types: PropertyId,
     pub(crate) group_display_name: PropertyId,
     pub(crate) group_visibility: PropertyId,
+    pub(crate) group_security_enabled: PropertyId,
 }
 
 /// Looked up once: the catalogues never change.
@@ -90,6 +91,7 @@ pub(crate) static WELL_KNOWN: std::sync::LazyLock<WellKnown> = std::sync::LazyLo
         group_types: group("groupTypes"),
         group_display_name: group("displayName"),
         group_visibility: group("visibility"),
+        group_security_enabled: group("securityEnabled"),
     }
 });
 

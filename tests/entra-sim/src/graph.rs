@@ -20,7 +20,7 @@ mod subscription_requests;
 pub(crate) mod token;
 mod users;
 
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use crate::exchange::{Incoming, Reply};
@@ -45,7 +45,7 @@ pub(crate) async fn answer(sim: &Sim, incoming: &Incoming) -> Reply {
         Err(error) => return error.reply(incoming, now).at("unknown"),
     };
     let template = route.template();
-    let (claims, units) = match admit(sim, incoming, &route, now) {
+    let (claims, units, used) = match admit(sim, incoming, &route, now) {
         Ok(admitted) => admitted,
         Err((error, units)) => {
             let tenant = token::claimed_tenant(incoming);
@@ -63,10 +63,16 @@ pub(crate) async fn answer(sim: &Sim, incoming: &Incoming) -> Reply {
     };
     let reply = outcome.unwrap_or_else(|error| error.reply(incoming, now));
     let units = units + reply.units;
-    Reply { tenant: Some(claims.tid), units, ..reply }.at(&template)
+    let reply = Reply { tenant: Some(claims.tid), units, ..reply }.at(&template);
+    // Shown only near the budget, as the service does.
+    if (0.8..=1.0).contains(&used) && reply.status != StatusCode::TOO_MANY_REQUESTS {
+        return reply.with_header("x-ms-throttle-limit-percentage", format!("{used:.1}"));
+    }
+    reply
 }
 
-type Admission = Result<(AccessClaims, f64), (GraphError, f64)>;
+/// Who calls, the cost, and the share of the budget spent.
+type Admission = Result<(AccessClaims, f64, f64), (GraphError, f64)>;
 
 /// Verifies the token and charges the request.
 fn admit(sim: &Sim, incoming: &Incoming, route: &Route, now: Timestamp) -> Admission {
@@ -74,7 +80,7 @@ fn admit(sim: &Sim, incoming: &Incoming, route: &Route, now: Timestamp) -> Admis
     let claims = token::authenticate(&world, incoming, now).map_err(|error| (error, 0.0))?;
     let units = cost::units(route, incoming);
     if units <= 0.0 {
-        return Ok((claims, 0.0));
+        return Ok((claims, 0.0, 0.0));
     }
     let settings = world.settings.throttling.clone();
     let budget = world.tenant(claims.tid).map_or(0.0, crate::tenants::Tenant::throttle_budget)
@@ -86,7 +92,7 @@ fn admit(sim: &Sim, incoming: &Incoming, route: &Route, now: Timestamp) -> Admis
                 GraphError::throttled(&claims, wait, settings.retry_after, charge.used, now);
             Err((error, units))
         }
-        _ => Ok((claims, units)),
+        _ => Ok((claims, units, charge.used)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use entra_sim::{AppRegistration, ClientSecret, EntraSim, SimOptions, TenantSpec};
+use entra_sim::{AppRegistration, ClientSecret, EntraSim, Settings, SimOptions, TenantSpec};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
@@ -46,9 +46,16 @@ struct Arguments {
     /// Graph application roles of the registration, separated by commas.
     #[arg(long, value_delimiter = ',')]
     roles: Vec<String>,
+    /// Behaviour to start with, as JSON: `{"delta": {"pageSize": 3}}`.
+    #[arg(long, value_parser = parse_settings)]
+    settings: Option<Settings>,
     /// Where state is kept over restarts.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+}
+
+fn parse_settings(text: &str) -> Result<Settings, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 #[tokio::main]
@@ -106,7 +113,7 @@ fn options(arguments: Arguments) -> Result<SimOptions, String> {
         data_dir: arguments.data_dir,
         tenants,
         apps: vec![app],
-        ..SimOptions::default()
+        settings: arguments.settings.unwrap_or_default(),
     })
 }
 

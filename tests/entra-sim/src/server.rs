@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use axum::routing::get;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -29,6 +30,7 @@ const SMALLEST_COMPRESSED: usize = 512;
 pub(crate) fn router(sim: &Arc<Sim>) -> Router {
     let controls = Controls { sim: Arc::clone(sim) };
     Router::new()
+        .route("/_sim/", get(control::page))
         .nest("/_sim", control::router(controls))
         .fallback(exchange)
         .with_state(Arc::clone(sim))

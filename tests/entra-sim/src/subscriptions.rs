@@ -39,6 +39,8 @@ pub struct Subscription {
     pub client_state: Option<String>,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// When it was created or last renewed.
+    pub renewed_at: Timestamp,
     /// `v1_2` unless asked otherwise.
     pub latest_supported_tls_version: String,
     /// Deliveries wait while this is false.

@@ -164,7 +164,9 @@ impl World {
         let wanted = hours > 0
             && !subscription.reauthorization_sent
             && subscription.lifecycle_notification_url.is_some();
-        let before = SignedDuration::from_hours(i64::from(hours));
+        // A short subscription is reminded of in its last quarter.
+        let life = subscription.expires_at.duration_since(subscription.renewed_at);
+        let before = SignedDuration::from_hours(i64::from(hours)).min(life / 4);
         wanted.then(|| subscription.expires_at.saturating_sub(before).unwrap_or(Timestamp::MIN))
     }
 

@@ -174,6 +174,19 @@ impl Controls {
         self.read(tenant, |directory| directory.groups.values().map(group_document).collect())
     }
 
+    /// All groups with `_memberCount` instead of their members.
+    pub fn group_list(&self, tenant: impl Display) -> Result<Vec<Value>, CommandError> {
+        self.read(tenant, |directory| {
+            let listed = |group: &Group| {
+                let mut document = document(&group.object, &Catalogue::groups());
+                let present = group.members.values().filter(|membership| membership.present);
+                document.insert("_memberCount".to_owned(), json!(present.count()));
+                Value::Object(document)
+            };
+            directory.groups.values().map(listed).collect()
+        })
+    }
+
     /// The people in a group, directly or nested, that are not deleted.
     pub fn people_in(&self, tenant: impl Display, group: &str) -> Result<Vec<Uuid>, CommandError> {
         self.read(tenant, |directory| {

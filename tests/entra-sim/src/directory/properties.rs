@@ -151,7 +151,7 @@ pub(crate) static USER: &[Property] = &[
 /// `microsoft.graph.group`.
 pub(crate) static GROUP: &[Property] = &[
     default("id", Shape::Text),
-    selected("deletedDateTime", Shape::Instant),
+    default("deletedDateTime", Shape::Instant),
     default("classification", Shape::Text),
     default("createdDateTime", Shape::Instant),
     default("creationOptions", Shape::List),

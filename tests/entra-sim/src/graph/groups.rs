@@ -51,7 +51,10 @@ pub(super) fn list(world: &World, call: &Call<'_>) -> Result<Reply, GraphError> 
     let link = next.map(|position| next_link(world, call, position));
     let context = context(world, "groups", &selection.names);
     let link = link.as_deref().map(|link| ("@odata.nextLink", link));
-    Ok(Reply::graph(StatusCode::OK, entries.page(&context, count, link)))
+    Ok(Reply::graph(
+        StatusCode::OK,
+        entries.list_page(&context, query.select.is_some(), count, link),
+    ))
 }
 
 /// `GET /groups/$count`

@@ -17,7 +17,7 @@ use super::query::ListQuery;
 use super::users::{entity, readable_selection, tenant};
 use crate::directory::members::MemberKind;
 use crate::directory::selection::Detail;
-use crate::directory::{Presence, User};
+use crate::directory::{Presence, User, WELL_KNOWN};
 use crate::exchange::Reply;
 use crate::generate::{GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR};
 use crate::identifiers::seeded_guid;
@@ -122,6 +122,13 @@ fn write_role(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct SecurityOnly {
+    #[serde(default)]
+    security_enabled_only: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct GroupIds {
     group_ids: Vec<String>,
 }
@@ -154,7 +161,16 @@ pub(super) fn get_member_groups(
     reference: &str,
 ) -> Result<Reply, GraphError> {
     let groups = groups_of(world, call, reference)?;
-    let ids: Vec<String> = groups.iter().map(Uuid::to_string).collect();
+    let asked: SecurityOnly = body(call)?;
+    let directory = &tenant(world, call)?.directory;
+    let is_asked = |id: &&Uuid| {
+        let group = directory.live_group(**id);
+        !asked.security_enabled_only
+            || group.is_some_and(|group| {
+                group.object.json(WELL_KNOWN.group_security_enabled) == Some("true")
+            })
+    };
+    let ids: Vec<String> = groups.iter().filter(is_asked).map(Uuid::to_string).collect();
     Ok(strings(world, &ids))
 }
 
@@ -238,6 +254,15 @@ pub(super) fn get_by_ids(world: &World, call: &Call<'_>) -> Result<Reply, GraphE
                     out.push_str("\"@odata.type\":\"#microsoft.graph.user\",");
                     user.object.write(out, &catalogue, selection, Detail::Every);
                 });
+            }
+            (None, None, _) if deleted_too && is_wanted(MemberKind::Group) => {
+                let binned = directory
+                    .groups
+                    .get(&id)
+                    .filter(|group| matches!(group.object.presence, Presence::SoftDeleted(_)));
+                if binned.is_some() {
+                    entries.add(|out| selection.write(out, id, MemberKind::Group));
+                }
             }
             _ => {}
         }

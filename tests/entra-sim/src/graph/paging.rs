@@ -105,6 +105,11 @@ fn fingerprint(call: &Call<'_>) -> [u8; 8] {
     short
 }
 
+/// What the service remarks on lists without `$select`; clients must ignore it.
+const TIP: &str = "Use $select to choose only the properties your app needs, as this can lead to \
+                   performance improvements. For example: GET users?$select=signInActivity,\
+                   accountEnabled";
+
 /// Entries of a page, written one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
@@ -124,17 +129,41 @@ impl Entries {
         self.text.push('}');
     }
 
-    /// Reorders are done before writing; this closes the page.
+    /// Closes the page.
     pub(super) fn page(
         self,
         context: &str,
         count: Option<usize>,
         link: Option<(&str, &str)>,
     ) -> String {
+        self.page_with_tip(context, count, link, None)
+    }
+
+    /// A page of a list: without `$select` the service adds a remark.
+    pub(super) fn list_page(
+        self,
+        context: &str,
+        selected: bool,
+        count: Option<usize>,
+        link: Option<(&str, &str)>,
+    ) -> String {
+        self.page_with_tip(context, count, link, (!selected).then_some(TIP))
+    }
+
+    fn page_with_tip(
+        self,
+        context: &str,
+        count: Option<usize>,
+        link: Option<(&str, &str)>,
+        tip: Option<&str>,
+    ) -> String {
         let mut page = String::with_capacity(self.text.len() + 512);
         let _ = write!(page, "{{\"@odata.context\":{}", serde_json::Value::from(context));
         if let Some(count) = count {
             let _ = write!(page, ",\"@odata.count\":{count}");
+        }
+        if let Some(tip) = tip {
+            let _ = write!(page, ",\"@microsoft.graph.tips\":{}", serde_json::Value::from(tip));
         }
         if let Some((name, link)) = link {
             let _ = write!(page, ",\"{name}\":{}", serde_json::Value::from(link));

@@ -103,6 +103,7 @@ fn proposed(world: &World, call: &Call<'_>, wanted: Wanted) -> Result<Subscripti
         lifecycle_notification_url: wanted.lifecycle_notification_url,
         client_state: wanted.client_state,
         expires_at: expiry_of(&expiry, call.now)?,
+        renewed_at: call.now,
         latest_supported_tls_version: wanted
             .latest_supported_tls_version
             .unwrap_or_else(|| "v1_2".to_owned()),
@@ -215,6 +216,7 @@ pub(super) async fn update(sim: &Sim, call: &Call<'_>, id: &str) -> Result<Reply
     };
     if let Some(expiry) = renewal.expiration_date_time {
         subscription.expires_at = expiry_of(&expiry, call.now)?;
+        subscription.renewed_at = call.now;
         subscription.reauthorization_sent = false;
     }
     subscription.authorized = true;

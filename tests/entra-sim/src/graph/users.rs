@@ -101,7 +101,10 @@ pub(super) fn list(world: &World, call: &Call<'_>) -> Result<Reply, GraphError> 
     let link = next.map(|position| next_link(world, call, position));
     let context = context(world, "users", &selection.names);
     let link = link.as_deref().map(|link| ("@odata.nextLink", link));
-    Ok(Reply::graph(StatusCode::OK, entries.page(&context, count, link)))
+    Ok(Reply::graph(
+        StatusCode::OK,
+        entries.list_page(&context, query.select.is_some(), count, link),
+    ))
 }
 
 fn matches(user: &User, query: &ListQuery, catalogue: &Catalogue<'_>, limit: Timestamp) -> bool {

@@ -188,8 +188,8 @@ async fn a_subscription_is_renewed_reauthorised_deleted_and_ends_by_itself() {
 async fn reauthorisation_is_asked_for_a_day_before_the_end() {
     let client = Client::with_users(40).await;
     let receiver = Receiver::default();
-    let subscription = subscribed(&client, &receiver, 2).await;
-    client.sim.advance_clock(Duration::from_hours(25));
+    let subscription = subscribed(&client, &receiver, 20).await;
+    client.sim.advance_clock(Duration::from_hours(19 * 24 + 1));
     tokio::time::sleep(Duration::from_millis(300)).await;
     settled(&client).await;
     let items = receiver.items();
