@@ -4,6 +4,7 @@
 mod contacts;
 mod directory;
 mod state;
+mod work;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -2,10 +2,12 @@
 
 mod accounts;
 mod caller;
+mod changes;
 mod connections;
 mod contact_import;
 mod contact_values;
 mod contacts;
+mod custom_fields;
 mod directory;
 mod document;
 mod erase;
@@ -13,15 +15,14 @@ mod error;
 mod idempotency;
 mod lifecycle;
 mod outside;
+mod reports;
 mod runs;
 mod schedule;
 mod settings;
 
-pub use accounts::{
-    AccountChange, NewAccount, account, accounts, change_account, create_account,
-    read_custom_fields, set_custom_fields,
-};
+pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
 pub use caller::{Caller, Role};
+pub use changes::{AppliedChange, ChangeResult, run_changes};
 pub use connections::{
     NewConnection, Overview, SubscriptionHealth, connection, create_connection, delete_connection,
     overview, overviews,
@@ -31,16 +32,15 @@ pub use contact_import::{
 };
 pub use contact_values::{ContactEdit, pointer};
 pub use contacts::{contact, contacts, create_contact, delete_contact, edit_contact};
+pub use custom_fields::{read_custom_fields, set_custom_fields};
 pub use directory::{TenantView, directory_groups, directory_users, tenant_view};
 pub use erase::erase_account;
 pub use error::AdminError;
 pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use outside::{AdminStore, Outside};
-pub use runs::{
-    AppliedChange, ChangeResult, Report, read_kind, report, report_file_name, request_run, run,
-    run_changes, runs,
-};
+pub use reports::{Report, report, report_file_name};
+pub use runs::{read_kind, request_run, run, runs};
 pub use settings::{Saved, save_settings, settings, settings_history, validate};
 
 /// How often a change is tried again when somebody else was faster.

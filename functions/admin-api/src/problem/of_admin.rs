@@ -1,0 +1,225 @@
+//! Why administration refused, as problems.
+
+use axum::http::StatusCode;
+use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::settings;
+use contact_sync_engine::admin::{AdminError, pointer};
+use contact_sync_engine::port::ScheduleError;
+
+use super::of_directory::of_directory;
+use super::{Problem, failed};
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Invalid(errors) => invalid(errors),
+            AdminError::Store(ref cause) => {
+                failed(&error);
+                if cause.is_transient() { unavailable() } else { internal() }
+            }
+            AdminError::Directory(ref cause) => of_directory(cause),
+            AdminError::Schedule(ref cause) => of_schedule(&error, cause),
+            AdminError::NotFound(_)
+            | AdminError::RoleTooSmall { .. }
+            | AdminError::OperatorsOnly
+            | AdminError::BadCursor
+            | AdminError::VersionNeeded
+            | AdminError::Stale
+            | AdminError::ReportNotReady
+            | AdminError::TooManyRows { .. } => of_request(error),
+            AdminError::ExternalIdTaken
+            | AdminError::EmailTaken
+            | AdminError::ManagedFields(_)
+            | AdminError::CustomFieldInUse { .. }
+            | AdminError::WrongState(_)
+            | AdminError::NotNow { .. }
+            | AdminError::WrongTenant
+            | AdminError::RequirementUnmet(_)
+            | AdminError::Moved => of_state(error),
+        }
+    }
+}
+
+fn invalid(errors: Vec<settings::Problem>) -> Problem {
+    let detail = match errors.as_slice() {
+        [] => "The document is not acceptable.".to_owned(),
+        [one] if one.pointer.is_empty() => one.message.clone(),
+        [one] => format!("{}: {}", one.pointer, one.message),
+        many => format!("{} members are wrong; see errors.", many.len()),
+    };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-fields", "Fields are wrong", detail)
+        .with_errors(errors)
+}
+
+/// What is wrong with the request itself.
+fn of_request(error: AdminError) -> Problem {
+    match error {
+        AdminError::NotFound(what) => Problem::not_found(what),
+        AdminError::RoleTooSmall { needed } => Problem::new(
+            StatusCode::FORBIDDEN,
+            "role-too-small",
+            "The role does not suffice",
+            format!("This needs the role {needed} or a greater one."),
+        ),
+        AdminError::OperatorsOnly => Problem::new(
+            StatusCode::FORBIDDEN,
+            "operators-only",
+            "Only for operators",
+            "A token that is bound to an account cannot do this.",
+        ),
+        AdminError::BadCursor => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad-cursor",
+            "The cursor is wrong",
+            "Use the `nextCursor` of the same list as it was given, or none.",
+        ),
+        AdminError::VersionNeeded => Problem::new(
+            StatusCode::PRECONDITION_REQUIRED,
+            "if-match-missing",
+            "If-Match is missing",
+            "Read the resource and send its ETag as If-Match.",
+        ),
+        AdminError::Stale => Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "stale",
+            "The version moved",
+            "It was changed since; read it again, apply your change to it and send its new ETag.",
+        ),
+        AdminError::ReportNotReady => Problem::new(
+            StatusCode::NOT_FOUND,
+            "report-not-ready",
+            "The report is not ready",
+            "The report is written after the run has ended; `reportReady` in the run tells.",
+        )
+        .retry_after(5),
+        AdminError::TooManyRows { limit } => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "The file has too many rows",
+            format!("One request takes at most {limit} rows; split the file."),
+        ),
+        other => unexpected(&other),
+    }
+}
+
+/// What the state of things does not allow.
+fn of_state(error: AdminError) -> Problem {
+    let conflict =
+        |kind, title, detail: String| Problem::new(StatusCode::CONFLICT, kind, title, detail);
+    match error {
+        AdminError::ExternalIdTaken => conflict(
+            "external-id-taken",
+            "The external id is taken",
+            "An account with this externalId exists already.".to_owned(),
+        )
+        .with_errors(at("/externalId", "an account with this id exists already")),
+        AdminError::EmailTaken => conflict(
+            "email-taken",
+            "The e-mail is taken",
+            "Another contact of the account has this e-mail.".to_owned(),
+        )
+        .with_errors(at("/fields/email", "another contact has this e-mail")),
+        AdminError::ManagedFields(targets) => {
+            let names = targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let detail = format!(
+                "Sync manages {names}: change the value in Entra, or set policies.lockManaged to \
+                 false in the connection's settings."
+            );
+            let errors = targets
+                .iter()
+                .map(|target| settings::Problem {
+                    pointer: pointer(target),
+                    message: format!("`{target}` is managed by sync"),
+                })
+                .collect();
+            conflict("managed-field", "Sync manages the field", detail).with_errors(errors)
+        }
+        AdminError::CustomFieldInUse { key } => conflict(
+            "custom-field-in-use",
+            "The custom field is mapped",
+            format!(
+                "A connection's mapping writes `custom.{key}`; take that row out of its settings \
+                 first."
+            ),
+        ),
+        AdminError::WrongState(refused) => conflict(
+            "wrong-state",
+            "The connection's state does not allow this",
+            format!("The connection is {}: {}.", state(refused.from), refused.fix),
+        ),
+        AdminError::NotNow { from, fix } => conflict(
+            "wrong-state",
+            "The connection's state does not allow this",
+            format!("The connection is {}: {fix}.", state(from)),
+        ),
+        AdminError::WrongTenant => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "wrong-tenant",
+            "Not the connected tenant",
+            "The tenantId is not that of the tenant whose admin consented. Look at the \
+             connection's tenant; if it is the wrong organisation, disconnect and consent again.",
+        )
+        .with_errors(at("/tenantId", "not the tenant whose admin consented")),
+        AdminError::RequirementUnmet(what) => {
+            conflict("requirement-unmet", "Something required is missing", format!("{what}."))
+        }
+        AdminError::Moved => conflict(
+            "version-moved",
+            "Changed at the same time",
+            "Somebody else changed it at the same time; read it again and repeat.".to_owned(),
+        ),
+        other => unexpected(&other),
+    }
+}
+
+fn of_schedule(error: &AdminError, cause: &ScheduleError) -> Problem {
+    failed(error);
+    match cause {
+        ScheduleError::Refused(_) => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "schedule-refused",
+            "The schedule was refused",
+            "EventBridge Scheduler does not take this schedule; change it in the settings.",
+        )
+        .with_errors(at("/schedule", "EventBridge Scheduler does not take it")),
+        ScheduleError::Unavailable(_) => unavailable(),
+    }
+}
+
+fn at(pointer: &str, message: &str) -> Vec<settings::Problem> {
+    vec![settings::Problem { pointer: pointer.to_owned(), message: message.to_owned() }]
+}
+
+fn unavailable() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "Not available right now",
+        "A part of this installation did not answer; the same request may succeed later.",
+    )
+    .retry_after(5)
+}
+
+fn internal() -> Problem {
+    let detail = "This installation's logs tell more under the request's id.";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail)
+}
+
+fn unexpected(error: &AdminError) -> Problem {
+    failed(error);
+    internal()
+}
+
+/// The state as the connection's JSON spells it.
+fn state(status: ConnectionStatus) -> &'static str {
+    match status {
+        ConnectionStatus::Invited => "invited",
+        ConnectionStatus::Authorized => "authorized",
+        ConnectionStatus::Ready => "ready",
+        ConnectionStatus::Enabled => "enabled",
+        ConnectionStatus::Paused => "paused",
+        ConnectionStatus::Attention => "in attention",
+        ConnectionStatus::Disabled => "disabled",
+        ConnectionStatus::Disconnected => "disconnected",
+    }
+}
