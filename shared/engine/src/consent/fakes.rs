@@ -1,5 +1,7 @@
 //! The outside of consent and readiness, in memory.
 
+mod directory;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
@@ -8,17 +10,16 @@ use std::task::{Context, Poll, Waker};
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
-use contact_sync_domain::directory::DirectoryUser;
-use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, TenantId};
-use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
 use contact_sync_domain::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use directory::FakeDirectory;
+
 use crate::port::{
-    AccountStore, ByIds, Clock, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentStore,
-    DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Identity, IdentityError, Lane,
-    MemberPage, Organization, Randomness, SettingsStore, SettingsVersion, SignIn, StoreError,
-    TenantClaim, UserPage,
+    AccountStore, Clock, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentStore,
+    Identity, IdentityError, Randomness, SettingsStore, SettingsVersion, SignIn, StoreError,
+    TenantClaim,
 };
 
 /// Drives a future of fakes, which never wait.
@@ -315,113 +316,5 @@ impl Identity for FakeIdentity {
         _: &str,
     ) -> Result<SignIn, IdentityError> {
         self.answer.lock().unwrap().take().expect("a sign-in")
-    }
-}
-
-type Answer<T> = Mutex<Option<fn() -> Result<T, DirectoryError>>>;
-
-/// A directory whose few answers can be replaced.
-#[derive(Default)]
-pub(crate) struct FakeDirectory {
-    pub(crate) forgotten: Mutex<Vec<TenantId>>,
-    pub(crate) organization: Answer<Organization>,
-    pub(crate) users: Answer<Vec<DirectoryUser>>,
-    pub(crate) groups: Answer<Vec<Group>>,
-    pub(crate) counts: Answer<(u64, GraphCost)>,
-}
-
-fn told<T>(
-    answer: &Answer<T>,
-    otherwise: impl FnOnce() -> Result<T, DirectoryError>,
-) -> Result<T, DirectoryError> {
-    match *answer.lock().unwrap() {
-        Some(answer) => answer(),
-        None => otherwise(),
-    }
-}
-
-impl Directory for FakeDirectory {
-    async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
-        unimplemented!()
-    }
-    async fn list_users(
-        &self,
-        _: &TenantId,
-        _: Option<&str>,
-        _: Lane,
-    ) -> Result<UserPage, DirectoryError> {
-        unimplemented!()
-    }
-    async fn users_delta(&self, _: &TenantId, _: &str) -> Result<DeltaPage, DirectoryError> {
-        unimplemented!()
-    }
-    async fn users_by_id(&self, _: &TenantId, _: &[ObjectId]) -> Result<ByIds, DirectoryError> {
-        unimplemented!()
-    }
-    async fn find_user(
-        &self,
-        _: &TenantId,
-        _: &str,
-    ) -> Result<Option<DirectoryUser>, DirectoryError> {
-        unimplemented!()
-    }
-    async fn search_users(
-        &self,
-        _: &TenantId,
-        _: &str,
-        _: u16,
-    ) -> Result<Vec<DirectoryUser>, DirectoryError> {
-        told(&self.users, || Ok(Vec::new()))
-    }
-    async fn count_users(&self, _: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
-        told(&self.counts, || Ok((2_000, GraphCost::default())))
-    }
-    async fn count_groups(&self, _: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
-        told(&self.counts, || Ok((12, GraphCost::default())))
-    }
-    async fn find_group(
-        &self,
-        _: &TenantId,
-        _: &ObjectId,
-    ) -> Result<Option<Group>, DirectoryError> {
-        unimplemented!()
-    }
-    async fn search_groups(
-        &self,
-        _: &TenantId,
-        _: &str,
-        _: u16,
-    ) -> Result<Vec<Group>, DirectoryError> {
-        told(&self.groups, || Ok(Vec::new()))
-    }
-    async fn group_members(
-        &self,
-        _: &TenantId,
-        _: &ObjectId,
-        _: bool,
-        _: Option<&str>,
-    ) -> Result<MemberPage, DirectoryError> {
-        unimplemented!()
-    }
-    async fn latest_groups_link(
-        &self,
-        _: &TenantId,
-    ) -> Result<(String, GraphCost), DirectoryError> {
-        unimplemented!()
-    }
-    async fn groups_delta(&self, _: &TenantId, _: &str) -> Result<GroupsDeltaPage, DirectoryError> {
-        unimplemented!()
-    }
-    async fn organization(&self, asked: &TenantId) -> Result<Organization, DirectoryError> {
-        told(&self.organization, || {
-            Ok(Organization {
-                id: asked.clone(),
-                name: Some("Contoso".into()),
-                verified_domains: vec!["contoso.com".into(), "contoso.onmicrosoft.com".into()],
-            })
-        })
-    }
-    async fn forget_token(&self, tenant: &TenantId) {
-        self.forgotten.lock().unwrap().push(tenant.clone());
     }
 }

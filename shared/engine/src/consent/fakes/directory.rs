@@ -1,0 +1,120 @@
+//! A directory whose few answers can be replaced.
+
+use std::sync::Mutex;
+
+use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
+
+use crate::port::{
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
+    Organization, UserPage,
+};
+
+type Answer<T> = Mutex<Option<fn() -> Result<T, DirectoryError>>>;
+
+/// Answers what consent and readiness ask.
+#[derive(Default)]
+pub(crate) struct FakeDirectory {
+    pub(crate) forgotten: Mutex<Vec<TenantId>>,
+    pub(crate) organization: Answer<Organization>,
+    pub(crate) users: Answer<Vec<DirectoryUser>>,
+    pub(crate) groups: Answer<Vec<Group>>,
+    pub(crate) counts: Answer<(u64, GraphCost)>,
+}
+
+fn told<T>(
+    answer: &Answer<T>,
+    otherwise: impl FnOnce() -> Result<T, DirectoryError>,
+) -> Result<T, DirectoryError> {
+    match *answer.lock().unwrap() {
+        Some(answer) => answer(),
+        None => otherwise(),
+    }
+}
+
+impl Directory for FakeDirectory {
+    async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
+        unimplemented!()
+    }
+    async fn list_users(
+        &self,
+        _: &TenantId,
+        _: Option<&str>,
+        _: Lane,
+    ) -> Result<UserPage, DirectoryError> {
+        unimplemented!()
+    }
+    async fn users_delta(&self, _: &TenantId, _: &str) -> Result<DeltaPage, DirectoryError> {
+        unimplemented!()
+    }
+    async fn users_by_id(&self, _: &TenantId, _: &[ObjectId]) -> Result<ByIds, DirectoryError> {
+        unimplemented!()
+    }
+    async fn find_user(
+        &self,
+        _: &TenantId,
+        _: &str,
+    ) -> Result<Option<DirectoryUser>, DirectoryError> {
+        unimplemented!()
+    }
+    async fn search_users(
+        &self,
+        _: &TenantId,
+        _: &str,
+        _: u16,
+    ) -> Result<Vec<DirectoryUser>, DirectoryError> {
+        told(&self.users, || Ok(Vec::new()))
+    }
+    async fn count_users(&self, _: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
+        told(&self.counts, || Ok((2_000, GraphCost::default())))
+    }
+    async fn count_groups(&self, _: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
+        told(&self.counts, || Ok((12, GraphCost::default())))
+    }
+    async fn find_group(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<Option<Group>, DirectoryError> {
+        unimplemented!()
+    }
+    async fn search_groups(
+        &self,
+        _: &TenantId,
+        _: &str,
+        _: u16,
+    ) -> Result<Vec<Group>, DirectoryError> {
+        told(&self.groups, || Ok(Vec::new()))
+    }
+    async fn group_members(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+        _: bool,
+        _: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        unimplemented!()
+    }
+    async fn latest_groups_link(
+        &self,
+        _: &TenantId,
+    ) -> Result<(String, GraphCost), DirectoryError> {
+        unimplemented!()
+    }
+    async fn groups_delta(&self, _: &TenantId, _: &str) -> Result<GroupsDeltaPage, DirectoryError> {
+        unimplemented!()
+    }
+    async fn organization(&self, asked: &TenantId) -> Result<Organization, DirectoryError> {
+        told(&self.organization, || {
+            Ok(Organization {
+                id: asked.clone(),
+                name: Some("Contoso".into()),
+                verified_domains: vec!["contoso.com".into(), "contoso.onmicrosoft.com".into()],
+            })
+        })
+    }
+    async fn forget_token(&self, tenant: &TenantId) {
+        self.forgotten.lock().unwrap().push(tenant.clone());
+    }
+}
