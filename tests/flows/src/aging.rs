@@ -1,0 +1,109 @@
+//! Time that passed for a stored item: functions read the machine's clock, so what should be old is
+//! made old where it is stored.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::scene::Scene;
+
+impl Scene {
+    /// Nobody looked at a connection's directory for an hour and a bit.
+    pub async fn let_an_hour_pass_unseen(&self, connection: &str) {
+        let then = self.past(SignedDuration::from_mins(65)).to_string();
+        let item = self.sync_state(connection).await;
+        self.set(&item, "#work.#lastCheckedAt = :then", &json!({":then": {"S": then}})).await;
+    }
+
+    /// The lease of a process that died runs out.
+    pub async fn let_lease_run_out(&self, connection: &str) {
+        let then = self.past(SignedDuration::from_secs(1)).as_nanosecond().to_string();
+        let item = self.sync_state(connection).await;
+        if item.get("holder").is_some() {
+            self.set(&item, "#leaseUntil = :then", &json!({":then": {"N": then}})).await;
+        }
+    }
+
+    /// All consent links were made so long ago.
+    pub async fn age_consent_links(&self, by: SignedDuration) {
+        for item in self.items("StateTable").await {
+            if item["kind"]["S"] != "invitation" {
+                continue;
+            }
+            let ends = earlier(&item, "expiresAt", by);
+            let second = json!({"N": ends.as_second().to_string()});
+            let values = json!({":ends": {"S": ends.to_string()}, ":second": second});
+            self.set(&item, "#doc.#expiresAt = :ends, #expiresAt = :second", &values).await;
+        }
+    }
+
+    /// Contoso's admin consented so long ago.
+    pub async fn age_consent(&self, connection: &str, by: SignedDuration) {
+        let item = self.items("StateTable").await.into_iter().find(|item| {
+            item["kind"]["S"] == "connection"
+                && item["sk"]["S"].as_str().is_some_and(|sk| sk.ends_with(connection))
+        });
+        let item = item.expect("the connection is stored");
+        let then = json!({"S": earlier(&item, "authorizedAt", by).to_string()});
+        self.set(&item, "#doc.#authorizedAt = :then", &json!({":then": then})).await;
+    }
+
+    /// Contoso's subscription on a resource was made so long ago, and ends that much sooner, for
+    /// our record of it; Graph's side is untouched.
+    pub async fn age_subscription(&self, resource: &str, by: SignedDuration) {
+        let item = self.subscription_record(resource).await;
+        let text = |name: &str| json!({"S": earlier(&item, name, by).to_string()});
+        let values = json!({":renewed": text("renewedAt"), ":ends": text("expiresAt")});
+        self.set(&item, "#doc.#renewedAt = :renewed, #doc.#expiresAt = :ends", &values).await;
+    }
+
+    /// Our record of Contoso's subscription on a resource, as DynamoDB writes it.
+    pub async fn subscription_record(&self, resource: &str) -> Value {
+        let tenant = self.tenant.to_string();
+        let found = self.items("StateTable").await.into_iter().find(|item| {
+            let document = &item["doc"]["M"];
+            item["kind"]["S"] == "subscription"
+                && document["tenantId"]["S"] == tenant.as_str()
+                && document["resource"]["S"] == resource
+        });
+        found.unwrap_or_else(|| panic!("no record of a subscription\n{}", self.story()))
+    }
+
+    /// Lease, hints, queue and checkpoint of a connection, as DynamoDB writes them.
+    pub async fn sync_state(&self, connection: &str) -> Value {
+        let found = self.items("StateTable").await.into_iter().find(|item| {
+            item["kind"]["S"] == "sync"
+                && item["sk"]["S"].as_str().is_some_and(|sk| sk.ends_with(connection))
+        });
+        found.unwrap_or_else(|| panic!("{connection} has no sync state\n{}", self.story()))
+    }
+
+    fn past(&self, by: SignedDuration) -> Timestamp {
+        // Functions see the machine's time, not the stack's.
+        #[expect(clippy::disallowed_methods, reason = "the functions' clock is the machine's")]
+        let now = Timestamp::now();
+        now.checked_sub(by).unwrap()
+    }
+
+    /// Sets attributes of an item; every `#name` stands for the attribute of that name.
+    async fn set(&self, item: &Value, assignments: &str, values: &Value) {
+        let names: serde_json::Map<String, Value> = assignments
+            .split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '#'))
+            .filter(|word| word.starts_with('#'))
+            .map(|word| (word.to_owned(), json!(word.trim_start_matches('#'))))
+            .collect();
+        let request = json!({
+            "TableName": self.table_name("StateTable"),
+            "Key": {"pk": item["pk"], "sk": item["sk"]},
+            "UpdateExpression": format!("SET {assignments}"),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+        });
+        self.stack.dynamodb("UpdateItem", &request).await.expect("the item is updated");
+    }
+}
+
+/// An instant of an item's document, moved back.
+fn earlier(item: &Value, name: &str, by: SignedDuration) -> Timestamp {
+    let at: Timestamp = item["doc"]["M"][name]["S"].as_str().unwrap().parse().unwrap();
+    at.checked_sub(by).unwrap()
+}

@@ -1,0 +1,297 @@
+//! One simulated Entra with the product installed beside it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use entra_contact_sync_local::{LocalStack, StackOptions};
+use entra_sim::{
+    AppRegistration, DEFAULT_APP_ID, DEFAULT_APP_SECRET, EntraSim, Settings, SimOptions, TenantSpec,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::binaries::{function_binaries, repository};
+use crate::browser::Browser;
+use crate::customer::Customer;
+use crate::history;
+use crate::patience::{PATIENCE, eventually};
+use crate::rest::Rest;
+
+/// The bearer token of the scene's operator.
+const API_TOKEN: &str = "flows-operator-token";
+
+/// Processes of one function that run at once.
+const POOL: usize = 2;
+
+/// How a scene differs from the usual one.
+#[derive(Debug)]
+pub struct SceneOptions {
+    /// The tenants; the first one is Contoso, whom customers connect.
+    pub tenants: Vec<TenantSpec>,
+    /// How the simulated service behaves.
+    pub settings: Settings,
+    /// Whether id tokens tell the roles of who signs in.
+    pub emits_wids: bool,
+    /// Seconds a function may run, over what the template says.
+    pub timeouts: BTreeMap<&'static str, u32>,
+    /// The least severe line that functions write.
+    pub log_level: &'static str,
+    /// Variables laid over a function's own: function, name, value.
+    pub environment: Vec<(&'static str, &'static str, String)>,
+}
+
+impl SceneOptions {
+    /// A Contoso of this many people, and a small Fabrikam.
+    pub fn with_users(users: u32) -> Self {
+        let mut settings = Settings::default();
+        settings.notifications.first_retry_seconds = 1;
+        // A busy machine answers late; that is no slow receiver.
+        settings.notifications.health_min_samples = 100_000;
+        Self {
+            tenants: vec![
+                TenantSpec::new("Contoso", "contoso.example", users),
+                TenantSpec::new("Fabrikam", "fabrikam.example", 12),
+            ],
+            settings,
+            emits_wids: true,
+            timeouts: BTreeMap::new(),
+            log_level: "INFO",
+            environment: Vec::new(),
+        }
+    }
+}
+
+/// A simulated Entra and the product beside it; both end when dropped.
+#[derive(Debug)]
+pub struct Scene {
+    pub sim: EntraSim,
+    pub stack: LocalStack,
+    /// Contoso.
+    pub tenant: Uuid,
+    /// Fabrikam.
+    pub other_tenant: Uuid,
+    http: reqwest::Client,
+    _template: TempDir,
+}
+
+impl Scene {
+    /// The usual scene with a Contoso of this many people.
+    pub async fn with_users(users: u32) -> Self {
+        Self::start(SceneOptions::with_users(users)).await
+    }
+
+    /// Any scene.
+    pub async fn start(options: SceneOptions) -> Self {
+        let app =
+            AppRegistration { emits_wids: options.emits_wids, ..AppRegistration::development() };
+        let sim = EntraSim::start(SimOptions {
+            tenants: options.tenants,
+            apps: vec![app],
+            settings: options.settings,
+            ..SimOptions::default()
+        })
+        .await
+        .expect("the simulator starts");
+        let folder = tempfile::tempdir().unwrap();
+        let template = template(&folder, &options.timeouts);
+        let mut stack = StackOptions::new(template, function_binaries().to_owned());
+        API_TOKEN.clone_into(&mut stack.api_token);
+        stack.graph_endpoint = sim.base_url();
+        stack.login_endpoint = sim.base_url();
+        stack.app_id = DEFAULT_APP_ID.to_string();
+        DEFAULT_APP_SECRET.clone_into(&mut stack.app_secret);
+        stack.max_processes_per_function = POOL;
+        stack.parameters.insert("LogLevel".to_owned(), options.log_level.to_owned());
+        for (function, name, value) in options.environment {
+            let own = stack.extra_environment.entry(function.to_owned()).or_default();
+            own.insert(name.to_owned(), value);
+        }
+        let stack = LocalStack::start(stack).await.expect("the stack starts");
+        let tenants = sim.tenants();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        Self {
+            tenant: tenants[0].id,
+            other_tenant: tenants[1].id,
+            sim,
+            stack,
+            http,
+            _template: folder,
+        }
+    }
+
+    /// The REST API as its operator calls it.
+    pub fn rest(&self) -> Rest {
+        Rest::new(self.http.clone(), self.stack.url(), API_TOKEN.to_owned())
+    }
+
+    /// The REST API for somebody of one account.
+    pub fn rest_as(&self, account: &str, role: &str) -> Rest {
+        let claims = json!({"sub": "somebody", "account": account, "role": role});
+        self.rest().bearing(self.stack.token_with_claims(&claims))
+    }
+
+    /// The bearer token of the operator.
+    pub fn token(&self) -> &'static str {
+        API_TOKEN
+    }
+
+    /// A browser that never was here before.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.http.clone())
+    }
+
+    /// An HTTP client without cookies that follows no redirect.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// A new customer whose connection waits for consent.
+    pub async fn customer(&self, external_id: &str) -> Customer<'_> {
+        Customer::invited(self, external_id, "Europe/Berlin").await
+    }
+
+    /// A customer whose admin has consented for Contoso.
+    pub async fn connected(&self) -> Customer<'_> {
+        let customer = self.customer("acme").await;
+        customer.connect_tenant().await;
+        customer
+    }
+
+    /// A customer whose first full sync has ended.
+    pub async fn synced(&self) -> Customer<'_> {
+        let customer = self.connected().await;
+        let run = customer.enable().await;
+        customer.wait_for_run(&run).await;
+        self.settle().await;
+        customer
+    }
+
+    /// Waits until all notifications are delivered and all that follows from them is done.
+    pub async fn settle(&self) {
+        for _ in 0..5 {
+            let delivered = self.sim.deliveries_settled(PATIENCE).await;
+            assert!(delivered, "notifications were not taken\n{}", self.story());
+            let quiet = self.stack.until_quiet(PATIENCE).await;
+            assert!(quiet, "the stack never comes to rest\n{}", self.story());
+            if self.sim.deliveries().pending == 0 && self.stack.is_quiet() {
+                return;
+            }
+        }
+        panic!("notifications and work never end\n{}", self.story());
+    }
+
+    /// Waits until the product is done, whatever Graph still holds back.
+    pub async fn settle_stack(&self) {
+        let quiet = self.stack.until_quiet(PATIENCE).await;
+        assert!(quiet, "the stack never comes to rest\n{}", self.story());
+    }
+
+    /// Waits until all notifications are delivered, whatever the product makes of them.
+    pub async fn settle_deliveries(&self) {
+        let delivered = self.sim.deliveries_settled(PATIENCE).await;
+        assert!(delivered, "notifications were not taken\n{}", self.story());
+    }
+
+    /// Ends the processes of a function that are at work, as a crash would, and lets time pass
+    /// until it is tried again.
+    pub async fn kill(&self, function: &str, connection: &str) {
+        let before = self.stack.invocations(function).len();
+        let killed = self.stack.kill_running(function);
+        assert!(killed > 0, "{function} was not at work\n{}", self.story());
+        eventually("the process is gone", async || {
+            let records = self.stack.invocations(function);
+            records.iter().skip(before).any(|record| record.error.is_some()).then_some(())
+        })
+        .await;
+        self.let_lease_run_out(connection).await;
+        let pool = self.stack.function(function).expect("a function").clone();
+        let gone = self.stack.invocations(function).len();
+        eventually("it is tried again", async || {
+            // Lambda waits a minute before the first retry and two before the second.
+            self.pass_time(Duration::from_secs(30));
+            let again = pool.running() > 0 || self.stack.invocations(function).len() > gone;
+            again.then_some(())
+        })
+        .await;
+    }
+
+    /// Lets time pass for schedules, retries and expiry; functions read the machine's clock.
+    pub fn pass_time(&self, by: Duration) {
+        self.stack.clock().advance(by);
+    }
+
+    /// Runs a function on an event, as its trigger would, and waits.
+    pub async fn invoke(&self, function: &str, event: &Value) -> String {
+        let outcome = self.stack.invoke(function, event).await;
+        let outcome = outcome.unwrap_or_else(|| panic!("there is no function {function}"));
+        let answer = outcome.unwrap_or_else(|error| {
+            panic!("{function} failed: {error:?}\n{}", self.story());
+        });
+        String::from_utf8(answer.to_vec()).unwrap()
+    }
+
+    /// The five-minute sweep, now.
+    pub async fn sweep(&self) {
+        self.invoke("subscription-renewal", &json!({"task": "sweep"})).await;
+        self.settle().await;
+    }
+
+    /// The daily audit of subscriptions, now.
+    pub async fn audit(&self) {
+        self.invoke("subscription-renewal", &json!({"task": "audit"})).await;
+        self.settle().await;
+    }
+
+    /// All items of a table of the template, as DynamoDB writes them.
+    pub async fn items(&self, table: &str) -> Vec<Value> {
+        let name = self.table_name(table);
+        let mut items = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let mut request = json!({"TableName": name, "ConsistentRead": true});
+            if !after.is_null() {
+                request["ExclusiveStartKey"] = after;
+            }
+            let page = self.stack.dynamodb("Scan", &request).await.unwrap();
+            items.extend(page["Items"].as_array().cloned().unwrap_or_default());
+            after = page["LastEvaluatedKey"].clone();
+            if after.is_null() {
+                return items;
+            }
+        }
+    }
+
+    /// The name that a table of the template has here.
+    pub fn table_name(&self, table: &str) -> String {
+        self.stack.plan().references[table].clone()
+    }
+
+    /// What went wrong so far, for whoever reads a failed test.
+    pub fn story(&self) -> String {
+        history::story(&self.stack)
+    }
+}
+
+/// The template with its limits of time changed, and the paths in it still right.
+fn template(folder: &TempDir, timeouts: &BTreeMap<&'static str, u32>) -> PathBuf {
+    let path = repository().join("infra/template.yaml");
+    if timeouts.is_empty() {
+        return path;
+    }
+    let mut text = std::fs::read_to_string(path).unwrap();
+    for (function, seconds) in timeouts {
+        let start = text.find(&format!("CodeUri: ../functions/{function}")).expect("a function");
+        let line = start + text[start..].find("Timeout: ").expect("every function has a limit");
+        let end = line + text[line..].find('\n').unwrap();
+        text.replace_range(line..end, &format!("Timeout: {seconds}"));
+    }
+    let copy = folder.path().join("template.yaml");
+    std::fs::write(&copy, text).unwrap();
+    copy
+}

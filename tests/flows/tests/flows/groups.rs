@@ -1,0 +1,96 @@
+//! Scopes by group.
+
+use contact_sync_flows::{Customer, Person, Scene, in_default_scope};
+use serde_json::json;
+use uuid::Uuid;
+
+/// A group with a person in it and another in a group nested two levels below.
+struct Groups {
+    team: Uuid,
+    squad: Uuid,
+    people: Vec<Person>,
+}
+
+async fn synced_by_group<'s>(scene: &'s Scene) -> (Customer<'s>, Groups) {
+    let customer = scene.connected().await;
+    let people: Vec<Person> =
+        customer.directory().into_iter().filter(in_default_scope).skip(1).collect();
+    let group = |name: &str| scene.sim.create_group(scene.tenant, name).unwrap();
+    let (team, crew, squad) = (group("Team"), group("Crew"), group("Squad"));
+    let add = |to: Uuid, member: &str| scene.sim.add_member(scene.tenant, to, member).unwrap();
+    add(team, &crew.to_string());
+    add(crew, &squad.to_string());
+    add(team, people[0].id());
+    add(squad, people[1].id());
+    let scope = json!({"groups": {"any": [team], "includeNested": true}});
+    customer.change_settings(json!({"scope": scope})).await;
+    let run = customer.enable().await;
+    let ended = customer.wait_for_run(&run).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}\n{}", scene.story());
+    scene.settle().await;
+    (customer, Groups { team, squad, people })
+}
+
+async fn linked(customer: &Customer<'_>) -> Vec<String> {
+    let contacts = customer.contacts_by_user().await.into_iter();
+    contacts
+        .filter(|(_, contact)| contact["link"]["state"] == "linked")
+        .map(|(user, _)| user)
+        .collect()
+}
+
+fn sorted(people: &[&Person]) -> Vec<String> {
+    let mut ids: Vec<String> = people.iter().map(|person| person.id().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_or_leaves_a_nested_group_is_followed_though_the_person_did_not_change() {
+    let scene = Scene::with_users(20).await;
+    let (customer, groups) = synced_by_group(&scene).await;
+    let people = &groups.people;
+    assert_eq!(linked(&customer).await, sorted(&[&people[0], &people[1]]));
+
+    scene.sim.add_member(scene.tenant, groups.squad, people[2].id()).unwrap();
+    scene.settle().await;
+    assert_eq!(linked(&customer).await, sorted(&[&people[0], &people[1], &people[2]]));
+
+    scene.sim.remove_member(scene.tenant, groups.squad, people[1].id()).unwrap();
+    scene.settle().await;
+    assert_eq!(linked(&customer).await, sorted(&[&people[0], &people[2]]));
+    let left = customer.linked_contact(people[1].id()).await;
+    assert_eq!(left["link"]["state"], "outOfScope", "a leaver keeps the contact");
+    assert_eq!(left["fields"]["email"], people[1].address());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_renamed_changes_nobody() {
+    let scene = Scene::with_users(20).await;
+    let (customer, groups) = synced_by_group(&scene).await;
+    let before = customer.contacts().await;
+    let rename = entra_sim::DirectoryCommand::UpdateGroup {
+        group: groups.team.to_string(),
+        properties: json!({"displayName": "Another name"}).as_object().unwrap().clone(),
+    };
+    scene.sim.apply(scene.tenant, rename).unwrap();
+    scene.settle().await;
+    assert_eq!(customer.contacts().await, before);
+    let run = customer.sync_now().await;
+    assert_eq!(run["status"], "succeeded");
+    assert_eq!(customer.contacts().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_deleted_removes_nobody_and_asks_for_attention() {
+    let scene = Scene::with_users(20).await;
+    let (customer, groups) = synced_by_group(&scene).await;
+    let before = customer.contacts().await;
+    scene.sim.delete_group(scene.tenant, groups.team).unwrap();
+    scene.settle().await;
+    assert_eq!(customer.contacts().await, before, "an empty or missing group takes nobody away");
+    let connection = customer.show().await;
+    assert_eq!(connection["status"], "attention", "{connection}\n{}", scene.story());
+    assert_eq!(connection["attention"]["reason"], "group-missing");
+    assert!(connection["attention"]["fix"].as_str().unwrap().contains(&groups.team.to_string()));
+}

@@ -1,0 +1,19 @@
+//! The product end to end, group by group. Each test says what a user would lose.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a broken flow may panic"
+)]
+
+mod access;
+mod consent;
+mod delta;
+mod full_sync;
+mod graph_faults;
+mod groups;
+mod interruption;
+mod schedules;
+mod subscriptions;
+mod webhook;
