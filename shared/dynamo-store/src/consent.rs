@@ -58,7 +58,8 @@ impl ConsentStore for DynamoStore {
         let key = keys::invitation(&invitation.token_hash);
         let item = with_expiry(document(&key, INVITATION, invitation)?, invitation.expires_at);
         let pointer = pointer(&invitation.connection_id, &key, invitation.expires_at);
-        self.state.put_all("BatchWriteItem invitation", [pointer, item]).await
+        self.state.put("PutItem invitation", pointer).await?;
+        self.state.put("PutItem invitation", item).await
     }
 
     async fn invitation(
@@ -121,7 +122,8 @@ impl ConsentStore for DynamoStore {
     async fn put_attempt(&self, attempt: &ConsentAttempt) -> Result<(), StoreError> {
         let key = keys::attempt(&attempt.state_hash);
         let pointer = pointer(&attempt.connection_id, &key, attempt.expires_at);
-        self.state.put_all("BatchWriteItem attempt", [pointer, attempt_item(attempt)?]).await
+        self.state.put("PutItem attempt", pointer).await?;
+        self.state.put("PutItem attempt", attempt_item(attempt)?).await
     }
 
     async fn delete_invitation(&self, token_hash: &str) -> Result<(), StoreError> {
