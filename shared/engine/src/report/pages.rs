@@ -1,0 +1,101 @@
+//! Reading the pages of a run, a few ahead.
+
+use std::collections::HashMap;
+
+use contact_sync_domain::contact::{ContactField, Target};
+use contact_sync_domain::id::ContactId;
+use contact_sync_domain::report::{ReportRow, rows};
+use contact_sync_domain::run::{Run, RunKind};
+use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
+use futures::{Stream, StreamExt, stream};
+
+use crate::port::{Blobs, ContactStore, SegmentStore, StoreError, StoredContact};
+use crate::segments::load_segment;
+
+/// How many pages are on their way at once.
+const AHEAD: usize = 4;
+
+/// How many contacts are asked for at once.
+const CONTACTS: usize = 1_000;
+
+/// The pages of one run.
+pub(super) struct Pages<'a, S, B> {
+    pub(super) stores: &'a S,
+    pub(super) blobs: &'a B,
+    pub(super) run: &'a Run,
+}
+
+impl<S, B> Pages<'_, S, B>
+where
+    S: SegmentStore + ContactStore,
+    B: Blobs,
+{
+    /// Page by page, whom it mentions.
+    pub(super) fn people(
+        &self,
+    ) -> impl Stream<Item = Result<(u32, Vec<u128>), StoreError>> + Unpin {
+        let people = move |page| async move {
+            let segment = self.segment(page).await?;
+            let items = segment.iter().flat_map(|segment| &segment.items);
+            Ok((page, items.map(|item| item.object_id.as_u128()).collect()))
+        };
+        Box::pin(stream::iter(0..self.run.pages).map(people).buffered(AHEAD))
+    }
+
+    /// Page by page, what became of everyone it mentions.
+    pub(super) fn rows(
+        &self,
+    ) -> impl Stream<Item = Result<(u32, Vec<ReportRow>), StoreError>> + Unpin {
+        let rows_of = move |page| async move {
+            let Some(segment) = self.segment(page).await? else { return Ok((page, Vec::new())) };
+            let (connection, run) = (&self.run.connection_id, &self.run.id);
+            let deviations = self.stores.deviations(connection, run, page).await?;
+            let emails = self.emails(&segment, &deviations).await?;
+            Ok((page, rows(&segment, &deviations, |contact| emails.get(contact).cloned())))
+        };
+        Box::pin(stream::iter(0..self.run.pages).map(rows_of).buffered(AHEAD))
+    }
+
+    /// A number may stand for no segment: a page without anybody on it leaves none.
+    async fn segment(&self, page: u32) -> Result<Option<Segment>, StoreError> {
+        let (connection, run) = (&self.run.connection_id, &self.run.id);
+        load_segment(self.stores, self.blobs, connection, run, page).await
+    }
+
+    /// The present e-mails of those contacts whose segment does not hold them.
+    async fn emails(
+        &self,
+        segment: &Segment,
+        deviations: &[Deviation],
+    ) -> Result<HashMap<ContactId, String>, StoreError> {
+        let wanted: Vec<ContactId> = segment
+            .items
+            .iter()
+            .filter(|item| self.is_wanted(item, deviations))
+            .filter_map(|item| item.contact_id.clone())
+            .collect();
+        let mut emails = HashMap::with_capacity(wanted.len());
+        for ids in wanted.chunks(CONTACTS) {
+            for found in self.stores.get_many(&self.run.account_id, ids).await? {
+                if let Some(StoredContact::Present(contact)) = found
+                    && let Some(email) = contact.email()
+                {
+                    emails.insert(contact.id.clone(), email.to_owned());
+                }
+            }
+        }
+        Ok(emails)
+    }
+
+    /// Whether a person's e-mail must be read from the contact.
+    fn is_wanted(&self, item: &SegmentItem, deviations: &[Deviation]) -> bool {
+        let went_as_intended = !deviations.iter().any(|found| found.object_id == item.object_id);
+        let is_listed_nowhere = went_as_intended
+            && item.outcome == Outcome::Unchanged
+            && self.run.kind == RunKind::Delta;
+        let email = Target::Field(ContactField::Email);
+        let is_told = item.email.is_some()
+            || (went_as_intended && item.fields.iter().any(|change| change.field == email));
+        !(is_listed_nowhere || is_told)
+    }
+}

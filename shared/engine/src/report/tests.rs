@@ -1,0 +1,320 @@
+use std::collections::BTreeMap;
+
+use contact_sync_domain::contact::{
+    Contact, ContactField, ContactSource, ContactStatus, LinkState, Target,
+};
+use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
+use contact_sync_domain::run::{Counts, GraphCost, Progress, RunKind, RunStatus, Trigger};
+use contact_sync_domain::segment::{
+    Deviation, FieldChange, LinkChange, NextStep, Outcome, Phase, Segment, SegmentItem,
+};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::fake::World;
+use super::*;
+use crate::port::{SegmentRef, StoredContact};
+use crate::segments::store_segment;
+
+fn ids() -> (AccountId, ConnectionId, RunId) {
+    (AccountId::from_bits(1), ConnectionId::from_bits(2), RunId::from_bits(3))
+}
+
+fn user(number: u32) -> ObjectId {
+    ObjectId::from_u128(number.into())
+}
+
+fn contact_id(number: u32) -> ContactId {
+    ContactId::derived(&AccountId::from_bits(1), &TenantId::from_u128(9), &user(number))
+}
+
+fn item(number: u32, outcome: Outcome) -> SegmentItem {
+    SegmentItem {
+        object_id: user(number),
+        contact_id: Some(contact_id(number)),
+        outcome,
+        version: 1,
+        fields: Vec::new(),
+        reason: None,
+        remedy: None,
+        email: None,
+        link: None,
+        fingerprint: None,
+        adopted: false,
+        status: None,
+    }
+}
+
+fn created(number: u32, email: &str) -> SegmentItem {
+    let change = FieldChange {
+        field: Target::Field(ContactField::Email),
+        old: json!(null),
+        new: json!(email),
+        source: "[mail]".into(),
+        rule: "overwrite".into(),
+    };
+    SegmentItem { version: 0, fields: vec![change], ..item(number, Outcome::Create) }
+}
+
+fn failed(number: u32, email: &str) -> SegmentItem {
+    SegmentItem {
+        contact_id: None,
+        reason: Some("mobilePhone is required but empty".into()),
+        remedy: Some("Fill it in Entra".into()),
+        email: Some(email.into()),
+        ..item(number, Outcome::Failed)
+    }
+}
+
+impl World {
+    fn of(kind: RunKind) -> Self {
+        let (account_id, connection_id, id) = ids();
+        let run = Run {
+            id,
+            account_id,
+            connection_id,
+            kind,
+            trigger: Trigger::Manual,
+            status: RunStatus::Succeeded,
+            reason: None,
+            counts: Counts::default(),
+            progress: Progress::default(),
+            settings_version: 0,
+            graph: GraphCost::default(),
+            pages: 0,
+            queued_at: Timestamp::UNIX_EPOCH,
+            started_at: None,
+            ended_at: None,
+            report_ready: false,
+            gap_seconds: None,
+        };
+        let world = Self::default();
+        *world.run.lock().unwrap() = Some(run);
+        world
+    }
+
+    async fn page(&self, phase: Phase, items: Vec<SegmentItem>) {
+        let (account, connection, run) = ids();
+        let page = {
+            let mut run = self.run.lock().unwrap();
+            let run = run.as_mut().unwrap();
+            run.pages += 1;
+            run.pages - 1
+        };
+        let segment = Segment {
+            page,
+            generation: 0,
+            phase,
+            fence: 1,
+            link_hash: String::new(),
+            next: NextStep::End,
+            items,
+        };
+        store_segment(self, self, &account, &connection, &run, segment).await.unwrap();
+    }
+
+    fn contact(&self, number: u32, email: &str) {
+        let contact = Contact {
+            id: contact_id(number),
+            account_id: AccountId::from_bits(1),
+            version: 1,
+            status: ContactStatus::Active,
+            source: ContactSource::Entra,
+            fields: BTreeMap::from([(ContactField::Email, email.to_owned())]),
+            custom: BTreeMap::new(),
+            managed_fields: Vec::new(),
+            link: None,
+            sync: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        let stored = StoredContact::Present(Box::new(contact));
+        self.contacts.lock().unwrap().insert(contact_id(number), stored);
+    }
+
+    async fn compile(&self) -> Result<Compiled, ReportError> {
+        let (account, connection, run) = ids();
+        compile_report(self, self, (&account, &connection, &run), "text/csv", Lines::default).await
+    }
+
+    /// The lines of a compiled form, cells separated by bars.
+    fn lines(&self, extended: bool) -> Vec<String> {
+        let (account, connection, run) = ids();
+        let blobs = self.blobs.lock().unwrap();
+        let bytes = &blobs[&report_key(&account, &connection, &run, extended)];
+        String::from_utf8(bytes.clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    async fn simple(&self) -> Vec<String> {
+        self.compile().await.unwrap();
+        let lines = self.lines(false);
+        assert_eq!(lines[0], "Email|Type|Sync Status|Result");
+        lines[1..].to_vec()
+    }
+}
+
+/// A sheet in the plainest format.
+#[derive(Default)]
+struct Lines(String);
+
+impl Sheet for Lines {
+    fn add(&mut self, cells: &[String]) -> Result<(), BoxError> {
+        self.0.push_str(&cells.join("|"));
+        self.0.push('\n');
+        Ok(())
+    }
+    fn finish(self) -> Result<Vec<u8>, BoxError> {
+        Ok(self.0.into_bytes())
+    }
+}
+
+#[tokio::test]
+async fn a_full_report_tells_of_everyone_who_was_processed() {
+    let world = World::of(RunKind::Full);
+    world.contact(2, "two@contoso.example");
+    world.contact(3, "three@contoso.example");
+    let skipped = SegmentItem {
+        contact_id: None,
+        reason: Some("userType is Guest".into()),
+        ..item(5, Outcome::Skipped)
+    };
+    let first = vec![created(1, "one@contoso.example"), item(2, Outcome::Unchanged)];
+    world.page(Phase::List, first).await;
+    let second = vec![item(3, Outcome::Update), failed(4, "four@contoso.example"), skipped];
+    world.page(Phase::List, second).await;
+    assert_eq!(
+        world.simple().await,
+        [
+            "one@contoso.example|New|Success|",
+            "two@contoso.example|Existing|Success|",
+            "three@contoso.example|Existing|Success|",
+            "four@contoso.example|New|Failed|mobilePhone is required but empty. Fill it in Entra",
+        ]
+    );
+    let extended = world.lines(true);
+    assert_eq!(extended.len(), 6);
+    assert!(extended[5].contains("skipped") && extended[5].contains("userType is Guest"));
+    assert!(world.run.lock().unwrap().as_ref().unwrap().report_ready);
+}
+
+#[tokio::test]
+async fn a_delta_report_tells_of_what_changed_or_failed_and_reads_nobody_else() {
+    let world = World::of(RunKind::Delta);
+    world.contact(1, "one@contoso.example");
+    world.contact(2, "two@contoso.example");
+    let items = vec![item(1, Outcome::Unchanged), item(2, Outcome::Update)];
+    world.page(Phase::Delta, items).await;
+    assert_eq!(world.simple().await, ["two@contoso.example|Existing|Success|"]);
+    assert_eq!(*world.reads.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_person_of_several_pages_is_told_once_as_things_ended() {
+    let world = World::of(RunKind::Full);
+    for number in 1..=3 {
+        world.contact(number, &format!("new{number}@contoso.example"));
+    }
+    let listed = vec![
+        created(1, "old1@contoso.example"),
+        item(2, Outcome::Update),
+        item(3, Outcome::Unchanged),
+        created(4, "four@contoso.example"),
+    ];
+    world.page(Phase::List, listed).await;
+    let drained =
+        vec![item(3, Outcome::Update), item(1, Outcome::Update), failed(2, "two@contoso.example")];
+    world.page(Phase::Drain, drained).await;
+    assert_eq!(
+        world.simple().await,
+        [
+            "four@contoso.example|New|Success|",
+            "new3@contoso.example|Existing|Success|",
+            "new1@contoso.example|New|Success|",
+            "two@contoso.example|New|Failed|mobilePhone is required but empty. Fill it in Entra",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_went_otherwise_than_intended_is_told_as_it_went() {
+    let world = World::of(RunKind::Full);
+    world.page(Phase::List, vec![created(1, "one@contoso.example")]).await;
+    let deviation = Deviation {
+        object_id: user(1),
+        outcome: Outcome::Failed,
+        reason: Some("the e-mail belongs to another contact".into()),
+        remedy: None,
+    };
+    world.deviations.lock().unwrap().insert(0, vec![deviation]);
+    assert_eq!(world.simple().await, ["|New|Failed|the e-mail belongs to another contact"]);
+}
+
+#[tokio::test]
+async fn people_who_left_are_told_in_the_extended_form() {
+    let world = World::of(RunKind::Full);
+    world.contact(1, "one@contoso.example");
+    let left = SegmentItem {
+        link: Some(LinkChange {
+            old: Some(LinkState::Linked),
+            new: LinkState::Removed,
+            user_principal_name: None,
+        }),
+        ..item(1, Outcome::StopUpdating)
+    };
+    world.page(Phase::Judgement, vec![left]).await;
+    assert_eq!(world.simple().await, Vec::<String>::new());
+    assert!(world.lines(true)[1].starts_with("one@contoso.example|Existing|Success||removed|"));
+}
+
+#[tokio::test]
+async fn a_run_that_never_read_a_page_has_a_report_with_headings_only() {
+    let world = World::of(RunKind::Full);
+    world.run.lock().unwrap().as_mut().unwrap().status = RunStatus::Failed;
+    assert_eq!(world.compile().await.unwrap(), Compiled::Stored { simple: 0, extended: 0 });
+    assert_eq!(world.lines(false), ["Email|Type|Sync Status|Result"]);
+    assert_eq!(world.lines(true).len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeated_event_makes_nothing_new() {
+    let world = World::of(RunKind::Full);
+    world.page(Phase::List, vec![created(1, "one@contoso.example")]).await;
+    assert_eq!(world.compile().await.unwrap(), Compiled::Stored { simple: 1, extended: 1 });
+    let before = world.blobs.lock().unwrap().clone();
+    assert_eq!(world.compile().await.unwrap(), Compiled::Known);
+    world.run.lock().unwrap().as_mut().unwrap().report_ready = false;
+    assert_eq!(world.compile().await.unwrap(), Compiled::Stored { simple: 1, extended: 1 });
+    assert_eq!(*world.blobs.lock().unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_run_that_is_gone_or_goes_on_has_no_report() {
+    let world = World::of(RunKind::Full);
+    world.run.lock().unwrap().as_mut().unwrap().status = RunStatus::Running;
+    assert_eq!(world.compile().await.unwrap(), Compiled::NoSuchRun);
+    *world.run.lock().unwrap() = None;
+    assert_eq!(world.compile().await.unwrap(), Compiled::NoSuchRun);
+    assert!(world.blobs.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_segment_that_cannot_be_read_leaves_no_report_that_lies() {
+    let world = World::of(RunKind::Full);
+    world.page(Phase::List, vec![created(1, "one@contoso.example")]).await;
+    world.segments.lock().unwrap().insert(0, SegmentRef::Blob("gone".into()));
+    assert!(matches!(world.compile().await, Err(ReportError::Store(_))));
+    assert!(!world.run.lock().unwrap().as_ref().unwrap().report_ready);
+}
+
+#[tokio::test]
+async fn a_large_directory_keeps_its_order() {
+    let world = World::of(RunKind::Full);
+    for page in 0..20 {
+        let items = (0..500).map(|index| page * 500 + index);
+        let items = items.map(|number| created(number, &format!("p{number:05}@contoso.example")));
+        world.page(Phase::List, items.collect()).await;
+    }
+    let lines = world.simple().await;
+    assert_eq!(lines.len(), 10_000);
+    assert!(lines.is_sorted());
+}
