@@ -84,6 +84,7 @@ impl Access {
         let Caller::Function(function) = caller else { return Ok(()) };
         let role = self.roles.get(function);
         if role.is_some_and(|role| role.allows(action, resource)) {
+            tracing::debug!(%function, action, resource, "A permission was used.");
             return Ok(());
         }
         let role = role.map_or("none", |role| role.name.as_str());

@@ -34,6 +34,7 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     };
     text(&run, "/run").clone_into(&mut job.first_run);
     let run = follow(job, &job.first_run).await?;
+    let took = started.elapsed();
     let status = text(&run, "/status");
     ensure(matches!(status, "succeeded" | "partial"), || {
         format!("the run ended {status}: {}", text(&run, "/reason"))
@@ -49,7 +50,7 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     let memory = job.stack.function("full-sync").map_or(0, |pool| pool.peak_memory_kilobytes());
     let units = contact_write_units(job, "full-sync") - units_before;
     let per_contact = ratio(units, created);
-    let pace = ratio(count(seen), 1) / started.elapsed().as_secs_f64();
+    let pace = count(seen) / took.as_secs_f64();
     Ok(vec![
         format!(
             "{status}: {seen} seen, {created} created, {} updated, {} unchanged, {} skipped, {} failed, {} for review",
