@@ -1,0 +1,129 @@
+mod world;
+
+use contact_sync_domain::contact::{ContactField, Target};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
+use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::segment::{FieldChange, NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_engine::port::SegmentRef;
+use contact_sync_engine::report::report_key;
+use contact_sync_engine::segments::store_segment;
+use jiff::Timestamp;
+use lambda_runtime::Context;
+use serde_json::json;
+
+use super::*;
+use world::World;
+
+fn ids() -> (AccountId, ConnectionId, RunId) {
+    let run = RunId::parse("run_0198c1f0a4c07e1b9d3f6a5b4c3d2e1f").unwrap();
+    (AccountId::from_bits(1), ConnectionId::from_bits(2), run)
+}
+
+fn event(case: &str) -> LambdaEvent<Envelope> {
+    let path = format!("{}/../../events/sync-report/{case}.json", env!("CARGO_MANIFEST_DIR"));
+    let envelope = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    LambdaEvent::new(envelope, Context::default())
+}
+
+fn item(number: u128, outcome: Outcome, email: &str) -> SegmentItem {
+    let change = FieldChange {
+        field: Target::Field(ContactField::Email),
+        old: json!(null),
+        new: json!(email),
+        source: "[mail]".into(),
+        rule: "overwrite".into(),
+    };
+    let failed = outcome == Outcome::Failed;
+    SegmentItem {
+        object_id: ObjectId::from_u128(number),
+        contact_id: (!failed).then(|| ContactId::from_bits(number)),
+        outcome,
+        version: 0,
+        fields: if failed { vec![] } else { vec![change] },
+        reason: failed.then(|| "mobilePhone is required, but empty".into()),
+        remedy: None,
+        email: failed.then(|| email.to_owned()),
+        link: None,
+        fingerprint: None,
+        adopted: false,
+        status: None,
+    }
+}
+
+/// A run of one page with a person made and one that failed.
+async fn world(kind: RunKind) -> World {
+    let (account_id, connection_id, id) = ids();
+    let world = World::default();
+    let segment = Segment {
+        page: 0,
+        generation: 0,
+        phase: Phase::List,
+        fence: 1,
+        link_hash: String::new(),
+        next: NextStep::End,
+        items: vec![
+            item(1, Outcome::Create, "ada@contoso.example"),
+            item(2, Outcome::Failed, "=bob@contoso.example"),
+        ],
+    };
+    store_segment(&world, &world, &account_id, &connection_id, &id, segment).await.unwrap();
+    *world.run.lock().unwrap() = Some(Run {
+        id,
+        account_id,
+        connection_id,
+        kind,
+        trigger: Trigger::Manual,
+        status: RunStatus::Partial,
+        reason: None,
+        counts: Counts::default(),
+        progress: Progress::default(),
+        settings_version: 0,
+        graph: GraphCost::default(),
+        pages: 1,
+        queued_at: Timestamp::UNIX_EPOCH,
+        started_at: None,
+        ended_at: None,
+        report_ready: false,
+        gap_seconds: None,
+    });
+    world
+}
+
+#[tokio::test]
+async fn a_finished_run_has_both_forms_of_its_report_as_csv() {
+    for (case, kind) in
+        [("full-run-finished", RunKind::Full), ("delta-run-finished", RunKind::Delta)]
+    {
+        let world = world(kind).await;
+        handle(&world, &world, event(case)).await.unwrap();
+        let (account, connection, run) = ids();
+        let file = |extended| {
+            let blobs = world.blobs.lock().unwrap();
+            let key = report_key(&account, &connection, &run, extended);
+            String::from_utf8(blobs[&key].clone()).unwrap()
+        };
+        assert_eq!(
+            file(false),
+            "Email,Type,Sync Status,Result\r\n\
+             ada@contoso.example,New,Success,\r\n\
+             '=bob@contoso.example,New,Failed,\"mobilePhone is required, but empty\"\r\n",
+            "{case}"
+        );
+        assert!(file(true).starts_with("Email,Type,Sync Status,Result,What Happened,"), "{case}");
+        assert!(world.run.lock().unwrap().as_ref().unwrap().report_ready, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_connection_was_deleted_is_nobodys_trouble() {
+    let world = World::default();
+    handle(&world, &world, event("full-run-finished")).await.unwrap();
+    assert!(world.blobs.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_compiled_is_tried_again() {
+    let world = world(RunKind::Full).await;
+    world.segments.lock().unwrap().insert(0, SegmentRef::Blob("lost".into()));
+    assert!(handle(&world, &world, event("full-run-finished")).await.is_err());
+}
