@@ -124,3 +124,40 @@ async fn erasing_an_account_leaves_the_others_alone() {
     assert_eq!(listed(&tables, &ContactQuery::default(), 100).await, []);
     assert_eq!(tables.count(CONTACTS).await, 2, "the other account's contact and its claim");
 }
+
+/// Contacts of one shard that DynamoDB does not give in one page of 1 MB.
+fn more_than_a_page() -> Vec<Contact> {
+    let of_shard = (1..).map(|number| contact(1, number, 10)).filter(|it| it.id.shard(SHARDS) == 3);
+    let large = of_shard.map(|contact| {
+        let notes = ("notes".to_owned(), serde_json::Value::String("x".repeat(50_000)));
+        Contact { custom: [notes].into(), ..contact }
+    });
+    large.take(30).collect()
+}
+
+#[tokio::test]
+async fn a_shard_larger_than_a_page_is_read_listed_and_erased_to_its_end() {
+    let contacts = more_than_a_page();
+    let tables = holding(&contacts).await;
+    let mut expected: Vec<ContactId> = contacts.iter().map(|contact| contact.id.clone()).collect();
+    expected.sort();
+    let mut found = Vec::new();
+    let mut pages = 0;
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = tables.store.index(&account_id(1), 3, cursor.as_deref()).await.unwrap();
+        found.extend(page.entries.into_iter().map(|entry| entry.contact_id));
+        pages += 1;
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, pages), (expected.clone(), 2));
+    let many = ContactQuery { prefix: Some("person".into()), ..ContactQuery::default() };
+    for query in [many, ContactQuery::default()] {
+        assert_eq!(listed(&tables, &query, 7).await, expected);
+    }
+    tables.store.erase_account(&account_id(1)).await.unwrap();
+    assert_eq!(tables.count(CONTACTS).await, 0);
+}

@@ -129,3 +129,26 @@ fn the_index_tells_the_fingerprint_and_leaves_out_who_is_not_linked() {
     let stone = tombstone(key, 3, 4, Some(bytes([7; 16])), unlinked.updated_at);
     assert_eq!(index_entry(&stone), None);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_contact_comes_back_as_it_was_stored(
+        values in proptest::collection::vec(".{0,40}", ContactField::ALL.len()),
+        custom in proptest::collection::btree_map("[A-Za-z0-9_-]{1,64}", ".{0,20}", 0..5),
+        run in ".{0,50}",
+        fingerprint in proptest::option::of("[0-9a-fA-F]{0,65}"),
+        version in 0_u64..,
+    ) {
+        let mut expected = person();
+        expected.version = version;
+        expected.fields =
+            ContactField::ALL.iter().copied().zip(values).filter(|(_, it)| !it.is_empty()).collect();
+        expected.managed_fields = custom.keys().cloned().map(Target::Custom).collect();
+        expected.custom = custom.into_iter().map(|(key, value)| (key, json!(value))).collect();
+        let mark = expected.sync.as_mut().unwrap();
+        mark.run = run;
+        mark.fingerprint = fingerprint.filter(|digits| !digits.is_empty());
+        let item = contact(&expected, None).unwrap();
+        proptest::prop_assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(expected)));
+    }
+}
