@@ -166,6 +166,10 @@ pub struct NotificationSettings {
     pub list_shows_client_state: bool,
     /// Whether `notificationUrl` may be plain http on a loopback host.
     pub allow_http_loopback: bool,
+    /// Whether a renewal validates the endpoint again, as some have seen.
+    pub validate_on_renewal: bool,
+    /// Subscriptions on a page of `GET /subscriptions`.
+    pub list_page_size: usize,
     /// Most subscriptions of one app in one tenant.
     pub max_per_app_and_tenant: usize,
     /// Most subscriptions in one tenant.
@@ -191,6 +195,8 @@ impl Default for NotificationSettings {
             reauthorize_hours_before_expiry: 24,
             list_shows_client_state: true,
             allow_http_loopback: true,
+            validate_on_renewal: false,
+            list_page_size: 100,
             max_per_app_and_tenant: 100,
             max_per_tenant: 1_000,
         }

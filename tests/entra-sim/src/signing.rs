@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sha1::Digest as _;
 
-/// Keys made at the start: one signs, the others are published for later.
-pub(crate) const KEYS_AT_START: usize = 3;
+/// Keys made at the start: one signs, the other is published for later.
+pub(crate) const KEYS_AT_START: usize = 2;
 
 /// Why a key cannot be made or used.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::directory::Directory;
+use crate::directory::{Directory, User};
 use crate::options::TenantSpec;
 
 /// One tenant.
@@ -59,8 +59,8 @@ impl Tenant {
 
     /// The first live person holding a role that may consent.
     pub(crate) fn administrator(&self) -> Option<Uuid> {
-        let user = self.directory.users.values().filter(|user| user.object.is_live());
-        let mut admins: Vec<_> = user.filter(|user| may_consent(&user.roles)).collect();
+        let is_admin = |user: &&User| user.object.is_live() && may_consent(&user.roles);
+        let mut admins: Vec<_> = self.directory.users.values().filter(is_admin).collect();
         admins.sort_by_key(|user| !user.roles.contains(&crate::generate::GLOBAL_ADMINISTRATOR));
         admins.first().map(|user| user.object.id)
     }

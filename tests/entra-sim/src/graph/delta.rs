@@ -9,7 +9,8 @@ use super::delta_pages::{self, Cursor};
 use super::errors::GraphError;
 use super::filter::Filter;
 use super::paging::{Entries, context, is_expired};
-use super::permissions::{GROUPS, USERS, require};
+use super::permissions::{GROUPS, USERS, may_read_property, require};
+use super::token::AccessClaims;
 use super::users::{replicated_until, tenant};
 use crate::directory::object::ChangeNumber;
 use crate::directory::properties::Catalogue;
@@ -119,7 +120,7 @@ fn turn(
     mut round: Round,
 ) -> Result<Reply, GraphError> {
     let catalogue = round.scope.resource.catalogue(tenant);
-    let selection = selection(&round.scope, &catalogue)?;
+    let selection = selection(&round.scope, &catalogue, call.claims)?;
     let limit = replicated_until(world, call.now);
     let page = delta_pages::page(world, tenant, &round, &selection, limit);
     match page.next {
@@ -270,9 +271,17 @@ fn check_scope(
     Err(error.with_header("location", start))
 }
 
-fn selection(scope: &Scope, catalogue: &Catalogue<'_>) -> Result<Selection, GraphError> {
+/// The tracked properties; those the caller may not read come empty, here: not at all.
+fn selection(
+    scope: &Scope,
+    catalogue: &Catalogue<'_>,
+    claims: &AccessClaims,
+) -> Result<Selection, GraphError> {
     let list = scope.select.join(",");
-    Ok(Selection::for_delta((!list.is_empty()).then_some(list.as_str()), catalogue)?)
+    let mut selection =
+        Selection::for_delta((!list.is_empty()).then_some(list.as_str()), catalogue)?;
+    selection.properties.retain(|id| may_read_property(claims, catalogue.name(*id)));
+    Ok(selection)
 }
 
 /// The newest change that has reached every replica.

@@ -35,9 +35,19 @@ pub(super) const ORGANIZATION: &[&str] =
 /// Read sign-in activity.
 pub(super) const AUDIT_LOG: &[&str] = &["AuditLog.Read.All"];
 /// Read life-cycle dates.
-pub(super) const LIFE_CYCLE: &[&str] = &["User-LifeCycleInfo.Read.All"];
+const LIFE_CYCLE: &[&str] = &["User-LifeCycleInfo.Read.All"];
 /// Read custom security attributes.
-pub(super) const SECURITY_ATTRIBUTES: &[&str] = &["CustomSecAttributeAssignment.Read.All"];
+const SECURITY_ATTRIBUTES: &[&str] = &["CustomSecAttributeAssignment.Read.All"];
+
+/// Whether a property of people needs no more than reading them; without its permission the
+/// service returns it empty and says nothing.
+pub(super) fn may_read_property(claims: &AccessClaims, name: &str) -> bool {
+    match name {
+        "employeeLeaveDateTime" => claims.has_any(LIFE_CYCLE),
+        "customSecurityAttributes" => claims.has_any(SECURITY_ATTRIBUTES),
+        _ => true,
+    }
+}
 
 /// 403 unless one of the roles was granted.
 pub(super) fn require(claims: &AccessClaims, roles: &[&str]) -> Result<(), GraphError> {

@@ -1,5 +1,6 @@
 //! `/subscriptions`: create, read, renew, reauthorise, delete.
 
+use std::ops::Bound;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::errors::GraphError;
+use super::paging::{Position, next_link, position};
 use super::permissions::{GROUPS_FULL, USERS, require};
 use super::users::tenant;
 use super::{Call, handshake, instant};
@@ -182,14 +184,25 @@ fn handshake_limit(world: &World) -> Duration {
 pub(super) fn list(world: &World, call: &Call<'_>) -> Result<Reply, GraphError> {
     require(call.claims, &[USERS, GROUPS_FULL].concat())?;
     let with_state = world.settings.notifications.list_shows_client_state;
-    let items: Vec<Value> = world
+    let size = world.settings.notifications.list_page_size.max(1);
+    let start = match position(world, call)? {
+        Some(Position::After(id)) => Bound::Excluded(id),
+        _ => Bound::Unbounded,
+    };
+    let mut own = world
         .subscriptions
-        .values()
-        .filter(|known| known.tenant == call.claims.tid && known.app == call.claims.appid)
-        .map(|subscription| shown(subscription, with_state))
-        .collect();
+        .range((start, Bound::Unbounded))
+        .filter(|(_, known)| known.tenant == call.claims.tid && known.app == call.claims.appid);
+    let page: Vec<&Subscription> = own.by_ref().take(size).map(|(_, known)| known).collect();
+    let last = page.last().map(|subscription| Position::After(subscription.id));
+    let next = last.filter(|_| own.next().is_some());
+    let items: Vec<Value> =
+        page.into_iter().map(|subscription| shown(subscription, with_state)).collect();
     let context = format!("{}/v1.0/$metadata#subscriptions", world.base_url);
-    let body = json!({ "@odata.context": context, "value": items });
+    let mut body = json!({ "@odata.context": context, "value": items });
+    if let (Some(next), Some(members)) = (next, body.as_object_mut()) {
+        members.insert("@odata.nextLink".to_owned(), json!(next_link(world, call, next)));
+    }
     Ok(Reply::graph(StatusCode::OK, body.to_string()))
 }
 
@@ -220,10 +233,14 @@ pub(super) async fn update(sim: &Sim, call: &Call<'_>, id: &str) -> Result<Reply
         subscription.reauthorization_sent = false;
     }
     subscription.authorized = true;
+    let settings = sim.world().settings.notifications.clone();
+    let moved = renewal.notification_url.is_some();
     if let Some(url) = renewal.notification_url {
-        check_url(&url, sim.world().settings.notifications.allow_http_loopback)?;
-        handshake::validate(&sim.client, &url, limit).await?;
+        check_url(&url, settings.allow_http_loopback)?;
         subscription.notification_url = url;
+    }
+    if moved || settings.validate_on_renewal {
+        handshake::validate(&sim.client, &subscription.notification_url, limit).await?;
     }
     let mut world = sim.world();
     let with_state = world.settings.notifications.list_shows_client_state;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Call;
 use super::errors::GraphError;
 use super::paging::{Entries, Position, context, next_link, position};
-use super::permissions::{AUDIT_LOG, LIFE_CYCLE, SECURITY_ATTRIBUTES, USERS, USERS_BASIC, require};
+use super::permissions::{AUDIT_LOG, USERS, USERS_BASIC, may_read_property, require};
 use super::query::{ListQuery, is_eventual, needs_eventual};
 use super::token::AccessClaims;
 use crate::directory::properties::{Catalogue, ID};
@@ -59,12 +59,7 @@ pub(super) fn readable_selection(
         let property = catalogue.property(id);
         let name = property.map_or("", |property| property.name);
         let covered = fully || (basic && property.is_some_and(|property| property.basic));
-        let extra = match name {
-            "employeeLeaveDateTime" => claims.has_any(LIFE_CYCLE),
-            "customSecurityAttributes" => claims.has_any(SECURITY_ATTRIBUTES),
-            _ => true,
-        };
-        id == ID || (covered && extra)
+        id == ID || (covered && may_read_property(claims, name))
     });
     Ok(selection)
 }

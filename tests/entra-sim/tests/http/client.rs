@@ -33,6 +33,27 @@ impl Client {
         client
     }
 
+    /// A simulator that keeps its state in a directory.
+    pub(crate) async fn kept_in(directory: &std::path::Path) -> Self {
+        let mut client = Self::with_users(40).await;
+        let options =
+            SimOptions { data_dir: Some(directory.to_owned()), ..SimOptions::with_users(40) };
+        client.sim = EntraSim::start(options).await.expect("started");
+        client.sim.grant_consent(client.tenant.id, DEFAULT_APP_ID, None).expect("granted");
+        client.token = client.fresh_token().await;
+        client
+    }
+
+    /// Stops it and starts it again on the same port; the token stays.
+    pub(crate) async fn restart(&mut self, directory: &std::path::Path) {
+        let listen = self.sim.address();
+        let placeholder = EntraSim::start(SimOptions::with_users(0)).await.expect("started");
+        std::mem::replace(&mut self.sim, placeholder).shutdown().await;
+        let data_dir = Some(directory.to_owned());
+        let options = SimOptions { listen, data_dir, ..SimOptions::with_users(40) };
+        self.sim = EntraSim::start(options).await.expect("started again");
+    }
+
     pub(crate) fn base(&self) -> String {
         self.sim.base_url()
     }

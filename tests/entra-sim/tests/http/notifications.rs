@@ -25,6 +25,8 @@ struct Received {
     answers: Vec<u16>,
     /// Echoes the token without decoding it.
     sloppy: bool,
+    /// How long notifications are kept waiting.
+    slow: Duration,
 }
 
 impl Receiver {
@@ -59,6 +61,8 @@ async fn receive(State(receiver): State<Receiver>, request: Request) -> Response
         return ([("content-type", "text/plain")], body).into_response();
     }
     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.expect("body");
+    let slow = receiver.shared.lock().expect("lock").slow;
+    tokio::time::sleep(slow).await;
     let mut received = receiver.shared.lock().expect("lock");
     received.posts.push(serde_json::from_slice(&body).expect("JSON"));
     let status = received.answers.pop().unwrap_or(202);
@@ -249,4 +253,100 @@ async fn deliveries_double_vanish_or_wait_as_set() {
     client.sim.advance_clock(Duration::from_secs(10));
     settled(&client).await;
     assert_eq!(receiver.items().len(), 4);
+}
+
+#[tokio::test]
+async fn a_slow_receiver_is_given_longer_on_the_retry_and_then_delayed_for_ten_minutes() {
+    let client = Client::with_users(40).await;
+    let receiver = Receiver::default();
+    subscribed(&client, &receiver, 20).await;
+    client.set(|settings| {
+        settings.notifications.first_timeout_ms = 100;
+        settings.notifications.health_min_samples = 2;
+    });
+    receiver.shared.lock().expect("lock").slow = Duration::from_millis(200);
+    let tenant = client.tenant.id;
+    let user = client.tenant.member.as_ref().expect("member").id;
+    let edit = |title: &str| {
+        client.sim.update_user(tenant, user, json!({"jobTitle": title})).expect("updated");
+    };
+    edit("One");
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(client.sim.deliveries().failed_attempts, 1, "too slow for a first attempt");
+    client.sim.advance_clock(Duration::from_secs(10));
+    settled(&client).await;
+    assert_eq!(client.sim.deliveries().delivered, 1, "the retry may take longer");
+    receiver.shared.lock().expect("lock").slow = Duration::ZERO;
+    edit("Two");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(client.sim.deliveries().pending, 1, "two slow answers of two: delayed");
+    client.sim.advance_clock(Duration::from_mins(10));
+    settled(&client).await;
+    assert_eq!(client.sim.deliveries().delivered, 2);
+}
+
+#[tokio::test]
+async fn one_post_may_hold_items_of_several_tenants() {
+    let mut client = Client::with_users(40).await;
+    let receiver = Receiver::default();
+    let url = receiver.start().await;
+    let tenants = client.sim.tenants();
+    for tenant in &tenants[..2] {
+        client.sim.grant_consent(tenant.id, entra_sim::DEFAULT_APP_ID, None).expect("granted");
+        client.tenant = tenant.clone();
+        client.token = client.fresh_token().await;
+        let (status, _) = client.post("/subscriptions", &wanted(&client, &url, 1)).await;
+        assert_eq!(status, StatusCode::CREATED);
+    }
+    client.sim.clock().freeze();
+    for tenant in &tenants[..2] {
+        let user = tenant.member.as_ref().expect("member").id;
+        client.sim.update_user(tenant.id, user, json!({"jobTitle": "X"})).expect("updated");
+    }
+    client.sim.advance_clock(Duration::from_secs(1));
+    settled(&client).await;
+    let received = receiver.shared.lock().expect("lock");
+    assert_eq!(received.posts.len(), 1);
+    let items = received.posts[0]["value"].as_array().expect("value");
+    assert_eq!(items.len(), 2);
+    assert_ne!(items[0]["tenantId"], items[1]["tenantId"]);
+}
+
+#[tokio::test]
+async fn a_list_of_subscriptions_pages_and_renewals_may_validate_again() {
+    let client = Client::with_users(40).await;
+    let receiver = Receiver::default();
+    let url = receiver.start().await;
+    let people = client.sim.users(client.tenant.id).expect("read");
+    for person in &people[..3] {
+        let mut subscription = wanted(&client, &url, 1);
+        subscription["resource"] = json!(format!("users/{}", person["id"].as_str().expect("id")));
+        assert_eq!(client.post("/subscriptions", &subscription).await.0, StatusCode::CREATED);
+    }
+    client.set(|settings| {
+        settings.notifications.list_page_size = 2;
+        settings.notifications.validate_on_renewal = true;
+    });
+    let listed = client.drain("/subscriptions", &[]).await;
+    assert_eq!((listed.ids().len(), listed.pages), (3, 2));
+    let before = receiver.shared.lock().expect("lock").handshakes;
+    let id = listed.entries[0]["id"].as_str().expect("id");
+    let renewal = json!({"expirationDateTime": wanted(&client, &url, 5)["expirationDateTime"]});
+    client.send(Method::PATCH, &format!("/subscriptions/{id}"), &[], Some(&renewal)).await;
+    assert_eq!(receiver.shared.lock().expect("lock").handshakes, before + 1);
+}
+
+#[tokio::test]
+async fn subscriptions_and_delta_links_survive_a_restart() {
+    let directory = tempfile::tempdir().expect("directory");
+    let mut client = Client::kept_in(directory.path()).await;
+    let receiver = Receiver::default();
+    subscribed(&client, &receiver, 20).await;
+    let base = client.drain("/users/delta?$select=jobTitle&$deltatoken=latest", &[]).await;
+    let user = client.tenant.member.as_ref().expect("member").id;
+    client.sim.update_user(client.tenant.id, user, json!({"jobTitle": "Chair"})).expect("updated");
+    client.restart(directory.path()).await;
+    let round = client.drain(&base.delta_link, &[]).await;
+    assert_eq!(round.entries, [json!({"id": user, "jobTitle": "Chair"})], "token and link count");
+    assert_eq!(client.sim.subscriptions().len(), 1);
 }
