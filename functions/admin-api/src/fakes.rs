@@ -130,16 +130,24 @@ impl Blobs for FakeBlobs {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still, or moves on each time somebody looks at it.
 #[derive(Debug)]
-pub(crate) struct FakeClock(pub(crate) Mutex<Timestamp>);
+pub(crate) struct FakeClock {
+    now: Mutex<Timestamp>,
+    pub(crate) tick: Mutex<SignedDuration>,
+}
 
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        let mut now = self.now.lock().unwrap();
+        *now += *self.tick.lock().unwrap();
+        *now
     }
 
-    async fn sleep(&self, _: SignedDuration) {}
+    /// Nothing takes long here.
+    async fn sleep(&self, _: SignedDuration) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Counts up: ids differ and are the same in each run of a test.
@@ -181,7 +189,7 @@ impl FakeOutside {
             directory: FakeDirectory::default(),
             blobs: FakeBlobs::default(),
             schedules: FakeSchedules::default(),
-            clock: FakeClock(Mutex::new(noon)),
+            clock: FakeClock { now: Mutex::new(noon), tick: Mutex::default() },
             chance: FakeChance::default(),
         }
     }

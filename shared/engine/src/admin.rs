@@ -34,7 +34,7 @@ pub use contact_values::{ContactEdit, pointer};
 pub use contacts::{contact, contacts, create_contact, delete_contact, edit_contact};
 pub use custom_fields::{read_custom_fields, set_custom_fields};
 pub use directory::{TenantView, directory_groups, directory_users, tenant_view};
-pub use erase::erase_account;
+pub use erase::{Erased, erase_account};
 pub use error::AdminError;
 pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};

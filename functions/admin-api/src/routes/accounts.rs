@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use contact_sync_engine::admin::{
-    AccountChange, NewAccount, Outside, account, accounts, change_account, create_account,
+    AccountChange, Erased, NewAccount, Outside, account, accounts, change_account, create_account,
     erase_account, read_custom_fields, set_custom_fields,
 };
 
@@ -39,8 +39,12 @@ pub(super) async fn change<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 }
 
 pub(super) async fn erase<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
-    erase_account(&api.outside, &call.account()?).await?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    Ok(match erase_account(&api.outside, &call.account()?).await? {
+        Erased::Whole => Answer::empty(StatusCode::NO_CONTENT),
+        Erased::Partly => {
+            Answer::empty(StatusCode::ACCEPTED).with_header(header::RETRY_AFTER, "1".to_owned())
+        }
+    })
 }
 
 pub(super) async fn custom_fields<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

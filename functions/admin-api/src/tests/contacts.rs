@@ -232,3 +232,17 @@ async fn lists_can_be_narrowed_to_who_made_a_contact() {
     assert_eq!(list["items"][0]["link"]["connectionId"], connection_id().as_str());
     app.ask(Ask::get(of_account("/contacts?source=ldap"))).await.problem(400, "bad-query");
 }
+
+#[tokio::test]
+async fn rows_for_which_no_time_is_left_are_told_and_taken_up_by_the_next_import() {
+    let app = App::with_account();
+    let rows: Vec<String> = (0..40).map(|row| format!("p{row}@contoso.example")).collect();
+    let rows = rows.join("\n");
+    let import = || Ask::new("POST", of_account("/contacts/import")).text(format!("email\n{rows}"));
+    *app.outside.clock.tick.lock().unwrap() = jiff::SignedDuration::from_secs(1);
+    let first = app.ask(import()).await.expect(200).json();
+    assert_eq!((&first["created"], &first["failed"]), (&json!(32), &json!(8)));
+    assert_eq!(first["errors"][0]["line"], 34);
+    let second = app.ask(import()).await.expect(200).json();
+    assert_eq!((&second["created"], &second["updated"]), (&json!(8), &json!(32)));
+}

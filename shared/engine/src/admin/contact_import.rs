@@ -7,20 +7,25 @@ use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Target}
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::settings::Problem;
 use futures::future::join_all;
+use jiff::SignedDuration;
 
 use super::contact_values::{ContactEdit, from_cell, pointer};
 use super::contacts::{create_contact, edit_contact};
 use super::{AdminError, Outside, Precondition};
-use crate::port::{ContactStore, StoredContact};
+use crate::port::{Clock, ContactStore, StoredContact};
 
-/// Rows that one request can import within a function's time.
+/// Rows that one request may hold.
 pub const MOST_ROWS: usize = 10_000;
 
 /// Row errors that an answer names; the rest is counted.
 pub const MOST_ERRORS: usize = 1_000;
 
 /// Rows that are written at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
+
+/// After so long no more rows are begun: the answer must be out before an HTTP API gives up, at 30
+/// seconds.
+const TIME: SignedDuration = SignedDuration::from_secs(20);
 
 /// One row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +109,8 @@ struct GoodRow {
 }
 
 /// Imports all good rows: a contact of the row's e-mail is changed where people made it, else one
-/// is made. An empty cell leaves a contact's value as it is.
+/// is made. An empty cell leaves a contact's value as it is. Rows for which no time was left are told
+/// as failed; importing the file again passes quickly over those that are right already.
 pub async fn import_contacts(
     outside: &impl Outside,
     account: &Account,
@@ -138,7 +144,18 @@ pub async fn import_contacts(
         }
     }
     let mut imported = Imported::default();
+    let began = outside.clock().now();
     for packet in good.chunks(AT_ONCE) {
+        if outside.clock().now().duration_since(began) >= TIME {
+            let message = "no time was left for this row; import the file again";
+            errors.extend(packet.iter().map(|row| RowError {
+                line: row.line,
+                field: None,
+                message: message.to_owned(),
+            }));
+            failed.extend(packet.iter().map(|row| row.line));
+            continue;
+        }
         let owners = owners(outside.store(), account, packet).await?;
         let written =
             packet.iter().zip(owners).map(|(row, owner)| import_row(outside, account, row, owner));
