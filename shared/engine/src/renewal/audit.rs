@@ -55,7 +55,7 @@ where
         let mut known = None;
         for remote in listed {
             if watches(&remote, &record) {
-                if known.is_none() && record.graph_id.as_ref() == Some(&remote.id) {
+                if known.is_none() && self.is_ours(&record, &remote) {
                     known = Some(remote);
                 } else {
                     tended.push(self.delete_unknown(&record, &remote).await?);
@@ -72,6 +72,13 @@ where
             None => tended.push(self.make(&record, Standing::Asked).await?),
         }
         Ok(tended)
+    }
+
+    /// Whether Graph's subscription is the record's, and leads to where we are reached now.
+    fn is_ours(&self, record: &Subscription, remote: &RemoteSubscription) -> bool {
+        record.graph_id.as_ref() == Some(&remote.id)
+            && (remote.notification_url.is_empty()
+                || remote.notification_url == self.notification_url(&record.key))
     }
 
     /// Whether a subscription on our other resource belongs to no record. Only the users' record,

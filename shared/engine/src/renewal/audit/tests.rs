@@ -79,3 +79,14 @@ async fn a_subscription_that_waits_for_a_person_is_not_judged() {
     assert_eq!(audit(&renewal).await.made, 0);
     assert_eq!(renewal.graph.drain_calls(), Vec::<&str>::new());
 }
+
+#[tokio::test]
+async fn a_subscription_that_leads_to_where_we_were_reached_once_is_made_anew() {
+    let mut renewal = subscribed().await;
+    renewal.webhook_base_url = "https://moved.example".into();
+    assert_eq!(audit(&renewal).await.made, 1);
+    assert_eq!(ids(&renewal), ["graph-2"]);
+    let remotes = renewal.graph.all();
+    assert!(remotes[0].subscription.notification_url.starts_with("https://moved.example/"));
+    assert_eq!(types(&renewal), ["DirectoryChanged"]);
+}
