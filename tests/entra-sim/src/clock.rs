@@ -6,6 +6,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
+/// Longest sleep between two looks at the clock.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// Simulated time: the machine's time plus an offset, or standing still.
 ///
 /// Clones share the same time. Moving it wakes whoever waits for a due instant.
@@ -75,21 +78,22 @@ impl SimClock {
         self.now().duration_since(machine_now())
     }
 
-    /// Waits until `due` on this clock, or until the clock is moved by hand.
+    /// Waits until `due` on this clock, until the clock is moved by hand, or a second at most:
+    /// a nudge meant for another holder of this clock must not leave one waiting for ever.
     pub(crate) async fn wait_until(&self, due: Option<Timestamp>) {
         let moved = self.shared.moved.notified();
-        match due {
-            Some(due) if !self.is_frozen() || due <= self.now() => {
-                let wait = due.duration_since(self.now());
-                let wait = Duration::try_from(wait).unwrap_or(Duration::ZERO);
-                let _ = tokio::time::timeout(wait, moved).await;
-            }
-            _ => moved.await,
-        }
+        let now = self.now();
+        let wait = match due {
+            Some(due) if !self.is_frozen() || due <= now => due.duration_since(now),
+            _ => SignedDuration::MAX,
+        };
+        let wait = Duration::try_from(wait).unwrap_or(Duration::ZERO).min(LONGEST_WAIT);
+        let _ = tokio::time::timeout(wait, moved).await;
     }
 
     /// Wakes whoever waits, as after new work was queued.
     pub(crate) fn nudge(&self) {
+        self.shared.moved.notify_waiters();
         self.shared.moved.notify_one();
     }
 

@@ -128,3 +128,43 @@ async fn the_organisation_names_its_domains() {
     assert_eq!(page["value"][0]["verifiedDomains"][0]["name"], "contoso.example");
     assert!(client.base().starts_with("http://127.0.0.1:"));
 }
+
+#[tokio::test]
+async fn what_a_person_is_in_comes_direct_or_nested() {
+    let client = Client::with_users(120).await;
+    let user = client.sim.people_in(client.tenant.id, "Sales").expect("read").remove(0);
+    let names = async |path: &str| -> Vec<String> {
+        let drained = client.drain(path, &[]).await;
+        let name =
+            |entry: &serde_json::Value| entry["displayName"].as_str().unwrap_or("").to_owned();
+        drained.entries.iter().map(name).collect()
+    };
+    let direct = names(&format!("/users/{user}/memberOf")).await;
+    assert!(direct.contains(&"Sales".to_owned()) && !direct.contains(&"Head Office".to_owned()));
+    let cast = "transitiveMemberOf/microsoft.graph.group?$select=displayName";
+    let nested = names(&format!("/users/{user}/{cast}")).await;
+    assert!(
+        nested.contains(&"Customer Facing".to_owned())
+            && nested.contains(&"Head Office".to_owned())
+    );
+    let path = format!("/users/{user}/getMemberGroups");
+    let (_, all) = client.post(&path, &json!({"securityEnabledOnly": false})).await;
+    let (_, secure) = client.post(&path, &json!({"securityEnabledOnly": true})).await;
+    assert_eq!(all["value"].as_array().map(Vec::len), Some(nested.len()));
+    assert!(secure["value"].as_array().map(Vec::len) <= all["value"].as_array().map(Vec::len));
+}
+
+#[tokio::test]
+async fn groups_are_listed_filtered_and_counted() {
+    let client = Client::with_users(40).await;
+    let all = client.sim.groups(client.tenant.id).expect("read").len();
+    assert_eq!(client.drain("/groups?$select=id&$top=3", &[]).await.ids().len(), all);
+    let (_, page) = client.get("/groups?$filter=displayName eq 'sales'").await;
+    assert_eq!(page["value"].as_array().map(Vec::len), Some(1));
+    let (_, page) = client.get("/groups?$filter=groupTypes/any(t:t eq 'Unified')").await;
+    assert_eq!(page["value"][0]["displayName"], "Newsletter");
+    assert_eq!(client.get_with("/groups/$count", &EVENTUAL).await.1, json!(all));
+    let sales = group_id(&client, "Sales");
+    let (_, group) = client.get(&format!("/groups/{sales}?$select=id,displayName")).await;
+    assert_eq!(group["displayName"], "Sales");
+}

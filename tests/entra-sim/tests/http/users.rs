@@ -286,3 +286,74 @@ async fn state_survives_a_restart() {
     let other = SimOptions { seed: 2, ..options() };
     assert!(EntraSim::start(other).await.is_err(), "another seed is another world");
 }
+
+#[tokio::test]
+async fn people_can_be_searched_ordered_filtered_and_shown_with_their_manager() {
+    let client = Client::with_users(120).await;
+    let names = async |path: &str| -> Vec<String> {
+        let drained = client.drain(path, &EVENTUAL).await;
+        let name = |entry: &Value| entry["displayName"].as_str().expect("text").to_owned();
+        drained.entries.iter().map(name).collect()
+    };
+    let ordered = names("/users?$select=displayName&$orderby=displayName&$top=50").await;
+    let mut sorted = ordered.clone();
+    sorted.sort_by_key(|name| name.to_lowercase());
+    assert_eq!((ordered.len(), &ordered), (120, &sorted));
+    let found = names("/users?$search=\"displayName:room\"&$select=displayName").await;
+    assert!(!found.is_empty() && found.iter().all(|name| name.starts_with("Room")));
+    assert_eq!(client.get("/users?$search=\"displayName:room\"").await.0, StatusCode::BAD_REQUEST);
+    let disabled = client.drain("/users?$filter=accountEnabled eq false&$top=2", &[]).await;
+    let people = client.sim.users(client.tenant.id).expect("read");
+    assert_eq!(
+        disabled.entries.len(),
+        people.iter().filter(|u| u["accountEnabled"] == false).count()
+    );
+    let ids: Vec<&str> = people.iter().take(3).map(|u| u["id"].as_str().expect("id")).collect();
+    let filter = format!("/users?$filter=id in ('{}')&$select=id", ids.join("','"));
+    assert_eq!(client.drain(&filter, &[]).await.entries.len(), 3);
+    let (_, page) = client.get("/users?$select=id&$expand=manager($select=id)&$top=100").await;
+    let managed = people.iter().find(|u| !u["_manager"].is_null()).expect("a managed person");
+    let shown = page["value"].as_array().expect("value").iter().find(|u| u["id"] == managed["id"]);
+    if let Some(shown) = shown {
+        assert_eq!(shown["manager"]["id"], managed["_manager"]);
+    }
+    for refused in
+        ["$skip=5", "$top=1000", "$top=0", "$wrong=1", "$expand=photo", "$select=aboutMe"]
+    {
+        let (status, body) = client.get(&format!("/users?{refused}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_person_can_take_time_to_be_found() {
+    let client = Client::with_users(30).await;
+    client.set(|settings| settings.graph.replication_delay_seconds = 60);
+    let base = client.drain("/users/delta?$select=displayName&$deltatoken=latest", &[]).await;
+    let new = json!({"userPrincipalName": "n@contoso.example", "displayName": "N"});
+    let id = client.sim.create_user(client.tenant.id, new).expect("created");
+    assert_eq!(client.get(&format!("/users/{id}")).await.0, StatusCode::NOT_FOUND);
+    let early = client.drain(&base.delta_link, &[]).await;
+    assert!(early.entries.is_empty(), "not there yet");
+    client.sim.advance_clock(Duration::from_mins(2));
+    assert_eq!(client.get(&format!("/users/{id}")).await.0, StatusCode::OK);
+    let late = client.drain(&early.delta_link, &[]).await;
+    assert_eq!(late.ids().len(), 1, "nothing is lost");
+    client.set(|settings| settings.delta.replayed_changes = 5);
+    let replayed = client.drain(&late.delta_link, &[]).await;
+    assert_eq!(replayed.ids(), late.ids(), "told once more");
+}
+
+#[tokio::test]
+async fn basic_read_shows_names_and_hides_the_rest() {
+    let client = Client::with_roles(30, &["User.ReadBasic.All"]).await;
+    let (status, page) = client.get("/users?$select=id,displayName,jobTitle&$top=30").await;
+    assert_eq!(status, StatusCode::OK);
+    let people = page["value"].as_array().expect("value");
+    assert!(
+        people.iter().all(|user| user["displayName"].is_string() && user["jobTitle"].is_null())
+    );
+    assert_eq!(client.get("/users/delta").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(client.get("/groups").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(client.get("/organization").await.0, StatusCode::FORBIDDEN);
+}
