@@ -91,6 +91,11 @@ impl LocalStack {
         &self.counters
     }
 
+    /// Whether calls of DynamoDB pass the counters: not those of another stand-in.
+    pub fn counts_tables(&self) -> bool {
+        self.engine.is_some()
+    }
+
     pub fn schedules(&self) -> &ScheduleBook {
         &self.schedules
     }

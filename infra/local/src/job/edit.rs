@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::contacts::check;
 use super::error::ensure;
-use super::first_sync::contact_write_units;
+use super::first_sync::{contact_write_units, units_told};
 use super::rest::text;
 use super::waiting::until;
 use super::{Job, Problem, Step};
@@ -42,7 +42,7 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     let event = until("the contact's event", Duration::from_secs(20), || async {
         let events = job.stack.buses().published_since(events_before);
         let event =
-            events.into_iter().skip(events_before).map(|event| event.envelope).find(|event| {
+            events.into_iter().map(|event| event.envelope).find(|event| {
                 text(event, "/detail-type") == "ContactUpdated"
                     && text(event, "/detail/contactId") == id
             });
@@ -55,7 +55,7 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     check(job).await?;
     Ok(vec![
         format!("visible {} ms after the change, event on the bus", visible.as_millis()),
-        format!("{units:.2} write units for the changed contact"),
+        format!("{} write units for the changed contact", units_told(job, units, 1)),
     ])
 }
 
