@@ -136,10 +136,10 @@ fn of_state(error: AdminError) -> Problem {
         }
         AdminError::CustomFieldInUse { key } => conflict(
             "custom-field-in-use",
-            "The custom field is mapped",
+            "The custom field is in use",
             format!(
-                "A connection's mapping writes `custom.{key}`; take that row out of its settings \
-                 first."
+                "A connection's mapping or matching uses `custom.{key}` as it is; change its \
+                 settings first."
             ),
         ),
         AdminError::WrongState(refused) => conflict(

@@ -111,17 +111,19 @@ async fn a_change_survives_somebody_who_was_faster() {
 }
 
 #[tokio::test]
-async fn a_field_that_a_mapping_writes_cannot_be_taken_away() {
+async fn a_field_that_a_mapping_writes_can_neither_go_nor_become_what_does_not_fit() {
     let app = App::with_connection(ConnectionStatus::Ready);
     let mapping = json!({"mapping": [
         {"target": "email", "source": "[mail]", "required": true, "whenEmpty": "fail"},
-        {"target": "custom.age", "source": "[employeeId]"},
+        {"target": "custom.age", "source": "[employeeId]", "whenEmpty": "default", "default": 7},
     ]});
     app.ask(Ask::put(of_connection("/settings"), &mapping).header("if-match", "\"0\""))
         .await
         .expect(200);
     let fields = of_account("/custom-fields");
     app.ask(Ask::put(&fields, &json!([]))).await.problem(409, "custom-field-in-use");
+    let dated = json!([{"key": "age", "label": "Age", "type": "date"}]);
+    app.ask(Ask::put(&fields, &dated)).await.problem(409, "custom-field-in-use");
     let kept = json!([{"key": "age", "label": "Age", "type": "number"}]);
     assert_eq!(app.ask(Ask::put(&fields, &kept)).await.expect(200).json()[0]["key"], "age");
 }

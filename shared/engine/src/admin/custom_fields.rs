@@ -3,7 +3,8 @@
 use contact_sync_domain::account::{Account, CustomField, CustomFieldType};
 use contact_sync_domain::contact::{Target, is_custom_key};
 use contact_sync_domain::id::AccountId;
-use contact_sync_domain::settings::Problem;
+use contact_sync_domain::mapping::Mapping;
+use contact_sync_domain::settings::{Problem, Settings};
 use serde_json::Value;
 
 use super::accounts::account;
@@ -117,7 +118,8 @@ fn options(members: &mut Members<'_>, kind: Option<CustomFieldType>) -> Vec<Stri
     options
 }
 
-/// Replaces the account's own fields. A field that a connection's mapping still writes stays.
+/// Replaces the account's own fields. A field that a connection's settings use can neither go nor
+/// become something that they cannot use.
 pub async fn set_custom_fields(
     outside: &impl Outside,
     id: &AccountId,
@@ -125,12 +127,8 @@ pub async fn set_custom_fields(
 ) -> Result<Account, AdminError> {
     for _ in 0..ATTEMPTS {
         let old = account(outside.store(), id).await?;
-        for field in &old.custom_fields {
-            if fields.iter().all(|kept| kept.key != field.key)
-                && is_mapped(outside.store(), &old, &field.key).await?
-            {
-                return Err(AdminError::CustomFieldInUse { key: field.key.clone() });
-            }
+        if let Some(key) = broken_use(outside.store(), &old, fields).await? {
+            return Err(AdminError::CustomFieldInUse { key });
         }
         let new =
             Account { custom_fields: fields.to_vec(), version: old.version + 1, ..old.clone() };
@@ -141,18 +139,37 @@ pub async fn set_custom_fields(
     Err(AdminError::Moved)
 }
 
-async fn is_mapped<S>(store: &S, account: &Account, key: &str) -> Result<bool, AdminError>
+/// The first field that some connection's settings use and could not use any more.
+async fn broken_use<S>(
+    store: &S,
+    account: &Account,
+    fields: &[CustomField],
+) -> Result<Option<String>, AdminError>
 where
     S: ConnectionStore + SettingsStore,
 {
-    let target = Target::Custom(key.to_owned()).to_string();
+    let changed: Vec<&CustomField> =
+        account.custom_fields.iter().filter(|field| !fields.contains(field)).collect();
+    if changed.is_empty() {
+        return Ok(None);
+    }
     for connection in store.connections(&account.id).await? {
-        let current = store.settings(&account.id, &connection.id).await?;
-        if current.settings.mapping.iter().any(|row| row.target == target) {
-            return Ok(true);
+        let settings = store.settings(&account.id, &connection.id).await?.settings;
+        let broken = changed.iter().find(|field| is_broken(&settings, field, fields));
+        if let Some(field) = broken {
+            return Ok(Some(field.key.clone()));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+fn is_broken(settings: &Settings, field: &CustomField, fields: &[CustomField]) -> bool {
+    let target = Target::Custom(field.key.clone()).to_string();
+    let is_gone = fields.iter().all(|kept| kept.key != field.key);
+    let is_mapped = settings.mapping.iter().any(|row| row.target == target);
+    let is_matched = settings.matching.contains(&target);
+    (is_gone && is_matched)
+        || (is_mapped && (is_gone || Mapping::compile(settings, fields).is_err()))
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use super::schedule::set_schedule;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Page, Precondition};
 use crate::port::{Clock, ConnectionStore, SettingsStore, SettingsVersion};
 
+/// Versions on a page: whole documents, which long lists of ignored people make large.
+const MOST_VERSIONS: u16 = 20;
+
 /// The settings as they are; the defaults, as version 0, when none were saved.
 pub async fn settings<S>(
     store: &S,
@@ -98,6 +101,7 @@ pub async fn settings_history<S>(
 where
     S: ConnectionStore + SettingsStore,
 {
+    let limit = limit.min(MOST_VERSIONS);
     let current = settings(store, account, id).await?.version;
     let newest = match cursor {
         None => current,
