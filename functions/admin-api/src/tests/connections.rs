@@ -58,6 +58,13 @@ async fn a_repeated_request_finds_its_connection_and_makes_a_fresh_link() {
     assert_ne!(first["consentUrl"], again["consentUrl"]);
     let list = app.ask(Ask::get(of_account("/connections"))).await.expect(200).json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
+
+    // The same key for another account is another request.
+    let body = json!({"externalId": "2", "name": "Other", "timeZone": "UTC"});
+    let other = app.ask(Ask::post("/v1/accounts", &body)).await.expect(201).json();
+    let path = format!("/v1/accounts/{}/connections", other["id"].as_str().unwrap());
+    let made = app.ask(Ask::new("POST", path).header("idempotency-key", "one")).await.expect(201);
+    assert_ne!(made.json()["id"], first["id"]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::accounts::account;
 use super::document::Members;
+use super::idempotency::KEY_LIFE;
 use super::schedule::next_run_at;
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
@@ -96,18 +97,21 @@ pub async fn create_connection(
     new: NewConnection,
     repeated: Option<u128>,
 ) -> Result<Connection, AdminError> {
-    let store = outside.store();
-    let id = ConnectionId::from_bits(repeated.unwrap_or_else(|| outside.randomness().bits()));
+    let (store, now) = (outside.store(), outside.clock().now());
+    let mut id = ConnectionId::from_bits(repeated.unwrap_or_else(|| outside.randomness().bits()));
     if repeated.is_some()
         && let Some(made) = store.connection(&account.id, &id).await?
     {
-        return Ok(made);
+        if now.duration_since(made.created_at) < KEY_LIFE {
+            return Ok(made);
+        }
+        // The key is so old that it may be used anew.
+        id = ConnectionId::from_bits(outside.randomness().bits());
     }
     if store.connections(&account.id).await?.len() >= MOST_CONNECTIONS {
         let message = format!("an account has at most {MOST_CONNECTIONS} connections");
         return Err(AdminError::invalid("", message));
     }
-    let now = outside.clock().now();
     let connection = Connection {
         id,
         account_id: account.id.clone(),

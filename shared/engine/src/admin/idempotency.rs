@@ -8,7 +8,7 @@ use super::{AdminError, Caller, Outside};
 use crate::port::{Clock, IdempotencyStore, KeptAnswer, KeyedRequest};
 
 /// How long a key is remembered.
-const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const KEY_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Longer than a request can be at work: HTTP APIs wait 30 seconds.
 const BUSY: SignedDuration = SignedDuration::from_secs(35);
@@ -46,9 +46,10 @@ pub async fn begin(
     let now = outside.clock().now();
     // Keys of an account's callers are theirs; the operators of the installation share theirs.
     let scope = caller.account.as_ref().map_or("", AccountId::as_str);
+    let about = account.as_ref().map_or("", AccountId::as_str);
     let request = KeyedRequest {
+        key_hash: digest(&[scope.as_bytes(), about.as_bytes(), key.as_bytes()]),
         account,
-        key_hash: digest(&[scope.as_bytes(), key.as_bytes()]),
         request_hash: digest(asked),
         busy_until: now + BUSY,
         answer: None,

@@ -14,7 +14,7 @@ use super::StoreError;
 pub struct KeyedRequest {
     /// The account it is about, with which it is erased; `None` for those about no certain one.
     pub account: Option<AccountId>,
-    /// SHA-256 of the caller's account and the key (hexadecimal).
+    /// SHA-256 of the caller's account, the account it is about and the key (hexadecimal).
     pub key_hash: String,
     /// SHA-256 of what was asked: method, path and body (hexadecimal).
     pub request_hash: String,
