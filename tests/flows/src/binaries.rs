@@ -17,9 +17,11 @@ pub(crate) fn repository() -> PathBuf {
 }
 
 fn build() -> PathBuf {
-    // target/<profile>/deps/flows-…
-    let test = std::env::current_exe().unwrap();
-    let profile_folder = test.ancestors().nth(2).unwrap().to_owned();
+    // A test lies in target/<profile>/deps, a program that uses the harness one folder above.
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().unwrap();
+    let profile_folder =
+        if folder.ends_with("deps") { folder.parent().unwrap() } else { folder }.to_owned();
     let target = profile_folder.parent().unwrap();
     let lock = File::create(target.join("flows.lock")).unwrap();
     lock.lock().unwrap();
