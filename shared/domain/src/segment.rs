@@ -27,6 +27,9 @@ pub struct Segment {
     pub next: NextStep,
     /// Everyone on the page, each once.
     pub items: Vec<SegmentItem>,
+    /// Who of the round so far is still to be read by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclear: Vec<ObjectId>,
 }
 
 /// From what a page came.

@@ -146,6 +146,10 @@ pub struct Checkpoint {
     /// XOR of the listed ids' 128 bits (hexadecimal).
     #[serde(default)]
     pub id_xor: String,
+    /// People of this round's pages whose entries lacked an attribute that decides: read by id,
+    /// many at once, before the round's delta link is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclear: Vec<ObjectId>,
     /// How many slices worked on it.
     pub hops: u32,
     /// How many slices in a row got no page further.

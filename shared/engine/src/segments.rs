@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
 use contact_sync_domain::segment::{NextStep, Phase, Segment, SegmentItem};
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -24,6 +24,8 @@ struct Header {
     fence: u64,
     link_hash: String,
     next: NextStep,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unclear: Vec<ObjectId>,
 }
 
 /// Where a run's blobs lie: segments are erased with their connection by this prefix.
@@ -96,6 +98,7 @@ fn encode(segment: &Segment) -> Result<Vec<u8>, StoreError> {
         fence: segment.fence,
         link_hash: segment.link_hash.clone(),
         next: segment.next.clone(),
+        unclear: segment.unclear.clone(),
     };
     let mut lines = GzEncoder::new(Vec::new(), Compression::fast());
     serde_json::to_writer(&mut lines, &header).map_err(corrupt)?;
@@ -123,12 +126,12 @@ fn decode(bytes: &[u8]) -> Result<Segment, StoreError> {
         link_hash: header.link_hash,
         next: header.next,
         items,
+        unclear: header.unclear,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use contact_sync_domain::id::ObjectId;
     use contact_sync_domain::segment::Outcome;
 
     use super::*;
@@ -156,6 +159,7 @@ mod tests {
                 adopted: false,
                 status: None,
             }],
+            unclear: vec![ObjectId::from_u128(6)],
         };
         assert_eq!(decode(&encode(&segment).unwrap()).unwrap(), segment);
     }

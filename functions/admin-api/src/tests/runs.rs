@@ -50,6 +50,7 @@ fn item(number: u128, outcome: Outcome) -> SegmentItem {
 
 async fn write_page(app: &App, run: &RunId, page: u32, items: Vec<SegmentItem>) {
     let segment = Segment {
+        unclear: Vec::new(),
         page,
         generation: 0,
         phase: Phase::List,

@@ -55,6 +55,7 @@ async fn world(kind: RunKind) -> World {
     let (account_id, connection_id, id) = ids();
     let world = World::default();
     let segment = Segment {
+        unclear: Vec::new(),
         page: 0,
         generation: 0,
         phase: Phase::List,

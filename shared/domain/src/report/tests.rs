@@ -23,6 +23,7 @@ fn item(user: u128, outcome: Outcome) -> SegmentItem {
 
 fn segment(items: Vec<SegmentItem>) -> Segment {
     Segment {
+        unclear: Vec::new(),
         page: 0,
         generation: 0,
         phase: Phase::List,

@@ -102,6 +102,7 @@ impl World {
             run.pages - 1
         };
         let segment = Segment {
+            unclear: Vec::new(),
             page,
             generation: 0,
             phase,

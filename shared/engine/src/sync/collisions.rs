@@ -282,5 +282,6 @@ fn judgement(held: &Held, pass: &Pass, items: Vec<SegmentItem>) -> Segment {
         link_hash: String::new(),
         next: NextStep::End,
         items,
+        unclear: Vec::new(),
     }
 }

@@ -16,6 +16,9 @@ use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
 
+/// How many unclear people are read at once, at the latest (Graph: getByIds takes 1,000 ids).
+const READ_AGAIN: usize = 800;
+
 /// A page's decisions.
 #[derive(Debug, Default)]
 pub(super) struct Decided {
@@ -41,14 +44,16 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// Decides a page. Entries of one person are folded to the last one first.
+    /// Decides a page. Entries of one person are folded to the last one first. `last` says that the
+    /// round ends with this page, so that nobody may stay unclear.
     pub(super) async fn decide_page(
         &self,
         pass: &mut Pass,
         entries: Vec<DeltaEntry>,
+        last: bool,
     ) -> Result<Decided, Stop> {
         let entries = fold(entries);
-        let people = self.view_people(pass, entries).await?;
+        let people = self.view_people(pass, entries, last).await?;
         let mut decided = Decided::default();
         let mut open = Vec::new();
         let contacts = self.contact_ids(pass, &people).await?;
@@ -92,14 +97,18 @@ where
         Ok(decided)
     }
 
-    /// Looks at everybody by the rules; whoever lacks an attribute that decides is read again.
+    /// Looks at everybody by the rules; whoever lacks an attribute that decides is read again, the
+    /// unclear of several pages in one request.
     async fn view_people(
         &self,
         pass: &mut Pass,
         entries: Vec<DeltaEntry>,
+        last: bool,
     ) -> Result<Vec<Person>, Stop> {
         let mut people = Vec::with_capacity(entries.len());
-        let mut unclear = Vec::new();
+        let mut unclear = std::mem::take(&mut pass.point.unclear);
+        // A later entry about somebody outdates the earlier one.
+        unclear.retain(|user| !entries.iter().any(|entry| entry.id() == user));
         for entry in entries {
             match entry {
                 DeltaEntry::Removed { id, reason } => {
@@ -117,7 +126,9 @@ where
                 },
             }
         }
-        if !unclear.is_empty() {
+        if !last && unclear.len() < READ_AGAIN {
+            pass.point.unclear = unclear;
+        } else if !unclear.is_empty() {
             let read = self.directory.users_by_id(&pass.tenant, &unclear).await?;
             pass.point.graph.add(read.cost);
             for user in read.found {

@@ -107,6 +107,7 @@ where
             link_hash: String::new(),
             next: NextStep::End,
             items,
+            unclear: Vec::new(),
         };
         self.store_and_settle(held, pass, segment, stored, &HashMap::new()).await
     }

@@ -66,12 +66,15 @@ where
                 "the directory's pages never end; nothing was removed".into(),
             ));
         }
-        if entries.is_empty() {
+        // Only the pages of a round may leave somebody unclear to the next one.
+        let in_round = matches!(source.phase, Phase::Delta | Phase::Drain);
+        let last = !in_round || !matches!(source.next, NextStep::Next(_));
+        if entries.is_empty() && (pass.point.unclear.is_empty() || !last) {
             advance(held, pass, source.phase, &source.next, self.clock.now());
             return Ok(());
         }
         self.record_start(held, pass).await?;
-        let decided = Box::pin(self.decide_page(pass, entries)).await?;
+        let decided = Box::pin(self.decide_page(pass, entries, last)).await?;
         let items = self.stage_removals(pass, decided.items).await?;
         let segment = Segment {
             page: pass.point.page,
@@ -82,6 +85,7 @@ where
             link_hash: short_digest(&source.link),
             next: source.next,
             items,
+            unclear: pass.point.unclear.clone(),
         };
         Box::pin(self.store_and_settle(held, pass, segment, decided.stored, &decided.users)).await
     }
@@ -155,6 +159,9 @@ where
         }
         pass.point.id_xor = format!("{xor:032x}");
         pass.point.page = segment.page + 1;
+        if matches!(segment.phase, Phase::Delta | Phase::Drain) {
+            pass.point.unclear.clone_from(&segment.unclear);
+        }
         pass.point.stalls = 0;
         advance(held, pass, segment.phase, &segment.next, self.clock.now());
         held.work.checkpoint = Some(pass.point.clone());

@@ -149,6 +149,7 @@ fn restart(held: &Held, pass: &mut Pass, error: &DirectoryError) -> Reaction {
         return end(RunStatus::Failed, reason, None);
     }
     pass.point.generation += 1;
+    pass.point.unclear.clear();
     let gone = matches!(error, DirectoryError::Gone { .. });
     match (pass.point.kind, &pass.point.stage) {
         (RunKind::Delta, _) if gone => Reaction::BeginFull,

@@ -223,7 +223,7 @@ where
                     Box::pin(self.follow_delta(held, pass, Phase::Delta, link)).await?;
                 }
                 Stage::Collisions if pass.point.recorded => {
-                    Box::pin(self.collisions(held, pass)).await?
+                    Box::pin(self.collisions(held, pass)).await?;
                 }
                 Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
                 Stage::Collisions | Stage::Judge => pass.point.stage = Stage::Finish,
@@ -404,6 +404,7 @@ where
             graph: GraphCost::default(),
             total: None,
             id_xor: String::new(),
+            unclear: Vec::new(),
             hops: 0,
             stalls: 0,
             wanted_seen: held.state.wanted,
