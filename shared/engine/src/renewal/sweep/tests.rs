@@ -38,6 +38,7 @@ fn looked_at(renewal: &FakeRenewal, second: i64) {
 
 fn checkpoint(kind: RunKind) -> Checkpoint {
     Checkpoint {
+        unclear: Vec::new(),
         run_id: RunId::from_bits(5),
         kind,
         trigger: Trigger::Manual,
