@@ -17,7 +17,7 @@ use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
 
 /// How many unclear people are read at once, at the latest (Graph: getByIds takes 1,000 ids).
-const READ_AGAIN: usize = 800;
+const READ_AGAIN: usize = 1_000;
 
 /// A page's decisions.
 #[derive(Debug, Default)]
