@@ -35,6 +35,8 @@ struct Job<'a> {
     sim: &'a Controls,
     rest: Rest,
     tenant: TenantSummary,
+    /// What Graph is told to call.
+    webhook_base_url: String,
     /// The step before which the world is spoiled.
     broken_step: Option<Step>,
     account: String,
@@ -61,6 +63,7 @@ impl Job<'_> {
 pub(crate) async fn run(
     stack: &LocalStack,
     sim: &Controls,
+    webhook_base_url: Option<String>,
     broken_step: Option<Step>,
 ) -> Result<Summary, Problem> {
     let tenant = sim
@@ -73,6 +76,7 @@ pub(crate) async fn run(
         sim,
         rest: Rest::new(stack)?,
         tenant,
+        webhook_base_url: webhook_base_url.unwrap_or_else(|| stack.url()),
         broken_step,
         account: String::new(),
         connection: String::new(),

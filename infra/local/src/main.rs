@@ -37,9 +37,9 @@ enum RunError {
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
-        .from_env_lossy();
+    // The database engine warns of every condition that does not hold, which is everyday business.
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,dynoxide=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(&cli).await {
         Ok(true) => ExitCode::SUCCESS,
@@ -97,7 +97,7 @@ async fn run(cli: &Cli) -> Result<bool, RunError> {
 /// Does the job, if the directory is the simulated one, and then serves unless told to end.
 async fn serve(cli: &Cli, stack: &LocalStack, sim: Option<&EntraSim>) -> Result<bool, RunError> {
     if let Some(sim) = sim {
-        let summary = job::run(stack, sim, cli.broken_step).await?;
+        let summary = job::run(stack, sim, cli.webhook_base_url.clone(), cli.broken_step).await?;
         for line in summary.lines() {
             console::result(&line);
         }

@@ -41,11 +41,10 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     let visible = started.elapsed();
     let event = until("the contact's event", Duration::from_secs(20), || async {
         let events = job.stack.buses().published_since(events_before);
-        let event =
-            events.into_iter().map(|event| event.envelope).find(|event| {
-                text(event, "/detail-type") == "ContactUpdated"
-                    && text(event, "/detail/contactId") == id
-            });
+        let event = events.into_iter().map(|event| event.envelope).find(|event| {
+            text(event, "/detail-type") == "ContactUpdated"
+                && text(event, "/detail/contactId") == id
+        });
         Ok(event)
     })
     .await?;

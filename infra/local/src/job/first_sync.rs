@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use entra_sim::{BodyKind, Effect, Fault};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -25,9 +26,14 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     } else {
         save_settings(job).await?;
         if job.breaks(Step::FirstSync) {
-            for app in job.sim.tenant(job.tenant.id)?.consents.keys() {
-                job.sim.revoke_consent(job.tenant.id, *app)?;
-            }
+            let refusal = Effect::Respond {
+                status: 400,
+                body: BodyKind::default(),
+                code: None,
+                message: None,
+                retry_after: None,
+            };
+            job.sim.add_fault(Fault::once("/v1.0/users*", refusal).times(0));
         }
         let body = json!({"tenantId": job.tenant.id});
         job.rest.call(Method::POST, &job.path("/enable"), Some(&body)).await?

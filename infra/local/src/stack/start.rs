@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -42,16 +43,14 @@ impl LocalStack {
     /// Reads the template, makes its resources and serves it.
     pub async fn start(options: StackOptions) -> Result<Self, StackError> {
         install_crypto();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
-            .await
-            .map_err(|source| StackError::Port { port: options.port, source })?;
+        let folders = Folders::open(options.data_dir.as_deref())?;
+        let listener = listen(options.port, &folders.file("port")).await?;
         let address = listener.local_addr()?;
         let aws_listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let aws_url = format!("http://{}", aws_listener.local_addr()?);
         let template = Template::read(&options.template_path)?;
         let parameters = options.template_parameters(&format!("http://{address}"));
         let plan = Plan::new(&template, STACK_NAME, &parameters)?;
-        let folders = Folders::open(options.data_dir.as_deref())?;
         let clock = options.clock.clone();
         let Tables { engine, client, stream_arns } =
             open_tables(&options, &plan, &folders, &clock).await?;
@@ -181,6 +180,23 @@ impl LocalStack {
             }
         });
     }
+}
+
+/// Listens on `port`. Where any port will do, the one of the stack's last start is tried first,
+/// which `file` remembers: links and subscriptions made then lead there.
+async fn listen(port: u16, file: &Path) -> Result<TcpListener, StackError> {
+    let former = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
+    let former = former.filter(|_| port == 0);
+    if let Some(former) = former
+        && let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, former)).await
+    {
+        return Ok(listener);
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|source| StackError::Port { port, source })?;
+    std::fs::write(file, listener.local_addr()?.port().to_string())?;
+    Ok(listener)
 }
 
 async fn open_tables(
