@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::browser::Page;
-use crate::directory::Person;
+use crate::directory::{Person, in_default_scope};
 use crate::patience::{PATIENCE, eventually, within};
 use crate::report::{self, EXTENDED_COLUMNS, ReportRow, SIMPLE_COLUMNS};
 use crate::rest::{Reply, Rest};
@@ -310,6 +310,20 @@ impl<'s> Customer<'s> {
     pub fn directory(&self) -> Vec<Person> {
         let users = self.scene.sim.users(self.scene.tenant).expect("Contoso");
         users.into_iter().map(Person::new).collect()
+    }
+
+    /// People whom the default settings mean and whose address nobody shares, without the admin.
+    pub fn people_in_scope(&self) -> Vec<Person> {
+        let all = self.directory();
+        let is_shared = |person: &Person| {
+            let address = person.address().to_lowercase();
+            all.iter().filter(|other| other.address().to_lowercase() == address).count() > 1
+        };
+        let is_meant = |person: &&Person| {
+            let is_admin = person.text("displayName") == Some("Alex Admin");
+            in_default_scope(person) && !is_shared(person) && !is_admin
+        };
+        all.iter().filter(is_meant).cloned().collect()
     }
 
     /// One person of Contoso, as the directory has them now.

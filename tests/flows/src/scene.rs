@@ -32,6 +32,8 @@ pub struct SceneOptions {
     pub tenants: Vec<TenantSpec>,
     /// How the simulated service behaves.
     pub settings: Settings,
+    /// What the app registration asks for, over what the installation needs.
+    pub further_roles: Vec<&'static str>,
     /// Whether id tokens tell the roles of who signs in.
     pub emits_wids: bool,
     /// Seconds a function may run, over what the template says.
@@ -55,6 +57,7 @@ impl SceneOptions {
                 TenantSpec::new("Fabrikam", "fabrikam.example", 12),
             ],
             settings,
+            further_roles: Vec::new(),
             emits_wids: true,
             timeouts: BTreeMap::new(),
             log_level: "INFO",
@@ -84,8 +87,9 @@ impl Scene {
 
     /// Any scene.
     pub async fn start(options: SceneOptions) -> Self {
-        let app =
+        let mut app =
             AppRegistration { emits_wids: options.emits_wids, ..AppRegistration::development() };
+        app.roles.extend(options.further_roles.into_iter().map(str::to_owned));
         let sim = EntraSim::start(SimOptions {
             tenants: options.tenants,
             apps: vec![app],

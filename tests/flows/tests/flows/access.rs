@@ -118,7 +118,7 @@ async fn three_mistakes_in_a_settings_document_are_three_answers() {
     let reply = customer.try_settings(wrong.clone()).await.expect(422);
     let mut pointers = reply.pointers();
     pointers.sort();
-    assert_eq!(pointers, ["/mapping/0/source", "/schedule/frequency", "/scope/userTypes"]);
+    assert_eq!(pointers, ["/mapping/0/source", "/schedule/frequency", "/scope/userTypes/any"]);
     let errors = reply.json()["errors"].as_array().unwrap().clone();
     assert!(errors.iter().all(|error| error["message"].as_str().unwrap().len() > 10), "{errors:?}");
     assert_eq!(customer.settings().await, before, "nothing of it is saved");

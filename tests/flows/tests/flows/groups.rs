@@ -1,6 +1,6 @@
 //! Scopes by group.
 
-use contact_sync_flows::{Customer, Person, Scene, in_default_scope};
+use contact_sync_flows::{Customer, Person, Scene, SceneOptions};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,8 +13,7 @@ struct Groups {
 
 async fn synced_by_group<'s>(scene: &'s Scene) -> (Customer<'s>, Groups) {
     let customer = scene.connected().await;
-    let people: Vec<Person> =
-        customer.directory().into_iter().filter(in_default_scope).skip(1).collect();
+    let people = customer.people_in_scope();
     let group = |name: &str| scene.sim.create_group(scene.tenant, name).unwrap();
     let (team, crew, squad) = (group("Team"), group("Crew"), group("Squad"));
     let add = |to: Uuid, member: &str| scene.sim.add_member(scene.tenant, to, member).unwrap();
@@ -29,6 +28,12 @@ async fn synced_by_group<'s>(scene: &'s Scene) -> (Customer<'s>, Groups) {
     assert_eq!(ended["status"], "succeeded", "{ended}\n{}", scene.story());
     scene.settle().await;
     (customer, Groups { team, squad, people })
+}
+
+/// An app that may also subscribe to groups (Graph asks for more than reading their members).
+async fn scene_with_group_notifications() -> Scene {
+    let further_roles = vec!["Group.Read.All"];
+    Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(20) }).await
 }
 
 async fn linked(customer: &Customer<'_>) -> Vec<String> {
@@ -47,7 +52,7 @@ fn sorted(people: &[&Person]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_joins_or_leaves_a_nested_group_is_followed_though_the_person_did_not_change() {
-    let scene = Scene::with_users(20).await;
+    let scene = scene_with_group_notifications().await;
     let (customer, groups) = synced_by_group(&scene).await;
     let people = &groups.people;
     assert_eq!(linked(&customer).await, sorted(&[&people[0], &people[1]]));
@@ -65,8 +70,20 @@ async fn who_joins_or_leaves_a_nested_group_is_followed_though_the_person_did_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_is_renamed_changes_nobody() {
+async fn without_notifications_of_groups_a_joiner_is_found_within_the_hour() {
     let scene = Scene::with_users(20).await;
+    let (customer, groups) = synced_by_group(&scene).await;
+    let people = &groups.people;
+    scene.sim.add_member(scene.tenant, groups.team, people[2].id()).unwrap();
+    scene.settle().await;
+    scene.let_an_hour_pass_unseen(&customer.connection).await;
+    scene.sweep().await;
+    assert_eq!(linked(&customer).await, sorted(&[&people[0], &people[1], &people[2]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_renamed_changes_nobody() {
+    let scene = scene_with_group_notifications().await;
     let (customer, groups) = synced_by_group(&scene).await;
     let before = customer.contacts().await;
     let rename = entra_sim::DirectoryCommand::UpdateGroup {
@@ -83,7 +100,7 @@ async fn a_group_that_is_renamed_changes_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_is_deleted_removes_nobody_and_asks_for_attention() {
-    let scene = Scene::with_users(20).await;
+    let scene = scene_with_group_notifications().await;
     let (customer, groups) = synced_by_group(&scene).await;
     let before = customer.contacts().await;
     scene.sim.delete_group(scene.tenant, groups.team).unwrap();

@@ -69,8 +69,8 @@ fn written(scene: &Scene, contacts: u64) -> impl Fn() -> bool + '_ {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_is_killed_before_and_within_its_first_page_ends_as_if_nothing_had_happened() {
     let scene = in_small_pages(60).await;
-    let asked = slow_down(&scene, LISTING, 150);
     let customer = scene.connected().await;
+    let asked = slow_down(&scene, LISTING, 150);
     let run = customer.enable().await;
     kill_when(&scene, &customer, struck(&scene, asked)).await;
     kill_when(&scene, &customer, written(&scene, 7)).await;
@@ -88,8 +88,8 @@ async fn a_sync_that_is_killed_before_and_within_its_first_page_ends_as_if_nothi
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_is_killed_in_the_middle_and_near_its_end_still_reports_everybody() {
     let scene = in_small_pages(60).await;
-    slow_down(&scene, LISTING, 50);
     let customer = scene.connected().await;
+    slow_down(&scene, LISTING, 50);
     let run = customer.enable().await;
     kill_when(&scene, &customer, written(&scene, 50)).await;
     let drains = slow_down(&scene, CLOSING_DRAIN, 300);

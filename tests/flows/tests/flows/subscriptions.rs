@@ -1,6 +1,6 @@
 //! Graph's promise to notify: made, renewed, missed and made again.
 
-use contact_sync_flows::{Customer, Scene};
+use contact_sync_flows::{Customer, Scene, SceneOptions};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -119,7 +119,8 @@ async fn notifications_that_graph_holds_back_flow_again_after_reauthorization() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scope_by_group_listens_to_groups_too() {
-    let scene = Scene::with_users(15).await;
+    let further_roles = vec!["Group.Read.All"];
+    let scene = Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(15) }).await;
     let customer = scene.connected().await;
     let group = scene.sim.create_group(scene.tenant, "Team").unwrap();
     customer.change_settings(json!({"scope": {"groups": {"any": [group]}}})).await;
