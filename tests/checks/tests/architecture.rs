@@ -142,9 +142,8 @@ fn each_sdk_has_one_room() {
         ("reqwest", "contact-sync-graph-client"),
     ];
     let packages = packages();
-    let product = packages
-        .values()
-        .filter(|package| !matches!(package.layer, Layer::Local | Layer::Tests));
+    let product =
+        packages.values().filter(|package| !matches!(package.layer, Layer::Local | Layer::Tests));
     for package in product {
         for (sdk, room) in rooms {
             assert!(
