@@ -9,14 +9,14 @@ use crate::scene::Scene;
 impl Scene {
     /// Nobody looked at a connection's directory for an hour and a bit.
     pub async fn let_an_hour_pass_unseen(&self, connection: &str) {
-        let then = self.past(SignedDuration::from_mins(65)).to_string();
+        let then = past(SignedDuration::from_mins(65)).to_string();
         let item = self.sync_state(connection).await;
         self.set(&item, "#work.#lastCheckedAt = :then", &json!({":then": {"S": then}})).await;
     }
 
     /// The lease of a process that died runs out.
     pub async fn let_lease_run_out(&self, connection: &str) {
-        let then = self.past(SignedDuration::from_secs(1)).as_nanosecond().to_string();
+        let then = past(SignedDuration::from_secs(1)).as_nanosecond().to_string();
         let item = self.sync_state(connection).await;
         if item.get("holder").is_some() {
             self.set(&item, "#leaseUntil = :then", &json!({":then": {"N": then}})).await;
@@ -77,13 +77,6 @@ impl Scene {
         found.unwrap_or_else(|| panic!("{connection} has no sync state\n{}", self.story()))
     }
 
-    fn past(&self, by: SignedDuration) -> Timestamp {
-        // Functions see the machine's time, not the stack's.
-        #[expect(clippy::disallowed_methods, reason = "the functions' clock is the machine's")]
-        let now = Timestamp::now();
-        now.checked_sub(by).unwrap()
-    }
-
     /// Sets attributes of an item; every `#name` stands for the attribute of that name.
     async fn set(&self, item: &Value, assignments: &str, values: &Value) {
         let names: serde_json::Map<String, Value> = assignments
@@ -106,4 +99,11 @@ impl Scene {
 fn earlier(item: &Value, name: &str, by: SignedDuration) -> Timestamp {
     let at: Timestamp = item["doc"]["M"][name]["S"].as_str().unwrap().parse().unwrap();
     at.checked_sub(by).unwrap()
+}
+
+/// An instant of the functions' past: they see the machine's time, not the stack's.
+fn past(by: SignedDuration) -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the functions' clock is the machine's")]
+    let now = Timestamp::now();
+    now.checked_sub(by).unwrap()
 }

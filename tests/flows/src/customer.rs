@@ -172,13 +172,12 @@ impl<'s> Customer<'s> {
     /// Changes the mapping's row of a target, or adds one.
     pub async fn change_mapping(&self, target: &str, changes: Value) {
         let mut rows = self.settings().await["mapping"].as_array().expect("rows").clone();
-        match rows.iter_mut().find(|row| row["target"] == target) {
-            Some(row) => merge(row, changes),
-            None => {
-                let mut row = json!({"target": target});
-                merge(&mut row, changes);
-                rows.push(row);
-            }
+        if let Some(row) = rows.iter_mut().find(|row| row["target"] == target) {
+            merge(row, changes);
+        } else {
+            let mut row = json!({"target": target});
+            merge(&mut row, changes);
+            rows.push(row);
         }
         self.change_settings(json!({"mapping": rows})).await;
     }

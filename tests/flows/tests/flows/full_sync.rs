@@ -139,7 +139,7 @@ async fn a_second_sync_of_an_unchanged_directory_writes_nothing() {
 }
 
 /// A person in the department that the tests' scope names.
-fn newcomer(scene: &Scene, name: &str, attributes: Value) -> String {
+fn newcomer(scene: &Scene, name: &str, attributes: &Value) -> String {
     let mut properties = json!({
         "userPrincipalName": format!("{name}@contoso.example"),
         "mail": format!("{name}@contoso.example"),
@@ -176,10 +176,10 @@ async fn a_record_that_cannot_be_written_is_named_with_its_reason_and_the_others
     let cost_centre = json!({"source": "[employeeOrgData.costCenter]"});
     customer.change_mapping("custom.costCenter", cost_centre).await;
     customer.change_mapping("mobilePhone", json!({"required": true, "whenEmpty": "fail"})).await;
-    let good = newcomer(&scene, "good", json!({}));
-    let mismatch = newcomer(&scene, "mismatch", json!({"employeeId": "E-7"}));
-    let phoneless = newcomer(&scene, "phoneless", json!({"mobilePhone": null}));
-    let costless = newcomer(&scene, "costless", json!({"employeeOrgData": null}));
+    let good = newcomer(&scene, "good", &json!({}));
+    let mismatch = newcomer(&scene, "mismatch", &json!({"employeeId": "E-7"}));
+    let phoneless = newcomer(&scene, "phoneless", &json!({"mobilePhone": null}));
+    let costless = newcomer(&scene, "costless", &json!({"employeeOrgData": null}));
 
     let run = customer.enable().await;
     let ended = customer.wait_for_run(&run).await;
@@ -211,7 +211,7 @@ async fn contacts_that_were_there_before_are_linked_and_keep_their_name() {
     let scene = Scene::with_users(10).await;
     let customer = scene.connected().await;
     limit_to_newcomers(&customer).await;
-    let user = newcomer(&scene, "ben", json!({"jobTitle": "Plumber"}));
+    let user = newcomer(&scene, "ben", &json!({"jobTitle": "Plumber"}));
     let imported =
         customer.import("email,displayName\nBEN@contoso.example,Benny\nx@else.example,X\n").await;
     assert_eq!((&imported["created"], &imported["failed"]), (&json!(2), &json!(0)), "{imported}");

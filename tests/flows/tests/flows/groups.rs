@@ -11,7 +11,7 @@ struct Groups {
     people: Vec<Person>,
 }
 
-async fn synced_by_group<'s>(scene: &'s Scene) -> (Customer<'s>, Groups) {
+async fn synced_by_group(scene: &Scene) -> (Customer<'_>, Groups) {
     let customer = scene.connected().await;
     let people = customer.people_in_scope();
     let group = |name: &str| scene.sim.create_group(scene.tenant, name).unwrap();
@@ -110,4 +110,24 @@ async fn a_group_that_is_deleted_removes_nobody_and_asks_for_attention() {
     assert_eq!(connection["status"], "attention", "{connection}\n{}", scene.story());
     assert_eq!(connection["attention"]["reason"], "group-missing");
     assert!(connection["attention"]["fix"].as_str().unwrap().contains(&groups.team.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_fix_for_a_missing_group_says_helps() {
+    let scene = scene_with_group_notifications().await;
+    let (customer, groups) = synced_by_group(&scene).await;
+    scene.sim.delete_group(scene.tenant, groups.team).unwrap();
+    scene.settle().await;
+    let connection = customer.show().await;
+    assert_eq!(connection["status"], "attention", "{connection}\n{}", scene.story());
+    let fix = connection["attention"]["fix"].as_str().unwrap();
+    assert!(fix.contains("take it out of the scope in the settings, then resume"), "{fix}");
+
+    customer.change_settings(json!({"scope": {"groups": {"any": [groups.squad]}}})).await;
+    let run = customer.act("resume").await.expect(202).run_id();
+    let run = customer.wait_for_run(&run).await;
+    scene.settle().await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(linked(&customer).await, sorted(&[&groups.people[1]]));
+    assert_eq!(customer.show().await["attention"], serde_json::Value::Null);
 }

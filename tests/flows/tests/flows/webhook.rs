@@ -28,7 +28,7 @@ impl Known {
     }
 
     /// A notification as Graph writes it, with some members changed.
-    fn notification(&self, scene: &Scene, changes: Value) -> Value {
+    fn notification(&self, scene: &Scene, changes: &Value) -> Value {
         let user = "8f0c1b1e-0000-4000-8000-000000000001";
         let mut item = json!({
             "changeType": "updated",
@@ -94,7 +94,7 @@ async fn what_a_stranger_sends_has_no_effect_and_teaches_nothing() {
     let known = known(&scene).await;
     let before = hints(&scene, &customer.connection).await;
     let deltas = scene.stack.invocations("delta-sync").len();
-    let item = |changes: Value| known.notification(&scene, changes);
+    let item = |changes: Value| known.notification(&scene, &changes);
     let (path, nowhere) = (known.path(), "/webhooks/graph".to_owned());
     for (name, path, value) in [
         ("a forged clientState", &path, vec![item(json!({"clientState": "guessed"}))]),
@@ -143,7 +143,7 @@ async fn a_delivery_that_cannot_be_kept_is_answered_so_that_graph_repeats_it() {
     let scene = Scene::start(options).await;
     scene.synced().await;
     let known = known(&scene).await;
-    let body = json!({"value": [known.notification(&scene, json!({}))]}).to_string();
+    let body = json!({"value": [known.notification(&scene, &json!({}))]}).to_string();
     let reply = post(&scene, &known.path(), &body).await;
     assert_eq!(reply.status.as_u16(), 503, "{}", reply.text);
     let handshake = post(&scene, "/webhooks/graph?validationToken=alive", "").await.expect(200);
