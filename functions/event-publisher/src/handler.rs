@@ -57,7 +57,9 @@ pub(crate) async fn handle(
     }
     let stopped = match publish_changes(log, bus, &changes).await {
         Publication::Complete { events } => {
-            tracing::info!(events.published = events, "published {events} events");
+            if events > 0 {
+                tracing::info!(events.published = events, "published {events} events");
+            }
             unreadable
         }
         Publication::StoppedAt { index, cause } => Some((index, Failure::NotTaken(cause))),

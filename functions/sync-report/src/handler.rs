@@ -52,7 +52,7 @@ where
             Ok(())
         }
         Ok(Compiled::NoSuchRun) => {
-            tracing::warn!("there is no such run any more; its connection was deleted");
+            tracing::warn!("there is no such ended run; its connection may be deleted");
             Ok(())
         }
         Err(error) => {
