@@ -51,9 +51,10 @@ pub struct LocalStack {
     counters: Arc<Counters>,
     client: DynamoClient,
     streams_idle: Vec<Arc<AtomicBool>>,
+    // Dropped in this order: what asks the engine ends before the engine does.
+    tasks: JoinSet<()>,
     engine: Option<Engine>,
     folders: Folders,
-    tasks: JoinSet<()>,
 }
 
 impl LocalStack {
