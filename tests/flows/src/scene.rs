@@ -36,6 +36,8 @@ pub struct SceneOptions {
     pub further_roles: Vec<&'static str>,
     /// Whether id tokens tell the roles of who signs in.
     pub emits_wids: bool,
+    /// Whether the app signs in with a certificate instead of its secret.
+    pub uses_certificate: bool,
     /// Seconds a function may run, over what the template says.
     pub timeouts: BTreeMap<&'static str, u32>,
     /// The least severe line that functions write.
@@ -59,6 +61,7 @@ impl SceneOptions {
             settings,
             further_roles: Vec::new(),
             emits_wids: true,
+            uses_certificate: false,
             timeouts: BTreeMap::new(),
             log_level: "INFO",
             environment: Vec::new(),
@@ -90,6 +93,10 @@ impl Scene {
         let mut app =
             AppRegistration { emits_wids: options.emits_wids, ..AppRegistration::development() };
         app.roles.extend(options.further_roles.into_iter().map(str::to_owned));
+        let credential = options.uses_certificate.then(|| {
+            app.secrets.clear();
+            certificate(&mut app)
+        });
         let sim = EntraSim::start(SimOptions {
             tenants: options.tenants,
             apps: vec![app],
@@ -113,6 +120,9 @@ impl Scene {
             own.insert(name.to_owned(), value);
         }
         let stack = LocalStack::start(stack).await.expect("the stack starts");
+        if let Some(credential) = credential {
+            stack.put_secret("AppCredential", credential).expect("the template has the secret");
+        }
         let tenants = sim.tenants();
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -276,10 +286,41 @@ impl Scene {
         self.stack.plan().references[table].clone()
     }
 
+    /// The keys of everything in the bucket.
+    pub fn stored_files(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut folders = vec![self.stack.data_dir().join("objects")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "json") {
+                    let object: Value =
+                        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+                    keys.push(object["key"].as_str().unwrap().to_owned());
+                }
+            }
+        }
+        keys
+    }
+
     /// What went wrong so far, for whoever reads a failed test.
     pub fn story(&self) -> String {
         history::story(&self.stack)
     }
+}
+
+/// Registers a new certificate with the app; answers what the installation's secret must hold.
+fn certificate(app: &mut AppRegistration) -> String {
+    // Entra takes RSA keys only.
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("a key can be made");
+    let made = rcgen::CertificateParams::new(vec!["contact-sync.example".to_owned()])
+        .and_then(|parameters| parameters.self_signed(&key));
+    let certificate = made.expect("a certificate can be made").pem();
+    app.certificates.push(certificate.clone());
+    let key = key.serialize_pem();
+    json!({"certificatePem": certificate, "privateKeyPem": key}).to_string()
 }
 
 /// The template with its limits of time changed, and the paths in it still right.

@@ -276,3 +276,69 @@ async fn a_consent_that_was_withdrawn_asks_for_attention_and_a_new_one_mends_it(
     assert_ne!(run["status"], "failed", "{run}");
     assert_in_step(&scene, &customer).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_deleted_while_the_token_was_dead_is_found_by_absence_and_only_then() {
+    let scene = in_small_pages().await;
+    let customer = scene.synced().await;
+    let before = customer.contacts_by_user().await;
+    let users: Vec<&String> = before.keys().take(3).collect();
+    let (binned, purged, stays) = (users[0], users[1], users[2]);
+    scene.sim.merge_settings(&json!({"notifications": {"enabled": false}})).unwrap();
+    scene.sim.delete_user(scene.tenant, binned).unwrap();
+    scene.sim.delete_user(scene.tenant, purged).unwrap();
+    scene.sim.purge_user(scene.tenant, purged).unwrap();
+    scene.sim.expire_delta_tokens(scene.tenant).unwrap();
+    scene.let_an_hour_pass_unseen(&customer.connection).await;
+    scene.sweep().await;
+
+    let run = &customer.runs_of("full").await[0];
+    assert_eq!(run["counts"]["awaitingReview"], 2, "{run}\n{}", scene.story());
+    for user in [binned, purged] {
+        let contact = customer.linked_contact(user).await;
+        assert_eq!(contact["link"]["state"], "removed", "{contact}");
+        assert_eq!(contact["fields"], before[user]["fields"], "the contact itself is untouched");
+    }
+    assert_eq!(customer.linked_contact(stays).await, before[stays]);
+    let removed = states(&customer).await;
+    assert_eq!(removed.iter().filter(|(_, state)| state == "removed").count(), 2);
+    assert_gapless(&customer.events().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_whom_graph_shows_late_is_not_lost() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.synced().await;
+    let late = json!({"graph": {"replicationDelaySeconds": 600}});
+    scene.sim.merge_settings(&late).unwrap();
+    let newcomer = json!({
+        "userPrincipalName": "late@contoso.example", "mail": "late@contoso.example",
+        "displayName": "Late", "userType": "Member", "accountEnabled": true,
+    });
+    let user = scene.sim.create_user(scene.tenant, newcomer).unwrap().to_string();
+    scene.settle().await;
+    assert_eq!(customer.contact_of(&user).await, None, "nobody can see the person yet");
+    scene.sim.advance_clock(std::time::Duration::from_mins(11));
+    scene.let_an_hour_pass_unseen(&customer.connection).await;
+    scene.sweep().await;
+    assert_eq!(customer.linked_contact(&user).await["fields"]["displayName"], "Late");
+    assert_in_step(&scene, &customer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_that_was_taken_away_is_named_with_its_fix() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.synced().await;
+    let before = customer.contacts().await;
+    scene.age_consent(&customer.connection, jiff::SignedDuration::from_hours(1)).await;
+    scene.settle().await;
+    scene.sim.remove_role(scene.tenant, entra_sim::DEFAULT_APP_ID, "User.Read.All").unwrap();
+    scene.sim.revoke_tokens(scene.tenant).unwrap();
+    let run = customer.start_run("full").await;
+    let run = customer.wait_for_run(&run).await;
+    assert_eq!(run["status"], "failed", "{run}");
+    let connection = customer.show().await;
+    assert_eq!(connection["attention"]["reason"], "permission-missing", "{connection}");
+    assert!(connection["attention"]["fix"].as_str().unwrap().contains("User.Read.All"));
+    assert_eq!(customer.contacts().await, before, "nobody is removed");
+}

@@ -178,3 +178,83 @@ async fn a_delta_that_is_killed_loses_no_change() {
     assert_eq!(customer.linked_contact(&user).await["fields"]["jobTitle"], "Survived");
     assert_eq!(scene.stack.dead_letters().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_dies_tells_everything_in_the_end() {
+    let scene = in_small_pages(60).await;
+    let customer = scene.connected().await;
+    scene.settle().await;
+    slow_down(&scene, LISTING, 30);
+    let run = customer.enable().await;
+    for _ in 0..3 {
+        contact_sync_flows::eventually("the publisher is at work", async || {
+            (scene.stack.kill_running("event-publisher") > 0).then_some(())
+        })
+        .await;
+    }
+    let ended = customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let contacts = customer.contacts().await;
+    let events = customer.events().await;
+    let told: std::collections::BTreeSet<&str> =
+        events.iter().filter_map(|event| event["eventId"].as_str()).collect();
+    assert_eq!(told.len(), contacts.len(), "every contact is told; a repetition has the same id");
+    assert_eq!(ended["counts"]["created"], contacts.len());
+    assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pauses_or_disables_during_a_sync_stops_it_and_nothing_is_written_afterwards() {
+    for (action, status) in [("pause", "paused"), ("disable", "disabled")] {
+        let scene = in_small_pages(60).await;
+        let customer = scene.connected().await;
+        slow_down(&scene, LISTING, 1_000);
+        let run = customer.enable().await;
+        contact_sync_flows::eventually("the first page is written", async || {
+            written(&scene, 5)().then_some(())
+        })
+        .await;
+        customer.act(action).await.expect(202);
+        let ended = customer.wait_for_run(&run).await;
+        scene.settle_stack().await;
+        assert_eq!(ended["status"], "cancelled", "{action}: {ended}");
+        assert!(ended["reason"].as_str().unwrap().contains(status), "{ended}");
+        let contacts = customer.contacts().await;
+        assert!(contacts.len() < 40, "{action} acts in the middle: {} contacts", contacts.len());
+        let user = customer.people_in_scope()[0].id().to_owned();
+        customer.edit(&user, json!({"jobTitle": "Unseen"}));
+        scene.settle().await;
+        assert_eq!(customer.contacts().await, contacts, "{action}");
+
+        // Going on brings everybody.
+        scene.sim.clear_faults();
+        let run = if action == "pause" {
+            customer.act("resume").await.expect(202).run_id()
+        } else {
+            customer.enable().await
+        };
+        let ended = customer.wait_for_run(&run).await;
+        scene.settle().await;
+        assert_ne!(ended["status"], "failed", "{ended}");
+        assert_eq!(customer.linked_contact(&user).await["fields"]["jobTitle"], "Unseen");
+        assert_gapless(&customer.events().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sync_now_pressed_many_times_is_one_run_more_and_none_is_lost() {
+    let scene = in_small_pages(40).await;
+    let customer = scene.synced().await;
+    slow_down(&scene, LISTING, 200);
+    let first = customer.start_run("full").await;
+    customer.wait_for_run_status(&first, "running").await;
+    let mut further = std::collections::BTreeSet::new();
+    for _ in 0..5 {
+        further.insert(customer.start_run("full").await);
+    }
+    assert_eq!(further.len(), 1, "those who wait are one: {further:?}");
+    for run in further.iter().chain([&first]) {
+        let ended = customer.wait_for_run(run).await;
+        assert_ne!(ended["status"], "failed", "{ended}");
+    }
+}

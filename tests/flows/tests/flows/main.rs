@@ -1,10 +1,6 @@
 //! The product end to end, group by group. Each test says what a user would lose.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a broken flow may panic"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken flow may panic")]
 
 mod access;
 mod consent;
@@ -13,6 +9,7 @@ mod full_sync;
 mod graph_faults;
 mod groups;
 mod interruption;
+mod isolation;
 mod schedules;
 mod subscriptions;
 mod webhook;
