@@ -190,6 +190,10 @@ impl ConnectionStatus {
             (A::Enable, S::Authorized) => refused("wait until the permissions were tried"),
             (A::Enable, S::Enabled) => refused("it is enabled already"),
             (A::Enable, S::Paused) => refused("resume it instead"),
+            // What was to be done may be done: whoever resumes says so, and the next run finds out.
+            (A::Resume, S::Attention) if matches!(before, Some(S::Enabled | S::Paused)) => {
+                Ok(S::Enabled)
+            }
             (A::Enable | A::Pause | A::Resume, S::Attention) => {
                 refused("do what `attention.fix` says first")
             }

@@ -84,7 +84,7 @@ impl GuardLimits {
         let start = now.checked_sub(span).unwrap_or(Timestamp::MIN);
         let mut kept: Vec<GuardEntry> =
             window.done.iter().filter(|entry| entry.at > start).cloned().collect();
-        let already = kept.iter().any(|entry| entry.run == run && entry.count == count);
+        let already = kept.iter().any(|entry| entry.run == run && count <= entry.count);
         if count == 0 || already {
             return Verdict::Allowed(GuardWindow { done: kept });
         }

@@ -228,15 +228,23 @@ impl Rules {
         tie: Tie<'_>,
     ) -> SegmentItem {
         let claimant = found.claimant;
+        let former = found.existing.filter(|contact| {
+            contact.id == ContactId::derived(&contact.account_id, tie.tenant, &user.id)
+        });
+        // A note of an earlier adoption leads to a contact that is somebody else's by now.
+        let derived = found
+            .existing
+            .map(|contact| ContactId::derived(&contact.account_id, tie.tenant, &user.id));
+        let contact_id = derived.as_ref().unwrap_or(found.contact_id);
         // A contact under the user's own id that lost its link was unlinked on purpose or comes
         // from an earlier connection to the same tenant: it is this person's, taken back as it is.
-        let candidate = found.existing.or(match claimant {
+        let candidate = former.or(match claimant {
             Claimant::Contact(contact) if contact.link.is_none() => Some(contact),
             Claimant::Contact(_) | Claimant::Nobody | Claimant::SamePage => None,
         });
         match candidate {
             Some(contact) => self.adopt(user, wanted, contact, claimant, tie),
-            None => self.create(user, wanted, found.contact_id, claimant, tie),
+            None => self.create(user, wanted, contact_id, claimant, tie),
         }
     }
 

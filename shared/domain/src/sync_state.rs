@@ -94,6 +94,9 @@ pub struct Work {
     /// makes the member sets stale.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group_closure: Vec<ObjectId>,
+    /// Digest of which groups the stored member sets are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups_digest: Option<String>,
     /// Digest of the last full run's set of ids (hexadecimal XOR), with its size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_hash: Option<String>,

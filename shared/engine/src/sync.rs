@@ -92,6 +92,8 @@ enum Stop {
     OutOfTime,
     /// A group that the scope names does not exist.
     GroupMissing(ObjectId),
+    /// A group that had members told none: doubted like a missing one.
+    GroupEmptied(ObjectId),
     /// The connection may not write (any more).
     NotAllowed(ConnectionStatus),
     /// The run cannot reach its end; the sentence is for people.

@@ -61,7 +61,8 @@ pub async fn resume(
     id: &ConnectionId,
 ) -> Result<RunId, AdminError> {
     let found = connection(outside.store(), &account.id, id).await?;
-    found.status.after(ConnectionAction::Resume, None)?;
+    let before = found.attention.as_ref().map(|attention| attention.before);
+    found.status.after(ConnectionAction::Resume, before)?;
     start(outside, account, &found, ConnectionAction::Resume, Trigger::Resume).await
 }
 

@@ -6,7 +6,7 @@ use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, 
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
+use contact_sync_domain::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
@@ -109,10 +109,22 @@ where
             read = self.directory.users_by_id(&pass.tenant, ids).await?.found;
             read.first()
         };
-        let (Some(user), Some(contact_id)) = (user, item.contact_id.as_ref()) else {
+        let (Some(user), Some(contact_id)) = (user, item.contact_id.clone()) else {
             return Ok(moved_away(item));
         };
-        let (again, base) = self.decide_again(pass, user, contact_id, moved).await?;
+        // Who was to be taken over by e-mail has no claim to that contact once it moved.
+        let derived = ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id);
+        let (contact_id, moved) = if item.adopted && contact_id != derived {
+            let stored = self.stores.get(&pass.account.id, &derived).await?;
+            (derived, stored)
+        } else {
+            (contact_id, moved)
+        };
+        let (again, base) = self.decide_again(pass, user, &contact_id, moved).await?;
+        if is_destructive(again.outcome) && segment.phase != Phase::Judgement {
+            // Only the judgement at the end of a run removes; the next run stages it.
+            return Ok(moved_away(item));
+        }
         if !writes(&again) {
             let outcome = again.outcome;
             return Ok(deviating(again, outcome));
@@ -264,6 +276,11 @@ where
         self.stores.bar(&pass.account.id, &contact, fence, expires_at).await?;
         Ok(())
     }
+}
+
+/// Whether an outcome is one that the guard counts.
+pub(super) fn is_destructive(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Unlink | Outcome::Deactivate | Outcome::Delete)
 }
 
 /// Whether an item changes a contact.

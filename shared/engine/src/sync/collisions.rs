@@ -91,6 +91,7 @@ where
             by_id.insert(party.user.id.clone(), party.user);
             items.push(item);
         }
+        let items = self.stage_removals(pass, items).await?;
         if !items.is_empty() {
             let segment = judgement(held, pass, items);
             self.store_and_settle(held, pass, segment, stored, &by_id).await?;
@@ -193,14 +194,11 @@ where
             segment.clone(),
         )
         .await?;
-        if standing.fence != segment.fence
-            || !self.stores.write_together(&pass.account.id, &writes, &moves).await?
-        {
-            return Ok(false);
-        }
+        let swapped = standing.fence == segment.fence
+            && self.stores.write_together(&pass.account.id, &writes, &moves).await?;
         // The contacts bear this run's mark already: settling finds them done and counts.
         self.settle(held, pass, &standing, HashMap::new(), &HashMap::new()).await?;
-        Ok(true)
+        Ok(swapped)
     }
 
     async fn fail_rest(

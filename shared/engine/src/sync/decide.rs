@@ -106,17 +106,13 @@ where
         last: bool,
     ) -> Result<Vec<Person>, Stop> {
         let mut people = Vec::with_capacity(entries.len());
-        let mut unclear = std::mem::take(&mut pass.point.unclear);
+        let mut unclear = pass.point.unclear.clone();
         // A later entry about somebody outdates the earlier one.
         unclear.retain(|user| !entries.iter().any(|entry| entry.id() == user));
         for entry in entries {
             match entry {
                 DeltaEntry::Removed { id, reason } => {
-                    let cause = match reason {
-                        RemovedReason::SoftDeleted => GoneCause::SoftDeleted,
-                        RemovedReason::Purged => GoneCause::HardDeleted,
-                    };
-                    people.push(Person::Gone(id, cause));
+                    people.push(Person::Gone(id, gone_cause(reason)));
                 }
                 DeltaEntry::Changed(user) => match pass.rules.view(&user, &pass.memberships) {
                     View::Unknown { .. } => unclear.push(user.id),
@@ -130,6 +126,8 @@ where
             pass.point.unclear = unclear;
         } else if !unclear.is_empty() {
             let read = self.directory.users_by_id(&pass.tenant, &unclear).await?;
+            // Only now: should the read fail, they stay unclear.
+            pass.point.unclear.clear();
             pass.point.graph.add(read.cost);
             for user in read.found {
                 let view = pass.rules.view(&user, &pass.memberships);
@@ -150,7 +148,16 @@ where
             return Ok(people.iter().map(|person| index.contact_of(person.id())).collect());
         }
         let users: Vec<ObjectId> = people.iter().map(|person| person.id().clone()).collect();
-        let adopted = self.stores.adopted(&pass.account.id, &pass.tenant, &users).await?;
+        self.contacts_of(pass, &users).await
+    }
+
+    /// The contacts that are or would be these users', as stored now.
+    pub(super) async fn contacts_of(
+        &self,
+        pass: &Pass,
+        users: &[ObjectId],
+    ) -> Result<Vec<ContactId>, Stop> {
+        let adopted = self.stores.adopted(&pass.account.id, &pass.tenant, users).await?;
         Ok(users
             .iter()
             .zip(adopted)
@@ -241,6 +248,32 @@ where
     }
 }
 
+/// What becomes of the contact of somebody who may have left; `None` for whoever is in scope.
+pub(super) fn decide_leaving(
+    pass: &Pass,
+    entry: &DeltaEntry,
+    existing: Option<&Contact>,
+) -> Option<SegmentItem> {
+    let (cause, because) = match entry {
+        DeltaEntry::Removed { reason, .. } => {
+            let cause = gone_cause(*reason);
+            (cause, gone_sentence(cause).to_owned())
+        }
+        DeltaEntry::Changed(user) => match pass.rules.view(user, &pass.memberships) {
+            View::Out { cause, because } => (cause, because),
+            View::In(_) | View::Unknown { .. } => return None,
+        },
+    };
+    Some(pass.rules.decide_gone(entry.id(), existing, cause, &because, pass.tie()))
+}
+
+fn gone_cause(reason: RemovedReason) -> GoneCause {
+    match reason {
+        RemovedReason::SoftDeleted => GoneCause::SoftDeleted,
+        RemovedReason::Purged => GoneCause::HardDeleted,
+    }
+}
+
 /// Decides one person as if the wanted e-mail were free: the parties of a swap.
 pub(super) fn decide_as_if_free(
     pass: &Pass,
@@ -286,7 +319,8 @@ fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<Segme
             == KnownContact::Unchanged)
             .then(|| blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)),
         Person::Here(user, View::Out { because, .. }) => {
-            (index.known(contact, None) == KnownContact::None).then(|| SegmentItem {
+            let nobody = index.known(contact, None) == KnownContact::None;
+            (nobody && !pass.tally.knows(&user.id)).then(|| SegmentItem {
                 reason: Some(because.clone()),
                 email: user_address(user),
                 ..blank_item(&user.id, None, Outcome::Skipped)
@@ -303,7 +337,10 @@ fn must_read(pass: &Pass, person: &Person, contact: &ContactId) -> bool {
         Person::Here(_, View::In(Wanted { fingerprint, .. })) => Some(*fingerprint),
         Person::Here(_, View::Out { .. } | View::Unknown { .. }) | Person::Gone(..) => None,
     };
-    pass.index.as_ref().is_none_or(|index| index.known(contact, fingerprint) != KnownContact::None)
+    // Whoever this run dealt with already may have got a contact that the index does not know.
+    pass.index.as_ref().is_none_or(|index| {
+        index.known(contact, fingerprint) != KnownContact::None || pass.tally.knows(person.id())
+    })
 }
 
 fn decide_here<'a>(

@@ -161,7 +161,7 @@ where
             barred_until: overtaken.and_then(|ended| ended.checked_add(STRAGGLER).ok()),
         };
         if connection.status == ConnectionStatus::Paused {
-            return self.rest(&mut held, &tenant).await;
+            return self.rest(&mut held).await;
         }
         Box::pin(self.work(&mut held, request, connection, tenant)).await
     }
@@ -206,17 +206,11 @@ where
 
     /// A paused connection writes nothing; its queue waits, its hints are noted. Resuming looks at
     /// everything.
-    async fn rest(&self, held: &mut Held, tenant: &TenantId) -> Result<Driven, Stop> {
-        let now = self.clock.now();
+    async fn rest(&self, held: &mut Held) -> Result<Driven, Stop> {
         held.work.done = held.state.wanted;
-        let stale = held
-            .work
-            .last_checked_at
-            .is_none_or(|last| now.duration_since(last) >= SignedDuration::from_hours(1));
-        if stale && let Ok((link, _)) = self.directory.latest_users_link(tenant).await {
-            held.work.users_delta = Some(self.cursor(link));
-            held.work.last_checked_at = Some(now);
-        }
+        // What changes from here on is not followed: the next look begins with everything.
+        held.work.users_delta = None;
+        held.work.last_checked_at = Some(self.clock.now());
         self.park(held).await?;
         Ok(Driven::LetGo)
     }
@@ -230,7 +224,7 @@ where
     ) -> Result<Driven, Stop> {
         let settings = self.stores.settings(&request.account_id, &connection.id).await?;
         let looks = settings.settings.schedule.between_runs == BetweenRuns::Apply;
-        let desk = Desk { connection, tenant, settings };
+        let mut desk = Desk { connection, tenant, settings };
         let mut must_look = request.kind == RunKind::Delta && looks;
         for _ in 0..MAX_ROUNDS {
             if !looks {
@@ -243,7 +237,12 @@ where
                 },
                 Step::HandOver(run) => return self.hand_over(held, &run).await,
                 Step::Continue(point) => Box::pin(self.continue_run(held, &desk, *point)).await?,
-                Step::Start(queued) => Box::pin(self.start(held, &desk, &queued)).await?,
+                Step::Start(queued) => {
+                    // Settings saved while the slice worked are the ones a run begins with.
+                    desk.settings =
+                        self.stores.settings(&request.account_id, &desk.connection.id).await?;
+                    Box::pin(self.start(held, &desk, &queued)).await?
+                }
                 Step::Look => {
                     must_look = false;
                     Box::pin(self.look(held, request, &desk)).await?

@@ -74,11 +74,13 @@ where
     ) -> Result<(), Stop> {
         let mut link = from;
         let mut ahead: Option<ListedAhead> = None;
+        let mut looked = held.work.done;
         let mut called = HashSet::new();
         loop {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;
-            if held.state.wanted > held.work.done && held.work.users_delta.is_some() {
+            if held.state.wanted > looked && held.work.users_delta.is_some() {
+                looked = held.state.wanted;
                 self.look_between(held, pass).await?;
                 ahead = None;
             }
@@ -149,7 +151,10 @@ where
             match next {
                 NextStep::Next(next) => link = next,
                 NextStep::Delta(_) | NextStep::End => {
-                    held.work.done = wanted;
+                    // Groups are looked at by the next run.
+                    if !pass.uses_groups() {
+                        held.work.done = wanted;
+                    }
                     held.work.last_checked_at = Some(self.clock.now());
                     held.work.checkpoint = Some(pass.point.clone());
                     return held.checkpoint(&self.stores).await;
@@ -169,7 +174,12 @@ where
     ) -> Result<(), Stop> {
         let mut link = from;
         let mut called = HashSet::new();
-        pass.point.wanted_seen = held.state.wanted;
+        // Hints that came before the drain began are dealt with by it, those about groups by the
+        // reading of the groups.
+        let drains = pass.point.baseline.as_deref() == Some(link.as_str());
+        if phase == Phase::Drain && drains && !pass.uses_groups() {
+            pass.point.wanted_seen = held.state.wanted;
+        }
         loop {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;

@@ -5,11 +5,14 @@ use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
 
-use super::members::{GroupsError, MemberSets, read_groups, scope_groups};
+use super::members::{GroupsError, MemberSets, groups_digest, read_groups, scope_groups};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::{MAX_PAGES, Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness};
+
+/// How many joiners and leavers are followed one by one; a full run deals better with more.
+const MOST_MOVED: usize = 5_000;
 
 /// How many joiners and leavers are read and decided as one page.
 const JOINERS: usize = 200;
@@ -30,7 +33,15 @@ where
     ) -> Result<(), Stop> {
         let (link, cost) = self.directory.latest_groups_link(&pass.tenant).await?;
         pass.point.graph.add(cost);
+        // What was known before, if anything: a group that is empty all at once is doubted.
+        let groups = scope_groups(&pass.settings.scope);
+        let (account, connection) = (&pass.account.id, &pass.connection.id);
+        let known = MemberSets::load(&self.blobs, account, connection, &groups).await?;
+        if let Some(known) = known {
+            pass.set_members(known);
+        }
         let read = self.read_members(pass).await?;
+        held.work.groups_digest = Some(groups_digest(&groups));
         read.0.store(&self.blobs, &pass.account.id, &pass.connection.id).await?;
         pass.set_members(read.0);
         held.work.group_closure = read.1;
@@ -78,6 +89,9 @@ where
         if touched {
             let (members, closure) = self.read_members(pass).await?;
             let moved = pass.members.differing(&members);
+            if moved.len() > MOST_MOVED {
+                return Err(Stop::NeedsFull);
+            }
             pass.set_members(members);
             self.decide_moved(held, pass, &moved).await?;
             // Only now: a slice that dies before compares again, which changes nothing twice.
@@ -111,7 +125,10 @@ where
         match read_groups(&self.directory, &pass.tenant, &groups).await {
             Ok(read) => {
                 pass.point.graph.add(read.cost);
-                Ok((read.members, read.closure))
+                match pass.members.emptied_in(&read.members) {
+                    Some(group) => Err(Stop::GroupEmptied(group.clone())),
+                    None => Ok((read.members, read.closure)),
+                }
             }
             Err(GroupsError::Missing(group)) => Err(Stop::GroupMissing(group)),
             Err(GroupsError::Directory(error)) => Err(error.into()),

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use contact_sync_domain::guard::Verdict;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
-use contact_sync_domain::settings::RemovalAction;
+use contact_sync_domain::segment::{NextStep, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
-use super::decide::present;
-use super::page::StagedRemoval;
+use super::apply::is_destructive;
+use super::decide::{decide_leaving, present};
+use super::index::Index;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness, StoredContact};
@@ -26,25 +25,25 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// Judges what is staged. The window's counter is stored before anything is removed, so that a
-    /// crash in between cannot make room for more.
+    /// Judges what is staged, as it stands now: who came back, or whom other settings spare by now,
+    /// is no removal. The window's counter is stored before anything is removed, so that a crash in
+    /// between cannot make room for more.
     pub(super) async fn judge(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
-        pass.point.stage = Stage::Finish;
         let waiting = self.stores.pending(&pass.connection.id, PendingKind::Removal).await?;
         if waiting.is_empty() {
+            pass.point.stage = Stage::Finish;
             return Ok(());
         }
         held.check_time(&self.clock)?;
-        let linked = pass.index.as_ref().map_or(held.work.linked, super::index::Index::linked);
-        let count = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
-        let verdict = pass.rules.policies().guard.judge(
-            &held.work.guard,
-            pass.point.run_id.as_str(),
-            count,
-            linked,
-            self.clock.now(),
-        );
-        let window = match verdict {
+        let users: Vec<ObjectId> =
+            waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
+        let mut stored = HashMap::new();
+        let items = self.still_removals(pass, &users, &mut stored).await?;
+        let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
+        let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
+        let guard = pass.rules.policies().guard;
+        let run = pass.point.run_id.as_str();
+        let window = match guard.judge(&held.work.guard, run, count, linked, self.clock.now()) {
             Verdict::Allowed(window) => window,
             Verdict::Blocked { left, allowed } => {
                 pass.point.blocked = true;
@@ -52,24 +51,27 @@ where
                     "{count} removals wait: the guard allows {allowed} in {} hours and {left} are \
                      left; check the directory and the scope, then raise the guard or restore the \
                      people",
-                    pass.rules.policies().guard.window_hours
+                    guard.window_hours
                 ));
+                pass.point.stage = Stage::Finish;
                 return Ok(());
             }
         };
         held.work.guard = window;
-        pass.point.stage = Stage::Judge;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
-        for chunk in waiting.chunks(PER_SEGMENT) {
-            let staged: Vec<(ObjectId, StagedRemoval)> = chunk
-                .iter()
-                .filter_map(|item| {
-                    let user = ObjectId::parse(&item.key).ok()?;
-                    Some((user, serde_json::from_value(item.body.clone()).ok()?))
-                })
-                .collect();
-            self.carry_out(held, pass, &staged).await?;
+        for items in items.chunks(PER_SEGMENT) {
+            let segment = Segment {
+                page: pass.point.page,
+                generation: pass.point.generation,
+                phase: Phase::Judgement,
+                fence: held.fence(),
+                link_hash: String::new(),
+                next: NextStep::End,
+                items: items.to_vec(),
+                unclear: Vec::new(),
+            };
+            self.store_and_settle(held, pass, segment, stored.clone(), &HashMap::new()).await?;
         }
         let keys: Vec<String> = waiting.into_iter().map(|item| item.key).collect();
         self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &keys).await?;
@@ -77,53 +79,25 @@ where
         Ok(())
     }
 
-    async fn carry_out(
+    /// Asks the directory for everybody who is staged, and decides them anew: what is left are the
+    /// removals that today's reading and today's settings still ask for.
+    async fn still_removals(
         &self,
-        held: &mut Held,
         pass: &mut Pass,
-        staged: &[(ObjectId, StagedRemoval)],
-    ) -> Result<(), Stop> {
-        let ids: Vec<ContactId> =
-            staged.iter().map(|(_, removal)| removal.contact_id.clone()).collect();
-        let mut stored: HashMap<ContactId, StoredContact> = HashMap::new();
-        self.read_contacts(pass, &ids, &mut stored).await?;
-        let items: Vec<SegmentItem> = staged
+        users: &[ObjectId],
+        stored: &mut HashMap<ContactId, StoredContact>,
+    ) -> Result<Vec<SegmentItem>, Stop> {
+        let entries = self.confirm(pass, users).await?;
+        let ids: Vec<ObjectId> = entries.iter().map(|entry| entry.id().clone()).collect();
+        let contacts = self.contacts_of(pass, &ids).await?;
+        self.read_contacts(pass, &contacts, stored).await?;
+        Ok(entries
             .iter()
-            .filter_map(|(user, removal)| {
-                let contact = present(stored.get(&removal.contact_id))?;
-                contact
-                    .is_linked_to(&pass.connection.id, user)
-                    .then(|| removal_item(user, removal, contact.version))
+            .zip(&contacts)
+            .filter_map(|(entry, contact)| {
+                decide_leaving(pass, entry, present(stored.get(contact)))
             })
-            .collect();
-        if items.is_empty() {
-            return Ok(());
-        }
-        let segment = Segment {
-            page: pass.point.page,
-            generation: pass.point.generation,
-            phase: Phase::Judgement,
-            fence: held.fence(),
-            link_hash: String::new(),
-            next: NextStep::End,
-            items,
-            unclear: Vec::new(),
-        };
-        self.store_and_settle(held, pass, segment, stored, &HashMap::new()).await
-    }
-}
-
-fn removal_item(user: &ObjectId, removal: &StagedRemoval, version: u64) -> SegmentItem {
-    let outcome = match removal.action {
-        RemovalAction::Unlink => Outcome::Unlink,
-        RemovalAction::Deactivate => Outcome::Deactivate,
-        RemovalAction::Delete => Outcome::Delete,
-        RemovalAction::Keep | RemovalAction::StopUpdating | RemovalAction::Review => Outcome::Keep,
-    };
-    SegmentItem {
-        version,
-        reason: removal.reason.clone(),
-        link: removal.link.clone(),
-        ..blank_item(user, Some(removal.contact_id.clone()), outcome)
+            .filter(|item| is_destructive(item.outcome))
+            .collect())
     }
 }

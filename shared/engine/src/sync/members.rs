@@ -56,7 +56,24 @@ pub(crate) fn scope_groups(scope: &Scope) -> Vec<(ObjectId, bool)> {
     groups
 }
 
+/// Digest of which groups are read, and how.
+pub(crate) fn groups_digest(groups: &[(ObjectId, bool)]) -> String {
+    let text: Vec<String> =
+        groups.iter().map(|(group, nested)| format!("{group} {nested}")).collect();
+    super::short_digest(&text.join(","))
+}
+
 impl MemberSets {
+    /// A group that had members and has none in the newer sets.
+    pub(crate) fn emptied_in(&self, newer: &MemberSets) -> Option<&ObjectId> {
+        self.sets
+            .iter()
+            .find(|(group, set)| {
+                !set.is_empty() && newer.sets.get(group).is_some_and(Vec::is_empty)
+            })
+            .map(|(group, _)| group)
+    }
+
     /// The sets as the scope asks for them: members of its groups, and of the ignored ones.
     pub(crate) fn memberships(&self, scope: &Scope) -> Memberships {
         let of = |groups: &[ObjectId]| {

@@ -170,7 +170,7 @@ where
     }
 
     /// Destructive outcomes of a page only wait: they are judged together at the end of the run.
-    async fn stage_removals(
+    pub(super) async fn stage_removals(
         &self,
         pass: &mut Pass,
         items: Vec<SegmentItem>,

@@ -65,6 +65,8 @@ pub(super) struct Ahead {
 
 /// What one run works with inside one slice.
 pub(super) struct Pass {
+    /// How many contacts earlier slices of the run made: the index knows them already.
+    pub(super) created_before: u64,
     pub(super) account: Account,
     pub(super) connection: Connection,
     pub(super) tenant: TenantId,

@@ -73,6 +73,18 @@ where
                     ),
                 }),
             )),
+            Stop::GroupEmptied(group) => Ok(end(
+                RunStatus::Failed,
+                format!("the group {group} of the scope told no members; nobody was removed"),
+                Some(Need {
+                    reason: "group-empty",
+                    fix: format!(
+                        "the group {group} had members and tells none now: put them back in Entra, \
+                         let us read its membership if it is hidden, or take it out of the scope in \
+                         the settings, then resume"
+                    ),
+                }),
+            )),
             Stop::Directory(error) => Ok(self.react_to_directory(held, pass, error).await),
         }
     }

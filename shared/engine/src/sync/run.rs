@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::drive::{Desk, Ended, Request, Worker};
 use super::full::select_hash;
 use super::index::Index;
-use super::members::{MemberSets, scope_groups};
+use super::members::{MemberSets, groups_digest, scope_groups};
 use super::page::run_of;
 use super::pass::{Ahead, Held, Pass};
 use super::reaction::Reaction;
@@ -145,13 +145,24 @@ where
     ) -> Result<Ended, Stop> {
         let resumed = point.hops > 0;
         point.hops += 1;
-        let mut pass = match self.open_pass(held, desk, point).await {
+        if point.recorded && resumed {
+            // A slice that dies before its first page counts too.
+            held.work.checkpoint = Some(point.clone());
+            held.checkpoint(&self.stores).await?;
+        }
+        let mut pass = match self.open_pass(held, desk, point.clone()).await {
             Ok(Some(pass)) => pass,
             Ok(None) => return Ok(Ended::Run),
-            Err(Stop::NeedsFull) => {
-                held.work.checkpoint = None;
-                return Ok(Ended::BeginFull);
+            Err(Stop::NeedsFull) if point.recorded => {
+                // The run that people wait for becomes the full one itself.
+                point.kind = RunKind::Full;
+                point.stage = Stage::Baseline;
+                match self.open_pass(held, desk, point).await? {
+                    Some(pass) => pass,
+                    None => return Ok(Ended::Run),
+                }
             }
+            Err(Stop::NeedsFull) => return Ok(Ended::BeginFull),
             Err(stop) => return Err(stop),
         };
         if pass.point.hops > MAX_HOPS {
@@ -276,6 +287,10 @@ where
                 let gap = last.map(|last| now.duration_since(last).as_secs().unsigned_abs());
                 pass.gap_seconds = gap;
             }
+            // Only who still holds the lease may say how the run ended.
+            pass.point.stage = Stage::Finish;
+            held.work.checkpoint = Some(pass.point.clone());
+            held.checkpoint(&self.stores).await?;
             let mut run = run_of(pass, status);
             run.ended_at = Some(now);
             self.stores.put_run(&run).await?;
@@ -286,8 +301,8 @@ where
             held.work.last_checked_at = Some(now);
             if pass.point.kind == RunKind::Full {
                 held.work.last_full_at = Some(now);
-                held.work.linked =
-                    pass.index.as_ref().map_or(0, Index::linked) + pass.point.counts.created;
+                held.work.linked = pass.index.as_ref().map_or(0, Index::linked)
+                    + pass.point.counts.created.saturating_sub(pass.created_before);
                 held.work.set_hash = Some(pass.point.id_xor.clone());
                 self.note_sync(pass, now).await?;
             }
@@ -349,7 +364,9 @@ where
                 (fallback, problem)
             }
         };
+        let created_before = point.counts.created;
         let mut pass = Pass {
+            created_before,
             account,
             connection: connection.clone(),
             tenant: desk.tenant.clone(),
@@ -423,8 +440,12 @@ fn delta_stage(held: &Held, settings: &SettingsVersion) -> Option<Stage> {
     if cursor.select_hash != select_hash() {
         return None;
     }
-    let by_group = !scope_groups(&settings.settings.scope).is_empty();
-    if by_group {
+    let groups = scope_groups(&settings.settings.scope);
+    if !groups.is_empty() {
+        // Sets read for other groups, or read in another way, tell nothing.
+        if held.work.groups_digest.as_deref() != Some(&groups_digest(&groups)) {
+            return None;
+        }
         return held.work.groups_delta.as_ref().map(|_| Stage::Groups);
     }
     Some(Stage::Delta { link: cursor.link.clone() })
