@@ -44,7 +44,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Everything the stand-ins stand on.
 #[derive(Debug)]
 pub(crate) struct AwsServices {
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Access>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: LocalClock,
     pub(crate) tables: DynamoProxy,

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 pub use error::StackError;
 pub use options::StackOptions;
 
-use crate::aws::{Counters, SecretStore};
+use crate::aws::{Access, Counters, SecretStore};
 use crate::bus::{EventBuses, PublishedEvent};
 use crate::clock::LocalClock;
 use crate::dead_letters::{DeadLetter, DeadLetters};
@@ -48,6 +48,7 @@ pub struct LocalStack {
     schedules: Arc<ScheduleBook>,
     dead_letters: Arc<DeadLetters>,
     secrets: Arc<SecretStore>,
+    access: Arc<Access>,
     counters: Arc<Counters>,
     client: DynamoClient,
     streams_idle: Vec<Arc<AtomicBool>>,
@@ -155,6 +156,11 @@ impl LocalStack {
     /// What lies in the dead-letter queues.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.dead_letters.all()
+    }
+
+    /// What functions tried and their roles do not allow.
+    pub fn denied_calls(&self) -> Vec<String> {
+        self.access.denied()
     }
 
     /// Gives the secret called `logical_id` in the template a new value.

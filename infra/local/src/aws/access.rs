@@ -1,6 +1,7 @@
 //! Who calls, and what the template's roles let them do.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use axum::response::Response;
 use http::StatusCode;
@@ -33,6 +34,7 @@ impl Caller {
 #[derive(Debug)]
 pub(crate) struct Access {
     roles: BTreeMap<String, Role>,
+    denied: Mutex<Vec<Denied>>,
 }
 
 /// A call that no statement of the caller's role allows.
@@ -62,7 +64,7 @@ impl Access {
                 Some((function.name.clone(), role.clone()))
             })
             .collect();
-        Self { roles }
+        Self { roles, denied: Mutex::default() }
     }
 
     /// The caller behind an access key; `None` for a key that is not the stack's.
@@ -72,6 +74,12 @@ impl Access {
         }
         let function = access_key.strip_prefix(ACCESS_KEY_PREFIX)?;
         self.roles.contains_key(function).then(|| Caller::Function(function.to_owned()))
+    }
+
+    /// The calls that were denied so far.
+    pub(crate) fn denied(&self) -> Vec<String> {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
+        denied.iter().map(Denied::to_string).collect()
     }
 
     /// Holds `caller` to its role.
@@ -94,6 +102,7 @@ impl Access {
             resource: resource.to_owned(),
         };
         tracing::error!(%function, action, resource, "A function's role does not allow what it did.");
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner).push(denied.clone());
         Err(denied)
     }
 }

@@ -1,5 +1,6 @@
 //! Another full sync over a directory that did not change.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -35,8 +36,20 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     let units = contact_write_units(job, "full-sync") - units_before;
     ensure(units == 0.0, || format!("it spent {units} write units on contacts"))?;
     check(job).await?;
+    nothing_was_given_up(job)?;
     let graph = job.sim.request_counts().graph_requests - requests_before;
     Ok(vec![format!("{} unchanged, 0 writes, {graph} Graph requests", of("unchanged"))])
+}
+
+/// No event lies in a dead-letter queue, and no role was too narrow for what its function did.
+fn nothing_was_given_up(job: &Job<'_>) -> Result<(), Problem> {
+    let letters = job.stack.dead_letters();
+    ensure(letters.is_empty(), || {
+        let queues: BTreeSet<String> = letters.into_iter().map(|letter| letter.queue).collect();
+        format!("events were given up: {queues:?}")
+    })?;
+    let denied = job.stack.denied_calls();
+    ensure(denied.is_empty(), || format!("roles are too narrow: {denied:?}"))
 }
 
 /// A change that Graph tells nobody about, so that only the full sync can find it.

@@ -78,10 +78,11 @@ impl LocalStack {
             secrets.put(&secret.arn, json!({"clientSecret": options.app_secret}).to_string())?;
         }
         let objects = ObjectStore::open(&plan.buckets, &folders.file("objects"), clock.clone())?;
+        let access = Arc::new(Access::new(&plan));
         let counters = Arc::new(Counters::default());
         let written = Arc::new(Notify::new());
         let services = Arc::new(AwsServices {
-            access: Access::new(&plan),
+            access: Arc::clone(&access),
             counters: Arc::clone(&counters),
             clock: clock.clone(),
             tables: DynamoProxy::new(client.clone(), Arc::clone(&written)),
@@ -111,6 +112,7 @@ impl LocalStack {
             schedules,
             dead_letters,
             secrets,
+            access,
             counters,
             client,
             streams_idle: Vec::new(),

@@ -19,6 +19,8 @@ use crate::template::REGION;
 
 /// How often a quiet stream is looked at; a write is noticed at once.
 const IDLE_WAIT: Duration = Duration::from_millis(250);
+/// After a write, so that the writes that come with it are read in one batch.
+const GATHERING_WAIT: Duration = Duration::from_millis(20);
 /// After an error of the endpoint.
 const ERROR_WAIT: Duration = Duration::from_secs(1);
 /// Lambda's limit on a synchronous event.
@@ -53,11 +55,11 @@ impl StreamPoller {
         loop {
             let written = self.written.notified();
             match self.round(&mut shards).await {
-                Ok(true) => {}
+                Ok(true) => tokio::time::sleep(GATHERING_WAIT).await,
                 Ok(false) => {
                     self.idle.store(true, Ordering::SeqCst);
                     tokio::select! {
-                        () = written => {}
+                        () = written => tokio::time::sleep(GATHERING_WAIT).await,
                         () = tokio::time::sleep(IDLE_WAIT) => {}
                     }
                 }
