@@ -134,7 +134,7 @@ fn a_person_without_a_contact_gets_one_or_takes_over_their_own() {
     assert_eq!((free.outcome, free.adopted), (Outcome::Create, false));
     let own = world.decide(&rules(|_| {}), &user(json!({})), None, Claimant::Contact(&local));
     assert_eq!((own.outcome, own.adopted), (Outcome::Update, true));
-    assert_eq!(own.contact_id, Some(local.id.clone()));
+    assert_eq!(own.contact_id, Some(local.id));
     assert_eq!(own.version, 3);
 }
 
