@@ -15,7 +15,7 @@ pub enum StackError {
     Route(#[from] RouteConflict),
     #[error("{0}")]
     Schedule(#[from] OpenError),
-    #[error("port {port} cannot be used")]
+    #[error("port {port} cannot be used; --port chooses another")]
     Port {
         port: u16,
         #[source]

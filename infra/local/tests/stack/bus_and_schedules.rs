@@ -62,6 +62,17 @@ async fn a_failing_event_is_tried_three_times_and_then_lies_in_the_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_has_grown_too_old_is_not_tried_again() {
+    let stack = start().await;
+    publish(&stack, "shop", json!({"do": "fail"})).await;
+    eventually(|| (stack.invocations("probe").len() == 1).then_some(())).await;
+    stack.clock().advance(Duration::from_hours(2));
+    let letters = eventually(|| Some(stack.dead_letters()).filter(|l| !l.is_empty())).await;
+    assert_eq!(letters[0].body["requestContext"]["condition"], "EventAgeExceeded");
+    assert_eq!(stack.invocations("probe").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_whose_process_is_killed_is_tried_again() {
     let stack = start().await;
     publish(&stack, "shop", json!({"do": "sleep", "seconds": 1})).await;
