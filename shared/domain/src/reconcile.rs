@@ -454,7 +454,7 @@ fn rules_digest(settings: &Settings) -> u64 {
     let rules = serde_json::json!([
         settings.mapping,
         settings.mapping_defaults,
-        settings.policies,
+        settings.policies.name_of_existing,
         settings.scope.disabled_accounts
     ]);
     let digest = Sha256::digest(rules.to_string());

@@ -188,6 +188,8 @@ where
         let found = self.stores.connection(&state.account_id, &state.connection_id).await?;
         let Some(connection) = found else { return Ok(Found::default()) };
         let mut found = Found::default();
+        // A first run that never began, or never reached its end, is tried again every hour.
+        let is_undone = is_undone || (is_untouched && is_its_turn);
         if self.wants_work(&connection, is_undone, is_silent).await? {
             found.request = Some(request(state));
         }
