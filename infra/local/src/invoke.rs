@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -106,8 +106,11 @@ impl AsyncInvoker {
         let payload = Bytes::from(event.payload.to_string());
         let max_age = SignedDuration::try_from(settings.max_age).unwrap_or(SignedDuration::MAX);
         loop {
+            let (began_at, began) = (self.clock.now(), Instant::now());
             let outcome = pool.invoke_as(event.request_id.clone(), payload.clone()).await;
             let Err(error) = outcome else { break };
+            // Counted from here on even if the clock is advanced in this very moment.
+            let failed_at = later(began_at, began.elapsed());
             event.failures += 1;
             let wait = usize::try_from(event.failures - 1)
                 .ok()
@@ -118,7 +121,7 @@ impl AsyncInvoker {
                 break;
             };
             self.save(&event);
-            self.clock.sleep(*wait).await;
+            self.clock.sleep_until(later(failed_at, *wait)).await;
             if self.clock.now().duration_since(event.accepted_at) > max_age {
                 self.give_up(pool, &event, &error, "EventAgeExceeded");
                 break;
@@ -173,4 +176,9 @@ impl AsyncInvoker {
             tracing::error!(%error, "A settled event could not be forgotten.");
         }
     }
+}
+
+fn later(instant: Timestamp, by: Duration) -> Timestamp {
+    let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
+    instant.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -10,7 +10,7 @@ use entra_contact_sync_local::runtime::FunctionErrorKind;
 use serde_json::json;
 
 use crate::aws_services::{operator_config, plan_arn};
-use crate::harness::{TestStack, eventually, start};
+use crate::harness::{TestStack, eventually, start, start_with};
 
 async fn publish(stack: &TestStack, source: &str, detail: serde_json::Value) {
     let client = aws_sdk_eventbridge::Client::new(&operator_config(stack));
@@ -88,7 +88,7 @@ async fn an_event_whose_process_is_killed_is_tried_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_templates_schedules_fire_on_the_local_clock() {
-    let stack = start().await;
+    let stack = start_with(|options| options.runs_schedules = true).await;
     let due = stack.schedules().next_due_at("default", "probe-Tick").unwrap();
     assert!(stack.invocations("probe").is_empty());
     let wait = due.duration_since(stack.clock().now()).unsigned_abs() + Duration::from_secs(1);
@@ -117,7 +117,7 @@ fn no_window() -> FlexibleTimeWindow {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_made_through_the_api_puts_its_event_on_the_bus_and_can_be_changed() {
-    let stack = start().await;
+    let stack = start_with(|options| options.runs_schedules = true).await;
     let client = aws_sdk_scheduler::Client::new(&operator_config(&stack));
     client
         .create_schedule()

@@ -47,6 +47,8 @@ pub(crate) async fn start() -> TestStack {
 pub(crate) async fn start_with(adjust: impl FnOnce(&mut StackOptions)) -> TestStack {
     let binaries = binaries();
     let mut options = StackOptions::new(fixture_template(), binaries.path().to_owned());
+    // A test that advances the clock for something else must not meet the template's schedule.
+    options.runs_schedules = false;
     adjust(&mut options);
     let stack = LocalStack::start(options).await.unwrap();
     TestStack { stack, binaries }
