@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use url::Url;
 
 use crate::job::Step;
 
@@ -32,27 +33,27 @@ pub(crate) struct Cli {
     pub(crate) data_dir: Option<PathBuf>,
 
     /// Another Microsoft Graph than the simulated one; then the stack just serves.
-    #[arg(long, value_name = "URL", requires = "login_endpoint")]
+    #[arg(long, value_name = "URL", value_parser = origin, requires = "login_endpoint")]
     pub(crate) graph_endpoint: Option<String>,
 
     /// Another Microsoft sign-in than the simulated one.
-    #[arg(long, value_name = "URL", requires = "graph_endpoint")]
+    #[arg(long, value_name = "URL", value_parser = origin, requires = "graph_endpoint")]
     pub(crate) login_endpoint: Option<String>,
 
     /// Client id of the app registration.
-    #[arg(long, value_name = "GUID", requires = "app_secret")]
+    #[arg(long, value_name = "GUID")]
     pub(crate) app_id: Option<String>,
 
     /// Client secret of the app registration.
-    #[arg(long, value_name = "TEXT", requires = "app_id")]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) app_secret: Option<String>,
 
     /// Another AWS stand-in for tables and objects; routes, bus, schedules and secrets stay here.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = origin)]
     pub(crate) aws_endpoint_url: Option<String>,
 
     /// What Microsoft Graph is told to call, when it cannot reach 127.0.0.1.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = origin)]
     pub(crate) webhook_base_url: Option<String>,
 
     /// Bearer token of the REST API; drawn unless given.
@@ -66,4 +67,13 @@ pub(crate) struct Cli {
     /// Spoil the world before this step, to see that the job notices (for its own tests).
     #[arg(long = "break", value_name = "STEP", requires = "once")]
     pub(crate) broken_step: Option<Step>,
+}
+
+/// An address without a path, less the slash at its end.
+fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if url.path() != "/" || url.query().is_some() || !url.has_host() {
+        return Err("an address without a path is expected".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
