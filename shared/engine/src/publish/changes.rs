@@ -8,10 +8,14 @@ use contact_sync_domain::event::{
 };
 use contact_sync_domain::run::{Run, Trigger};
 use contact_sync_domain::sync_state::{QueuedRun, SyncState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangedItem, StreamChange};
 use crate::port::StoredContact;
+
+/// By how much a change may be younger than its stream says: streams tell whole seconds, while a
+/// lease that is let go ends at that very moment.
+const ROUNDED_OFF: SignedDuration = SignedDuration::from_secs(2);
 
 /// Decides which events a change makes: none, one, rarely two.
 pub fn events_of(change: &StreamChange) -> Vec<Event> {
@@ -158,7 +162,9 @@ fn request_events(old: Option<&SyncState>, new: &SyncState, at: Timestamp) -> Ve
             slot: None,
         })];
     }
-    if !new.is_free(at) {
+    // A request too many is turned away by the lease; one too few waits for the sweep.
+    let latest = at.checked_add(ROUNDED_OFF).unwrap_or(at);
+    if !new.is_free(latest) {
         // The holder looks at the queue before it lets go.
         return Vec::new();
     }

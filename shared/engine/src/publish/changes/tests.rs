@@ -268,7 +268,7 @@ fn a_connection_is_told_when_consent_is_proven_and_when_somebody_must_act() {
 #[test]
 fn a_run_that_waits_is_asked_for_only_while_nobody_works() {
     let manual = [(1, Trigger::Manual)];
-    let cases: [(&str, Box<SyncState>, Box<SyncState>, usize); 7] = [
+    let cases: [(&str, Box<SyncState>, Box<SyncState>, usize); 8] = [
         (
             "its schedule came due",
             state(&[], None, None),
@@ -277,6 +277,12 @@ fn a_run_that_waits_is_asked_for_only_while_nobody_works() {
         ),
         ("queued while free", state(&[], None, None), state(&manual, None, None), 1),
         ("queued after the lease", state(&[], Some(99), None), state(&manual, Some(99), None), 1),
+        (
+            "queued in the second in which the lease ended",
+            state(&[], Some(101), None),
+            state(&manual, Some(101), None),
+            1,
+        ),
         ("queued at work", state(&[], Some(200), None), state(&manual, Some(200), None), 0),
         ("a hint beside it", state(&manual, None, None), state(&manual, None, None), 0),
         (
