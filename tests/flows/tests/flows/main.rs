@@ -10,6 +10,8 @@ mod graph_faults;
 mod groups;
 mod interruption;
 mod isolation;
+mod policies;
 mod schedules;
+mod storm;
 mod subscriptions;
 mod webhook;
