@@ -54,14 +54,14 @@ pub(crate) async fn start_with(adjust: impl FnOnce(&mut StackOptions)) -> TestSt
     TestStack { stack, binaries }
 }
 
-/// Waits up to ten seconds until `done` answers something.
+/// Waits up to half a minute until `done` answers something.
 pub(crate) async fn eventually<T>(mut done: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = done() {
             return value;
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "it did not happen in ten seconds");
+        assert!(started.elapsed() < Duration::from_secs(30), "it did not happen in half a minute");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
