@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use contact_sync_flows::{Customer, Scene, SceneOptions, wanted_fields};
+use contact_sync_flows::{Customer, Scene, SceneOptions, wanted_fields, within};
+use entra_contact_sync_local::runtime::FunctionErrorKind;
 use entra_sim::{Effect, Fault};
 use serde_json::{Value, json};
 
@@ -40,9 +41,7 @@ async fn strike(
             _ => customer.edit(user, json!({"displayName": format!("Name {round}")})),
         }
     }
-    tokio::time::sleep(Duration::from_millis(u64::try_from(dice.below(300)).unwrap())).await;
-    let functions = ["full-sync", "delta-sync", "event-publisher", "graph-webhook", "sync-report"];
-    match dice.below(4) {
+    match dice.below(6) {
         0 => {
             let effects = [
                 Effect::status(503),
@@ -53,17 +52,30 @@ async fn strike(
             let effect = effects[dice.below(effects.len())].clone();
             scene.sim.add_fault(Fault::once("/v1.0/*", effect));
         }
-        1 => {
-            let _ = scene.rest().post(&customer.path("/runs"), &json!({"kind": "full"})).await;
+        1..=3 => {
+            scene.rest().post(&customer.path("/runs"), &json!({"kind": "full"})).await.expect(202);
         }
-        _ => {
-            scene.stack.kill_running(functions[dice.below(functions.len())]);
-        }
+        _ => {}
     }
-    if dice.below(3) == 0 {
+    let victims = ["full-sync", "delta-sync", "event-publisher", "graph-webhook", "sync-report"];
+    hunt(scene, victims[dice.below(victims.len())], dice).await;
+    if dice.below(3) > 0 {
         scene.let_lease_run_out(&customer.connection).await;
         scene.pass_time(Duration::from_mins(3));
     }
+}
+
+/// Kills the function at work, should it come to work within a moment.
+async fn hunt(scene: &Scene, function: &str, dice: &mut Dice) {
+    let patience = Duration::from_millis(700);
+    within(patience, async || (scene.stack.function(function)?.running() > 0).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(dice.below(120) as u64)).await;
+    within(patience, async || (scene.stack.kill_running(function) > 0).then_some(())).await;
+}
+
+fn deaths(scene: &Scene) -> usize {
+    let records = scene.stack.functions().flat_map(|pool| pool.records());
+    records.filter(|record| record.error == Some(FunctionErrorKind::Exited)).count()
 }
 
 /// The contacts as a reader of the events knows them, each by its highest sequence.
@@ -90,9 +102,11 @@ async fn weather(seed: u64) {
     let customer = scene.synced().await;
     let users: Vec<String> = customer.contacts_by_user().await.into_keys().collect();
     let mut dice = Dice(seed);
+    scene.sim.add_fault(Fault::once("/v1.0/*", Effect::Delay { ms: 60 }).times(0));
     for round in 0..12 {
         strike(&scene, &customer, &users, &mut dice, round).await;
     }
+    assert!(deaths(&scene) > 1, "seed {seed}: no storm\n{}", scene.story());
     // The weather clears.
     scene.sim.clear_faults();
     for _ in 0..4 {
