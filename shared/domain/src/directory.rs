@@ -99,11 +99,6 @@ impl DirectoryUser {
             SourceValue::Value(_) | SourceValue::Null | SourceValue::Absent => None,
         }
     }
-
-    /// Whether every attribute that Graph always returns is here: an update entry may lack some.
-    pub fn is_complete(&self, needed: &[&str]) -> bool {
-        needed.iter().all(|name| self.attributes.contains_key(*name))
-    }
 }
 
 /// One entry of a delta page.

@@ -161,21 +161,6 @@ pub struct GraphCost {
     pub resource_units: u64,
 }
 
-impl Counts {
-    /// Adds another's numbers.
-    pub fn add(&mut self, other: &Counts) {
-        self.seen += other.seen;
-        self.in_scope += other.in_scope;
-        self.created += other.created;
-        self.updated += other.updated;
-        self.unchanged += other.unchanged;
-        self.skipped += other.skipped;
-        self.failed += other.failed;
-        self.removed += other.removed;
-        self.awaiting_review += other.awaiting_review;
-    }
-}
-
 impl GraphCost {
     /// Adds another's numbers.
     pub fn add(&mut self, other: GraphCost) {
