@@ -40,9 +40,7 @@ where
         let users: Vec<ObjectId> =
             waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
         if !users.is_empty() {
-            let read = self.directory.users_by_id(&pass.tenant, &users).await?;
-            pass.point.graph.add(read.cost);
-            let mut open = read.found;
+            let mut open = self.those_waiting(pass, users).await?;
             // Each round that frees an address may let the next in; each gets somebody further.
             loop {
                 held.check_time(&self.clock)?;
@@ -61,6 +59,28 @@ where
         }
         pass.point.stage = Stage::Judge;
         Ok(())
+    }
+
+    /// The people who wait, as this slice read them; whom an earlier slice read is read again.
+    async fn those_waiting(
+        &self,
+        pass: &mut Pass,
+        users: Vec<ObjectId>,
+    ) -> Result<Vec<DirectoryUser>, Stop> {
+        let mut open = Vec::with_capacity(users.len());
+        let mut unknown = Vec::new();
+        for id in users {
+            match pass.deferred.remove(&id) {
+                Some(user) => open.push(user),
+                None => unknown.push(id),
+            }
+        }
+        if !unknown.is_empty() {
+            let read = self.directory.users_by_id(&pass.tenant, &unknown).await?;
+            pass.point.graph.add(read.cost);
+            open.extend(read.found);
+        }
+        Ok(open)
     }
 
     /// Decides everybody anew; whoever still collides is left over.

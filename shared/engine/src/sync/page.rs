@@ -156,6 +156,7 @@ where
                 index.mark_seen(&applied.item.object_id);
             }
             pass.tally.count(&applied.item, applied.outcome, &mut pass.point.counts);
+            pass.remember_deferred(&applied.item.object_id, applied.outcome, users);
         }
         pass.point.id_xor = format!("{xor:032x}");
         pass.point.page = segment.page + 1;

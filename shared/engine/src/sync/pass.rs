@@ -1,12 +1,14 @@
 //! A pass: one run's work inside one slice, and the lease it is done under.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
+use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ObjectId, RunId, TenantId};
 use contact_sync_domain::reconcile::{Rules, Tie};
 use contact_sync_domain::scope::Memberships;
+use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::{AllOr, Settings};
 use contact_sync_domain::sync_state::{Checkpoint, SyncState, Work};
 use jiff::Timestamp;
@@ -16,6 +18,9 @@ use super::members::MemberSets;
 use super::tally::Tally;
 use super::{RESERVE, Stop, SyncStores};
 use crate::port::{Clock, DeltaPage};
+
+/// How many people who wait for an address are kept in memory; the others are read again.
+const MOST_DEFERRED: usize = 1_000;
 
 /// The lease that is held, with the state as last stored and the work as it goes on.
 #[derive(Debug)]
@@ -82,6 +87,8 @@ pub(super) struct Pass {
     pub(super) tally: Tally,
     /// Users whose removal is staged, read when first needed.
     pub(super) staged: Option<HashSet<ObjectId>>,
+    /// People of this slice whose e-mail another contact still has, as last read.
+    pub(super) deferred: HashMap<ObjectId, DirectoryUser>,
     /// The first page of a resumed slice may have been begun before.
     pub(super) may_replay: bool,
     /// How long changes may have gone unnoticed, where no hint told of them.
@@ -102,6 +109,24 @@ impl Pass {
     pub(super) fn set_members(&mut self, members: MemberSets) {
         self.memberships = members.memberships(&self.settings.scope);
         self.members = members;
+    }
+
+    /// Keeps whoever waits for an address, so that the end of the run need not read him again; a
+    /// later page about him outdates what was kept.
+    pub(super) fn remember_deferred(
+        &mut self,
+        id: &ObjectId,
+        outcome: Outcome,
+        users: &HashMap<ObjectId, DirectoryUser>,
+    ) {
+        match users.get(id) {
+            Some(user) if outcome == Outcome::Deferred && self.deferred.len() < MOST_DEFERRED => {
+                self.deferred.insert(id.clone(), user.clone());
+            }
+            _ => {
+                self.deferred.remove(id);
+            }
+        }
     }
 
     /// Whether the scope looks at groups at all.

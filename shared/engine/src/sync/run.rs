@@ -378,6 +378,7 @@ where
             index: None,
             tally: Tally::default(),
             staged: None,
+            deferred: HashMap::new(),
             may_replay: false,
             gap_seconds: None,
             allowed_at: None,

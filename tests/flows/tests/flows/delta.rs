@@ -243,6 +243,27 @@ async fn two_people_who_swap_addresses_and_a_chain_of_three_all_keep_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_swap_of_addresses_asks_no_more_than_any_other_change() {
+    let scene = Scene::with_users(20).await;
+    let customer = scene.synced().await;
+    scene.sim.merge_settings(&json!({"notifications": {"enabled": false}})).unwrap();
+    let people = customer.people_in_scope();
+    let (one, other) = (&people[1], &people[2]);
+    let (address_of_one, address_of_other) = (one.address().to_owned(), other.address().to_owned());
+
+    customer.edit(one.id(), json!({"jobTitle": "Same for both"}));
+    customer.edit(other.id(), json!({"jobTitle": "Same for both"}));
+    let plain = customer.wait_for_run(&customer.start_run("delta").await).await;
+    customer.edit(one.id(), json!({"mail": address_of_other}));
+    customer.edit(other.id(), json!({"mail": address_of_one}));
+    let swap = customer.wait_for_run(&customer.start_run("delta").await).await;
+
+    assert_eq!(plain["counts"]["updated"], 2, "{plain}");
+    assert_eq!(swap["counts"]["updated"], 2, "{swap}");
+    assert_eq!(swap["graph"]["requests"], plain["graph"]["requests"], "{swap}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn changes_that_no_notification_told_are_found_and_the_gap_is_reported() {
     let scene = Scene::with_users(20).await;
     let customer = scene.synced().await;
