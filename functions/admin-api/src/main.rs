@@ -4,7 +4,6 @@ mod answer;
 mod api;
 mod call;
 mod claims;
-mod config;
 #[cfg(test)]
 mod fakes;
 mod outside;
@@ -16,6 +15,7 @@ mod tests;
 
 use contact_sync_dynamo_store::DynamoStore;
 use contact_sync_graph_client::{Endpoints, GraphClient};
+use contact_sync_lambda_shell::env::{Env, EnvError};
 use contact_sync_lambda_shell::{SystemClock, fatal, logs, sdk_config};
 use contact_sync_report_store::BlobStore;
 use contact_sync_secret_store::Credentials;
@@ -23,29 +23,36 @@ use contact_sync_sync_schedules::{ScheduleTarget, SyncSchedules};
 use lambda_http::Error;
 
 use crate::api::{Api, router};
-use crate::config::Config;
 use crate::outside::Aws;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     logs::init();
-    let config = Config::from_env().map_err(fatal)?;
+    let env = Env::of_process();
+    let tables = env.tables().map_err(fatal)?;
+    let access = env.graph_access().map_err(fatal)?;
+    let data_bucket = env.data_bucket().map_err(fatal)?;
+    let schedules = schedule_target(&env).map_err(fatal)?;
     let sdk = sdk_config().await;
     let endpoints =
-        Endpoints::parse(&config.graph_endpoint, &config.login_endpoint).map_err(fatal)?;
-    let credentials = Credentials::connect(&sdk, config.app_credential_secret);
-    let schedules = ScheduleTarget {
-        group: config.schedule_group,
-        role_arn: config.schedule_role_arn,
-        bus_arn: config.event_bus_arn,
-        dead_letter_arn: config.schedule_dlq_arn,
-    };
+        Endpoints::parse(&access.graph_endpoint, &access.login_endpoint).map_err(fatal)?;
+    let credentials = Credentials::connect(&sdk, access.credential_secret);
     let outside = Aws {
-        store: DynamoStore::connect(&sdk, &config.state_table, &config.contacts_table),
-        graph: GraphClient::new(endpoints, &config.app_id, credentials, SystemClock)
+        store: DynamoStore::connect(&sdk, &tables.state, &tables.contacts),
+        graph: GraphClient::new(endpoints, &access.app_id, credentials, SystemClock)
             .map_err(fatal)?,
-        blobs: BlobStore::connect(&sdk, config.data_bucket),
+        blobs: BlobStore::connect(&sdk, data_bucket),
         schedules: SyncSchedules::connect(&sdk, schedules),
     };
-    lambda_http::run(router(Api { outside, public_base_url: config.public_base_url })).await
+    lambda_http::run(router(Api { outside, public_base_url: env.public_base_url() })).await
+}
+
+/// Where the connections' schedules live, and what they may do.
+fn schedule_target(env: &Env) -> Result<ScheduleTarget, EnvError> {
+    Ok(ScheduleTarget {
+        group: env.required("SCHEDULE_GROUP")?,
+        role_arn: env.required("SCHEDULE_ROLE_ARN")?,
+        bus_arn: env.required("EVENT_BUS_ARN")?,
+        dead_letter_arn: env.required("SCHEDULE_DLQ_ARN")?,
+    })
 }

@@ -1,6 +1,5 @@
 //! Looks at what changed: when Graph hints, when somebody asks, and at least hourly.
 
-mod config;
 mod handler;
 
 use contact_sync_dynamo_store::DynamoStore;
@@ -12,21 +11,22 @@ use contact_sync_report_store::BlobStore;
 use contact_sync_secret_store::Credentials;
 use lambda_runtime::{Error, service_fn};
 
-use crate::config::Config;
-
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     logs::init();
-    let config = Config::read(&Env::of_process()).map_err(fatal)?;
+    let env = Env::of_process();
+    let tables = env.tables().map_err(fatal)?;
+    let access = env.graph_access().map_err(fatal)?;
+    let data_bucket = env.data_bucket().map_err(fatal)?;
     let sdk = sdk_config().await;
     let endpoints =
-        Endpoints::parse(&config.graph_endpoint, &config.login_endpoint).map_err(fatal)?;
-    let credentials = Credentials::connect(&sdk, config.app_credential_secret);
+        Endpoints::parse(&access.graph_endpoint, &access.login_endpoint).map_err(fatal)?;
+    let credentials = Credentials::connect(&sdk, access.credential_secret);
     let worker = &Worker {
-        stores: DynamoStore::connect(&sdk, &config.state_table, &config.contacts_table),
-        directory: GraphClient::new(endpoints, &config.app_id, credentials, SystemClock)
+        stores: DynamoStore::connect(&sdk, &tables.state, &tables.contacts),
+        directory: GraphClient::new(endpoints, &access.app_id, credentials, SystemClock)
             .map_err(fatal)?,
-        blobs: BlobStore::connect(&sdk, &config.data_bucket),
+        blobs: BlobStore::connect(&sdk, &data_bucket),
         clock: SystemClock,
         randomness: SystemRandomness,
     };

@@ -1,7 +1,6 @@
 //! Keeps Graph's subscriptions alive, tries connections that were just authorized, and finds what
 //! nobody works on.
 
-mod config;
 mod handler;
 mod input;
 
@@ -14,24 +13,26 @@ use contact_sync_lambda_shell::{SystemClock, SystemRandomness, fatal, logs, sdk_
 use contact_sync_secret_store::Credentials;
 use lambda_runtime::{Error, service_fn};
 
-use crate::config::Config;
-
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     logs::init();
-    let config = Config::read(&Env::of_process()).map_err(fatal)?;
+    let env = Env::of_process();
+    let tables = env.tables().map_err(fatal)?;
+    let access = env.graph_access().map_err(fatal)?;
+    let event_bus = env.event_bus().map_err(fatal)?;
+    let webhook_base_url = env.webhook_base_url().map_err(fatal)?;
     let sdk = sdk_config().await;
     let endpoints =
-        Endpoints::parse(&config.graph_endpoint, &config.login_endpoint).map_err(fatal)?;
-    let credentials = Credentials::connect(&sdk, config.app_credential_secret);
+        Endpoints::parse(&access.graph_endpoint, &access.login_endpoint).map_err(fatal)?;
+    let credentials = Credentials::connect(&sdk, access.credential_secret);
     let renewal = &Renewal {
-        stores: DynamoStore::connect(&sdk, &config.state_table, &config.contacts_table),
-        graph: GraphClient::new(endpoints, &config.app_id, credentials, SystemClock)
+        stores: DynamoStore::connect(&sdk, &tables.state, &tables.contacts),
+        graph: GraphClient::new(endpoints, &access.app_id, credentials, SystemClock)
             .map_err(fatal)?,
-        bus: EventBus::connect(&sdk, config.event_bus),
+        bus: EventBus::connect(&sdk, event_bus),
         clock: SystemClock,
         randomness: SystemRandomness,
-        webhook_base_url: config.webhook_base_url,
+        webhook_base_url,
     };
     lambda_runtime::run(service_fn(|event| Box::pin(handler::handle(renewal, event)))).await
 }

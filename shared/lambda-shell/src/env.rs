@@ -1,10 +1,14 @@
 //! The environment's variables, read once.
 
+mod sections;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::str::FromStr;
 
 use thiserror::Error;
+
+pub use sections::{GraphAccess, Tables};
 
 /// Why a function cannot start. Names the variable, never its value.
 #[derive(Debug, Error)]
