@@ -3,10 +3,12 @@
 //! Pairs by object id; by e-mail only while no contact is linked, and then only a contact that
 //! nothing else is linked to. Whoever cannot be decided is queued or failed, never guessed.
 
+mod gone;
 mod item;
 #[cfg(test)]
 mod tests;
 
+pub use gone::GoneCause;
 pub use item::{blank_item, hex, user_address};
 
 use item::{failed, item_of, refused_by_claimant};
@@ -22,7 +24,7 @@ use crate::id::{ConnectionId, ContactId, ObjectId, TenantId};
 use crate::mapping::{Mapped, Mapping};
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
 use crate::segment::{LinkChange, Outcome, SegmentItem};
-use crate::settings::{ChangeMode, LinkMode, Policies, Problem, RemovalAction, Settings};
+use crate::settings::{ChangeMode, LinkMode, Policies, Problem, Settings};
 
 /// The rules of one run, compiled from one settings version.
 #[derive(Debug, Clone)]
@@ -60,21 +62,6 @@ pub struct Wanted {
     inactive: bool,
     /// Digest of all that the decision takes from the directory.
     pub fingerprint: u128,
-}
-
-/// Why a linked user is no longer meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GoneCause {
-    /// In the recycle bin.
-    SoftDeleted,
-    /// Not in the directory at all.
-    HardDeleted,
-    /// No longer meant by the scope.
-    OutOfScope,
-    /// Left the scope's groups.
-    LeftGroup,
-    /// Sign-in blocked.
-    Disabled,
 }
 
 /// Who has the e-mail that a user without a contact, or with a new address, wants.
@@ -354,60 +341,6 @@ impl Rules {
             user_principal_name: user.text("userPrincipalName").map(str::to_owned),
         });
         item.fingerprint = Some(hex(wanted.fingerprint));
-        item
-    }
-
-    /// The action that the policies name for a cause.
-    pub fn removal_action(&self, cause: GoneCause) -> RemovalAction {
-        let removal = &self.policies.removal;
-        match cause {
-            GoneCause::SoftDeleted => removal.soft_deleted,
-            GoneCause::HardDeleted => removal.hard_deleted,
-            GoneCause::OutOfScope => removal.out_of_scope,
-            GoneCause::LeftGroup => removal.left_group,
-            GoneCause::Disabled => removal.disabled,
-        }
-    }
-
-    /// What becomes of the contact of a user who left. Destructive actions are only named: they
-    /// are staged and judged together at the end of the run.
-    pub fn decide_gone(
-        &self,
-        user: &ObjectId,
-        contact: Option<&Contact>,
-        cause: GoneCause,
-        because: &str,
-        tie: Tie<'_>,
-    ) -> SegmentItem {
-        let left_scope = match cause {
-            GoneCause::OutOfScope | GoneCause::LeftGroup | GoneCause::Disabled => true,
-            GoneCause::SoftDeleted | GoneCause::HardDeleted => false,
-        };
-        let mut item = SegmentItem {
-            reason: Some(because.to_owned()),
-            ..blank_item(user, None, if left_scope { Outcome::Skipped } else { Outcome::Keep })
-        };
-        let new = if left_scope { LinkState::OutOfScope } else { LinkState::Removed };
-        let Some(contact) = contact.filter(|contact| is_own(contact, user, tie)) else {
-            return item;
-        };
-        let old = contact.link.as_ref().map(|link| link.state);
-        item.contact_id = Some(contact.id.clone());
-        item.version = contact.version;
-        // Removed outweighs out of scope: a user who left the scope first and the directory later.
-        if old == Some(new) || old == Some(LinkState::Removed) {
-            return item;
-        }
-        let action = self.removal_action(cause);
-        item.outcome = match action {
-            RemovalAction::Keep => return item,
-            RemovalAction::StopUpdating => Outcome::StopUpdating,
-            RemovalAction::Review => Outcome::AwaitingReview,
-            RemovalAction::Unlink => Outcome::Unlink,
-            RemovalAction::Deactivate => Outcome::Deactivate,
-            RemovalAction::Delete => Outcome::Delete,
-        };
-        item.link = Some(LinkChange { old, new, user_principal_name: None });
         item
     }
 

@@ -14,11 +14,14 @@ mod groups;
 mod index;
 mod judge;
 mod members;
+mod open;
 mod page;
 mod pass;
+mod people;
 mod reaction;
 mod run;
 mod tally;
+mod write;
 
 pub use drive::{Driven, Request, Worker};
 

@@ -8,9 +8,9 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
-use super::apply::{borne, written};
 use super::decide::{decide_as_if_free, new_email_key, present};
 use super::pass::{Held, Pass};
+use super::write::{borne, written};
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
     Blobs, ClaimChange, Clock, ContactWrite, Directory, PendingKind, Randomness, StoredContact,

@@ -3,21 +3,19 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason};
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::{
-    Claimant, Found, GoneCause, View, Wanted, blank_item, hex, user_address,
+    Claimant, Found, View, Wanted, blank_item, hex, user_address,
 };
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
 use super::index::KnownContact;
 use super::pass::Pass;
+use super::people::{Person, fold, gone_cause, gone_sentence};
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
-
-/// How many unclear people are read at once, at the latest (Graph: getByIds takes 1,000 ids).
-const READ_AGAIN: usize = 1_000;
 
 /// A page's decisions.
 #[derive(Debug, Default)]
@@ -28,12 +26,6 @@ pub(super) struct Decided {
     pub(super) stored: HashMap<ContactId, StoredContact>,
     /// The users by id, for a second decision when a contact moved.
     pub(super) users: HashMap<ObjectId, DirectoryUser>,
-}
-
-/// A person's place between page and decision.
-enum Person {
-    Gone(ObjectId, GoneCause),
-    Here(DirectoryUser, View),
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -95,51 +87,6 @@ where
             decided.items.push(item);
         }
         Ok(decided)
-    }
-
-    /// Looks at everybody by the rules; whoever lacks an attribute that decides is read again, the
-    /// unclear of several pages in one request.
-    async fn view_people(
-        &self,
-        pass: &mut Pass,
-        entries: Vec<DeltaEntry>,
-        last: bool,
-    ) -> Result<Vec<Person>, Stop> {
-        let mut people = Vec::with_capacity(entries.len());
-        let mut unclear = pass.point.unclear.clone();
-        // A later entry about somebody outdates the earlier one.
-        unclear.retain(|user| !entries.iter().any(|entry| entry.id() == user));
-        for entry in entries {
-            match entry {
-                DeltaEntry::Removed { id, reason } => {
-                    people.push(Person::Gone(id, gone_cause(reason)));
-                }
-                DeltaEntry::Changed(user) => match pass.rules.view(&user, &pass.memberships) {
-                    View::Unknown { .. } => unclear.push(user.id),
-                    view @ (View::In(_) | View::Out { .. }) => {
-                        people.push(Person::Here(user, view));
-                    }
-                },
-            }
-        }
-        if !last && unclear.len() < READ_AGAIN {
-            pass.point.unclear = unclear;
-        } else if !unclear.is_empty() {
-            let read = self.directory.users_by_id(&pass.tenant, &unclear).await?;
-            // Only now: should the read fail, they stay unclear.
-            pass.point.unclear.clear();
-            pass.point.graph.add(read.cost);
-            for user in read.found {
-                let view = pass.rules.view(&user, &pass.memberships);
-                people.push(Person::Here(user, view));
-            }
-            // Whoever is in the bin by now is told by `@removed` in a later page, with his cause;
-            // whoever is not found at all may not be replicated yet: the next delta decides.
-            for id in read.soft_deleted {
-                people.push(Person::Gone(id, GoneCause::SoftDeleted));
-            }
-        }
-        Ok(people)
     }
 
     /// The contact that is or would be each person's.
@@ -267,13 +214,6 @@ pub(super) fn decide_leaving(
     Some(pass.rules.decide_gone(entry.id(), existing, cause, &because, pass.tie()))
 }
 
-fn gone_cause(reason: RemovedReason) -> GoneCause {
-    match reason {
-        RemovedReason::SoftDeleted => GoneCause::SoftDeleted,
-        RemovedReason::Purged => GoneCause::HardDeleted,
-    }
-}
-
 /// Decides one person as if the wanted e-mail were free: the parties of a swap.
 pub(super) fn decide_as_if_free(
     pass: &Pass,
@@ -283,32 +223,6 @@ pub(super) fn decide_as_if_free(
 ) -> SegmentItem {
     let view = pass.rules.view(user, &pass.memberships);
     decide_here(pass, user, &view, contact_id, existing, |_| Claimant::Nobody)
-}
-
-impl Person {
-    fn id(&self) -> &ObjectId {
-        match self {
-            Self::Gone(id, _) => id,
-            Self::Here(user, _) => &user.id,
-        }
-    }
-}
-
-/// Each person once: the last entry counts.
-fn fold(entries: Vec<DeltaEntry>) -> Vec<DeltaEntry> {
-    let mut last = HashMap::with_capacity(entries.len());
-    for (position, entry) in entries.iter().enumerate() {
-        last.insert(entry.id().clone(), position);
-    }
-    if last.len() == entries.len() {
-        return entries;
-    }
-    entries
-        .into_iter()
-        .enumerate()
-        .filter(|(position, entry)| last.get(entry.id()) == Some(position))
-        .map(|(_, entry)| entry)
-        .collect()
 }
 
 /// The item of a person whom the index recognises as unchanged; no contact is read.
@@ -420,15 +334,5 @@ pub(super) fn present(stored: Option<&StoredContact>) -> Option<&Contact> {
     match stored {
         Some(StoredContact::Present(contact)) => Some(contact),
         Some(StoredContact::Tombstone { .. }) | None => None,
-    }
-}
-
-fn gone_sentence(cause: GoneCause) -> &'static str {
-    match cause {
-        GoneCause::SoftDeleted => "deleted in Entra (in the recycle bin)",
-        GoneCause::HardDeleted => "deleted in Entra for good",
-        GoneCause::OutOfScope => "no longer in scope",
-        GoneCause::LeftGroup => "left the groups of the scope",
-        GoneCause::Disabled => "sign-in is blocked",
     }
 }

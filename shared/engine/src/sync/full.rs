@@ -10,12 +10,10 @@ use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
 
 use super::decide::present;
-use super::index::Index;
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker, short_digest};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, Randomness, UserPage};
-use crate::segments::load_segment;
 
 /// How many people are confirmed by one read (Graph: getByIds takes 1,000 ids).
 const CONFIRM: usize = 1_000;
@@ -272,44 +270,6 @@ where
         });
         let gone: Vec<DeltaEntry> = gone.collect();
         Ok(read.found.into_iter().map(DeltaEntry::Changed).chain(gone).collect())
-    }
-
-    /// Reads the index, and for a resumed run everyone its listing dealt with already.
-    pub(super) async fn load_index(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
-        let index = Index::load(
-            &self.stores,
-            &pass.account.id,
-            &pass.connection.id,
-            &pass.tenant,
-            held.work.linked,
-        )
-        .await?;
-        pass.index = Some(index);
-        self.recount(pass).await
-    }
-
-    /// Counts the stored pages of the current generation again: a slice knows only what it saw.
-    async fn recount(&self, pass: &mut Pass) -> Result<(), Stop> {
-        let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
-        let mut ignored = contact_sync_domain::run::Counts::default();
-        for page in pass.point.first_page..pass.point.page {
-            let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
-            let Some(segment) = segment else { continue };
-            let deviations = self.stores.deviations(&connection, &run, page).await?;
-            for item in &segment.items {
-                let outcome = deviations
-                    .iter()
-                    .find(|deviation| deviation.object_id == item.object_id)
-                    .map_or(item.outcome, |deviation| deviation.outcome);
-                pass.tally.count(item, outcome, &mut ignored);
-                if matches!(segment.phase, Phase::List | Phase::Drain)
-                    && let Some(index) = &mut pass.index
-                {
-                    index.mark_seen(&item.object_id);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Whether the connection may still be written: asked before every page, so that a pause acts

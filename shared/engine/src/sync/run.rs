@@ -1,27 +1,21 @@
-//! One run: opened from its checkpoint, taken through its stages, ended.
+//! One run: taken through its stages, ended.
 
 use std::collections::HashMap;
 
 use contact_sync_domain::event::RequestTrigger;
-use contact_sync_domain::id::RunId;
-use contact_sync_domain::reconcile::Rules;
-use contact_sync_domain::run::{Counts, GraphCost, Run, RunKind, RunStatus, Trigger};
-use contact_sync_domain::scope::Memberships;
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{NextStep, Phase};
-use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::{Checkpoint, QueuedRun, Stage};
 use jiff::Timestamp;
 
 use super::drive::{Desk, Ended, Request, Worker};
-use super::full::select_hash;
 use super::index::Index;
-use super::members::{MemberSets, groups_digest, scope_groups};
+use super::open::delta_stage;
 use super::page::run_of;
 use super::pass::{Ahead, Held, Pass};
 use super::reaction::Reaction;
-use super::tally::Tally;
 use super::{MAX_HOPS, Stop, SyncStores};
-use crate::port::{Blobs, Clock, DeltaPage, Directory, Randomness, SettingsVersion};
+use crate::port::{Blobs, Clock, DeltaPage, Directory, Randomness};
 use crate::segments::load_segment;
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -332,124 +326,6 @@ where
         }
         Ok(())
     }
-
-    /// Reads what a run works with; `None` when its settings no longer hold and it was ended.
-    pub(super) async fn open_pass(
-        &self,
-        held: &mut Held,
-        desk: &Desk,
-        point: Checkpoint,
-    ) -> Result<Option<Pass>, Stop> {
-        let connection = &desk.connection;
-        let Some(account) = self.stores.account(&connection.account_id).await? else {
-            return Err(Stop::Lost);
-        };
-        let settings = if point.settings_version == desk.settings.version {
-            Some(desk.settings.clone())
-        } else {
-            self.stores
-                .settings_version(&account.id, &connection.id, point.settings_version)
-                .await?
-        };
-        let settings = settings.unwrap_or_else(|| desk.settings.clone()).settings;
-        let (rules, problem) = match Rules::compile(&settings, &account.custom_fields) {
-            Ok(rules) => (rules, None),
-            Err(problems) => {
-                let problem = problems.into_iter().next().map(|problem| {
-                    format!("the settings no longer hold: {} {}", problem.pointer, problem.message)
-                });
-                let Ok(fallback) = Rules::compile(&Settings::default(), &[]) else {
-                    return Err(Stop::Failed("the default settings do not hold".to_owned()));
-                };
-                (fallback, problem)
-            }
-        };
-        let created_before = point.counts.created;
-        let mut pass = Pass {
-            created_before,
-            account,
-            connection: connection.clone(),
-            tenant: desk.tenant.clone(),
-            settings,
-            rules,
-            point,
-            members: MemberSets::default(),
-            memberships: Memberships::default(),
-            index: None,
-            tally: Tally::default(),
-            staged: None,
-            deferred: HashMap::new(),
-            may_replay: false,
-            gap_seconds: None,
-            allowed_at: None,
-            peeked: None,
-        };
-        if let Some(problem) = problem {
-            pass.point.recorded = true;
-            self.finish(held, &mut pass, RunStatus::Failed, Some(problem)).await?;
-            return Ok(None);
-        }
-        if pass.uses_groups() && pass.point.stage != Stage::Baseline {
-            self.load_members(&mut pass).await?;
-        }
-        if pass.point.kind == RunKind::Full {
-            self.load_index(held, &mut pass).await?;
-            self.record_progress(&pass).await?;
-        }
-        Ok(Some(pass))
-    }
-
-    fn first_checkpoint(
-        &self,
-        held: &Held,
-        desk: &Desk,
-        run_id: RunId,
-        stage: Stage,
-    ) -> Checkpoint {
-        let now = self.clock.now();
-        Checkpoint {
-            run_id,
-            kind: RunKind::Full,
-            trigger: Trigger::Sweep,
-            settings_version: desk.settings.version,
-            stage,
-            page: 0,
-            generation: 0,
-            first_page: 0,
-            first_fence: held.fence(),
-            baseline: None,
-            counts: Counts::default(),
-            graph: GraphCost::default(),
-            total: None,
-            id_xor: String::new(),
-            unclear: Vec::new(),
-            hops: 0,
-            stalls: 0,
-            wanted_seen: held.state.wanted,
-            queued_at: now,
-            started_at: now,
-            recorded: false,
-            blocked: false,
-            note: None,
-        }
-    }
-}
-
-/// Where a look at what changed starts; `None` when only a full run can tell.
-fn delta_stage(held: &Held, settings: &SettingsVersion) -> Option<Stage> {
-    let cursor = held.work.users_delta.as_ref()?;
-    if cursor.select_hash != select_hash() {
-        return None;
-    }
-    let groups = scope_groups(&settings.settings.scope);
-    if !groups.is_empty() {
-        // Sets read for other groups, or read in another way, tell nothing.
-        if held.work.groups_digest.as_deref() != Some(&groups_digest(&groups)) {
-            return None;
-        }
-        return held.work.groups_delta.as_ref().map(|_| Stage::Groups);
-    }
-    Some(Stage::Delta { link: cursor.link.clone() })
 }
 
 /// The line that the metric filter, the alarm and a support agent read.

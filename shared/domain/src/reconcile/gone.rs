@@ -1,0 +1,78 @@
+//! What becomes of the contact of somebody who left.
+
+use super::{Rules, Tie, blank_item, is_own};
+use crate::contact::{Contact, LinkState};
+use crate::id::ObjectId;
+use crate::segment::{LinkChange, Outcome, SegmentItem};
+use crate::settings::RemovalAction;
+
+/// Why a linked user is no longer meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoneCause {
+    /// In the recycle bin.
+    SoftDeleted,
+    /// Not in the directory at all.
+    HardDeleted,
+    /// No longer meant by the scope.
+    OutOfScope,
+    /// Left the scope's groups.
+    LeftGroup,
+    /// Sign-in blocked.
+    Disabled,
+}
+
+impl Rules {
+    /// The action that the policies name for a cause.
+    pub fn removal_action(&self, cause: GoneCause) -> RemovalAction {
+        let removal = &self.policies.removal;
+        match cause {
+            GoneCause::SoftDeleted => removal.soft_deleted,
+            GoneCause::HardDeleted => removal.hard_deleted,
+            GoneCause::OutOfScope => removal.out_of_scope,
+            GoneCause::LeftGroup => removal.left_group,
+            GoneCause::Disabled => removal.disabled,
+        }
+    }
+
+    /// What becomes of the contact of a user who left. Destructive actions are only named: they
+    /// are staged and judged together at the end of the run.
+    pub fn decide_gone(
+        &self,
+        user: &ObjectId,
+        contact: Option<&Contact>,
+        cause: GoneCause,
+        because: &str,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let left_scope = match cause {
+            GoneCause::OutOfScope | GoneCause::LeftGroup | GoneCause::Disabled => true,
+            GoneCause::SoftDeleted | GoneCause::HardDeleted => false,
+        };
+        let mut item = SegmentItem {
+            reason: Some(because.to_owned()),
+            ..blank_item(user, None, if left_scope { Outcome::Skipped } else { Outcome::Keep })
+        };
+        let new = if left_scope { LinkState::OutOfScope } else { LinkState::Removed };
+        let Some(contact) = contact.filter(|contact| is_own(contact, user, tie)) else {
+            return item;
+        };
+        let old = contact.link.as_ref().map(|link| link.state);
+        item.contact_id = Some(contact.id.clone());
+        item.version = contact.version;
+        // Removed outweighs out of scope: a user who left the scope first and the directory later.
+        if old == Some(new) || old == Some(LinkState::Removed) {
+            return item;
+        }
+        let action = self.removal_action(cause);
+        item.outcome = match action {
+            RemovalAction::Keep => return item,
+            RemovalAction::StopUpdating => Outcome::StopUpdating,
+            RemovalAction::Review => Outcome::AwaitingReview,
+            RemovalAction::Unlink => Outcome::Unlink,
+            RemovalAction::Deactivate => Outcome::Deactivate,
+            RemovalAction::Delete => Outcome::Delete,
+        };
+        item.link = Some(LinkChange { old, new, user_principal_name: None });
+        item
+    }
+}

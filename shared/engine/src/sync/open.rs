@@ -1,0 +1,186 @@
+//! Opening a run: from its checkpoint to everything that a slice works with.
+
+use std::collections::HashMap;
+
+use contact_sync_domain::id::RunId;
+use contact_sync_domain::reconcile::Rules;
+use contact_sync_domain::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
+use contact_sync_domain::scope::Memberships;
+use contact_sync_domain::segment::Phase;
+use contact_sync_domain::settings::Settings;
+use contact_sync_domain::sync_state::{Checkpoint, Stage};
+
+use super::drive::{Desk, Worker};
+use super::full::select_hash;
+use super::index::Index;
+use super::members::{MemberSets, groups_digest, scope_groups};
+use super::pass::{Held, Pass};
+use super::tally::Tally;
+use super::{Stop, SyncStores};
+use crate::port::{Blobs, Clock, Directory, Randomness, SettingsVersion};
+use crate::segments::load_segment;
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Reads what a run works with; `None` when its settings no longer hold and it was ended.
+    pub(super) async fn open_pass(
+        &self,
+        held: &mut Held,
+        desk: &Desk,
+        point: Checkpoint,
+    ) -> Result<Option<Pass>, Stop> {
+        let connection = &desk.connection;
+        let Some(account) = self.stores.account(&connection.account_id).await? else {
+            return Err(Stop::Lost);
+        };
+        let settings = if point.settings_version == desk.settings.version {
+            Some(desk.settings.clone())
+        } else {
+            self.stores
+                .settings_version(&account.id, &connection.id, point.settings_version)
+                .await?
+        };
+        let settings = settings.unwrap_or_else(|| desk.settings.clone()).settings;
+        let (rules, problem) = match Rules::compile(&settings, &account.custom_fields) {
+            Ok(rules) => (rules, None),
+            Err(problems) => {
+                let problem = problems.into_iter().next().map(|problem| {
+                    format!("the settings no longer hold: {} {}", problem.pointer, problem.message)
+                });
+                let Ok(fallback) = Rules::compile(&Settings::default(), &[]) else {
+                    return Err(Stop::Failed("the default settings do not hold".to_owned()));
+                };
+                (fallback, problem)
+            }
+        };
+        let created_before = point.counts.created;
+        let mut pass = Pass {
+            created_before,
+            account,
+            connection: connection.clone(),
+            tenant: desk.tenant.clone(),
+            settings,
+            rules,
+            point,
+            members: MemberSets::default(),
+            memberships: Memberships::default(),
+            index: None,
+            tally: Tally::default(),
+            staged: None,
+            deferred: HashMap::new(),
+            may_replay: false,
+            gap_seconds: None,
+            allowed_at: None,
+            peeked: None,
+        };
+        if let Some(problem) = problem {
+            pass.point.recorded = true;
+            self.finish(held, &mut pass, RunStatus::Failed, Some(problem)).await?;
+            return Ok(None);
+        }
+        if pass.uses_groups() && pass.point.stage != Stage::Baseline {
+            self.load_members(&mut pass).await?;
+        }
+        if pass.point.kind == RunKind::Full {
+            self.load_index(held, &mut pass).await?;
+            self.record_progress(&pass).await?;
+        }
+        Ok(Some(pass))
+    }
+
+    pub(super) fn first_checkpoint(
+        &self,
+        held: &Held,
+        desk: &Desk,
+        run_id: RunId,
+        stage: Stage,
+    ) -> Checkpoint {
+        let now = self.clock.now();
+        Checkpoint {
+            run_id,
+            kind: RunKind::Full,
+            trigger: Trigger::Sweep,
+            settings_version: desk.settings.version,
+            stage,
+            page: 0,
+            generation: 0,
+            first_page: 0,
+            first_fence: held.fence(),
+            baseline: None,
+            counts: Counts::default(),
+            graph: GraphCost::default(),
+            total: None,
+            id_xor: String::new(),
+            unclear: Vec::new(),
+            hops: 0,
+            stalls: 0,
+            wanted_seen: held.state.wanted,
+            queued_at: now,
+            started_at: now,
+            recorded: false,
+            blocked: false,
+            note: None,
+        }
+    }
+
+    /// Reads the index, and for a resumed run everyone its listing dealt with already.
+    async fn load_index(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
+        let index = Index::load(
+            &self.stores,
+            &pass.account.id,
+            &pass.connection.id,
+            &pass.tenant,
+            held.work.linked,
+        )
+        .await?;
+        pass.index = Some(index);
+        self.recount(pass).await
+    }
+
+    /// Counts the stored pages of the current generation again: a slice knows only what it saw.
+    async fn recount(&self, pass: &mut Pass) -> Result<(), Stop> {
+        let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
+        let mut ignored = contact_sync_domain::run::Counts::default();
+        for page in pass.point.first_page..pass.point.page {
+            let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
+            let Some(segment) = segment else { continue };
+            let deviations = self.stores.deviations(&connection, &run, page).await?;
+            for item in &segment.items {
+                let outcome = deviations
+                    .iter()
+                    .find(|deviation| deviation.object_id == item.object_id)
+                    .map_or(item.outcome, |deviation| deviation.outcome);
+                pass.tally.count(item, outcome, &mut ignored);
+                if matches!(segment.phase, Phase::List | Phase::Drain)
+                    && let Some(index) = &mut pass.index
+                {
+                    index.mark_seen(&item.object_id);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a look at what changed starts; `None` when only a full run can tell.
+pub(super) fn delta_stage(held: &Held, settings: &SettingsVersion) -> Option<Stage> {
+    let cursor = held.work.users_delta.as_ref()?;
+    if cursor.select_hash != select_hash() {
+        return None;
+    }
+    let groups = scope_groups(&settings.settings.scope);
+    if !groups.is_empty() {
+        // Sets read for other groups, or read in another way, tell nothing.
+        if held.work.groups_digest.as_deref() != Some(&groups_digest(&groups)) {
+            return None;
+        }
+        return held.work.groups_delta.as_ref().map(|_| Stage::Groups);
+    }
+    Some(Stage::Delta { link: cursor.link.clone() })
+}
