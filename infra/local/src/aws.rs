@@ -15,6 +15,7 @@ mod objects;
 mod presigned;
 mod scheduler;
 mod secrets;
+mod tokens;
 mod xml;
 
 use std::sync::Arc;
@@ -28,10 +29,13 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
+pub use access::PermissionUse;
 pub(crate) use access::{Access, Caller, OPERATOR_ACCESS_KEY};
 pub use counters::{CallCount, CallKey, Counters};
 pub(crate) use objects::ObjectStore;
 pub(crate) use secrets::SecretStore;
+pub use tokens::ISSUER as TOKEN_ISSUER;
+pub(crate) use tokens::TokenSigner;
 
 use crate::bus::EventBuses;
 use crate::clock::LocalClock;
@@ -50,6 +54,7 @@ pub(crate) struct AwsServices {
     pub(crate) tables: DynamoProxy,
     pub(crate) objects: Arc<ObjectStore>,
     pub(crate) secrets: Arc<SecretStore>,
+    pub(crate) signer: Arc<TokenSigner>,
     pub(crate) buses: Arc<EventBuses>,
     pub(crate) schedules: Arc<ScheduleBook>,
 }
@@ -110,6 +115,7 @@ async fn serve(State(services): State<Arc<AwsServices>>, request: Request) -> Re
         "secretsmanager" => secrets::serve(&services, &request),
         "scheduler" => scheduler::serve(&services, &request),
         "s3" => objects::serve(&services, &request),
+        "sts" => tokens::serve(&services, &request),
         unknown => json_error(
             StatusCode::NOT_IMPLEMENTED,
             "UnknownOperationException",

@@ -2,6 +2,7 @@
 
 mod client;
 mod engine;
+mod permissions;
 mod proxy;
 
 pub use client::DynamoError;

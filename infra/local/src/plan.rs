@@ -19,7 +19,7 @@ use crate::template::{Scope, Template, TemplateError};
 
 pub use event_source::{Route, Rule, StreamMapping, TemplateSchedule};
 pub use function::{AsyncInvocation, Function};
-pub use role::{Role, Statement};
+pub use role::{Condition, Context, Grant, Role, Statement};
 pub use storage::{Bucket, Named, Queue, Table};
 
 /// Everything that runs, from one template and its parameters.

@@ -5,7 +5,7 @@ mod folders;
 mod options;
 mod start;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use tokio::task::JoinSet;
 pub use error::StackError;
 pub use options::StackOptions;
 
-use crate::aws::{Access, Counters, SecretStore};
+use crate::aws::{Access, Counters, PermissionUse, SecretStore, TokenSigner};
 use crate::bus::{EventBuses, PublishedEvent};
 use crate::clock::LocalClock;
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::dynamo::{DynamoClient, Engine};
 use crate::http_api::ApiToken;
 use crate::invoke::AsyncInvoker;
-use crate::plan::Plan;
+use crate::plan::{Grant, Plan};
 use crate::runtime::{FunctionPool, InvocationRecord, Outcome};
 use crate::schedules::ScheduleBook;
 use folders::Folders;
@@ -48,6 +48,7 @@ pub struct LocalStack {
     schedules: Arc<ScheduleBook>,
     dead_letters: Arc<DeadLetters>,
     secrets: Arc<SecretStore>,
+    signer: Arc<TokenSigner>,
     access: Arc<Access>,
     counters: Arc<Counters>,
     client: DynamoClient,
@@ -161,6 +162,24 @@ impl LocalStack {
     /// What functions tried and their roles do not allow.
     pub fn denied_calls(&self) -> Vec<String> {
         self.access.denied()
+    }
+
+    /// The permissions that functions made use of.
+    pub fn permissions_used(&self) -> BTreeSet<PermissionUse> {
+        self.access.used()
+    }
+
+    /// What the functions' roles give and nobody made use of so far: the function and the grant.
+    pub fn permissions_unused(&self) -> Vec<(String, Grant)> {
+        self.access.unused()
+    }
+
+    /// The public key of the stack's STS, as a key set shows it: what an app registration that
+    /// trusts this stack's roles verifies their tokens with. [`aws::TOKEN_ISSUER`] is the issuer.
+    ///
+    /// [`aws::TOKEN_ISSUER`]: crate::aws::TOKEN_ISSUER
+    pub fn web_identity_key(&self) -> Option<Value> {
+        self.signer.public_key()
     }
 
     /// Gives the secret called `logical_id` in the template a new value.

@@ -191,13 +191,22 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                     tracing::error!(error = %error, "the stored certificate or its key cannot be used");
                     credential_refused("certificate-unusable")
                 })?;
-                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-                form.append_pair("client_assertion_type", kind)
-                    .append_pair("client_assertion", &assertion);
+                append_assertion(&mut form, &assertion);
+            }
+            ClientCredential::Assertion(token) => {
+                append_assertion(&mut form, token.expose_secret());
             }
         }
         Ok(form.finish())
     }
+}
+
+fn append_assertion(form: &mut Serializer<'_, String>, token: &str) {
+    form.append_pair(
+        "client_assertion_type",
+        "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    )
+    .append_pair("client_assertion", token);
 }
 
 fn unreadable(error: CredentialError) -> LoginFailure {

@@ -1,70 +1,64 @@
-//! The app registration's credential, kept in Secrets Manager as JSON: `{"clientSecret": "…"}` or
-//! `{"certificatePem": "…", "privateKeyPem": "…"}`. Where both are there, the certificate is used.
+//! The app registration's credential, from one of two places:
+//!
+//! - a secret in Secrets Manager: `{"clientSecret": "…"}` or
+//!   `{"certificatePem": "…", "privateKeyPem": "…"}` (where both are there, the certificate is used);
+//! - AWS itself: STS signs a token for the function's role, which the app registration trusts by a
+//!   federated credential. Then nothing is stored anywhere.
 #![warn(missing_docs)]
+
+mod federated;
+mod stored;
 
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use contact_sync_engine::port::{ClientCredential, CredentialError, CredentialSource};
-use secrecy::SecretString;
-use serde_json::{Map, Value};
-use thiserror::Error;
 use tokio::sync::Mutex;
 
-/// How long a credential that was read is used; one that was replaced is noticed after it.
-const FRESH: Duration = Duration::from_mins(5);
+use crate::federated::Federated;
+use crate::stored::Stored;
 
-/// What is wrong with the stored text. Says nothing of what it holds.
-#[derive(Debug, Error)]
-enum Defect {
-    #[error("the secret holds no text")]
-    Binary,
-    #[error("the secret is not JSON")]
-    NotJson(#[source] serde_json::Error),
-    #[error("the secret is not a JSON object")]
-    NotAnObject,
-    #[error(
-        "the secret needs `clientSecret`, or `certificatePem` together with `privateKeyPem`; \
-         it has {0}"
-    )]
-    Neither(&'static str),
-}
+/// Before the audience, in place of a secret's ARN.
+const FEDERATED: &str = "federated:";
 
-/// The credential in one secret.
+/// The credential and where it comes from.
 #[derive(Debug)]
 pub struct Credentials {
-    client: Client,
-    secret: String,
+    source: Source,
     cached: Mutex<Option<(Instant, ClientCredential)>>,
 }
 
+#[derive(Debug)]
+enum Source {
+    Stored(Stored),
+    Federated(Federated),
+}
+
 impl Credentials {
-    /// The secret of that ARN or name.
-    pub fn connect(config: &SdkConfig, secret: impl Into<String>) -> Self {
-        Self { client: Client::new(config), secret: secret.into(), cached: Mutex::default() }
+    /// The credential in the secret of that ARN or name, or, for `federated:<audience>`, STS's
+    /// token for that audience.
+    pub fn connect(config: &SdkConfig, source: impl Into<String>) -> Self {
+        let source = source.into();
+        let source = match source.strip_prefix(FEDERATED) {
+            Some(audience) => Source::Federated(Federated::connect(config, audience)),
+            None => Source::Stored(Stored::connect(config, source)),
+        };
+        Self { source, cached: Mutex::default() }
     }
 
     async fn fetch(&self) -> Result<ClientCredential, CredentialError> {
-        let output = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(
-            |error| {
-                // Made but never filled, or deleted: asking again will not help.
-                let empty = error
-                    .as_service_error()
-                    .is_some_and(GetSecretValueError::is_resource_not_found_exception);
-                if empty {
-                    CredentialError::Unusable(error.into())
-                } else {
-                    CredentialError::Unavailable(error.into())
-                }
-            },
-        )?;
-        output
-            .secret_string()
-            .ok_or(Defect::Binary)
-            .and_then(read)
-            .map_err(|defect| CredentialError::Unusable(defect.into()))
+        match &self.source {
+            Source::Stored(stored) => stored.fetch().await,
+            Source::Federated(federated) => federated.fetch().await,
+        }
+    }
+
+    /// How long a credential that was fetched is used.
+    fn fresh(&self) -> Duration {
+        match &self.source {
+            Source::Stored(_) => stored::FRESH,
+            Source::Federated(_) => federated::FRESH,
+        }
     }
 }
 
@@ -73,7 +67,7 @@ impl CredentialSource for Credentials {
         // Held while fetching: whoever comes meanwhile waits for the one answer.
         let mut cached = self.cached.lock().await;
         if let Some((read_at, credential)) = cached.as_ref()
-            && read_at.elapsed() < FRESH
+            && read_at.elapsed() < self.fresh()
         {
             return Ok(credential.clone());
         }
@@ -84,104 +78,5 @@ impl CredentialSource for Credentials {
 
     async fn forget(&self) {
         *self.cached.lock().await = None;
-    }
-}
-
-/// Reads the stored text. A typed reader's errors would quote what it holds.
-fn read(text: &str) -> Result<ClientCredential, Defect> {
-    let members = match serde_json::from_str::<Value>(text).map_err(Defect::NotJson)? {
-        Value::Object(members) => members,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            return Err(Defect::NotAnObject);
-        }
-    };
-    let certificate = member(&members, "certificatePem");
-    let private_key = member(&members, "privateKeyPem");
-    match (certificate, private_key, member(&members, "clientSecret")) {
-        (Some(certificate), Some(key), _) => Ok(ClientCredential::Certificate {
-            certificate_pem: certificate.to_owned(),
-            private_key_pem: SecretString::from(key),
-        }),
-        (_, _, Some(secret)) => Ok(ClientCredential::Secret(SecretString::from(secret))),
-        (Some(_), None, None) => Err(Defect::Neither("only `certificatePem`")),
-        (None, Some(_), None) => Err(Defect::Neither("only `privateKeyPem`")),
-        (None, None, None) => Err(Defect::Neither("none of them")),
-    }
-}
-
-fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    members.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::error::Error;
-
-    use contact_sync_lambda_shell::canned::{Answer, Canned};
-    use secrecy::ExposeSecret;
-    use serde_json::json;
-
-    use super::*;
-
-    fn holding(text: &str) -> Canned {
-        let answer = json!({"ARN": "a", "Name": "n", "SecretString": text}).to_string();
-        Canned::new(move |_| Answer::Status(200, answer.clone()))
-    }
-
-    async fn current(manager: &Canned) -> Result<ClientCredential, CredentialError> {
-        Credentials::connect(&manager.sdk_config(), "app").current().await
-    }
-
-    #[tokio::test]
-    async fn a_secret_or_a_certificate_is_read_and_never_shown() {
-        let secret = current(&holding(r#"{"clientSecret": "hunter2"}"#)).await.unwrap();
-        assert!(!format!("{secret:?}").contains("hunter2"));
-        match secret {
-            ClientCredential::Secret(secret) => assert_eq!(secret.expose_secret(), "hunter2"),
-            ClientCredential::Certificate { .. } => panic!("a secret was stored"),
-        }
-        let both = r#"{"clientSecret": "s", "certificatePem": "C", "privateKeyPem": "hunter2"}"#;
-        let certificate = current(&holding(both)).await.unwrap();
-        assert!(!format!("{certificate:?}").contains("hunter2"));
-        assert!(matches!(certificate, ClientCredential::Certificate { .. }));
-    }
-
-    #[tokio::test]
-    async fn it_is_asked_for_once_until_it_is_forgotten() {
-        let manager = holding(r#"{"clientSecret": "s"}"#);
-        let credentials = Credentials::connect(&manager.sdk_config(), "app");
-        credentials.current().await.unwrap();
-        credentials.current().await.unwrap();
-        assert_eq!(manager.sent().len(), 1);
-        credentials.forget().await;
-        credentials.current().await.unwrap();
-        assert_eq!(manager.sent().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_is_no_credential_is_explained_without_quoting_it() {
-        for (text, expected) in [
-            ("hunter2", "not JSON"),
-            ("\"hunter2\"", "not a JSON object"),
-            (r#"{"password": "hunter2"}"#, "none of them"),
-            (r#"{"privateKeyPem": "hunter2"}"#, "only `privateKeyPem`"),
-            (r#"{"clientSecret": " "}"#, "none of them"),
-        ] {
-            let error = current(&holding(text)).await.unwrap_err();
-            assert!(matches!(error, CredentialError::Unusable(_)), "{text}");
-            let told = format!("{:?} {}", error, error.source().unwrap());
-            assert!(told.contains(expected) && !told.contains("hunter2"), "{told}");
-        }
-    }
-
-    #[tokio::test]
-    async fn an_empty_secret_will_not_help_to_ask_again_but_a_silent_manager_will() {
-        let empty = Canned::new(|_| {
-            let body = json!({"__type": "ResourceNotFoundException", "Message": "no value"});
-            Answer::Status(400, body.to_string())
-        });
-        assert!(matches!(current(&empty).await, Err(CredentialError::Unusable(_))));
-        let silent = Canned::new(|_| Answer::Lost);
-        assert!(matches!(current(&silent).await, Err(CredentialError::Unavailable(_))));
     }
 }

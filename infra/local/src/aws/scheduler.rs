@@ -10,8 +10,12 @@ use serde_json::{Value, json};
 use super::{
     AwsRequest, AwsServices, CallCount, CallKey, json_answer, json_error, unknown_operation,
 };
+use crate::plan::Context;
 use crate::schedules::{DEFAULT_GROUP, Schedule, ScheduleError, arn_of};
 use crate::template::{ACCOUNT_ID, REGION};
+
+/// To whom a schedule's role is passed.
+const SERVICE: &str = "scheduler.amazonaws.com";
 
 pub(super) fn serve(services: &AwsServices, request: &AwsRequest) -> Response {
     let path: Vec<String> = request
@@ -63,9 +67,10 @@ fn write(services: &AwsServices, request: &AwsRequest, name: &str) -> Result<Res
     let is_new = request.parts.method == Method::POST;
     let action = if is_new { "scheduler:CreateSchedule" } else { "scheduler:UpdateSchedule" };
     check(services, request, action, &schedule.group_name, name)?;
+    let passed = Context::from([("iam:PassedToService", vec![SERVICE.to_owned()])]);
     services
         .access
-        .check(&request.caller, "iam:PassRole", &schedule.target.role_arn)
+        .check_request(&request.caller, "iam:PassRole", &schedule.target.role_arn, &passed)
         .map_err(|denied| denied.answer())?;
     let arn = arn_of(&schedule.group_name, name);
     let written = if is_new {

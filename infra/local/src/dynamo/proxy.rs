@@ -7,10 +7,10 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::DynamoClient;
+use super::{DynamoClient, permissions};
 use crate::aws::{AwsRequest, AwsServices, CallCount, CallKey, json_error, unknown_operation};
 use crate::template::{ACCOUNT_ID, REGION};
 
@@ -42,14 +42,22 @@ impl DynamoProxy {
             Ok(body) => body,
             Err(refusal) => return refusal,
         };
-        let actions = actions(&operation, &body);
-        for (action, table) in &actions {
+        let permissions = permissions::of(&operation, &body);
+        for needed in &permissions {
+            let table = &needed.table;
             let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{table}");
-            if let Err(denied) = services.access.check(&request.caller, action, &arn) {
+            let checked = services.access.check_request(
+                &request.caller,
+                &needed.action,
+                &arn,
+                &needed.context(),
+            );
+            if let Err(denied) = checked {
                 return denied.answer();
             }
         }
-        let tables: BTreeSet<&str> = actions.iter().map(|(_, table)| table.as_str()).collect();
+        let tables: BTreeSet<&str> =
+            permissions.iter().map(|needed| needed.table.as_str()).collect();
         let wants_capacity = body
             .get("ReturnConsumedCapacity")
             .and_then(Value::as_str)
@@ -186,43 +194,4 @@ impl Consumption {
 fn kilobytes(item: Option<&Value>) -> f64 {
     let bytes = item.map_or(0, |item| item.to_string().len());
     bytes.div_ceil(1024).max(1) as f64
-}
-
-/// The IAM action and table of everything a request does.
-fn actions(operation: &str, body: &Value) -> Vec<(String, String)> {
-    let table = |value: &Value| {
-        let name = value.get("TableName").and_then(Value::as_str).unwrap_or_default();
-        name.rsplit_once(":table/").map_or(name, |(_, name)| name).to_owned()
-    };
-    match operation {
-        "BatchGetItem" | "BatchWriteItem" => {
-            let requests = body.get("RequestItems").and_then(Value::as_object);
-            let tables: Vec<&String> = requests.into_iter().flat_map(Map::keys).collect();
-            tables
-                .into_iter()
-                .map(|table| (format!("dynamodb:{operation}"), table.clone()))
-                .collect()
-        }
-        "TransactWriteItems" | "TransactGetItems" => {
-            let items = body.get("TransactItems").and_then(Value::as_array);
-            items
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_object)
-                .flatten()
-                .map(|(kind, item)| {
-                    let action = match kind.as_str() {
-                        "Put" => "PutItem",
-                        "Update" => "UpdateItem",
-                        "Delete" => "DeleteItem",
-                        "Get" => "GetItem",
-                        "ConditionCheck" => "ConditionCheckItem",
-                        other => other,
-                    };
-                    (format!("dynamodb:{action}"), table(item))
-                })
-                .collect()
-        }
-        _ => vec![(format!("dynamodb:{operation}"), table(body))],
-    }
 }

@@ -1,5 +1,7 @@
 //! IAM roles: what each function may do. The AWS stand-ins hold callers to it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -18,8 +20,118 @@ pub struct Role {
 /// One `Allow` statement.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    actions: Vec<String>,
-    resources: Vec<String>,
+    pub actions: Vec<String>,
+    pub resources: Vec<String>,
+    pub conditions: Vec<Condition>,
+}
+
+/// One line of a statement's `Condition`: all of them must hold.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    operator: Operator,
+    /// `dynamodb:LeadingKeys`.
+    pub key: String,
+    /// One of them is enough.
+    pub values: Vec<String>,
+}
+
+/// The least that a statement gives: one action on one resource, for one kind of item where the
+/// statement tells kinds apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// `dynamodb:PutItem`.
+    pub action: String,
+    /// An ARN, with `*` for any text.
+    pub resource: String,
+    /// A condition key and one of the values it may have: `dynamodb:LeadingKeys`, `SYNC#*`.
+    pub only: Option<(String, String)>,
+}
+
+impl Grant {
+    /// Whether a request that did this used this grant.
+    pub fn serves(&self, action: &str, resource: &str, named: &[(String, String)]) -> bool {
+        matches_wildcard(&self.action, action)
+            && matches_wildcard(&self.resource, resource)
+            && self.only.as_ref().is_none_or(|(key, value)| {
+                named.iter().any(|(named, text)| named == key && matches_wildcard(value, text))
+            })
+    }
+}
+
+impl std::fmt::Display for Grant {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} on {}", self.action, self.resource)?;
+        match &self.only {
+            Some((_, value)) => write!(formatter, " for {value}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a request says about itself, by condition key.
+pub type Context = BTreeMap<&'static str, Vec<String>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+enum Operator {
+    StringEquals,
+    #[serde(rename = "ForAllValues:StringLike")]
+    AllLike,
+    #[serde(rename = "ForAllValues:StringEquals")]
+    AllEqual,
+    NumericLessThanEquals,
+}
+
+impl Statement {
+    fn grants(&self) -> Vec<Grant> {
+        let kinds: Vec<(String, String)> = self
+            .conditions
+            .iter()
+            .filter(|condition| matches!(condition.operator, Operator::AllLike))
+            .flat_map(|condition| {
+                condition.values.iter().map(|value| (condition.key.clone(), value.clone()))
+            })
+            .collect();
+        let kinds: Vec<Option<(String, String)>> =
+            if kinds.is_empty() { vec![None] } else { kinds.into_iter().map(Some).collect() };
+        let mut grants = Vec::new();
+        for action in &self.actions {
+            for resource in &self.resources {
+                grants.extend(kinds.iter().map(|only| Grant {
+                    action: action.clone(),
+                    resource: resource.clone(),
+                    only: only.clone(),
+                }));
+            }
+        }
+        grants
+    }
+}
+
+impl Condition {
+    fn holds(&self, context: &Context) -> bool {
+        let given = context.get(self.key.as_str()).map_or(&[][..], Vec::as_slice);
+        let one_of = |test: fn(&str, &str) -> bool, text: &str| {
+            self.values.iter().any(|value| test(value, text))
+        };
+        match self.operator {
+            Operator::AllLike => given.iter().all(|text| one_of(matches_wildcard, text)),
+            Operator::AllEqual => given.iter().all(|text| one_of(str::eq, text)),
+            // A key that the request does not have fails what must equal it.
+            Operator::StringEquals => {
+                !given.is_empty() && given.iter().all(|text| one_of(str::eq, text))
+            }
+            Operator::NumericLessThanEquals => {
+                !given.is_empty() && given.iter().all(|text| one_of(is_at_most, text))
+            }
+        }
+    }
+}
+
+fn is_at_most(limit: &str, number: &str) -> bool {
+    match (limit.parse::<f64>(), number.parse::<f64>()) {
+        (Ok(limit), Ok(number)) => number <= limit,
+        _ => false,
+    }
 }
 
 #[derive(Deserialize)]
@@ -61,6 +173,8 @@ struct StatementDocument {
     _effect: AllowOnly,
     action: OneOrMany,
     resource: OneOrMany,
+    #[serde(default)]
+    condition: BTreeMap<Operator, BTreeMap<String, OneOrMany>>,
 }
 
 #[derive(Deserialize)]
@@ -99,21 +213,45 @@ impl Role {
                 .into_iter()
                 .flat_map(|policy| policy.policy_document.statement)
                 .map(|statement| {
-                    let StatementDocument { _sid, _effect: AllowOnly::Allow, action, resource } =
-                        statement;
-                    Statement { actions: action.into(), resources: resource.into() }
+                    let StatementDocument {
+                        _sid,
+                        _effect: AllowOnly::Allow,
+                        action,
+                        resource,
+                        condition,
+                    } = statement;
+                    Statement {
+                        actions: action.into(),
+                        resources: resource.into(),
+                        conditions: conditions(condition),
+                    }
                 })
                 .collect(),
         })
     }
 
-    /// Whether a statement allows `action` on `resource` (an ARN).
-    pub fn allows(&self, action: &str, resource: &str) -> bool {
+    /// All that the role gives, piece by piece.
+    pub fn grants(&self) -> Vec<Grant> {
+        self.statements.iter().flat_map(Statement::grants).collect()
+    }
+
+    /// Whether a statement allows `action` on `resource` (an ARN) for such a request.
+    pub fn allows(&self, action: &str, resource: &str, context: &Context) -> bool {
         self.statements.iter().any(|statement| {
             statement.actions.iter().any(|pattern| matches_wildcard(pattern, action))
                 && statement.resources.iter().any(|pattern| matches_wildcard(pattern, resource))
+                && statement.conditions.iter().all(|condition| condition.holds(context))
         })
     }
+}
+
+fn conditions(document: BTreeMap<Operator, BTreeMap<String, OneOrMany>>) -> Vec<Condition> {
+    let lines = document.into_iter().flat_map(|(operator, keys)| {
+        keys.into_iter().map(move |(key, values)| (operator, key, values))
+    });
+    lines
+        .map(|(operator, key, values)| Condition { operator, key, values: values.into() })
+        .collect()
 }
 
 /// IAM's matching: `*` stands for any text, everything else for itself.
@@ -139,7 +277,36 @@ fn matches_wildcard(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches_wildcard;
+    use super::{Condition, Context, Operator, matches_wildcard};
+
+    #[test]
+    fn a_statement_for_some_partitions_refuses_every_other() {
+        let condition = Condition {
+            operator: Operator::AllLike,
+            key: "dynamodb:LeadingKeys".to_owned(),
+            values: vec!["SYNC#*".to_owned(), "RUNS#*".to_owned()],
+        };
+        let request = |keys: &[&str]| {
+            let keys = keys.iter().map(|&key| key.to_owned()).collect();
+            Context::from([("dynamodb:LeadingKeys", keys)])
+        };
+        assert!(condition.holds(&request(&["SYNC#3", "RUNS#a"])));
+        assert!(!condition.holds(&request(&["SYNC#3", "ACCOUNT#a"])));
+    }
+
+    #[test]
+    fn a_number_over_the_limit_and_a_missing_value_are_refused() {
+        let at_most = Condition {
+            operator: Operator::NumericLessThanEquals,
+            key: "sts:DurationSeconds".to_owned(),
+            values: vec!["300".to_owned()],
+        };
+        let request =
+            |seconds: &str| Context::from([("sts:DurationSeconds", vec![seconds.to_owned()])]);
+        assert!(at_most.holds(&request("300")));
+        assert!(!at_most.holds(&request("3600")));
+        assert!(!at_most.holds(&Context::new()));
+    }
 
     #[test]
     fn a_star_stands_for_any_text_and_nothing_else_does() {

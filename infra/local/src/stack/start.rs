@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::folders::Folders;
 use super::options::make_buckets;
 use super::{LocalStack, STACK_NAME, StackError, StackOptions};
-use crate::aws::{self, Access, AwsServices, Counters, ObjectStore, SecretStore};
+use crate::aws::{self, Access, AwsServices, Counters, ObjectStore, SecretStore, TokenSigner};
 use crate::bus::EventBuses;
 use crate::clock::LocalClock;
 use crate::dead_letters::DeadLetters;
@@ -80,6 +80,7 @@ impl LocalStack {
         let objects = ObjectStore::open(&plan.buckets, &folders.file("objects"), clock.clone())?;
         let access = Arc::new(Access::new(&plan));
         let counters = Arc::new(Counters::default());
+        let signer = Arc::new(TokenSigner::default());
         let written = Arc::new(Notify::new());
         let services = Arc::new(AwsServices {
             access: Arc::clone(&access),
@@ -88,6 +89,7 @@ impl LocalStack {
             tables: DynamoProxy::new(client.clone(), Arc::clone(&written)),
             objects: Arc::new(objects),
             secrets: Arc::clone(&secrets),
+            signer: Arc::clone(&signer),
             buses: Arc::clone(&buses),
             schedules: Arc::clone(&schedules),
         });
@@ -112,6 +114,7 @@ impl LocalStack {
             schedules,
             dead_letters,
             secrets,
+            signer,
             access,
             counters,
             client,

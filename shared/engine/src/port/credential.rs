@@ -19,6 +19,9 @@ pub enum ClientCredential {
         /// Its RSA private key, PEM (PKCS #8 or PKCS #1).
         private_key_pem: SecretString,
     },
+    /// A short-lived token of somebody whom the registration trusts (a federated credential),
+    /// ready to be shown as it is.
+    Assertion(SecretString),
 }
 
 /// Why there is no credential.
@@ -32,7 +35,7 @@ pub enum CredentialError {
     Unusable(#[source] BoxError),
 }
 
-/// Where the credential is kept.
+/// Where the credential is kept, or who issues it.
 pub trait CredentialSource: Send + Sync {
     /// The credential as far as the source knows; it may be cached for some minutes.
     fn current(&self) -> impl Future<Output = Result<ClientCredential, CredentialError>> + Send;

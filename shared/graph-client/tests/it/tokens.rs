@@ -67,6 +67,18 @@ async fn a_certificate_signs_a_fresh_assertion_for_each_request() {
 }
 
 #[tokio::test]
+async fn a_token_of_a_federated_credential_is_shown_as_it_is() {
+    let credential = ClientCredential::Assertion("header.claims.signature".to_owned().into());
+    let stub = Stub::with(credential, |received| (!received.is_token()).then(|| page(&[]))).await;
+    stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    let asked = &stub.token_requests()[0];
+    assert_eq!(asked.form("client_assertion").as_deref(), Some("header.claims.signature"));
+    let kind = asked.form("client_assertion_type").unwrap();
+    assert_eq!(kind, "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    assert_eq!(asked.form("client_secret"), None);
+}
+
+#[tokio::test]
 async fn a_certificate_without_a_usable_key_is_our_fault_and_asks_nobody() {
     let credential = ClientCredential::Certificate {
         certificate_pem: "no certificate".into(),
