@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use url::Url;
 
-use crate::job::Step;
+use entra_contact_sync_local::job::Step;
 
 /// Runs the whole product on this machine, over a simulated Microsoft Entra, and shows its main
 /// job: consent, first full sync, a change in the directory, delta, report.

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 /// Writes a line to standard output. Nobody reading it is no reason to stop.
-pub(crate) fn result(line: &str) {
+pub fn result(line: &str) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
         tracing::debug!("Standard output is closed.");
@@ -11,7 +11,7 @@ pub(crate) fn result(line: &str) {
 }
 
 /// Writes a line to standard error.
-pub(crate) fn progress(line: &str) {
+pub fn progress(line: &str) {
     let mut out = std::io::stderr().lock();
     // A line that `live` left unfinished is overwritten.
     let clear = if out.is_terminal() { "\r\x1b[2K" } else { "" };
@@ -21,7 +21,7 @@ pub(crate) fn progress(line: &str) {
 }
 
 /// Shows a line that the next one replaces, on a terminal; elsewhere as any other line.
-pub(crate) fn live(line: &str) {
+pub fn live(line: &str) {
     let mut out = std::io::stderr().lock();
     let written = if out.is_terminal() {
         write!(out, "\r\x1b[2K{line}").and_then(|()| out.flush())
@@ -34,7 +34,7 @@ pub(crate) fn live(line: &str) {
 }
 
 /// An error with all its causes, on one line. A cause that its error repeats is told once.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
+pub fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -7,6 +7,7 @@ mod edit;
 mod error;
 mod expected;
 mod first_sync;
+mod installation;
 mod report;
 mod rest;
 mod schedule;
@@ -17,21 +18,21 @@ mod summary;
 mod tenant;
 mod waiting;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use entra_contact_sync_local::LocalStack;
 use entra_sim::{Controls, TenantSummary};
 
 use crate::console;
-pub(crate) use error::Problem;
+pub use error::Problem;
+pub use installation::Installation;
 use rest::Rest;
-pub(crate) use step::Step;
-pub(crate) use summary::Summary;
+pub use step::Step;
+pub use summary::Summary;
 use summary::{Outcome, Row};
 
 /// What every step works with.
-struct Job<'a> {
-    stack: &'a LocalStack,
+struct Job<'a, I> {
+    installation: &'a I,
     sim: &'a Controls,
     rest: Rest,
     tenant: TenantSummary,
@@ -47,9 +48,18 @@ struct Job<'a> {
     first_run: String,
 }
 
-impl Job<'_> {
+impl<I: Installation> Job<'_, I> {
     fn breaks(&self, step: Step) -> bool {
         self.broken_step == Some(step)
+    }
+
+    /// `seconds` on one machine; longer where things take longer.
+    fn within(&self, seconds: u64) -> Duration {
+        Duration::from_secs(seconds) * self.installation.patience()
+    }
+
+    async fn until_quiet(&self, seconds: u64) -> Result<(), Problem> {
+        self.installation.until_quiet(self.within(seconds)).await
     }
 
     /// A path below the connection.
@@ -60,8 +70,8 @@ impl Job<'_> {
 
 /// Runs the job on the first tenant of the simulator. The summary holds every step that was
 /// reached; the last one says what was wrong, if anything was.
-pub(crate) async fn run(
-    stack: &LocalStack,
+pub async fn run(
+    installation: &impl Installation,
     sim: &Controls,
     webhook_base_url: Option<String>,
     broken_step: Option<Step>,
@@ -72,11 +82,11 @@ pub(crate) async fn run(
         .next()
         .ok_or_else(|| Problem::wrong("the simulator has no tenant"))?;
     let mut job = Job {
-        stack,
+        installation,
         sim,
-        rest: Rest::new(stack)?,
+        rest: Rest::new(installation)?,
         tenant,
-        webhook_base_url: webhook_base_url.unwrap_or_else(|| stack.url()),
+        webhook_base_url: webhook_base_url.unwrap_or_else(|| installation.url()),
         broken_step,
         account: String::new(),
         connection: String::new(),

@@ -12,11 +12,13 @@
 pub mod aws;
 pub mod bus;
 pub mod clock;
+pub mod console;
 pub mod dead_letters;
 mod dynamo;
 mod files;
 pub mod http_api;
 pub mod invoke;
+pub mod job;
 pub mod plan;
 pub mod runtime;
 pub mod schedules;

@@ -1,8 +1,6 @@
 //! `entra-contact-sync`: the whole product on one machine.
 
 mod cli;
-mod console;
-mod job;
 mod programs;
 mod simulator;
 
@@ -11,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use entra_contact_sync_local::template::{Template, TemplateError};
-use entra_contact_sync_local::{LocalStack, StackError, StackOptions};
+use entra_contact_sync_local::{LocalStack, StackError, StackOptions, console, job};
 use entra_sim::{DEFAULT_APP_ID, DEFAULT_APP_SECRET, EntraSim};
 use tokio::signal::unix::{SignalKind, signal};
 

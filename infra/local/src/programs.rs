@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::console;
+use entra_contact_sync_local::console;
 
 /// Why there are no programs.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,5 @@
 //! An account, a connection, and an admin who consents in a browser.
 
-use std::time::Duration;
-
 use entra_sim::{Decision, SignIn};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +8,7 @@ use super::browser::{Browser, Page};
 use super::error::ensure;
 use super::rest::text;
 use super::waiting::until;
-use super::{Job, Problem, Step};
+use super::{Installation, Job, Problem, Step};
 
 /// What the host product calls its customer.
 const EXTERNAL_ID: &str = "demo-customer";
@@ -19,7 +17,7 @@ pub(super) const TIME_ZONE: &str = "Europe/Berlin";
 /// Pages between the consent link and the end: the link, consent, sign-in, perhaps posting forms.
 const MAX_PAGES: usize = 8;
 
-pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
+pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<String>, Problem> {
     let accounts = job.rest.list("/v1/accounts").await?;
     if let Some(account) = accounts.iter().find(|a| text(a, "/externalId") == EXTERNAL_ID) {
         return take_up(job, text(account, "/id").to_owned()).await;
@@ -32,7 +30,7 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     let made = job.rest.call(Method::POST, &path, Some(&json!({}))).await?;
     text(&made, "/id").clone_into(&mut job.connection);
     consent(job, text(&made, "/consentUrl")).await?;
-    let status = until("the proof of the tenant", Duration::from_secs(30), || async {
+    let status = until("the proof of the tenant", job.within(30), || async {
         let connection = job.rest.get(&job.path("")).await?;
         let is_ready = text(&connection, "/status") == "ready";
         Ok(is_ready.then_some(connection))
@@ -46,7 +44,10 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
 }
 
 /// Goes on with the connection that an earlier start made.
-async fn take_up(job: &mut Job<'_>, account: String) -> Result<Vec<String>, Problem> {
+async fn take_up(
+    job: &mut Job<'_, impl Installation>,
+    account: String,
+) -> Result<Vec<String>, Problem> {
     job.account = account;
     let connections = job.rest.list(&format!("/v1/accounts/{}/connections", job.account)).await?;
     let connection =
@@ -65,7 +66,7 @@ async fn take_up(job: &mut Job<'_>, account: String) -> Result<Vec<String>, Prob
 }
 
 /// Follows the consent link as the admin's browser would.
-async fn consent(job: &Job<'_>, link: &str) -> Result<(), Problem> {
+async fn consent(job: &Job<'_, impl Installation>, link: &str) -> Result<(), Problem> {
     if job.breaks(Step::Consent) {
         let cancelled = SignIn::admin(job.tenant.id).deciding(Decision::Cancel);
         job.sim.next_sign_in(cancelled);
@@ -91,7 +92,7 @@ async fn consent(job: &Job<'_>, link: &str) -> Result<(), Problem> {
 
 /// Picks the tenant's admin and accepts, where a page of Microsoft asks.
 fn choose_admin(
-    job: &Job<'_>,
+    job: &Job<'_, impl Installation>,
     page: &Page,
     fields: &mut Vec<(String, String)>,
 ) -> Result<(), Problem> {
@@ -107,6 +108,6 @@ fn choose_admin(
 }
 
 /// The connection as the API shows it.
-pub(super) async fn connection(job: &Job<'_>) -> Result<Value, Problem> {
+pub(super) async fn connection(job: &Job<'_, impl Installation>) -> Result<Value, Problem> {
     job.rest.get(&job.path("")).await
 }

@@ -8,9 +8,9 @@ use super::error::ensure;
 use super::expected::{self, ExpectedContact, email_key};
 use super::first_sync::CUSTOM_FIELD;
 use super::rest::text;
-use super::{Job, Problem, Step};
+use super::{Installation, Job, Problem, Step};
 
-pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
+pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<String>, Problem> {
     if job.breaks(Step::Contacts) {
         alter_a_contact(job).await?;
     }
@@ -32,7 +32,7 @@ pub(super) struct Checked {
 }
 
 /// Compares all contacts of the account with the directory as it is now.
-pub(super) async fn check(job: &Job<'_>) -> Result<Checked, Problem> {
+pub(super) async fn check(job: &Job<'_, impl Installation>) -> Result<Checked, Problem> {
     let users = job.sim.users(job.tenant.id)?;
     let expected: BTreeMap<String, ExpectedContact> = users
         .iter()
@@ -95,9 +95,8 @@ fn compare(contact: &Value, expected: &ExpectedContact) -> Result<usize, Problem
 }
 
 /// Spoils one contact behind the product's back.
-async fn alter_a_contact(job: &Job<'_>) -> Result<(), Problem> {
-    let table = job.stack.plan().references.get("ContactsTable").cloned().unwrap_or_default();
-    let items = job.stack.dynamodb("Scan", &json!({"TableName": table})).await?;
+async fn alter_a_contact(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
+    let items = job.installation.table("ContactsTable", "Scan", json!({})).await?;
     let items = items.get("Items").and_then(Value::as_array).cloned().unwrap_or_default();
     for item in items {
         let mut document = item.to_string();
@@ -112,7 +111,7 @@ async fn alter_a_contact(job: &Job<'_>) -> Result<(), Problem> {
         };
         document = document.replace(&format!("\"{name}\""), "\"Somebody Else\"");
         let item: Value = serde_json::from_str(&document).unwrap_or_default();
-        job.stack.dynamodb("PutItem", &json!({"TableName": table, "Item": item})).await?;
+        job.installation.table("ContactsTable", "PutItem", json!({"Item": item})).await?;
         return Ok(());
     }
     Err(Problem::wrong("there is no contact to alter"))

@@ -1,11 +1,11 @@
 //! Why a step is wrong.
 
-use entra_contact_sync_local::StackError;
+use crate::StackError;
 use entra_sim::CommandError;
 
 /// What a step found.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Problem {
+pub enum Problem {
     #[error("{0}")]
     Wrong(String),
     #[error("{request} answered {status}: {detail}")]
@@ -25,7 +25,7 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    pub(crate) fn wrong(text: impl Into<String>) -> Self {
+    pub fn wrong(text: impl Into<String>) -> Self {
         Self::Wrong(text.into())
     }
 }

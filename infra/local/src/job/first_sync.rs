@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::ensure;
 use super::rest::{number, succeeded, text};
-use super::{Job, Problem, Step};
+use super::{Installation, Job, Problem, Step};
 use crate::console;
 
 /// The hour of the account's nightly sync; no change of daylight saving touches it.
@@ -16,10 +16,10 @@ pub(super) const TIME_OF_DAY: &str = "05:15";
 /// The directory property that the demo's own field takes.
 pub(super) const CUSTOM_FIELD: (&str, &str) = ("employeeNumber", "employeeId");
 
-pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
+pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<String>, Problem> {
     let started = Instant::now();
     let requests_before = job.sim.request_counts().graph_requests;
-    let units_before = contact_write_units(job, "full-sync");
+    let units_before = job.installation.contact_write_units("full-sync");
     let run = if job.is_enabled_already {
         let body = json!({"kind": "full"});
         job.rest.call(Method::POST, &job.path("/runs"), Some(&body)).await?
@@ -50,12 +50,13 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     ensure(usize::try_from(seen) == Ok(job.tenant.users), || {
         format!("the run saw {seen} of {} users", job.tenant.users)
     })?;
-    job.stack.until_quiet(Duration::from_secs(30)).await;
+    job.until_quiet(30).await?;
     let created = number(&run, "/counts/created");
     let graph = job.sim.request_counts().graph_requests - requests_before;
-    let memory = job.stack.function("full-sync").map_or(0, |pool| pool.peak_memory_kilobytes());
-    let units = contact_write_units(job, "full-sync") - units_before;
-    let per_contact = units_told(job, units, created);
+    let memory = job.installation.peak_memory_kilobytes("full-sync");
+    let memory = memory.map_or("unseen".to_owned(), |peak| format!("{} MB", peak / 1024));
+    let units = spent(job.installation.contact_write_units("full-sync"), units_before);
+    let per_contact = units_told(units, created);
     let pace = count(seen) / took.as_secs_f64();
     Ok(vec![
         format!(
@@ -67,11 +68,11 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
             number(&run, "/counts/awaitingReview"),
         ),
         format!("{graph} Graph requests, {per_contact} write units per new contact"),
-        format!("{pace:.0} users a second, full-sync's peak memory {} MB", memory / 1024),
+        format!("{pace:.0} users a second, full-sync's peak memory {memory}"),
     ])
 }
 
-async fn save_settings(job: &Job<'_>) -> Result<(), Problem> {
+async fn save_settings(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
     let (key, property) = CUSTOM_FIELD;
     let fields =
         json!([{"key": key, "label": "Employee number", "type": "text", "required": false}]);
@@ -99,11 +100,11 @@ async fn save_settings(job: &Job<'_>) -> Result<(), Problem> {
 }
 
 /// Shows a run's progress until it ends.
-pub(super) async fn follow(job: &Job<'_>, run: &str) -> Result<Value, Problem> {
+pub(super) async fn follow(job: &Job<'_, impl Installation>, run: &str) -> Result<Value, Problem> {
     // Generous: a run of a million users on a slow machine.
     let limit = Duration::from_hours(1);
     // A run that stands still is not waited for.
-    let standstill = Duration::from_mins(3);
+    let standstill = job.within(180);
     let started = Instant::now();
     let mut last = (Value::Null, Instant::now());
     let path = job.path(&format!("/runs/{run}"));
@@ -139,13 +140,9 @@ pub(super) fn counts_add_up(run: &Value) -> Result<(), Problem> {
     })
 }
 
-/// Write units that `function` has spent on contacts so far.
-pub(super) fn contact_write_units(job: &Job<'_>, function: &str) -> f64 {
-    let table = job.stack.plan().references.get("ContactsTable");
-    job.stack
-        .counters()
-        .sum(|key| key.caller == function && Some(&key.resource) == table)
-        .write_units
+/// What was spent since `before`; `None` where nobody counts.
+pub(super) fn spent(now: Option<f64>, before: Option<f64>) -> Option<f64> {
+    Some(now? - before?)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
@@ -153,10 +150,11 @@ pub(super) fn count(number: u64) -> f64 {
     number as f64
 }
 
-/// Write units per contact; another AWS stand-in's are not counted.
-pub(super) fn units_told(job: &Job<'_>, units: f64, contacts: u64) -> String {
-    if !job.stack.counts_tables() {
-        return "uncounted".to_owned();
+/// Write units per contact, where somebody counts.
+pub(super) fn units_told(units: Option<f64>, contacts: u64) -> String {
+    match units {
+        None => "uncounted".to_owned(),
+        Some(_) if contacts == 0 => "no".to_owned(),
+        Some(units) => format!("{:.2}", units / count(contacts)),
     }
-    if contacts == 0 { "no".to_owned() } else { format!("{:.2}", units / count(contacts)) }
 }

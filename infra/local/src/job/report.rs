@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 
@@ -11,12 +10,12 @@ use super::expected::email_key;
 use super::first_sync::follow;
 use super::rest::{number, succeeded, text};
 use super::waiting::until;
-use super::{Job, Problem, Step};
+use super::{Installation, Job, Problem, Step};
 
 /// The columns that integrators rely on.
 const HEADER: [&str; 4] = ["Email", "Type", "Sync Status", "Result"];
 
-pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
+pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<String>, Problem> {
     let mut csv = fetch(job).await?;
     if job.breaks(Step::Report) {
         // As if a row had been lost on the way.
@@ -63,9 +62,9 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     Ok(vec![format!("{} rows, {failed} failed", succeeded.len()), path.display().to_string()])
 }
 
-async fn fetch(job: &Job<'_>) -> Result<String, Problem> {
+async fn fetch(job: &Job<'_, impl Installation>) -> Result<String, Problem> {
     let path = job.path(&format!("/runs/{}/report", job.first_run));
-    let answer = until("the report", Duration::from_mins(2), || async {
+    let answer = until("the report", job.within(120), || async {
         let answer = job.rest.send(Method::GET, &path, None, &[]).await?;
         let waits =
             answer.status == StatusCode::NOT_FOUND && answer.headers.contains_key("retry-after");
@@ -84,13 +83,9 @@ async fn fetch(job: &Job<'_>) -> Result<String, Problem> {
 }
 
 /// Keeps the report where it outlives a temporary stack.
-fn save(job: &Job<'_>, csv: &str) -> Result<PathBuf, Problem> {
+fn save(job: &Job<'_, impl Installation>, csv: &str) -> Result<PathBuf, Problem> {
     let name = format!("entra-contact-sync-report-{}.csv", job.first_run);
-    let path = if job.stack.is_temporary() {
-        std::env::temp_dir().join(name)
-    } else {
-        job.stack.data_dir().join(name)
-    };
+    let path = job.installation.reports_dir().join(name);
     std::fs::write(&path, csv)?;
     Ok(path)
 }

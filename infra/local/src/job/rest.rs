@@ -1,10 +1,9 @@
 //! The product's REST API, as its host product calls it.
 
-use entra_contact_sync_local::LocalStack;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use super::Problem;
+use super::{Installation, Problem};
 
 /// A client with the operator's token.
 pub(super) struct Rest {
@@ -27,12 +26,12 @@ impl Answer {
 }
 
 impl Rest {
-    pub(super) fn new(stack: &LocalStack) -> Result<Self, Problem> {
+    pub(super) fn new(installation: &impl Installation) -> Result<Self, Problem> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { http, base_url: stack.url(), token: stack.api_token().to_owned() })
+        Ok(Self { http, base_url: installation.url(), token: installation.token() })
     }
 
     /// Sends a request and answers what came, errors included.

@@ -1,8 +1,6 @@
 //! The connection's own schedule, in the account's time zone.
 
-use std::time::Duration;
-
-use entra_contact_sync_local::schedules::Schedule;
+use crate::schedules::Schedule;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
@@ -11,19 +9,19 @@ use super::error::ensure;
 use super::first_sync::TIME_OF_DAY;
 use super::rest::text;
 use super::waiting::until;
-use super::{Job, Problem, Step};
+use super::{Installation, Job, Problem, Step};
 
-pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
+pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<String>, Problem> {
     if job.breaks(Step::Schedule) {
         let schedule = find(job).await?;
-        job.stack.schedules().remove(&schedule.group_name, &schedule.name);
+        job.installation.remove_schedule(&schedule).await?;
     }
     let schedule = find(job).await?;
     ensure(schedule.schedule_expression_timezone.as_deref() == Some(TIME_ZONE), || {
         format!("its time zone is {:?}", schedule.schedule_expression_timezone)
     })?;
-    let due = job.stack.schedules().next_due_at(&schedule.group_name, &schedule.name);
-    let expected = next_time_of_day(job.stack.clock().now());
+    let due = job.installation.next_due_at(&schedule);
+    let expected = next_time_of_day(job.installation.now());
     ensure(due == expected, || format!("it is due at {due:?}, not at {expected:?}"))?;
     let shown = connection(job).await?;
     let told: Option<Timestamp> = text(&shown, "/nextRunAt").parse().ok();
@@ -32,11 +30,9 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     Ok(vec![format!("{} {TIME_ZONE}, next at {due}", schedule.schedule_expression)])
 }
 
-async fn find(job: &Job<'_>) -> Result<Schedule, Problem> {
-    let group = job.stack.plan().references.get("ScheduleGroup").cloned().unwrap_or_default();
-    until("the connection's schedule", Duration::from_secs(15), || async {
-        let schedules = job.stack.schedules().all();
-        Ok(schedules.into_iter().find(|schedule| schedule.group_name == group))
+async fn find(job: &Job<'_, impl Installation>) -> Result<Schedule, Problem> {
+    until("the connection's schedule", job.within(15), || async {
+        Ok(job.installation.connection_schedules().await?.into_iter().next())
     })
     .await
 }

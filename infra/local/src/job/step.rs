@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// One step, in the order of the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Step {
+pub enum Step {
     Consent,
     Tenant,
     FirstSync,
@@ -17,7 +17,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Self; 9] = [
+    pub const ALL: [Self; 9] = [
         Self::Consent,
         Self::Tenant,
         Self::FirstSync,
@@ -30,7 +30,7 @@ impl Step {
     ];
 
     /// What the step does, for people.
-    pub(crate) fn title(self) -> &'static str {
+    pub fn title(self) -> &'static str {
         match self {
             Self::Consent => "An admin consents and proves the tenant",
             Self::Tenant => "The tenant can be read; nothing is written",

@@ -7,7 +7,7 @@ use crate::console;
 
 /// The job's steps as far as they went.
 #[derive(Debug, Default)]
-pub(crate) struct Summary {
+pub struct Summary {
     pub(super) rows: Vec<Row>,
 }
 
@@ -27,13 +27,13 @@ pub(super) enum Outcome {
 
 impl Summary {
     /// Whether every step was reached and verified.
-    pub(crate) fn is_verified(&self) -> bool {
+    pub fn is_verified(&self) -> bool {
         self.rows.len() == Step::ALL.len()
             && self.rows.iter().all(|row| matches!(row.outcome, Outcome::Verified))
     }
 
     /// The table, line by line.
-    pub(crate) fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let width = Step::ALL.iter().map(|step| step.title().len()).max().unwrap_or_default();
         let mut lines = Vec::new();
         for row in &self.rows {

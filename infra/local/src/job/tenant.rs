@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::error::ensure;
 use super::rest::{number, text};
-use super::{Job, Problem, Step};
+use super::{Installation, Job, Problem, Step};
 
-pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
+pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<String>, Problem> {
     if job.breaks(Step::Tenant) {
         let contact = json!({"fields": {"email": "early@example.com", "displayName": "Early"}});
         let path = format!("/v1/accounts/{}/contacts", job.account);
@@ -41,18 +41,17 @@ pub(super) async fn run(job: &mut Job<'_>) -> Result<Vec<String>, Problem> {
     Ok(vec![format!("{}: {users} users, {groups} groups, {sample} shown", text(&tenant, "/name"))])
 }
 
-async fn nothing_is_written(job: &Job<'_>) -> Result<(), Problem> {
+async fn nothing_is_written(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
     let contacts = job.rest.list(&format!("/v1/accounts/{}/contacts", job.account)).await?;
     ensure(contacts.is_empty(), || {
         format!("{} contacts exist before the connection is enabled", contacts.len())
     })?;
-    let table = job.stack.plan().references.get("ContactsTable").cloned().unwrap_or_default();
-    let scan = json!({"TableName": table, "Select": "COUNT"});
-    let items = number(&job.stack.dynamodb("Scan", &scan).await?, "/Count");
+    let scan = json!({"Select": "COUNT"});
+    let items = number(&job.installation.table("ContactsTable", "Scan", scan).await?, "/Count");
     ensure(items == 0, || format!("the contacts table holds {items} items before enabling"))
 }
 
-async fn wrong_tenant_is_refused(job: &Job<'_>) -> Result<(), Problem> {
+async fn wrong_tenant_is_refused(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
     let body = json!({"tenantId": "00000000-0000-4000-8000-000000000000"});
     let answer = job.rest.send(Method::POST, &job.path("/enable"), Some(&body), &[]).await?;
     ensure(answer.status == StatusCode::UNPROCESSABLE_ENTITY, || {
