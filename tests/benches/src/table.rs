@@ -3,7 +3,7 @@
 /// One figure.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
-    pub(crate) what: &'static str,
+    pub(crate) what: String,
     pub(crate) counted: f64,
     pub(crate) unit: &'static str,
     /// What it must not pass; `None` where it is only told.

@@ -42,6 +42,12 @@ pub struct SceneOptions {
     pub timeouts: BTreeMap<&'static str, u32>,
     /// The least severe line that functions write.
     pub log_level: &'static str,
+    /// YAML appended to the template's resources.
+    pub further_resources: &'static str,
+    /// Where the functions' programs lie; otherwise what cargo builds.
+    pub binaries: Option<PathBuf>,
+    /// Programs beside the functions' own, for further resources.
+    pub further_programs: Vec<(&'static str, PathBuf)>,
     /// Variables laid over a function's own: function, name, value.
     pub environment: Vec<(&'static str, &'static str, String)>,
 }
@@ -64,6 +70,9 @@ impl SceneOptions {
             uses_certificate: false,
             timeouts: BTreeMap::new(),
             log_level: "INFO",
+            further_resources: "",
+            binaries: None,
+            further_programs: Vec::new(),
             environment: Vec::new(),
         }
     }
@@ -106,8 +115,10 @@ impl Scene {
         .await
         .expect("the simulator starts");
         let folder = tempfile::tempdir().unwrap();
-        let template = template(&folder, &options.timeouts);
-        let mut stack = StackOptions::new(template, function_binaries().to_owned());
+        let template = template(&folder, &options.timeouts, options.further_resources);
+        let binaries = options.binaries.unwrap_or_else(|| function_binaries().to_owned());
+        let binaries = with_programs(&folder, binaries, &options.further_programs);
+        let mut stack = StackOptions::new(template, binaries);
         API_TOKEN.clone_into(&mut stack.api_token);
         stack.graph_endpoint = sim.base_url();
         stack.login_endpoint = sim.base_url();
@@ -323,10 +334,35 @@ fn certificate(app: &mut AppRegistration) -> String {
     json!({"certificatePem": certificate, "privateKeyPem": key}).to_string()
 }
 
-/// The template with its limits of time changed, and the paths in it still right.
-fn template(folder: &TempDir, timeouts: &BTreeMap<&'static str, u32>) -> PathBuf {
+/// The functions' programs and others in one folder.
+fn with_programs(
+    folder: &TempDir,
+    binaries: PathBuf,
+    further: &[(&'static str, PathBuf)],
+) -> PathBuf {
+    if further.is_empty() {
+        return binaries;
+    }
+    let together = folder.path().join("programs");
+    std::fs::create_dir(&together).unwrap();
+    let functions = repository().join("functions");
+    for name in std::fs::read_dir(functions).unwrap().map(|entry| entry.unwrap().file_name()) {
+        std::os::unix::fs::symlink(binaries.join(&name), together.join(&name)).unwrap();
+    }
+    for (name, program) in further {
+        std::os::unix::fs::symlink(program, together.join(name)).unwrap();
+    }
+    together
+}
+
+/// The template with its limits of time changed and more resources, the paths in it still right.
+fn template(
+    folder: &TempDir,
+    timeouts: &BTreeMap<&'static str, u32>,
+    further_resources: &str,
+) -> PathBuf {
     let path = repository().join("infra/template.yaml");
-    if timeouts.is_empty() {
+    if timeouts.is_empty() && further_resources.is_empty() {
         return path;
     }
     let mut text = std::fs::read_to_string(path).unwrap();
@@ -336,6 +372,8 @@ fn template(folder: &TempDir, timeouts: &BTreeMap<&'static str, u32>) -> PathBuf
         let end = line + text[line..].find('\n').unwrap();
         text.replace_range(line..end, &format!("Timeout: {seconds}"));
     }
+    let resources = text.find("\nResources:\n").expect("a template has resources");
+    text.insert_str(resources + "\nResources:".len(), further_resources);
     let copy = folder.path().join("template.yaml");
     std::fs::write(&copy, text).unwrap();
     copy

@@ -13,28 +13,35 @@ use contact_sync_flows::{Customer, Scene};
 use entra_contact_sync_local::aws::CallCount;
 use serde_json::{Value, json};
 
+use crate::phase::Phase;
 use crate::table::Row;
 
 /// How long the largest run may take, in seconds.
 const PATIENCE: u64 = 3_000;
 
 /// Measures everything on a directory of `users`.
-pub(crate) async fn measure(users: u32) -> Vec<Row> {
+pub(crate) async fn measure(users: u32) -> (Vec<Row>, Vec<Phase>) {
     let scene = Scene::with_users(users).await;
     let customer = Customer::invited(&scene, "bench", "Europe/Berlin").await;
     customer.connect_tenant().await;
     let mut rows = Vec::new();
-    first_load(&scene, &customer, users, &mut rows).await;
-    unchanged(&scene, &customer, users, &mut rows).await;
+    let mut phases = Vec::new();
+    phases.push(first_load(&scene, &customer, users, &mut rows).await);
+    phases.push(unchanged(&scene, &customer, users, &mut rows).await);
     for changes in [1, 10, 1_000] {
-        delta(&scene, &customer, changes.min(users / 4), &mut rows).await;
+        phases.push(delta(&scene, &customer, changes.min(users / 4), &mut rows).await);
     }
-    idle(&scene, &customer, &mut rows).await;
-    rows
+    phases.push(idle(&scene, &customer, &mut rows).await);
+    (rows, phases)
 }
 
-async fn first_load(scene: &Scene, customer: &Customer<'_>, users: u32, rows: &mut Vec<Row>) {
-    begin(scene).await;
+async fn first_load(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    users: u32,
+    rows: &mut Vec<Row>,
+) -> Phase {
+    let events = begin(scene).await;
     let run = customer.enable().await;
     let run = ended(customer, &run).await;
     let made = count(&run, "created") as f64;
@@ -46,20 +53,37 @@ async fn first_load(scene: &Scene, customer: &Customer<'_>, users: u32, rows: &m
     let pool = scene.stack.function("full-sync").expect("full-sync is in the template");
     let peak = pool.peak_memory_kilobytes() as f64 / 1024.0;
     rows.push(row("full-sync: peak resident memory", peak, "MiB", 128.0, 48.0));
+    let phase = ending(scene, "first load", count(&run, "created"), events).await;
+    rows.push(row("first load: dollars a million", phase.sync_dollars(), "dollars", 1.45, 1.3));
+    phase
 }
 
-async fn unchanged(scene: &Scene, customer: &Customer<'_>, users: u32, rows: &mut Vec<Row>) {
-    begin(scene).await;
+async fn unchanged(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    users: u32,
+    rows: &mut Vec<Row>,
+) -> Phase {
+    let events = begin(scene).await;
     let run = customer.start_run("full").await;
-    ended(customer, &run).await;
+    let run = ended(customer, &run).await;
     let contacts = calls(scene, "full-sync", "Contacts");
     rows.push(row("unchanged full: contact writes", contacts.write_units, "units", 0.0, 0.0));
     let read = calls(scene, "full-sync", "").read_units;
     let (must, aim) = (f64::from(users) / 10.0, f64::from(users) / 120.0);
     rows.push(row("unchanged full: read units", read, "units", must, aim));
+    let phase = ending(scene, "unchanged full", count(&run, "unchanged"), events).await;
+    rows.push(row(
+        "unchanged full: dollars a million",
+        phase.sync_dollars(),
+        "dollars",
+        0.02,
+        0.005,
+    ));
+    phase
 }
 
-async fn delta(scene: &Scene, customer: &Customer<'_>, changes: u32, rows: &mut Vec<Row>) {
+async fn delta(scene: &Scene, customer: &Customer<'_>, changes: u32, rows: &mut Vec<Row>) -> Phase {
     let people: Vec<String> = customer
         .directory()
         .iter()
@@ -76,7 +100,7 @@ async fn delta(scene: &Scene, customer: &Customer<'_>, changes: u32, rows: &mut 
     for person in &people {
         customer.edit(person, json!({"jobTitle": format!("Counted {changes}")}));
     }
-    begin(scene).await;
+    let events = begin(scene).await;
     let run = customer.start_run("delta").await;
     let run = ended(customer, &run).await;
     let updated = count(&run, "updated") as f64;
@@ -99,11 +123,11 @@ async fn delta(scene: &Scene, customer: &Customer<'_>, changes: u32, rows: &mut 
     if changes >= 100 {
         rows.push(row(figure, written, "units", 1.5, 1.1));
     }
+    ending(scene, format!("delta of {changes}"), count(&run, "updated"), events).await
 }
 
-async fn idle(scene: &Scene, customer: &Customer<'_>, rows: &mut Vec<Row>) {
-    begin(scene).await;
-    scene.sim.reset_requests();
+async fn idle(scene: &Scene, customer: &Customer<'_>, rows: &mut Vec<Row>) -> Phase {
+    let events = begin(scene).await;
     let detail = json!({
         "schemaVersion": 1, "accountId": customer.account, "connectionId": customer.connection,
         "kind": "delta", "trigger": "sweep",
@@ -116,12 +140,21 @@ async fn idle(scene: &Scene, customer: &Customer<'_>, rows: &mut Vec<Row>) {
     rows.push(row("idle look: Graph requests", asked, "requests", 2.0, 1.0));
     let store = calls(scene, "delta-sync", "").requests as f64;
     rows.push(row("idle look: DynamoDB requests", store, "requests", 4.0, 2.0));
+    Phase::since(scene, "idle look", 1, events)
 }
 
-/// Lets everything settle and begins to count anew.
-async fn begin(scene: &Scene) {
+/// Lets everything settle and begins to count anew; answers how many events there were.
+async fn begin(scene: &Scene) -> usize {
     scene.stack.until_quiet(Duration::from_secs(PATIENCE)).await;
     scene.stack.counters().reset();
+    scene.sim.reset_requests();
+    scene.stack.buses().count()
+}
+
+/// What a phase cost once everything that follows from it is done.
+async fn ending(scene: &Scene, what: impl Into<String>, people: u64, events: usize) -> Phase {
+    scene.stack.until_quiet(Duration::from_secs(PATIENCE)).await;
+    Phase::since(scene, what, people, events)
 }
 
 async fn ended(customer: &Customer<'_>, run: &str) -> Value {
@@ -154,6 +187,6 @@ fn calls(scene: &Scene, function: &str, table: &str) -> CallCount {
     })
 }
 
-fn row(what: &'static str, counted: f64, unit: &'static str, must: f64, aim: f64) -> Row {
-    Row { what, counted, unit, must: Some(must), aim: Some(aim) }
+fn row(what: impl Into<String>, counted: f64, unit: &'static str, must: f64, aim: f64) -> Row {
+    Row { what: what.into(), counted, unit, must: Some(must), aim: Some(aim) }
 }
