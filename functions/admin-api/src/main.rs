@@ -4,8 +4,6 @@ mod answer;
 mod api;
 mod call;
 mod claims;
-#[cfg(test)]
-mod fakes;
 mod outside;
 mod problem;
 mod routes;

@@ -6,5 +6,6 @@ mod connections;
 mod contacts;
 mod description;
 mod harness;
+mod outside;
 mod runs;
 mod settings;

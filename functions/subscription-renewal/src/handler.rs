@@ -118,6 +118,9 @@ fn report(task: &'static str, swept: Swept) -> Result<(), RenewalError> {
             Party::Tenant(id) => {
                 tracing::warn!(tenant.id = %id, error = %Chain(error), "left a tenant out");
             }
+            Party::Item => {
+                tracing::error!(error = %Chain(error), "left an item out that cannot be read");
+            }
         }
     }
     tracing::info!(

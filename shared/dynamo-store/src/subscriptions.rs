@@ -2,7 +2,7 @@
 
 use contact_sync_domain::id::{SubscriptionKey, TenantId};
 use contact_sync_domain::subscription::{SubscribedResource, Subscription};
-use contact_sync_engine::port::{StoreError, SubscriptionStore};
+use contact_sync_engine::port::{ShardPage, StoreError, SubscriptionStore};
 
 use crate::failure::corrupt;
 use crate::item::{document, name, number, read_document, text, text_of};
@@ -83,7 +83,7 @@ impl SubscriptionStore for DynamoStore {
         &self,
         shard: u8,
         cursor: Option<&str>,
-    ) -> Result<(Vec<Subscription>, Option<String>), StoreError> {
+    ) -> Result<ShardPage<Subscription>, StoreError> {
         let page = self
             .state
             .query(
@@ -95,19 +95,6 @@ impl SubscriptionStore for DynamoStore {
                 },
             )
             .await?;
-        let subscriptions = page
-            .items
-            .into_iter()
-            .map(|item| {
-                let id = text_of(&item, name::SK).unwrap_or_default().to_owned();
-                read_document(KIND, item).map_err(|error| match error {
-                    StoreError::Corrupt { source, .. } => {
-                        corrupt(format!("subscription {id}"))(source)
-                    }
-                    other @ StoreError::Unavailable { .. } => other,
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        Ok((subscriptions, page.next))
+        Ok(page.each_read(KIND, |item| read_document(KIND, item)))
     }
 }

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{Run, RunKind, Trigger};
 use contact_sync_domain::sync_state::{Handover, Lease, QueuedRun, SyncState, Work};
-use contact_sync_engine::port::{Release, StoreError, SyncStateStore, Taken};
+use contact_sync_engine::port::{Release, ShardPage, StoreError, SyncStateStore, Taken};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -332,7 +332,7 @@ impl SyncStateStore for DynamoStore {
         &self,
         shard: u8,
         cursor: Option<&str>,
-    ) -> Result<(Vec<SyncState>, Option<String>), StoreError> {
+    ) -> Result<ShardPage<SyncState>, StoreError> {
         let page = self
             .state
             .query(
@@ -344,7 +344,6 @@ impl SyncStateStore for DynamoStore {
                 },
             )
             .await?;
-        let states = page.items.into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok((states, page.next))
+        Ok(page.each_read(KIND, read))
     }
 }

@@ -6,10 +6,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnRefusal,
 };
-use contact_sync_engine::port::StoreError;
+use contact_sync_engine::port::{ShardPage, StoreError};
 
-use crate::failure::{Answer, answer, unavailable};
-use crate::item::{Item, name, text};
+use crate::failure::{Answer, answer, corrupt, unavailable};
+use crate::item::{Item, name, text, text_of};
 use crate::keys::Key;
 
 /// A table and how to reach it.
@@ -89,6 +89,24 @@ pub(crate) struct Page {
     pub(crate) items: Vec<Item>,
     /// The sort key after which the partition goes on.
     pub(crate) next: Option<String>,
+}
+
+impl Page {
+    /// Reads each item by itself; what cannot be read is named by its kind and sort key.
+    pub(crate) fn each_read<T>(
+        self,
+        kind: &str,
+        read: impl Fn(Item) -> Result<T, StoreError>,
+    ) -> ShardPage<T> {
+        let named = |item: Item| {
+            let id = text_of(&item, name::SK).unwrap_or_default().to_owned();
+            read(item).map_err(|error| match error {
+                StoreError::Corrupt { source, .. } => corrupt(format!("{kind} {id}"))(source),
+                other @ StoreError::Unavailable { .. } => other,
+            })
+        };
+        ShardPage { items: self.items.into_iter().map(named).collect(), cursor: self.next }
+    }
 }
 
 impl Table {

@@ -5,6 +5,8 @@
 pub mod admin;
 pub mod consent;
 pub mod intake;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 pub mod port;
 pub mod publish;
 pub mod readiness;

@@ -14,8 +14,8 @@ pub use connections::{
     SettingsStore, SettingsVersion, SubscriptionStore, TenantClaim,
 };
 pub use contacts::{
-    ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore, ContactWrite, EventLog,
-    EventPage, IndexEntry, IndexPage, SHARDS, StoredContact, WriteOutcome,
+    Bar, CLAIM_STANDS, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore,
+    ContactWrite, EventLog, EventPage, IndexEntry, IndexPage, SHARDS, StoredContact, WriteOutcome,
 };
 pub use credential::{ClientCredential, CredentialError, CredentialSource};
 pub use directory::{
@@ -30,5 +30,5 @@ pub use outside::{
 };
 pub use sync::{
     PendingItem, PendingKind, PendingStore, Release, RunPage, RunStore, SegmentRef, SegmentStore,
-    SyncStateStore, Taken,
+    ShardPage, SyncStateStore, Taken,
 };

@@ -4,8 +4,6 @@
 //! stood at the end. Pages are read twice, so that only the last page of each person need be
 //! remembered: a report of a large directory needs little more memory than the report itself.
 
-#[cfg(test)]
-mod fake;
 mod pages;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use contact_sync_engine::admin::Role;
 use serde_json::json;
 
 use super::harness::{ACCOUNT, App, Ask, CONNECTION, event};
-use crate::fakes::Shared;
+use super::outside::Shared;
 use crate::routes::{Need, table};
 
 const FOREIGN: &str = "acc_00000000000000000000000000000002";

@@ -139,7 +139,7 @@ async fn erasing_an_account_leaves_nothing_of_it() {
         let world = app.outside.store.world();
         assert!(world.accounts.is_empty() && world.connections.is_empty());
         assert!(world.contacts.is_empty() && world.claims.is_empty());
-        assert!(app.outside.blobs.0.lock().unwrap().is_empty());
+        assert!(app.outside.blobs.all().is_empty());
         assert!(app.outside.schedules.0.lock().unwrap().is_empty());
     }
     app.ask(Ask::new("DELETE", of_account(""))).await.problem(404, "not-found");

@@ -6,7 +6,7 @@ use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use contact_sync_domain::subscription::{
     SubscribedResource, Subscriber, Subscription, SubscriptionState,
 };
-use contact_sync_engine::port::{Clock, TenantClaim};
+use contact_sync_engine::port::{Clock, RemoteSubscription, TenantClaim};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -16,9 +16,17 @@ use super::harness::{
 
 fn subscribe(app: &App) {
     let now = app.outside.clock.now();
-    app.outside.store.world().subscriptions.push(Subscription {
+    let tenant_id = TenantId::parse(TENANT).unwrap();
+    let remote = RemoteSubscription {
+        id: "graph-1".to_owned(),
+        resource: "users".to_owned(),
+        notification_url: "https://hooks.example/webhooks/graph?s=1".to_owned(),
+        expires_at: now + SignedDuration::from_hours(24),
+    };
+    app.outside.directory.entra().subscriptions.push((tenant_id.clone(), remote));
+    let record = Subscription {
         key: SubscriptionKey::from_bits(1),
-        tenant_id: TenantId::parse(TENANT).unwrap(),
+        tenant_id,
         resource: SubscribedResource::Users,
         client_state: "secret".to_owned(),
         graph_id: Some("graph-1".to_owned()),
@@ -28,7 +36,8 @@ fn subscribe(app: &App) {
         connections: vec![Subscriber { account_id: account_id(), connection_id: connection_id() }],
         problem: None,
         version: 1,
-    });
+    };
+    app.outside.store.world().subscriptions.insert(record.key.clone(), record);
 }
 
 #[tokio::test]
@@ -166,7 +175,7 @@ async fn disconnecting_forgets_the_tenant_and_keeps_contacts_and_settings() {
     assert_eq!(gone["status"], "disconnected");
     let world = app.outside.store.world();
     assert!(world.tenants.is_empty() && world.subscriptions.is_empty());
-    assert_eq!(*app.outside.directory.deleted.lock().unwrap(), ["graph-1"]);
+    assert!(app.outside.directory.entra().subscriptions.is_empty(), "Graph is told to stop");
     assert!(app.outside.schedules.0.lock().unwrap().is_empty());
     let state = &world.states[&connection_id()];
     assert!(state.fence > fence && state.queue.is_empty(), "whoever works is rejected");
@@ -180,14 +189,14 @@ async fn a_subscription_that_others_share_stays() {
     let app = App::with_connection(S::Enabled);
     subscribe(&app);
     let other = contact_sync_domain::id::ConnectionId::from_bits(9);
-    app.outside.store.world().subscriptions[0]
-        .connections
-        .push(Subscriber { account_id: account_id(), connection_id: other.clone() });
+    let key = SubscriptionKey::from_bits(1);
+    let subscriber = Subscriber { account_id: account_id(), connection_id: other.clone() };
+    app.outside.store.world().subscriptions.get_mut(&key).unwrap().connections.push(subscriber);
     app.ask(Ask::new("POST", of_connection("/disable"))).await.expect(202);
     let world = app.outside.store.world();
-    assert_eq!(world.subscriptions[0].connections.len(), 1);
-    assert_eq!(world.subscriptions[0].connections[0].connection_id, other);
-    assert!(app.outside.directory.deleted.lock().unwrap().is_empty());
+    let left = &world.subscriptions[&key].connections;
+    assert_eq!((left.len(), &left[0].connection_id), (1, &other));
+    assert_eq!(app.outside.directory.entra().subscriptions.len(), 1);
 }
 
 #[tokio::test]
@@ -229,7 +238,7 @@ async fn a_directory_that_is_not_there_is_told_apart_from_one_that_waits() {
     let app = App::with_connection(S::Invited);
     app.ask(Ask::get(of_connection("/tenant"))).await.problem(409, "wrong-state");
     let app = App::with_connection(S::Ready);
-    *app.outside.directory.is_throttled.lock().unwrap() = true;
+    app.outside.directory.entra().is_throttled = true;
     let answer = app.ask(Ask::get(of_connection("/directory/users"))).await;
     answer.problem(503, "directory-busy");
     assert_eq!(answer.header("retry-after"), "17");

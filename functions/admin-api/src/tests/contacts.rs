@@ -165,7 +165,7 @@ async fn a_deleted_person_does_not_come_back() {
     let history = app.ask(Ask::get(of_connection("/settings/history"))).await.expect(200).json();
     assert_eq!(history["items"][0]["savedBy"], "ada");
     let world = app.outside.store.world();
-    assert_eq!(world.contacts[&id], StoredContact::Tombstone { version: 4, source_version: 0 });
+    assert!(matches!(world.contacts[&id], StoredContact::Tombstone { version: 4, .. }));
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn rows_for_which_no_time_is_left_are_told_and_taken_up_by_the_next_import
     let rows: Vec<String> = (0..40).map(|row| format!("p{row}@contoso.example")).collect();
     let rows = rows.join("\n");
     let import = || Ask::new("POST", of_account("/contacts/import")).text(format!("email\n{rows}"));
-    *app.outside.clock.tick.lock().unwrap() = jiff::SignedDuration::from_secs(1);
+    app.outside.clock.set_tick(jiff::SignedDuration::from_secs(1));
     let first = app.ask(import()).await.expect(200).json();
     assert_eq!((&first["created"], &first["failed"]), (&json!(32), &json!(8)));
     assert_eq!(first["errors"][0]["line"], 34);

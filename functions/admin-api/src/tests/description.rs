@@ -7,7 +7,7 @@ use contact_sync_engine::admin::Role;
 use serde_json::Value;
 
 use super::harness::Answer;
-use crate::fakes::Shared;
+use super::outside::Shared;
 use crate::routes::{Need, table};
 
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {

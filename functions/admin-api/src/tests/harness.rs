@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::description;
+use super::outside::{InMemory, Shared};
 use crate::api::{Api, router};
-use crate::fakes::{FakeOutside, Shared};
 
 /// An API over its own outside.
 pub(super) struct App {
-    pub(super) outside: Arc<FakeOutside>,
+    pub(super) outside: Arc<InMemory>,
     router: Router,
 }
 
@@ -165,7 +165,7 @@ pub(super) fn of_connection(rest: &str) -> String {
 
 impl App {
     pub(super) fn empty() -> Self {
-        let outside = Arc::new(FakeOutside::new());
+        let outside = Arc::new(InMemory::new());
         let api = Api { outside: Shared(Arc::clone(&outside)), public_base_url: None };
         Self { outside, router: router(api) }
     }

@@ -1,25 +1,25 @@
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use contact_sync_domain::event::Event;
-use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
-use contact_sync_domain::run::Run;
+use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
 use contact_sync_domain::subscription::{
     LIFETIME, SubscribedResource, Subscriber, Subscription, SubscriptionState,
 };
-use contact_sync_domain::sync_state::{Handover, SyncState, Work};
+use contact_sync_domain::sync_state::SyncState;
 use contact_sync_engine::intake::{MAX_BODY_BYTES, MAX_ITEMS};
-use contact_sync_engine::port::{PublishError, Release, StoreError, Taken};
-use jiff::{SignedDuration, Timestamp};
+use contact_sync_engine::memory::{HeldClock, MemoryBus, MemoryStore};
+use jiff::Timestamp;
 
 use super::*;
 
 /// Two subscriptions of one connection, and what was counted and published.
 struct World {
-    subscriptions: Mutex<Vec<Subscription>>,
-    state: Mutex<SyncState>,
-    published: Mutex<Vec<Event>>,
-    down: AtomicBool,
+    store: MemoryStore,
+    bus: MemoryBus,
+    clock: HeldClock,
+}
+
+/// Two seconds after the captured changes.
+fn now() -> Timestamp {
+    "2026-11-22T01:47:02Z".parse().unwrap()
 }
 
 impl World {
@@ -30,8 +30,8 @@ impl World {
             resource,
             client_state: client_state.to_owned(),
             graph_id: Some(graph_id.to_owned()),
-            expires_at: Fixed.now().checked_add(LIFETIME).ok(),
-            renewed_at: Fixed.now(),
+            expires_at: now().checked_add(LIFETIME).ok(),
+            renewed_at: now(),
             state: SubscriptionState::Active,
             connections: vec![Subscriber {
                 account_id: AccountId::from_bits(1),
@@ -40,25 +40,30 @@ impl World {
             problem: None,
             version: 1,
         };
-        Self {
-            subscriptions: Mutex::new(vec![
-                subscription(
-                    10,
-                    SubscribedResource::Users,
-                    "7f105c7d-2dc5-4530-97cd-4e7ae6534c07",
-                    "Q2xpZW50U3RhdGVPZlRoZVN1YnNjcmlwdGlvbkEwMDA",
-                ),
-                subscription(
-                    11,
-                    SubscribedResource::Groups,
-                    "e15cf73e-4e3c-4b2a-9f5f-7a5f1d6f0b0b",
-                    "Q2xpZW50U3RhdGVPZlRoZVN1YnNjcmlwdGlvbkIwMDA",
-                ),
-            ]),
-            state: Mutex::new(SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2))),
-            published: Mutex::new(Vec::new()),
-            down: AtomicBool::new(false),
+        let world = Self {
+            store: MemoryStore::default(),
+            bus: MemoryBus::default(),
+            clock: HeldClock::at(now()),
+        };
+        for record in [
+            subscription(
+                10,
+                SubscribedResource::Users,
+                "7f105c7d-2dc5-4530-97cd-4e7ae6534c07",
+                "Q2xpZW50U3RhdGVPZlRoZVN1YnNjcmlwdGlvbkEwMDA",
+            ),
+            subscription(
+                11,
+                SubscribedResource::Groups,
+                "e15cf73e-4e3c-4b2a-9f5f-7a5f1d6f0b0b",
+                "Q2xpZW50U3RhdGVPZlRoZVN1YnNjcmlwdGlvbkIwMDA",
+            ),
+        ] {
+            world.store.world().subscriptions.insert(record.key.clone(), record);
         }
+        let state = SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2));
+        world.store.world().states.insert(state.connection_id.clone(), state);
+        world
     }
 
     /// The status, body and headers that a captured event is answered with.
@@ -75,145 +80,27 @@ impl World {
     }
 
     async fn answer_to(&self, request: Request) -> (u16, String, http::HeaderMap) {
-        let Ok(response) = handle(self, self, &Fixed, request).await;
+        let Ok(response) = handle(&self.store, &self.bus, &self.clock, request).await;
         let status = response.status().as_u16();
         let (parts, body) = response.into_parts();
         (status, String::from_utf8(body.to_vec()).unwrap(), parts.headers)
     }
 
     fn published(&self) -> Vec<&'static str> {
-        self.published.lock().unwrap().iter().map(Event::detail_type).collect()
+        self.bus.drain().iter().map(Event::detail_type).collect()
     }
 
     fn hints(&self) -> u64 {
-        self.state.lock().unwrap().wanted
-    }
-}
-
-/// Two seconds after the captured changes.
-struct Fixed;
-
-impl Clock for Fixed {
-    fn now(&self) -> Timestamp {
-        "2026-11-22T01:47:02Z".parse().unwrap()
-    }
-    async fn sleep(&self, _: SignedDuration) {}
-}
-
-impl EventPublisher for World {
-    async fn publish(&self, events: &[Event]) -> Result<Vec<Result<(), String>>, PublishError> {
-        self.published.lock().unwrap().extend_from_slice(events);
-        Ok(events.iter().map(|_| Ok(())).collect())
-    }
-}
-
-impl SubscriptionStore for World {
-    async fn subscription(
-        &self,
-        key: &SubscriptionKey,
-    ) -> Result<Option<Subscription>, StoreError> {
-        if self.down.load(Ordering::Relaxed) {
-            let source = "throttled".into();
-            return Err(StoreError::Unavailable { operation: "GetItem subscription", source });
-        }
-        Ok(self.subscriptions.lock().unwrap().iter().find(|one| one.key == *key).cloned())
+        self.store.world().states[&ConnectionId::from_bits(2)].wanted
     }
 
-    async fn tenant_subscription(
-        &self,
-        _: &TenantId,
-        _: SubscribedResource,
-    ) -> Result<Option<Subscription>, StoreError> {
-        unimplemented!("the webhook finds subscriptions by their key")
+    /// The record of the subscription on users.
+    fn users(&self) -> Subscription {
+        self.store.world().subscriptions[&SubscriptionKey::from_bits(10)].clone()
     }
 
-    async fn put_subscription(&self, next: &Subscription) -> Result<bool, StoreError> {
-        let mut all = self.subscriptions.lock().unwrap();
-        let standing = all.iter_mut().find(|one| one.key == next.key).unwrap();
-        *standing = next.clone();
-        Ok(true)
-    }
-
-    async fn delete_subscription(&self, _: &Subscription) -> Result<(), StoreError> {
-        unimplemented!("the webhook deletes nothing")
-    }
-
-    async fn subscriptions(
-        &self,
-        _: u8,
-        _: Option<&str>,
-    ) -> Result<(Vec<Subscription>, Option<String>), StoreError> {
-        unimplemented!("the webhook lists nothing")
-    }
-}
-
-impl SyncStateStore for World {
-    async fn sync_state(
-        &self,
-        _: &AccountId,
-        _: &ConnectionId,
-    ) -> Result<Option<SyncState>, StoreError> {
-        unimplemented!("the webhook only hints")
-    }
-
-    async fn take(
-        &self,
-        _: &AccountId,
-        _: &ConnectionId,
-        _: &str,
-        _: Timestamp,
-        _: Timestamp,
-    ) -> Result<Option<Taken>, StoreError> {
-        unimplemented!("the webhook only hints")
-    }
-
-    async fn checkpoint(
-        &self,
-        _: &SyncState,
-        _: &Work,
-        _: Timestamp,
-        _: Option<&RunId>,
-    ) -> Result<Option<SyncState>, StoreError> {
-        unimplemented!("the webhook only hints")
-    }
-
-    async fn release(
-        &self,
-        _: &SyncState,
-        _: &Work,
-        _: Option<&Handover>,
-        _: Timestamp,
-    ) -> Result<Release, StoreError> {
-        unimplemented!("the webhook only hints")
-    }
-
-    async fn hint(
-        &self,
-        _: &AccountId,
-        _: &ConnectionId,
-        now: Timestamp,
-    ) -> Result<Option<SyncState>, StoreError> {
-        let mut state = self.state.lock().unwrap();
-        let before = state.clone();
-        state.wanted += 1;
-        state.last_hint_at = Some(now);
-        Ok(Some(before))
-    }
-
-    async fn enqueue(&self, _: &Run) -> Result<(), StoreError> {
-        unimplemented!("the webhook only hints")
-    }
-
-    async fn reset_sync_state(&self, _: &AccountId, _: &ConnectionId) -> Result<(), StoreError> {
-        unimplemented!("the webhook only hints")
-    }
-
-    async fn sync_states(
-        &self,
-        _: u8,
-        _: Option<&str>,
-    ) -> Result<(Vec<SyncState>, Option<String>), StoreError> {
-        unimplemented!("the webhook only hints")
+    fn set_down(&self, is_down: bool) {
+        self.store.world().is_down = is_down;
     }
 }
 
@@ -221,7 +108,7 @@ impl SyncStateStore for World {
 async fn graph_gets_its_token_back_on_both_paths_as_text_that_no_browser_runs() {
     for case in ["validation-handshake", "lifecycle-validation-handshake"] {
         let world = World::new();
-        world.down.store(true, Ordering::Relaxed);
+        world.set_down(true);
         let (status, body, headers) = world.answer(case).await;
         assert_eq!(status, 200, "{case}");
         assert_eq!(
@@ -275,7 +162,7 @@ async fn a_forged_delivery_is_answered_like_a_true_one_and_changes_nothing() {
 async fn a_subscription_to_be_reauthorised_is_renewed_at_the_next_sweep() {
     let world = World::new();
     assert_eq!(world.answer("lifecycle-reauthorization").await.0, 202);
-    assert!(world.subscriptions.lock().unwrap()[0].is_due(Fixed.now()));
+    assert!(world.users().is_due(now()));
     assert_eq!(world.published(), ["SyncRequested"]);
 }
 
@@ -283,7 +170,7 @@ async fn a_subscription_to_be_reauthorised_is_renewed_at_the_next_sweep() {
 async fn a_subscription_that_missed_something_is_made_again() {
     let world = World::new();
     assert_eq!(world.answer("lifecycle-missed").await.0, 202);
-    assert_eq!(world.subscriptions.lock().unwrap()[0].state, SubscriptionState::Failed);
+    assert_eq!(world.users().state, SubscriptionState::Failed);
     assert_eq!(world.published(), ["DirectoryChanged"]);
 }
 
@@ -301,9 +188,9 @@ async fn what_is_no_delivery_is_refused_and_what_is_too_large_too() {
 #[tokio::test]
 async fn graph_is_asked_to_come_again_while_the_store_is_down() {
     let world = World::new();
-    world.down.store(true, Ordering::Relaxed);
+    world.set_down(true);
     assert_eq!(world.answer("notification").await.0, 503);
-    world.down.store(false, Ordering::Relaxed);
+    world.set_down(false);
     assert_eq!(world.answer("notification").await.0, 202);
     assert_eq!(world.hints(), 1);
 }

@@ -1,9 +1,8 @@
-mod world;
-
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_engine::memory::{MemoryBlobs, MemoryStore};
 use contact_sync_engine::port::SegmentRef;
 use contact_sync_engine::report::report_key;
 use contact_sync_engine::segments::store_segment;
@@ -12,7 +11,19 @@ use lambda_runtime::Context;
 use serde_json::json;
 
 use super::*;
-use world::World;
+
+/// The stores of one run.
+#[derive(Default)]
+struct World {
+    store: MemoryStore,
+    blobs: MemoryBlobs,
+}
+
+impl World {
+    async fn handle(&self, case: &str) -> Result<(), Failure> {
+        handle(&self.store, &self.blobs, event(case)).await
+    }
+}
 
 fn ids() -> (AccountId, ConnectionId, RunId) {
     let run = RunId::parse("run_0198c1f0a4c07e1b9d3f6a5b4c3d2e1f").unwrap();
@@ -67,9 +78,10 @@ async fn world(kind: RunKind) -> World {
             item(2, Outcome::Failed, "=bob@contoso.example"),
         ],
     };
-    store_segment(&world, &world, &account_id, &connection_id, &id, segment).await.unwrap();
-    *world.run.lock().unwrap() = Some(Run {
-        id,
+    let World { store, blobs } = &world;
+    store_segment(store, blobs, &account_id, &connection_id, &id, segment).await.unwrap();
+    let run = Run {
+        id: id.clone(),
         account_id,
         connection_id,
         kind,
@@ -86,7 +98,8 @@ async fn world(kind: RunKind) -> World {
         ended_at: None,
         report_ready: false,
         gap_seconds: None,
-    });
+    };
+    store.world().runs.insert(id, run);
     world
 }
 
@@ -96,10 +109,10 @@ async fn a_finished_run_has_both_forms_of_its_report_as_csv() {
         [("full-run-finished", RunKind::Full), ("delta-run-finished", RunKind::Delta)]
     {
         let world = world(kind).await;
-        handle(&world, &world, event(case)).await.unwrap();
+        world.handle(case).await.unwrap();
         let (account, connection, run) = ids();
         let file = |extended| {
-            let blobs = world.blobs.lock().unwrap();
+            let blobs = world.blobs.all();
             let key = report_key(&account, &connection, &run, extended);
             String::from_utf8(blobs[&key].clone()).unwrap()
         };
@@ -111,20 +124,20 @@ async fn a_finished_run_has_both_forms_of_its_report_as_csv() {
             "{case}"
         );
         assert!(file(true).starts_with("Email,Type,Sync Status,Result,What Happened,"), "{case}");
-        assert!(world.run.lock().unwrap().as_ref().unwrap().report_ready, "{case}");
+        assert!(world.store.world().runs[&run].report_ready, "{case}");
     }
 }
 
 #[tokio::test]
 async fn a_run_whose_connection_was_deleted_is_nobodys_trouble() {
     let world = World::default();
-    handle(&world, &world, event("full-run-finished")).await.unwrap();
-    assert!(world.blobs.lock().unwrap().is_empty());
+    world.handle("full-run-finished").await.unwrap();
+    assert!(world.blobs.all().is_empty());
 }
 
 #[tokio::test]
 async fn a_report_that_cannot_be_compiled_is_tried_again() {
     let world = world(RunKind::Full).await;
-    world.segments.lock().unwrap().insert(0, SegmentRef::Blob("lost".into()));
-    assert!(handle(&world, &world, event("full-run-finished")).await.is_err());
+    world.store.world().segments.insert((ids().2, 0), SegmentRef::Blob("lost".into()));
+    assert!(world.handle("full-run-finished").await.is_err());
 }

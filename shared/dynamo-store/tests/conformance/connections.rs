@@ -5,7 +5,7 @@ use contact_sync_domain::id::{SubscriptionKey, TenantId};
 use contact_sync_domain::settings::{Mode, Settings};
 use contact_sync_domain::subscription::{SubscribedResource, Subscription, SubscriptionState};
 use contact_sync_engine::port::{
-    ConnectionStore, PendingItem, PendingKind, PendingStore, SegmentRef, SegmentStore,
+    ConnectionStore, PendingItem, PendingKind, PendingStore, SHARDS, SegmentRef, SegmentStore,
     SettingsStore, SettingsVersion, SubscriptionStore, SyncStateStore, TenantClaim,
 };
 use serde_json::json;
@@ -162,7 +162,23 @@ async fn sixteen_queries_find_every_subscription() {
     }
     let mut found = 0;
     for shard in 0..16 {
-        found += tables.store.subscriptions(shard, None).await.unwrap().0.len();
+        found += tables.store.subscriptions(shard, None).await.unwrap().items.len();
     }
     assert_eq!(found, 40);
+}
+
+#[tokio::test]
+async fn a_subscription_that_cannot_be_read_keeps_nobody_else_from_renewal() {
+    let tables = Tables::start().await;
+    for number in 1..=40 {
+        assert!(tables.store.put_subscription(&subscription(number, number)).await.unwrap());
+    }
+    let key = subscription(7, 7).key;
+    let shard = key.shard(SHARDS);
+    let before = tables.store.subscriptions(shard, None).await.unwrap().items.len();
+    let partition = format!("SUBSCRIPTION#{shard}");
+    tables.remove_attribute(&partition, key.as_str(), "doc").await;
+    let page = tables.store.subscriptions(shard, None).await.unwrap();
+    let readable = page.items.iter().filter(|item| item.is_ok()).count();
+    assert_eq!((page.items.len(), readable), (before, before - 1));
 }

@@ -10,6 +10,7 @@ mod contacts;
 mod contacts_listed;
 mod contention;
 mod event_log;
+mod idempotency;
 mod runs;
 mod samples;
 mod streams;

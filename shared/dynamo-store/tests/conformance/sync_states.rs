@@ -4,7 +4,7 @@ use contact_sync_domain::id::RunId;
 use contact_sync_domain::run::{RunKind, RunStatus};
 use contact_sync_domain::sync_state::{DeltaCursor, Handover, SyncState, Work};
 use contact_sync_engine::port::{
-    AccountStore, ConnectionStore, Release, RunStore, SyncStateStore, Taken,
+    AccountStore, ConnectionStore, Release, RunStore, SHARDS, SyncStateStore, Taken,
 };
 
 use crate::samples::{account, account_id, at, connection, connection_id, run};
@@ -236,9 +236,27 @@ async fn sixteen_queries_find_every_state() {
     }
     let mut found = 0;
     for shard in 0..16 {
-        let (states, cursor) = tables.store.sync_states(shard, None).await.unwrap();
-        found += states.len();
-        assert_eq!(cursor, None);
+        let page = tables.store.sync_states(shard, None).await.unwrap();
+        found += page.items.len();
+        assert_eq!(page.cursor, None);
     }
     assert_eq!(found, 40);
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_keeps_nobody_else_from_the_sweep() {
+    let tables = Tables::start().await;
+    for number in 1..=40 {
+        tables.store.create_connection(&connection(1, number)).await.unwrap();
+    }
+    let shard = connection_id(7).shard(SHARDS);
+    let before = tables.store.sync_states(shard, None).await.unwrap().items.len();
+    let sk = format!("{}#{}", account_id(1), connection_id(7));
+    tables.remove_attribute(&format!("SYNC#{shard}"), &sk, "fence").await;
+    let page = tables.store.sync_states(shard, None).await.unwrap();
+    assert_eq!(page.items.len(), before);
+    let errors: Vec<String> =
+        page.items.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].contains(connection_id(7).as_str()), "{errors:?}");
 }

@@ -9,7 +9,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
 };
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
@@ -56,6 +57,20 @@ impl Tables {
     /// Lets the next request reach the tables and loses its answer; the SDK repeats it.
     pub(crate) fn lose_next_answer(&self) {
         self.lost.store(1, Ordering::SeqCst);
+    }
+
+    /// Damages an item of the state table.
+    pub(crate) async fn remove_attribute(&self, pk: &str, sk: &str, attribute: &str) {
+        let update = self.client.update_item().table_name(STATE);
+        update
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("REMOVE #gone")
+            .expression_attribute_names("#gone", attribute)
+            .send()
+            .await
+            .expect("the item is there");
     }
 
     /// How many items a table holds.

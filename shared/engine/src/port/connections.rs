@@ -10,7 +10,7 @@ use contact_sync_domain::subscription::{SubscribedResource, Subscription};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{ShardPage, StoreError};
 
 /// The accounts.
 pub trait AccountStore: Send + Sync {
@@ -277,10 +277,10 @@ pub trait SubscriptionStore: Send + Sync {
         subscription: &Subscription,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// All records of one of 16 shards, a page at a time.
+    /// All records of one of the [`super::SHARDS`], a page at a time.
     fn subscriptions(
         &self,
         shard: u8,
         cursor: Option<&str>,
-    ) -> impl Future<Output = Result<(Vec<Subscription>, Option<String>), StoreError>> + Send;
+    ) -> impl Future<Output = Result<ShardPage<Subscription>, StoreError>> + Send;
 }

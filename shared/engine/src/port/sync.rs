@@ -94,12 +94,21 @@ pub trait SyncStateStore: Send + Sync {
         connection: &ConnectionId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// All states of one of 16 shards, a page at a time.
+    /// All states of one of the [`super::SHARDS`], a page at a time.
     fn sync_states(
         &self,
         shard: u8,
         cursor: Option<&str>,
-    ) -> impl Future<Output = Result<(Vec<SyncState>, Option<String>), StoreError>> + Send;
+    ) -> impl Future<Output = Result<ShardPage<SyncState>, StoreError>> + Send;
+}
+
+/// A page of everything of a kind in one shard.
+#[derive(Debug)]
+pub struct ShardPage<T> {
+    /// The items; one that cannot be read does not keep the others from it.
+    pub items: Vec<Result<T, StoreError>>,
+    /// Where the shard goes on.
+    pub cursor: Option<String>,
 }
 
 /// A page of runs, newest first.

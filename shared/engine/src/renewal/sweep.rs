@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ensure::{Claim, claim, is_in_the_making};
 use super::{AT_A_TIME, Renewal, RenewalError, RenewalStores, Tended, shards_from};
-use crate::port::{Clock, Directory, EventPublisher, Randomness, Subscriptions};
+use crate::port::{Clock, Directory, EventPublisher, Randomness, StoreError, Subscriptions};
 use crate::publish::announce;
 
 /// How often the sweep comes.
@@ -65,6 +65,8 @@ pub enum Party {
     Connection(ConnectionId),
     /// A tenant's subscription.
     Tenant(TenantId),
+    /// An item that cannot be read; the error names it.
+    Item,
 }
 
 /// What looking at one connection or subscription led to.
@@ -80,6 +82,20 @@ impl Swept {
     /// Whether going on is of no use to anybody.
     fn is_pointless(&self) -> bool {
         self.failure.as_ref().is_some_and(RenewalError::concerns_everybody)
+    }
+
+    /// Counts what a page held that cannot be read; answers the rest.
+    fn readable<T>(&mut self, items: Vec<Result<T, StoreError>>) -> Vec<T> {
+        let mut readable = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                Ok(item) => readable.push(item),
+                Err(error) => {
+                    self.troubles.push(Trouble { with: Party::Item, error: error.into() });
+                }
+            }
+        }
+        readable
     }
 
     /// Adds what was found, or the trouble there was; the event to publish is returned.
@@ -138,9 +154,10 @@ where
                     return;
                 }
                 match self.stores.sync_states(shard, cursor.as_deref()).await {
-                    Ok((states, next)) => {
+                    Ok(page) => {
+                        let states = swept.readable(page.items);
                         self.sweep_page(&states, deadline, swept).await;
-                        cursor = next;
+                        cursor = page.cursor;
                     }
                     Err(error) => {
                         swept.failure = Some(error.into());
@@ -267,14 +284,14 @@ where
         for shard in shards_from(self.clock.now(), period) {
             let mut cursor = None;
             loop {
-                let (records, next) =
-                    match self.stores.subscriptions(shard, cursor.as_deref()).await {
-                        Ok(page) => page,
-                        Err(error) => {
-                            swept.failure = Some(error.into());
-                            break;
-                        }
-                    };
+                let page = match self.stores.subscriptions(shard, cursor.as_deref()).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        swept.failure = Some(error.into());
+                        break;
+                    }
+                };
+                let records = swept.readable(page.items);
                 let found: Vec<_> =
                     stream::iter(records).map(&deal).buffer_unordered(AT_A_TIME).collect().await;
                 for (with, found) in found {
@@ -284,7 +301,7 @@ where
                     swept.cut_short = true;
                     return;
                 }
-                cursor = next;
+                cursor = page.cursor;
                 if cursor.is_none() {
                     break;
                 }

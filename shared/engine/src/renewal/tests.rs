@@ -1,5 +1,3 @@
-use std::sync::atomic::Ordering;
-
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::event::Event;
 use contact_sync_domain::id::ObjectId;
@@ -8,15 +6,14 @@ use contact_sync_domain::subscription::{
     LIFETIME, SubscribedResource, Subscription, SubscriptionState,
 };
 
-use super::fake::{
-    FakeBus, FakeChance, FakeClock, FakeStore, account, at, connection, connection_id, tenant,
-};
+use super::fake::{account, at, connection, connection_id, tenant};
 use super::fake_graph::{FakeGraph, Fault};
 use super::{Renewal, RenewalError, Tended};
+use crate::memory::{Counter, HeldClock, MemoryBus, MemoryStore};
 use crate::port::Clock;
 use crate::readiness::Readiness;
 
-pub(super) type FakeRenewal = Renewal<FakeStore, FakeGraph, FakeBus, FakeClock, FakeChance>;
+pub(super) type FakeRenewal = Renewal<MemoryStore, FakeGraph, MemoryBus, HeldClock, Counter>;
 
 pub(super) const START: i64 = 1_800_000_000;
 const DAY: i64 = 86_400;
@@ -24,11 +21,11 @@ const DAY: i64 = 86_400;
 /// Connection 1, enabled, of tenant 1.
 pub(super) fn renewal() -> FakeRenewal {
     Renewal {
-        stores: FakeStore::default().with_connection(connection(1, ConnectionStatus::Enabled)),
+        stores: MemoryStore::default().with_connection(connection(1, ConnectionStatus::Enabled)),
         graph: FakeGraph::default(),
-        bus: FakeBus::default(),
-        clock: FakeClock::at(START),
-        randomness: FakeChance::default(),
+        bus: MemoryBus::default(),
+        clock: HeldClock::at(at(START)),
+        randomness: Counter::default(),
         webhook_base_url: "https://hooks.example".into(),
     }
 }
@@ -63,7 +60,7 @@ fn scope_by_groups(renewal: &FakeRenewal) {
     let mut settings = Settings::default();
     settings.scope.groups =
         AllOr::Any(GroupScope { any: vec![ObjectId::from_u128(1)], include_nested: true });
-    renewal.stores.settings.lock().unwrap().insert(connection_id(1), settings);
+    renewal.stores.save(1, settings);
 }
 
 #[tokio::test]
@@ -111,7 +108,7 @@ async fn groups_are_watched_exactly_while_the_scope_asks_for_them() {
         remotes.into_iter().map(|remote| remote.subscription.resource).collect::<Vec<_>>()
     };
     assert_eq!(resources(&renewal), ["users", "groups"]);
-    renewal.stores.settings.lock().unwrap().clear();
+    renewal.stores.world().settings.clear();
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Kept, Tended::Released]);
     assert_eq!(resources(&renewal), ["users"]);
     assert_eq!(record(&renewal).resource, SubscribedResource::Users);
@@ -136,10 +133,10 @@ async fn an_invocation_that_died_while_it_subscribed_is_taken_up_later() {
         state: SubscriptionState::Pending,
         ..record(&renewal)
     };
-    renewal.stores.subscriptions.lock().unwrap().insert(abandoned.key.clone(), abandoned);
-    renewal.clock.move_to(START + 60);
+    renewal.stores.world().subscriptions.insert(abandoned.key.clone(), abandoned);
+    renewal.clock.move_to(at(START + 60));
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Waiting], "it may be at it still");
-    renewal.clock.move_to(START + 121);
+    renewal.clock.move_to(at(START + 121));
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Made]);
     assert_eq!(record(&renewal).graph_id.as_deref(), Some("graph-1"), "Graph's was taken over");
     assert_eq!(types(&renewal), ["DirectoryChanged"], "the gap is looked at");
@@ -172,9 +169,9 @@ async fn a_quota_is_recorded_for_the_connections_health_and_tried_again() {
 #[tokio::test]
 async fn a_subscription_is_renewed_at_half_of_its_life_and_not_before() {
     let renewal = subscribed().await;
-    renewal.clock.move_to(START + 14 * DAY - 1);
+    renewal.clock.move_to(at(START + 14 * DAY - 1));
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Kept]);
-    renewal.clock.move_to(START + 14 * DAY);
+    renewal.clock.move_to(at(START + 14 * DAY));
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Renewed]);
     assert_eq!(renewal.graph.drain_calls(), ["renew"]);
     let record = record(&renewal);
@@ -187,7 +184,7 @@ async fn a_subscription_is_renewed_at_half_of_its_life_and_not_before() {
 async fn a_subscription_that_graph_forgot_is_made_again_and_the_gap_is_looked_at() {
     let renewal = subscribed().await;
     renewal.graph.forget_all();
-    renewal.clock.move_to(START + 14 * DAY);
+    renewal.clock.move_to(at(START + 14 * DAY));
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Made]);
     assert_eq!(renewal.graph.drain_calls(), ["renew", "list", "create"]);
     assert_eq!(record(&renewal).graph_id.as_deref(), Some("graph-2"));
@@ -198,7 +195,7 @@ async fn a_subscription_that_graph_forgot_is_made_again_and_the_gap_is_looked_at
 #[tokio::test]
 async fn a_renewal_that_fails_leaves_the_subscription_alive_for_the_next_try() {
     let renewal = subscribed().await;
-    renewal.clock.move_to(START + 14 * DAY);
+    renewal.clock.move_to(at(START + 14 * DAY));
     *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::Down));
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Refused]);
     assert_eq!(record(&renewal).state, SubscriptionState::Active);
@@ -213,7 +210,7 @@ async fn consent_that_is_gone_calls_for_a_person_and_what_ran_before_is_remember
     {
         let renewal = subscribed().await;
         set_status(&renewal, ConnectionStatus::Paused);
-        renewal.clock.move_to(START + 14 * DAY);
+        renewal.clock.move_to(at(START + 14 * DAY));
         *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), fault));
         assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Refused]);
         let connection = renewal.stores.connection_of(1);
@@ -298,8 +295,8 @@ async fn a_tenant_that_lets_us_in_no_longer_does_not_keep_its_record_alive() {
 #[tokio::test]
 async fn a_record_that_moves_meanwhile_is_read_again() {
     let renewal = subscribed().await;
-    renewal.clock.move_to(START + 14 * DAY);
-    renewal.stores.moves.store(2, Ordering::Relaxed);
+    renewal.clock.move_to(at(START + 14 * DAY));
+    renewal.stores.world().races = 2;
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Renewed]);
     assert_eq!(record(&renewal).renewed_at, at(START + 14 * DAY));
 }
@@ -307,7 +304,7 @@ async fn a_record_that_moves_meanwhile_is_read_again() {
 #[tokio::test]
 async fn who_comes_second_leaves_the_making_to_the_first() {
     let renewal = renewal();
-    renewal.stores.moves.store(1, Ordering::Relaxed);
+    renewal.stores.world().races = 1;
     assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Waiting]);
     assert_eq!(renewal.graph.drain_calls(), Vec::<&str>::new());
 }
@@ -330,7 +327,7 @@ async fn a_consent_that_still_spreads_is_tried_until_it_works_or_time_is_up() {
 #[tokio::test]
 async fn a_connection_that_got_consent_again_gets_its_subscription_back_at_once() {
     let renewal = subscribed().await;
-    renewal.clock.move_to(START + 20 * DAY);
+    renewal.clock.move_to(at(START + 20 * DAY));
     renewal.graph.forget_all();
     *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::ConsentLost));
     ensure(&renewal).await.unwrap();

@@ -11,8 +11,8 @@ use contact_sync_domain::segment::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::fake::World;
 use super::*;
+use crate::memory::{MemoryBlobs, MemoryStore};
 use crate::port::{SegmentRef, StoredContact};
 use crate::segments::store_segment;
 
@@ -66,6 +66,13 @@ fn failed(number: u32, email: &str) -> SegmentItem {
     }
 }
 
+/// The stores of one run.
+#[derive(Default)]
+struct World {
+    store: MemoryStore,
+    blobs: MemoryBlobs,
+}
+
 impl World {
     fn of(kind: RunKind) -> Self {
         let (account_id, connection_id, id) = ids();
@@ -89,17 +96,26 @@ impl World {
             gap_seconds: None,
         };
         let world = Self::default();
-        *world.run.lock().unwrap() = Some(run);
+        world.store.world().runs.insert(run.id.clone(), run);
         world
+    }
+
+    fn run(&self) -> Run {
+        self.store.world().runs[&ids().2].clone()
+    }
+
+    fn put(&self, run: Run) {
+        self.store.world().runs.insert(run.id.clone(), run);
     }
 
     async fn page(&self, phase: Phase, items: Vec<SegmentItem>) {
         let (account, connection, run) = ids();
         let page = {
-            let mut run = self.run.lock().unwrap();
-            let run = run.as_mut().unwrap();
+            let mut run = self.run();
             run.pages += 1;
-            run.pages - 1
+            let page = run.pages - 1;
+            self.put(run);
+            page
         };
         let segment = Segment {
             unclear: Vec::new(),
@@ -111,7 +127,9 @@ impl World {
             next: NextStep::End,
             items,
         };
-        store_segment(self, self, &account, &connection, &run, segment).await.unwrap();
+        store_segment(&self.store, &self.blobs, &account, &connection, &run, segment)
+            .await
+            .unwrap();
     }
 
     fn contact(&self, number: u32, email: &str) {
@@ -130,18 +148,19 @@ impl World {
             updated_at: Timestamp::UNIX_EPOCH,
         };
         let stored = StoredContact::Present(Box::new(contact));
-        self.contacts.lock().unwrap().insert(contact_id(number), stored);
+        self.store.world().contacts.insert(contact_id(number), stored);
     }
 
     async fn compile(&self) -> Result<Compiled, ReportError> {
         let (account, connection, run) = ids();
-        compile_report(self, self, (&account, &connection, &run), "text/csv", Lines::default).await
+        let run = (&account, &connection, &run);
+        compile_report(&self.store, &self.blobs, run, "text/csv", Lines::default).await
     }
 
     /// The lines of a compiled form, cells separated by bars.
     fn lines(&self, extended: bool) -> Vec<String> {
         let (account, connection, run) = ids();
-        let blobs = self.blobs.lock().unwrap();
+        let blobs = self.blobs.all();
         let bytes = &blobs[&report_key(&account, &connection, &run, extended)];
         String::from_utf8(bytes.clone()).unwrap().lines().map(str::to_owned).collect()
     }
@@ -195,7 +214,7 @@ async fn a_full_report_tells_of_everyone_who_was_processed() {
     let extended = world.lines(true);
     assert_eq!(extended.len(), 6);
     assert!(extended[5].contains("skipped") && extended[5].contains("userType is Guest"));
-    assert!(world.run.lock().unwrap().as_ref().unwrap().report_ready);
+    assert!(world.run().report_ready);
 }
 
 #[tokio::test]
@@ -206,7 +225,7 @@ async fn a_delta_report_tells_of_what_changed_or_failed_and_reads_nobody_else() 
     let items = vec![item(1, Outcome::Unchanged), item(2, Outcome::Update)];
     world.page(Phase::Delta, items).await;
     assert_eq!(world.simple().await, ["two@contoso.example|Existing|Success|"]);
-    assert_eq!(*world.reads.lock().unwrap(), 1);
+    assert_eq!(world.store.world().contact_reads, 1);
 }
 
 #[tokio::test]
@@ -246,7 +265,7 @@ async fn what_went_otherwise_than_intended_is_told_as_it_went() {
         reason: Some("the e-mail belongs to another contact".into()),
         remedy: None,
     };
-    world.deviations.lock().unwrap().insert(0, vec![deviation]);
+    world.store.world().deviations.insert((ids().2, 0), vec![deviation]);
     assert_eq!(world.simple().await, ["|New|Failed|the e-mail belongs to another contact"]);
 }
 
@@ -270,7 +289,7 @@ async fn people_who_left_are_told_in_the_extended_form() {
 #[tokio::test]
 async fn a_run_that_never_read_a_page_has_a_report_with_headings_only() {
     let world = World::of(RunKind::Full);
-    world.run.lock().unwrap().as_mut().unwrap().status = RunStatus::Failed;
+    world.put(Run { status: RunStatus::Failed, ..world.run() });
     assert_eq!(world.compile().await.unwrap(), Compiled::Stored { simple: 0, extended: 0 });
     assert_eq!(world.lines(false), ["Email|Type|Sync Status|Result"]);
     assert_eq!(world.lines(true).len(), 1);
@@ -281,30 +300,30 @@ async fn a_repeated_event_makes_nothing_new() {
     let world = World::of(RunKind::Full);
     world.page(Phase::List, vec![created(1, "one@contoso.example")]).await;
     assert_eq!(world.compile().await.unwrap(), Compiled::Stored { simple: 1, extended: 1 });
-    let before = world.blobs.lock().unwrap().clone();
+    let before = world.blobs.all().clone();
     assert_eq!(world.compile().await.unwrap(), Compiled::Known);
-    world.run.lock().unwrap().as_mut().unwrap().report_ready = false;
+    world.put(Run { report_ready: false, ..world.run() });
     assert_eq!(world.compile().await.unwrap(), Compiled::Stored { simple: 1, extended: 1 });
-    assert_eq!(*world.blobs.lock().unwrap(), before);
+    assert_eq!(*world.blobs.all(), before);
 }
 
 #[tokio::test]
 async fn a_run_that_is_gone_or_goes_on_has_no_report() {
     let world = World::of(RunKind::Full);
-    world.run.lock().unwrap().as_mut().unwrap().status = RunStatus::Running;
+    world.put(Run { status: RunStatus::Running, ..world.run() });
     assert_eq!(world.compile().await.unwrap(), Compiled::NoSuchRun);
-    *world.run.lock().unwrap() = None;
+    world.store.world().runs.clear();
     assert_eq!(world.compile().await.unwrap(), Compiled::NoSuchRun);
-    assert!(world.blobs.lock().unwrap().is_empty());
+    assert!(world.blobs.all().is_empty());
 }
 
 #[tokio::test]
 async fn a_segment_that_cannot_be_read_leaves_no_report_that_lies() {
     let world = World::of(RunKind::Full);
     world.page(Phase::List, vec![created(1, "one@contoso.example")]).await;
-    world.segments.lock().unwrap().insert(0, SegmentRef::Blob("gone".into()));
+    world.store.world().segments.insert((ids().2, 0), SegmentRef::Blob("gone".into()));
     assert!(matches!(world.compile().await, Err(ReportError::Store(_))));
-    assert!(!world.run.lock().unwrap().as_ref().unwrap().report_ready);
+    assert!(!world.run().report_ready);
 }
 
 #[tokio::test]

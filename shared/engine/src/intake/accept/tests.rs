@@ -1,14 +1,11 @@
-use std::sync::atomic::Ordering;
-
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::TenantId;
 use contact_sync_domain::subscription::{LIFETIME, SubscribedResource};
 use contact_sync_domain::sync_state::Lease;
 
 use super::*;
-use crate::renewal::fake::{
-    FakeBus, FakeClock, FakeStore, account, at, connection, connection_id, tenant,
-};
+use crate::memory::{HeldClock, MemoryBus, MemoryStore};
+use crate::renewal::fake::{account, at, connection, connection_id, tenant};
 
 const NOW: i64 = 1_800_000_000;
 const GRAPH_ID: &str = "7f105c7d-2dc5-4530-97cd-4e7ae6534c07";
@@ -52,28 +49,28 @@ fn lifecycle(event: LifecycleEvent) -> Notification {
     Notification { lifecycle: Some(event), ..notification() }
 }
 
-fn store() -> FakeStore {
-    FakeStore::default()
+fn store() -> MemoryStore {
+    MemoryStore::default()
         .with_connection(connection(1, ConnectionStatus::Enabled))
         .with_subscription(record())
 }
 
 async fn accept(
-    store: &FakeStore,
-    bus: &FakeBus,
+    store: &MemoryStore,
+    bus: &MemoryBus,
     notifications: Vec<Notification>,
 ) -> Result<Acceptance, IntakeError> {
     let delivery = Delivery { notifications, incomplete: 0 };
-    accept_delivery(store, bus, &FakeClock::at(NOW), Some(&key()), &delivery).await
+    accept_delivery(store, bus, &HeldClock::at(at(NOW)), Some(&key()), &delivery).await
 }
 
-fn types(bus: &FakeBus) -> Vec<&'static str> {
+fn types(bus: &MemoryBus) -> Vec<&'static str> {
     bus.drain().iter().map(Event::detail_type).collect()
 }
 
 #[tokio::test]
 async fn many_notifications_of_one_directory_are_one_hint() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     let many = (0..500).map(|_| notification()).collect();
     let acceptance = accept(&store, &bus, many).await.unwrap();
     assert_eq!((acceptance.accepted, acceptance.hinted, acceptance.announced), (500, 1, 1));
@@ -89,7 +86,7 @@ async fn many_notifications_of_one_directory_are_one_hint() {
 
 #[tokio::test]
 async fn a_hint_is_counted_but_not_announced_while_somebody_works() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     store.edit_state(1, |state| {
         state.lease = Some(Lease { holder: "somebody".into(), expires_at: at(NOW + 60) });
         state.last_hint_at = Some(at(NOW - 1));
@@ -101,9 +98,9 @@ async fn a_hint_is_counted_but_not_announced_while_somebody_works() {
 
 #[tokio::test]
 async fn every_connection_of_the_tenant_is_told() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     let store = store.with_connection(connection(2, ConnectionStatus::Enabled));
-    store.subscriptions.lock().unwrap().get_mut(&key()).unwrap().connections.push(subscriber(2));
+    store.world().subscriptions.get_mut(&key()).unwrap().connections.push(subscriber(2));
     let acceptance = accept(&store, &bus, vec![notification()]).await.unwrap();
     assert_eq!(acceptance.announced, 2);
     assert_eq!((store.state_of(1).wanted, store.state_of(2).wanted), (1, 1));
@@ -111,7 +108,7 @@ async fn every_connection_of_the_tenant_is_told() {
 
 #[tokio::test]
 async fn what_does_not_match_has_no_effect_and_is_counted_by_reason() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     let acceptance = accept(
         &store,
         &bus,
@@ -140,7 +137,7 @@ async fn what_does_not_match_has_no_effect_and_is_counted_by_reason() {
 
 #[tokio::test]
 async fn a_forged_notification_does_not_spoil_a_true_one_beside_it() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     let forged = Notification { client_state: "guessed".into(), ..notification() };
     let acceptance = accept(&store, &bus, vec![forged, notification()]).await.unwrap();
     assert_eq!((acceptance.accepted, acceptance.rejected.total()), (1, 1));
@@ -149,8 +146,8 @@ async fn a_forged_notification_does_not_spoil_a_true_one_beside_it() {
 
 #[tokio::test]
 async fn an_address_we_never_gave_out_has_no_effect() {
-    let (store, bus) = (store(), FakeBus::default());
-    let clock = FakeClock::at(NOW);
+    let (store, bus) = (store(), MemoryBus::default());
+    let clock = HeldClock::at(at(NOW));
     let delivery = Delivery { notifications: vec![notification()], incomplete: 2 };
     for key in [None, Some(SubscriptionKey::from_bits(404))] {
         let acceptance =
@@ -163,15 +160,15 @@ async fn an_address_we_never_gave_out_has_no_effect() {
 
 #[tokio::test]
 async fn a_notification_that_is_faster_than_graphs_own_answer_is_believed() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     let early = Subscription { graph_id: None, state: SubscriptionState::Pending, ..record() };
-    store.subscriptions.lock().unwrap().insert(key(), early);
+    store.world().subscriptions.insert(key(), early);
     assert_eq!(accept(&store, &bus, vec![notification()]).await.unwrap().accepted, 1);
 }
 
 #[tokio::test]
 async fn a_subscription_to_be_reauthorised_is_due_at_once_and_the_directory_is_looked_at() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     let news = vec![lifecycle(LifecycleEvent::ReauthorizationRequired)];
     accept(&store, &bus, news).await.unwrap();
     let records = store.records();
@@ -192,7 +189,7 @@ async fn a_subscription_that_no_longer_works_is_marked_and_the_gap_is_looked_at(
     for event in
         [LifecycleEvent::SubscriptionRemoved, LifecycleEvent::Missed, LifecycleEvent::Unknown]
     {
-        let (store, bus) = (store(), FakeBus::default());
+        let (store, bus) = (store(), MemoryBus::default());
         accept(&store, &bus, vec![lifecycle(event)]).await.unwrap();
         assert_eq!(store.records()[0].state, SubscriptionState::Failed, "{event:?}");
         assert!(store.records()[0].is_due(at(NOW)), "{event:?}");
@@ -203,34 +200,34 @@ async fn a_subscription_that_no_longer_works_is_marked_and_the_gap_is_looked_at(
 
 #[tokio::test]
 async fn news_is_marked_although_somebody_renews_at_the_same_moment() {
-    let (store, bus) = (store(), FakeBus::default());
-    store.moves.store(2, Ordering::Relaxed);
+    let (store, bus) = (store(), MemoryBus::default());
+    store.world().races = 2;
     accept(&store, &bus, vec![lifecycle(LifecycleEvent::Missed)]).await.unwrap();
     assert_eq!(store.records()[0].state, SubscriptionState::Failed);
-    store.moves.store(9, Ordering::Relaxed);
+    store.world().races = 9;
     let news = vec![lifecycle(LifecycleEvent::ReauthorizationRequired), notification()];
-    store.subscriptions.lock().unwrap().insert(key(), record());
+    store.world().subscriptions.insert(key(), record());
     let refused = accept(&store, &bus, news).await;
     assert!(matches!(refused, Err(IntakeError::Contended)), "Graph delivers it again");
 }
 
 #[tokio::test]
 async fn nothing_is_accepted_that_could_not_be_passed_on() {
-    let (store, bus) = (store(), FakeBus::default());
-    bus.down.store(true, Ordering::Relaxed);
+    let (store, bus) = (store(), MemoryBus::default());
+    bus.set_down(true);
     let refused = accept(&store, &bus, vec![notification()]).await;
     assert!(matches!(refused, Err(IntakeError::Announcement(_))));
-    bus.down.store(false, Ordering::Relaxed);
-    store.down.store(true, Ordering::Relaxed);
+    bus.set_down(false);
+    store.world().is_down = true;
     let refused = accept(&store, &bus, vec![notification()]).await;
     assert!(matches!(refused, Err(IntakeError::Store(_))));
-    store.down.store(false, Ordering::Relaxed);
+    store.world().is_down = false;
     assert_eq!(accept(&store, &bus, vec![notification()]).await.unwrap().announced, 1);
 }
 
 #[tokio::test]
 async fn how_long_a_change_was_on_its_way_is_told() {
-    let (store, bus) = (store(), FakeBus::default());
+    let (store, bus) = (store(), MemoryBus::default());
     let told = |second| Notification { event_time: Some(at(second)), ..notification() };
     let news = vec![told(NOW - 3), notification(), told(NOW - 40)];
     let acceptance = accept(&store, &bus, news).await.unwrap();

@@ -128,7 +128,7 @@ async fn what_nobody_works_on_is_driven_again() {
     ];
     for (case, edit, expected) in cases {
         let renewal = renewal();
-        renewal.clock.move_to(off_turn(1));
+        renewal.clock.move_to(at(off_turn(1)));
         renewal.stores.edit_state(1, |state| edit(state));
         assert_eq!(requested(&renewal).await, expected, "{case}");
     }
@@ -144,7 +144,7 @@ async fn what_a_connection_that_does_not_sync_left_behind_is_left_alone() {
         ConnectionStatus::Ready,
     ] {
         let renewal = renewal();
-        renewal.clock.move_to(off_turn(1));
+        renewal.clock.move_to(at(off_turn(1)));
         set_status(&renewal, status);
         renewal.stores.edit_state(1, |state| state.wanted = 1);
         assert_eq!(requested(&renewal).await, None, "{status:?}");
@@ -157,7 +157,7 @@ async fn a_directory_is_looked_at_hourly_although_nothing_was_notified() {
     for (minutes, expected) in [(54, None), (55, Some(RunKind::Delta)), (600, Some(RunKind::Delta))]
     {
         let renewal = renewal();
-        renewal.clock.move_to(now);
+        renewal.clock.move_to(at(now));
         looked_at(&renewal, now - minutes * 60);
         assert_eq!(requested(&renewal).await, expected, "{minutes} minutes");
         set_status(&renewal, ConnectionStatus::Paused);
@@ -176,11 +176,11 @@ async fn settings_that_let_only_runs_look_are_kept() {
     ] {
         let renewal = renewal();
         let now = off_turn(1);
-        renewal.clock.move_to(now);
+        renewal.clock.move_to(at(now));
         looked_at(&renewal, now - DAY);
         let mut settings = Settings::default();
         settings.schedule.between_runs = between_runs;
-        renewal.stores.settings.lock().unwrap().insert(connection_id(1), settings);
+        renewal.stores.save(1, settings);
         assert_eq!(requested(&renewal).await, expected, "{between_runs:?}");
     }
 }
@@ -189,7 +189,7 @@ async fn settings_that_let_only_runs_look_are_kept() {
 async fn every_subscription_that_is_due_is_renewed() {
     let renewal = subscribed().await;
     assert_eq!(sweep(&renewal).await.renewed, 0);
-    renewal.clock.move_to(START + 14 * DAY);
+    renewal.clock.move_to(at(START + 14 * DAY));
     assert_eq!(sweep(&renewal).await.renewed, 1);
     assert_eq!(sweep(&renewal).await.renewed, 0);
 }
@@ -215,8 +215,8 @@ async fn a_connection_that_was_stopped_or_deleted_gives_its_subscription_up() {
     assert_eq!(renewal.graph.all(), []);
 
     let renewal = subscribed().await;
-    renewal.stores.connections.lock().unwrap().clear();
-    renewal.stores.states.lock().unwrap().clear();
+    renewal.stores.world().connections.clear();
+    renewal.stores.world().states.clear();
     assert_eq!(sweep(&renewal).await.released, 1);
     assert_eq!(renewal.stores.records(), []);
 }
@@ -235,7 +235,7 @@ async fn a_connection_whose_subscription_was_never_made_gets_it_within_the_hour(
     let renewal = renewal();
     let mut made = 0;
     for step in 0..i64::from(TURNS) {
-        renewal.clock.move_to(START + step * PERIOD.as_secs());
+        renewal.clock.move_to(at(START + step * PERIOD.as_secs()));
         made += sweep(&renewal).await.made;
     }
     assert_eq!((made, renewal.graph.all().len()), (1, 1));
@@ -245,7 +245,7 @@ async fn a_connection_whose_subscription_was_never_made_gets_it_within_the_hour(
 async fn trouble_with_one_connection_never_stops_the_others() {
     let mut renewal = subscribed().await;
     let now = START + 14 * DAY;
-    renewal.clock.move_to(now);
+    renewal.clock.move_to(at(now));
     let stores = std::mem::take(&mut renewal.stores);
     renewal.stores = stores
         .with_connection(connection(2, ConnectionStatus::Enabled))
@@ -254,7 +254,7 @@ async fn trouble_with_one_connection_never_stops_the_others() {
     for number in [1, 2, 3] {
         renewal.stores.edit_state(number, |state| state.wanted = 1);
     }
-    renewal.stores.corrupt.lock().unwrap().insert(connection_id(2));
+    renewal.stores.world().unreadable_connections.insert(connection_id(2));
     *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(3), Fault::Down));
     let swept = sweep(&renewal).await;
     assert_eq!((swept.requested, swept.renewed), (2, 1));
@@ -266,9 +266,30 @@ async fn trouble_with_one_connection_never_stops_the_others() {
 }
 
 #[tokio::test]
+async fn an_item_that_cannot_be_read_keeps_nobody_else_from_the_sweep() {
+    let mut renewal = subscribed().await;
+    renewal.clock.move_to(at(START + 14 * DAY));
+    let stores = std::mem::take(&mut renewal.stores);
+    renewal.stores = stores.with_connection(connection(2, ConnectionStatus::Enabled));
+    renewal.ensure_connection(&account(2), &connection_id(2)).await.unwrap();
+    for number in [1, 2] {
+        renewal.stores.edit_state(number, |state| state.wanted = 1);
+    }
+    let of_tenant_2 = |record: &Subscription| record.tenant_id == tenant(2);
+    let key = renewal.stores.records().into_iter().find(of_tenant_2).unwrap().key;
+    renewal.stores.world().unreadable_states.insert(connection_id(2));
+    renewal.stores.world().unreadable_subscriptions.insert(key);
+    let swept = sweep(&renewal).await;
+    assert_eq!((swept.requested, swept.renewed), (1, 1), "connection 1 is served");
+    assert_eq!(swept.troubles.len(), 2);
+    assert!(swept.troubles.iter().all(|trouble| trouble.with == Party::Item));
+    assert!(swept.failure.is_none(), "what is one customer's is no failure of the sweep");
+}
+
+#[tokio::test]
 async fn a_refused_credential_is_asked_with_no_further_and_told_as_everybodys_trouble() {
     let renewal = subscribed().await;
-    renewal.clock.move_to(START + 14 * DAY);
+    renewal.clock.move_to(at(START + 14 * DAY));
     renewal.stores.edit_state(1, |state| state.wanted = 1);
     *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::Credential));
     let deadline = at(START + 15 * DAY);
@@ -280,7 +301,7 @@ async fn a_refused_credential_is_asked_with_no_further_and_told_as_everybodys_tr
 #[tokio::test]
 async fn a_store_that_is_down_is_told() {
     let renewal = renewal();
-    renewal.stores.down.store(true, std::sync::atomic::Ordering::Relaxed);
+    renewal.stores.world().is_down = true;
     let swept = renewal.sweep(at(START + 60)).await;
     assert!(matches!(swept.failure, Some(RenewalError::Store(_))));
 }
@@ -323,13 +344,13 @@ async fn every_connection_of_a_shard_is_reached() {
 #[tokio::test]
 async fn a_bus_that_is_down_is_told_and_what_waits_is_found_again() {
     let renewal = renewal();
-    renewal.clock.move_to(off_turn(1));
+    renewal.clock.move_to(at(off_turn(1)));
     renewal.stores.edit_state(1, |state| state.wanted = 1);
-    renewal.bus.down.store(true, std::sync::atomic::Ordering::Relaxed);
+    renewal.bus.set_down(true);
     let swept = sweep(&renewal).await;
     assert_eq!(swept.requested, 0);
     assert!(matches!(swept.failure, Some(RenewalError::Announcement(_))));
-    renewal.bus.down.store(false, std::sync::atomic::Ordering::Relaxed);
+    renewal.bus.set_down(false);
     assert_eq!(requested(&renewal).await, Some(RunKind::Delta));
     ensure(&renewal).await.unwrap();
 }
@@ -337,7 +358,7 @@ async fn a_bus_that_is_down_is_told_and_what_waits_is_found_again() {
 #[tokio::test]
 async fn a_connection_that_waits_for_its_permissions_becomes_ready() {
     let renewal = renewal();
-    renewal.clock.move_to(off_turn(1));
+    renewal.clock.move_to(at(off_turn(1)));
     set_status(&renewal, ConnectionStatus::Authorized);
     *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::Down));
     assert_eq!(sweep(&renewal).await.tried, 1);
@@ -352,13 +373,13 @@ async fn a_connection_that_waits_for_its_permissions_becomes_ready() {
 #[tokio::test]
 async fn attention_that_an_admin_settled_alone_ends_within_the_hour() {
     let renewal = subscribed().await;
-    renewal.clock.move_to(START + 14 * DAY);
+    renewal.clock.move_to(at(START + 14 * DAY));
     *renewal.graph.tenant_fault.lock().unwrap() = Some((tenant(1), Fault::ConsentLost));
     ensure(&renewal).await.unwrap();
     assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Attention);
     *renewal.graph.tenant_fault.lock().unwrap() = None;
     for step in 0..i64::from(TURNS) {
-        renewal.clock.move_to(START + 14 * DAY + step * PERIOD.as_secs());
+        renewal.clock.move_to(at(START + 14 * DAY + step * PERIOD.as_secs()));
         sweep(&renewal).await;
     }
     assert_eq!(renewal.stores.connection_of(1).status, ConnectionStatus::Enabled);

@@ -1,39 +1,28 @@
-//! Accounts, connections, settings and subscriptions.
+//! Accounts, connections, settings and consent.
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::id::{AccountId, ConnectionId, SubscriptionKey, TenantId};
+use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
 use contact_sync_domain::settings::Settings;
-use contact_sync_domain::subscription::{SubscribedResource, Subscription};
 use contact_sync_domain::sync_state::SyncState;
-use contact_sync_engine::port::{
-    AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentStore, SettingsStore,
-    SettingsVersion, StoreError, SubscriptionStore, TenantClaim,
-};
 use jiff::Timestamp;
 
-use super::MemoryStore;
-
-/// A page of a list by position; the cursor is the position.
-pub(super) fn page<T>(
-    items: Vec<T>,
-    cursor: Option<&str>,
-    limit: u16,
-) -> Option<(Vec<T>, Option<String>)> {
-    let start: usize = cursor.map_or(Some(0), |cursor| cursor.parse().ok())?;
-    let end = start + usize::from(limit);
-    let next = (end < items.len()).then(|| end.to_string());
-    Some((items.into_iter().skip(start).take(usize::from(limit)).collect(), next))
-}
+use super::{MemoryStore, page, unreadable};
+use crate::consent::ATTEMPTS;
+use crate::port::{
+    AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentStore, SettingsStore,
+    SettingsVersion, StoreError, TenantClaim,
+};
 
 impl AccountStore for MemoryStore {
     async fn create_account(&self, account: &Account) -> Result<bool, StoreError> {
         let mut world = self.up()?;
-        let taken = world.accounts.values().any(|other| other.external_id == account.external_id);
-        if !taken {
+        let is_taken =
+            world.accounts.values().any(|other| other.external_id == account.external_id);
+        if !is_taken {
             world.accounts.insert(account.id.clone(), account.clone());
         }
-        Ok(!taken)
+        Ok(!is_taken)
     }
 
     async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
@@ -45,8 +34,8 @@ impl AccountStore for MemoryStore {
         if world.loses_race() {
             return Ok(false);
         }
-        let standing = world.accounts.get(&account.id).map(|standing| standing.version);
-        let holds = standing == Some(account.version - 1);
+        let standing = world.accounts.get(&account.id).map(|standing| standing.version + 1);
+        let holds = standing == Some(account.version);
         if holds {
             world.accounts.insert(account.id.clone(), account.clone());
         }
@@ -65,6 +54,10 @@ impl AccountStore for MemoryStore {
         let mut world = self.up()?;
         world.accounts.remove(&account.id);
         world.connections.retain(|_, connection| connection.account_id != account.id);
+        world.states.retain(|_, state| state.account_id != account.id);
+        world.tenants.retain(|_, claim| claim.account_id != account.id);
+        world.runs.retain(|_, run| run.account_id != account.id);
+        world.events.retain(|event| event.account_id != account.id);
         Ok(())
     }
 }
@@ -83,19 +76,28 @@ impl ConnectionStore for MemoryStore {
         account: &AccountId,
         id: &ConnectionId,
     ) -> Result<Option<Connection>, StoreError> {
-        let found = self.up()?.connections.get(id).cloned();
+        let world = self.up()?;
+        if world.unreadable_connections.contains(id) {
+            return Err(unreadable(format!("connection {id}")));
+        }
+        let found = world.connections.get(id).cloned();
         Ok(found.filter(|connection| connection.account_id == *account))
     }
 
-    async fn update_connection(&self, connection: &Connection) -> Result<bool, StoreError> {
+    async fn update_connection(&self, next: &Connection) -> Result<bool, StoreError> {
         let mut world = self.up()?;
         if world.loses_race() {
             return Ok(false);
         }
-        let standing = world.connections.get(&connection.id).map(|standing| standing.version);
-        let holds = standing == Some(connection.version - 1);
+        let interference = world.interference.pop();
+        let Some(standing) = world.connections.get_mut(&next.id) else { return Ok(false) };
+        if let Some(interfere) = interference {
+            interfere(standing);
+            standing.version += 1;
+        }
+        let holds = standing.version + 1 == next.version;
         if holds {
-            world.connections.insert(connection.id.clone(), connection.clone());
+            *standing = next.clone();
         }
         Ok(holds)
     }
@@ -109,7 +111,10 @@ impl ConnectionStore for MemoryStore {
     async fn delete_connection(&self, _: &AccountId, id: &ConnectionId) -> Result<(), StoreError> {
         let mut world = self.up()?;
         world.connections.remove(id);
+        world.states.remove(id);
         world.settings.remove(id);
+        world.runs.retain(|_, run| run.connection_id != *id);
+        world.pending.retain(|(of, _, _), _| of != id);
         Ok(())
     }
 
@@ -117,8 +122,10 @@ impl ConnectionStore for MemoryStore {
         &self,
         claim: &TenantClaim,
     ) -> Result<Result<(), TenantClaim>, StoreError> {
-        self.up()?.tenants.insert(claim.tenant_id.clone(), claim.clone());
-        Ok(Ok(()))
+        let mut world = self.up()?;
+        let standing =
+            world.tenants.entry(claim.tenant_id.clone()).or_insert_with(|| claim.clone());
+        Ok(if standing == claim { Ok(()) } else { Err(standing.clone()) })
     }
 
     async fn tenant_claim(&self, tenant: &TenantId) -> Result<Option<TenantClaim>, StoreError> {
@@ -126,7 +133,11 @@ impl ConnectionStore for MemoryStore {
     }
 
     async fn release_tenant(&self, claim: &TenantClaim) -> Result<(), StoreError> {
-        self.up()?.tenants.remove(&claim.tenant_id);
+        let mut world = self.up()?;
+        let standing = world.tenants.get(&claim.tenant_id);
+        if standing.is_some_and(|standing| standing.connection_id == claim.connection_id) {
+            world.tenants.remove(&claim.tenant_id);
+        }
         Ok(())
     }
 }
@@ -176,71 +187,53 @@ impl SettingsStore for MemoryStore {
 
 impl ConsentStore for MemoryStore {
     async fn put_invitation(&self, invitation: &ConsentInvitation) -> Result<(), StoreError> {
-        self.up()?.invitations.push(invitation.clone());
+        let key = invitation.token_hash.clone();
+        self.up()?.invitations.insert(key, invitation.clone());
         Ok(())
     }
+
     async fn invitation(
         &self,
-        _: &str,
-        _: Timestamp,
+        token_hash: &str,
+        now: Timestamp,
     ) -> Result<Option<ConsentInvitation>, StoreError> {
-        unimplemented!("consent is another function's")
+        let found = self.up()?.invitations.get(token_hash).cloned();
+        Ok(found.filter(|invitation| invitation.expires_at > now))
     }
-    async fn start_attempt(&self, _: &ConsentAttempt, _: Timestamp) -> Result<bool, StoreError> {
-        unimplemented!("consent is another function's")
+
+    async fn start_attempt(
+        &self,
+        attempt: &ConsentAttempt,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let Some(invitation) = world.invitations.get_mut(&attempt.token_hash) else {
+            return Ok(false);
+        };
+        if invitation.expires_at <= now || invitation.attempts >= ATTEMPTS {
+            return Ok(false);
+        }
+        invitation.attempts += 1;
+        world.attempts.insert(attempt.state_hash.clone(), attempt.clone());
+        Ok(true)
     }
+
     async fn consume_attempt(
         &self,
-        _: &str,
-        _: Timestamp,
+        state_hash: &str,
+        now: Timestamp,
     ) -> Result<Option<ConsentAttempt>, StoreError> {
-        unimplemented!("consent is another function's")
-    }
-    async fn put_attempt(&self, _: &ConsentAttempt) -> Result<(), StoreError> {
-        unimplemented!("consent is another function's")
-    }
-    async fn delete_invitation(&self, _: &str) -> Result<(), StoreError> {
-        unimplemented!("consent is another function's")
-    }
-}
-
-impl SubscriptionStore for MemoryStore {
-    async fn subscription(&self, _: &SubscriptionKey) -> Result<Option<Subscription>, StoreError> {
-        unimplemented!("renewal is another function's")
+        let taken = self.up()?.attempts.remove(state_hash);
+        Ok(taken.filter(|attempt| attempt.expires_at > now))
     }
 
-    async fn tenant_subscription(
-        &self,
-        tenant: &TenantId,
-        resource: SubscribedResource,
-    ) -> Result<Option<Subscription>, StoreError> {
-        let world = self.up()?;
-        let mut all = world.subscriptions.iter();
-        Ok(all.find(|one| one.tenant_id == *tenant && one.resource == resource).cloned())
-    }
-
-    async fn put_subscription(&self, subscription: &Subscription) -> Result<bool, StoreError> {
-        let mut world = self.up()?;
-        let standing = world.subscriptions.iter_mut().find(|one| one.key == subscription.key);
-        Ok(match standing {
-            Some(standing) if standing.version + 1 == subscription.version => {
-                *standing = subscription.clone();
-                true
-            }
-            Some(_) | None => false,
-        })
-    }
-
-    async fn delete_subscription(&self, subscription: &Subscription) -> Result<(), StoreError> {
-        self.up()?.subscriptions.retain(|one| one.key != subscription.key);
+    async fn put_attempt(&self, attempt: &ConsentAttempt) -> Result<(), StoreError> {
+        self.up()?.attempts.insert(attempt.state_hash.clone(), attempt.clone());
         Ok(())
     }
 
-    async fn subscriptions(
-        &self,
-        _: u8,
-        _: Option<&str>,
-    ) -> Result<(Vec<Subscription>, Option<String>), StoreError> {
-        unimplemented!("renewal is another function's")
+    async fn delete_invitation(&self, token_hash: &str) -> Result<(), StoreError> {
+        self.up()?.invitations.remove(token_hash);
+        Ok(())
     }
 }

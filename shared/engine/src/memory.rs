@@ -1,0 +1,150 @@
+//! Every port in memory, for tests: conditions hold or not, claims are taken, leases pass on, a
+//! store can be down. What a test asserts about these it may expect of the real adapters, which
+//! have conformance tests of their own.
+
+mod accounts;
+mod blobs;
+mod bus;
+mod chance;
+mod clock;
+mod contacts;
+mod directory;
+mod requests;
+mod runs;
+mod subscriptions;
+mod sync_states;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::connection::Connection;
+use contact_sync_domain::event::ContactEvent;
+use contact_sync_domain::id::{
+    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TenantId,
+};
+use contact_sync_domain::run::Run;
+use contact_sync_domain::segment::Deviation;
+use contact_sync_domain::subscription::Subscription;
+use contact_sync_domain::sync_state::SyncState;
+use jiff::Timestamp;
+
+use crate::port::{
+    ConsentAttempt, ConsentInvitation, KeyedRequest, PendingItem, SegmentRef, SettingsVersion,
+    StoreError, StoredContact, TenantClaim,
+};
+
+pub use blobs::MemoryBlobs;
+pub use bus::MemoryBus;
+pub use chance::Counter;
+pub use clock::HeldClock;
+pub use directory::MemoryDirectory;
+
+/// Everything that is kept, open to a test.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Accounts.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// Connections.
+    pub connections: BTreeMap<ConnectionId, Connection>,
+    /// Who uses which tenant.
+    pub tenants: BTreeMap<TenantId, TenantClaim>,
+    /// Saved settings, oldest first.
+    pub settings: BTreeMap<ConnectionId, Vec<SettingsVersion>>,
+    /// Consent links by the hash of their token.
+    pub invitations: BTreeMap<String, ConsentInvitation>,
+    /// Ways through consent by the hash of their state.
+    pub attempts: BTreeMap<String, ConsentAttempt>,
+    /// Records of subscriptions.
+    pub subscriptions: BTreeMap<SubscriptionKey, Subscription>,
+    /// Sync states.
+    pub states: BTreeMap<ConnectionId, SyncState>,
+    /// Runs.
+    pub runs: BTreeMap<RunId, Run>,
+    /// Where segments are, by run and page.
+    pub segments: BTreeMap<(RunId, u32), SegmentRef>,
+    /// What deviated, by run and page.
+    pub deviations: BTreeMap<(RunId, u32), Vec<Deviation>>,
+    /// What waits for the end of a run: whether it is a collision, and its key.
+    pub pending: BTreeMap<(ConnectionId, bool, String), PendingItem>,
+    /// Requests that carried an idempotency key, by its hash.
+    pub keyed: BTreeMap<String, KeyedRequest>,
+    /// Contacts and their tombstones.
+    pub contacts: BTreeMap<ContactId, StoredContact>,
+    /// Whose an address is.
+    pub claims: BTreeMap<(AccountId, String), ContactId>,
+    /// When it was claimed; a claim that is not here is old.
+    pub claimed_at: BTreeMap<(AccountId, String), Timestamp>,
+    /// The connection in which a contact's source version counts, also after it lost its link.
+    pub former_connections: BTreeMap<ContactId, ConnectionId>,
+    /// Contacts that existed before, by the user they were linked to.
+    pub adoptions: BTreeMap<(AccountId, TenantId, ObjectId), ContactId>,
+    /// The event log.
+    pub events: Vec<ContactEvent>,
+    /// Contacts read by [`crate::port::ContactStore::get_many`] so far.
+    pub contact_reads: usize,
+    /// The next so many conditional writes find that somebody else was faster.
+    pub races: usize,
+    /// Done to the stored connection before each of the next updates, as somebody else would; the
+    /// last one first.
+    pub interference: Vec<fn(&mut Connection)>,
+    /// These connections' own items cannot be read.
+    pub unreadable_connections: BTreeSet<ConnectionId>,
+    /// These connections' sync states cannot be read.
+    pub unreadable_states: BTreeSet<ConnectionId>,
+    /// These records of subscriptions cannot be read.
+    pub unreadable_subscriptions: BTreeSet<SubscriptionKey>,
+    /// Whether the store answers nothing at all.
+    pub is_down: bool,
+    /// The store answers so many more calls, then none: whoever works dies there.
+    pub calls_left: Option<usize>,
+}
+
+impl World {
+    /// Whether somebody else is faster this time.
+    fn loses_race(&mut self) -> bool {
+        let loses = self.races > 0;
+        self.races = self.races.saturating_sub(1);
+        loses
+    }
+}
+
+/// A store that keeps a [`World`].
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<World>);
+
+impl MemoryStore {
+    /// What is kept, to look at and to change.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        locked(&self.0)
+    }
+
+    /// The same, if the store is up.
+    fn up(&self) -> Result<MutexGuard<'_, World>, StoreError> {
+        let mut world = self.world();
+        let dies_here = world.calls_left == Some(0);
+        world.calls_left = world.calls_left.map(|left| left.saturating_sub(1));
+        if world.is_down || dies_here {
+            let source = "no answer".into();
+            return Err(StoreError::Unavailable { operation: "anything", source });
+        }
+        Ok(world)
+    }
+}
+
+/// What a lock holds, also after a test that held it failed.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unreadable(item: String) -> StoreError {
+    StoreError::Corrupt { item, source: "a test made it unreadable".into() }
+}
+
+/// A page of a list; the cursor is a position in it. A cursor that is none is `None`.
+fn page<T>(items: Vec<T>, cursor: Option<&str>, limit: u16) -> Option<(Vec<T>, Option<String>)> {
+    let start: usize = cursor.map_or(Some(0), |cursor| cursor.parse().ok())?;
+    let end = start + usize::from(limit);
+    let next = (end < items.len()).then(|| end.to_string());
+    Some((items.into_iter().skip(start).take(usize::from(limit)).collect(), next))
+}

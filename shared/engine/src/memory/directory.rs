@@ -1,0 +1,293 @@
+//! A directory that can be edited, and Graph's subscriptions on it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason};
+use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::segment::NextStep;
+use jiff::{SignedDuration, Timestamp};
+
+use super::locked;
+use crate::port::{
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
+    NewSubscription, Organization, RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
+};
+
+/// Who is in the directory, and what happened in it: every tenant sees the same.
+#[derive(Debug, Default)]
+pub struct Entra {
+    /// The users.
+    pub users: BTreeMap<ObjectId, DirectoryUser>,
+    /// The groups with the users and groups directly in them.
+    pub groups: BTreeMap<ObjectId, (Group, Vec<ObjectId>, Vec<ObjectId>)>,
+    /// Graph's subscriptions.
+    pub subscriptions: Vec<(TenantId, RemoteSubscription)>,
+    /// Every answer is "wait".
+    pub is_throttled: bool,
+    /// Groups may not be counted.
+    pub hides_group_count: bool,
+    changes: Vec<DeltaEntry>,
+    group_changes: Vec<ObjectId>,
+}
+
+/// A directory in memory; a page of anything holds all of it.
+#[derive(Debug, Default)]
+pub struct MemoryDirectory(Mutex<Entra>);
+
+impl MemoryDirectory {
+    /// A directory of these users.
+    pub fn of(users: impl IntoIterator<Item = DirectoryUser>) -> Self {
+        let users = users.into_iter().map(|user| (user.id.clone(), user)).collect();
+        Self(Mutex::new(Entra { users, ..Entra::default() }))
+    }
+
+    /// What is there, to look at and to change.
+    pub fn entra(&self) -> MutexGuard<'_, Entra> {
+        locked(&self.0)
+    }
+
+    fn asked(&self) -> Result<MutexGuard<'_, Entra>, DirectoryError> {
+        let entra = self.entra();
+        if entra.is_throttled {
+            let retry_after = Some(SignedDuration::from_secs(17));
+            return Err(DirectoryError::Throttled { retry_after });
+        }
+        Ok(entra)
+    }
+}
+
+impl Entra {
+    /// Adds or changes a user; deltas tell of it.
+    pub fn put_user(&mut self, user: DirectoryUser) {
+        self.changes.push(DeltaEntry::Changed(user.clone()));
+        self.users.insert(user.id.clone(), user);
+    }
+
+    /// Deletes a user for good; deltas tell of it.
+    pub fn remove_user(&mut self, id: &ObjectId) {
+        self.users.remove(id);
+        let reason = RemovedReason::Purged;
+        self.changes.push(DeltaEntry::Removed { id: id.clone(), reason });
+    }
+
+    /// Adds or changes a group; deltas tell of it.
+    pub fn put_group(&mut self, group: Group, users: Vec<ObjectId>, groups: Vec<ObjectId>) {
+        self.group_changes.push(group.id.clone());
+        self.groups.insert(group.id.clone(), (group, users, groups));
+    }
+
+    /// Adds everybody in a group and, with `nested`, in the groups inside it.
+    fn collect(&self, group: &ObjectId, nested: bool, page: &mut MemberPage) {
+        let Some((_, users, groups)) = self.groups.get(group) else { return };
+        page.users.extend(users.iter().cloned());
+        for inner in groups {
+            if !page.groups.contains(inner) {
+                page.groups.push(inner.clone());
+                if nested {
+                    self.collect(inner, nested, page);
+                }
+            }
+        }
+    }
+}
+
+/// What a link of ours stands for: so many changes were seen.
+fn seen(link: &str) -> Result<usize, DirectoryError> {
+    let number = link.strip_prefix("seen-").and_then(|number| number.parse().ok());
+    number.ok_or(DirectoryError::Gone { restart: None })
+}
+
+fn is_meant(user: &DirectoryUser, query: &str) -> bool {
+    ["displayName", "userPrincipalName", "mail"]
+        .into_iter()
+        .filter_map(|name| user.text(name))
+        .any(|text| text.starts_with(query))
+}
+
+impl Directory for MemoryDirectory {
+    async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
+        let link = format!("seen-{}", self.asked()?.changes.len());
+        Ok((link, GraphCost::default()))
+    }
+
+    async fn list_users(
+        &self,
+        _: &TenantId,
+        _: Option<&str>,
+        _: Lane,
+    ) -> Result<UserPage, DirectoryError> {
+        let users = self.asked()?.users.values().cloned().collect();
+        Ok(UserPage { users, next: NextStep::End, cost: GraphCost::default() })
+    }
+
+    async fn users_delta(&self, _: &TenantId, link: &str) -> Result<DeltaPage, DirectoryError> {
+        let entra = self.asked()?;
+        let entries = entra.changes.iter().skip(seen(link)?).cloned().collect();
+        let next = NextStep::Delta(format!("seen-{}", entra.changes.len()));
+        Ok(DeltaPage { entries, next, cost: GraphCost::default() })
+    }
+
+    async fn users_by_id(&self, _: &TenantId, ids: &[ObjectId]) -> Result<ByIds, DirectoryError> {
+        let entra = self.asked()?;
+        let found = ids.iter().filter_map(|id| entra.users.get(id).cloned()).collect();
+        Ok(ByIds { found, soft_deleted: Vec::new(), cost: GraphCost::default() })
+    }
+
+    async fn find_user(
+        &self,
+        _: &TenantId,
+        key: &str,
+    ) -> Result<Option<DirectoryUser>, DirectoryError> {
+        let entra = self.asked()?;
+        let is_meant = |user: &&DirectoryUser| {
+            let texts = [user.text("userPrincipalName"), user.text("mail")];
+            user.id.as_str() == key || texts.contains(&Some(key))
+        };
+        Ok(entra.users.values().find(is_meant).cloned())
+    }
+
+    async fn search_users(
+        &self,
+        _: &TenantId,
+        query: &str,
+        limit: u16,
+    ) -> Result<Vec<DirectoryUser>, DirectoryError> {
+        let entra = self.asked()?;
+        let meant = entra.users.values().filter(|user| is_meant(user, query));
+        Ok(meant.take(usize::from(limit)).cloned().collect())
+    }
+
+    async fn count_users(&self, _: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
+        let count = u64::try_from(self.asked()?.users.len()).unwrap_or(u64::MAX);
+        Ok((count, GraphCost::default()))
+    }
+
+    async fn count_groups(&self, _: &TenantId) -> Result<(u64, GraphCost), DirectoryError> {
+        let entra = self.asked()?;
+        if entra.hides_group_count {
+            let code = "Authorization_RequestDenied".to_owned();
+            return Err(DirectoryError::Forbidden { what: "groups", code });
+        }
+        Ok((u64::try_from(entra.groups.len()).unwrap_or(u64::MAX), GraphCost::default()))
+    }
+
+    async fn find_group(
+        &self,
+        _: &TenantId,
+        group: &ObjectId,
+    ) -> Result<Option<Group>, DirectoryError> {
+        Ok(self.asked()?.groups.get(group).map(|(group, _, _)| group.clone()))
+    }
+
+    async fn search_groups(
+        &self,
+        _: &TenantId,
+        query: &str,
+        limit: u16,
+    ) -> Result<Vec<Group>, DirectoryError> {
+        let entra = self.asked()?;
+        let is_meant = |group: &&Group| {
+            group.display_name.as_deref().is_some_and(|name| name.starts_with(query))
+        };
+        let meant = entra.groups.values().map(|(group, _, _)| group).filter(is_meant);
+        Ok(meant.take(usize::from(limit)).cloned().collect())
+    }
+
+    async fn group_members(
+        &self,
+        _: &TenantId,
+        group: &ObjectId,
+        nested: bool,
+        _: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        let mut page = MemberPage {
+            users: Vec::new(),
+            groups: Vec::new(),
+            next: NextStep::End,
+            cost: GraphCost::default(),
+        };
+        self.asked()?.collect(group, nested, &mut page);
+        Ok(page)
+    }
+
+    async fn latest_groups_link(
+        &self,
+        _: &TenantId,
+    ) -> Result<(String, GraphCost), DirectoryError> {
+        let link = format!("seen-{}", self.asked()?.group_changes.len());
+        Ok((link, GraphCost::default()))
+    }
+
+    async fn groups_delta(
+        &self,
+        _: &TenantId,
+        link: &str,
+    ) -> Result<GroupsDeltaPage, DirectoryError> {
+        let entra = self.asked()?;
+        let changed = entra.group_changes.iter().skip(seen(link)?).cloned().collect();
+        let next = NextStep::Delta(format!("seen-{}", entra.group_changes.len()));
+        Ok(GroupsDeltaPage { changed, removed: Vec::new(), next, cost: GraphCost::default() })
+    }
+
+    async fn organization(&self, tenant: &TenantId) -> Result<Organization, DirectoryError> {
+        drop(self.asked()?);
+        Ok(Organization {
+            id: tenant.clone(),
+            name: Some("Contoso".to_owned()),
+            verified_domains: vec!["contoso.example".to_owned()],
+        })
+    }
+
+    async fn forget_token(&self, _: &TenantId) {}
+}
+
+impl Subscriptions for MemoryDirectory {
+    async fn create(
+        &self,
+        tenant: &TenantId,
+        new: &NewSubscription,
+    ) -> Result<RemoteSubscription, SubscriptionError> {
+        let mut entra = self.asked()?;
+        let resource = new.resource.path();
+        let is_same =
+            |(of, one): &(TenantId, RemoteSubscription)| of == tenant && one.resource == resource;
+        if entra.subscriptions.iter().any(is_same) {
+            return Err(SubscriptionError::AlreadyExists);
+        }
+        let subscription = RemoteSubscription {
+            id: format!("graph-{}", entra.subscriptions.len() + 1),
+            resource: resource.to_owned(),
+            notification_url: new.notification_url.clone(),
+            expires_at: new.expires_at,
+        };
+        entra.subscriptions.push((tenant.clone(), subscription.clone()));
+        Ok(subscription)
+    }
+
+    async fn renew(
+        &self,
+        tenant: &TenantId,
+        id: &str,
+        expires_at: Timestamp,
+    ) -> Result<Option<RemoteSubscription>, SubscriptionError> {
+        let mut entra = self.asked()?;
+        let found = entra.subscriptions.iter_mut().find(|(of, one)| of == tenant && one.id == id);
+        Ok(found.map(|(_, one)| {
+            one.expires_at = expires_at;
+            one.clone()
+        }))
+    }
+
+    async fn delete(&self, tenant: &TenantId, id: &str) -> Result<(), SubscriptionError> {
+        self.asked()?.subscriptions.retain(|(of, one)| of != tenant || one.id != id);
+        Ok(())
+    }
+
+    async fn list(&self, tenant: &TenantId) -> Result<Vec<RemoteSubscription>, SubscriptionError> {
+        let entra = self.asked()?;
+        let own = entra.subscriptions.iter().filter(|(of, _)| of == tenant);
+        Ok(own.map(|(_, one)| one.clone()).collect())
+    }
+}

@@ -1,0 +1,137 @@
+//! Runs, their segments, and what waits for their ends.
+
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::run::Run;
+use contact_sync_domain::segment::Deviation;
+
+use super::{MemoryStore, page};
+use crate::port::{
+    PendingItem, PendingKind, PendingStore, RunPage, RunStore, SegmentRef, SegmentStore, StoreError,
+};
+
+impl RunStore for MemoryStore {
+    async fn run(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        id: &RunId,
+    ) -> Result<Option<Run>, StoreError> {
+        let found = self.up()?.runs.get(id).cloned();
+        Ok(found.filter(|run| run.account_id == *account && run.connection_id == *connection))
+    }
+
+    async fn put_run(&self, run: &Run) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let has_ended = world.runs.get(&run.id).is_some_and(|known| known.status.is_terminal());
+        if !has_ended {
+            world.runs.insert(run.id.clone(), run.clone());
+        }
+        Ok(!has_ended)
+    }
+
+    async fn mark_report_ready(&self, run: &Run) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let Some(run) = world.runs.get_mut(&run.id) else { return Ok(false) };
+        Ok(!std::mem::replace(&mut run.report_ready, true))
+    }
+
+    async fn runs(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Option<RunPage>, StoreError> {
+        let world = self.up()?;
+        let own = world
+            .runs
+            .values()
+            .rev()
+            .filter(|run| run.account_id == *account && run.connection_id == *connection);
+        let page = page(own.cloned().collect(), cursor, limit);
+        Ok(page.map(|(runs, cursor)| RunPage { runs, cursor }))
+    }
+}
+
+impl SegmentStore for MemoryStore {
+    async fn put_segment(
+        &self,
+        _: &ConnectionId,
+        run: &RunId,
+        page: u32,
+        segment: SegmentRef,
+    ) -> Result<SegmentRef, StoreError> {
+        Ok(self.up()?.segments.entry((run.clone(), page)).or_insert(segment).clone())
+    }
+
+    async fn segment(
+        &self,
+        _: &ConnectionId,
+        run: &RunId,
+        page: u32,
+    ) -> Result<Option<SegmentRef>, StoreError> {
+        Ok(self.up()?.segments.get(&(run.clone(), page)).cloned())
+    }
+
+    async fn put_deviations(
+        &self,
+        _: &ConnectionId,
+        run: &RunId,
+        page: u32,
+        deviations: &[Deviation],
+    ) -> Result<(), StoreError> {
+        self.up()?.deviations.insert((run.clone(), page), deviations.to_vec());
+        Ok(())
+    }
+
+    async fn deviations(
+        &self,
+        _: &ConnectionId,
+        run: &RunId,
+        page: u32,
+    ) -> Result<Vec<Deviation>, StoreError> {
+        Ok(self.up()?.deviations.get(&(run.clone(), page)).cloned().unwrap_or_default())
+    }
+}
+
+fn place(connection: &ConnectionId, kind: PendingKind, key: &str) -> (ConnectionId, bool, String) {
+    (connection.clone(), kind == PendingKind::Collision, key.to_owned())
+}
+
+impl PendingStore for MemoryStore {
+    async fn put_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        items: &[PendingItem],
+    ) -> Result<(), StoreError> {
+        let items = items.iter().map(|item| (place(connection, kind, &item.key), item.clone()));
+        self.up()?.pending.extend(items);
+        Ok(())
+    }
+
+    async fn pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+    ) -> Result<Vec<PendingItem>, StoreError> {
+        let wanted = kind == PendingKind::Collision;
+        let world = self.up()?;
+        let all = world.pending.iter();
+        let own = all.filter(|((of, kind, _), _)| of == connection && *kind == wanted);
+        Ok(own.map(|(_, item)| item.clone()).collect())
+    }
+
+    async fn delete_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        keys: &[String],
+    ) -> Result<(), StoreError> {
+        let mut world = self.up()?;
+        for key in keys {
+            world.pending.remove(&place(connection, kind, key));
+        }
+        Ok(())
+    }
+}

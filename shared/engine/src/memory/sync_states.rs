@@ -1,0 +1,154 @@
+//! Lease, hints, queue and checkpoint.
+
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::run::Run;
+use contact_sync_domain::sync_state::{Handover, Lease, QueuedRun, SyncState, Work};
+use jiff::Timestamp;
+
+use super::{MemoryStore, World, unreadable};
+use crate::port::{Release, SHARDS, ShardPage, StoreError, SyncStateStore, Taken};
+
+/// The state, if it is still held as in `held`.
+fn held<'a>(world: &'a mut World, held: &SyncState) -> Option<&'a mut SyncState> {
+    let holder = held.lease.as_ref().map(|lease| lease.holder.clone())?;
+    world.states.get_mut(&held.connection_id).filter(|state| {
+        state.fence == held.fence
+            && state.lease.as_ref().is_some_and(|lease| lease.holder == holder)
+    })
+}
+
+impl SyncStateStore for MemoryStore {
+    async fn sync_state(
+        &self,
+        _: &AccountId,
+        connection: &ConnectionId,
+    ) -> Result<Option<SyncState>, StoreError> {
+        Ok(self.up()?.states.get(connection).cloned())
+    }
+
+    async fn take(
+        &self,
+        _: &AccountId,
+        connection: &ConnectionId,
+        holder: &str,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Option<Taken>, StoreError> {
+        let mut world = self.up()?;
+        let Some(state) = world.states.get_mut(connection).filter(|state| state.is_free(now))
+        else {
+            return Ok(None);
+        };
+        let lease = Lease { holder: holder.to_owned(), expires_at };
+        state.fence += 1;
+        state.handover = None;
+        let overtaken = state.lease.replace(lease).map(|former| former.expires_at);
+        Ok(Some(Taken { state: state.clone(), overtaken }))
+    }
+
+    async fn checkpoint(
+        &self,
+        before: &SyncState,
+        work: &Work,
+        expires_at: Timestamp,
+        drop_queued: Option<&RunId>,
+    ) -> Result<Option<SyncState>, StoreError> {
+        let mut world = self.up()?;
+        let Some(state) = held(&mut world, before) else { return Ok(None) };
+        state.fence += 1;
+        state.work = work.clone();
+        if let Some(lease) = &mut state.lease {
+            lease.expires_at = expires_at;
+        }
+        state.queue.retain(|queued| Some(&queued.run_id) != drop_queued);
+        Ok(Some(state.clone()))
+    }
+
+    async fn release(
+        &self,
+        before: &SyncState,
+        work: &Work,
+        handover: Option<&Handover>,
+        _: Timestamp,
+    ) -> Result<Release, StoreError> {
+        let mut world = self.up()?;
+        let Some(state) = held(&mut world, before) else { return Ok(Release::Lost) };
+        let is_done = state.wanted == work.done && state.queue.is_empty();
+        if handover.is_none() && !is_done {
+            return Ok(Release::More(Box::new(state.clone())));
+        }
+        state.fence += 1;
+        state.work = work.clone();
+        state.lease = None;
+        let checkpoint = state.fence;
+        state.handover = handover.map(|handover| Handover { checkpoint, ..handover.clone() });
+        Ok(Release::Released)
+    }
+
+    async fn hint(
+        &self,
+        _: &AccountId,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> Result<Option<SyncState>, StoreError> {
+        Ok(self.up()?.states.get_mut(connection).map(|state| {
+            let before = state.clone();
+            state.wanted += 1;
+            state.last_hint_at = Some(now);
+            before
+        }))
+    }
+
+    async fn enqueue(&self, run: &Run) -> Result<(), StoreError> {
+        let mut world = self.up()?;
+        if world.runs.contains_key(&run.id) {
+            return Ok(());
+        }
+        let queued = QueuedRun { run_id: run.id.clone(), kind: run.kind, trigger: run.trigger };
+        let Some(state) = world.states.get_mut(&run.connection_id) else {
+            return Err(unreadable(format!("sync state of {}", run.connection_id)));
+        };
+        state.queue.push(queued);
+        world.runs.insert(run.id.clone(), run.clone());
+        Ok(())
+    }
+
+    async fn reset_sync_state(
+        &self,
+        _: &AccountId,
+        connection: &ConnectionId,
+    ) -> Result<(), StoreError> {
+        if let Some(state) = self.up()?.states.get_mut(connection) {
+            state.fence += 1;
+            state.lease = None;
+            state.queue.clear();
+            state.handover = None;
+            state.work.checkpoint = None;
+            state.work.users_delta = None;
+            state.work.groups_delta = None;
+        }
+        Ok(())
+    }
+
+    async fn sync_states(
+        &self,
+        shard: u8,
+        cursor: Option<&str>,
+    ) -> Result<ShardPage<SyncState>, StoreError> {
+        let world = self.up()?;
+        let mut rest = world
+            .states
+            .values()
+            .filter(|state| state.connection_id.shard(SHARDS) == shard)
+            .filter(|state| cursor.is_none_or(|cursor| state.connection_id.as_str() > cursor));
+        let found = rest.next();
+        let cursor = rest.next().and(found).map(|state| state.connection_id.to_string());
+        let read = |state: &SyncState| {
+            if world.unreadable_states.contains(&state.connection_id) {
+                return Err(unreadable(format!("sync state of {}", state.connection_id)));
+            }
+            Ok(state.clone())
+        };
+        Ok(ShardPage { items: found.map(read).into_iter().collect(), cursor })
+    }
+}
