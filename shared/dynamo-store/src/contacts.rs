@@ -9,8 +9,8 @@ mod write;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
 use contact_sync_engine::port::{
-    ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore, ContactWrite, IndexPage,
-    SHARDS, StoreError, StoredContact, WriteOutcome,
+    Bar, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore, ContactWrite,
+    IndexPage, SHARDS, StoreError, StoredContact, WriteOutcome,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -66,14 +66,8 @@ impl ContactStore for DynamoStore {
         self.replace_by_tombstone(contact, fence, expires_at).await
     }
 
-    async fn bar(
-        &self,
-        account: &AccountId,
-        id: &ContactId,
-        fence: u64,
-        expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.put_bar(account, id, fence, expires_at).await
+    async fn bar(&self, account: &AccountId, id: &ContactId, bar: &Bar) -> Result<(), StoreError> {
+        self.put_bar(account, id, bar).await
     }
 
     async fn claims(
@@ -89,8 +83,9 @@ impl ContactStore for DynamoStore {
         account: &AccountId,
         email_key: &str,
         contact: &ContactId,
+        now: Timestamp,
     ) -> Result<ClaimOutcome, StoreError> {
-        self.claim_email(account, email_key, contact).await
+        self.claim_email(account, email_key, contact, now).await
     }
 
     async fn release(

@@ -21,6 +21,8 @@ mod people;
 mod reaction;
 mod run;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use drive::{Driven, Request, Worker};

@@ -2,10 +2,13 @@
 
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{AccountId, ContactId};
-use contact_sync_engine::port::{ClaimOutcome, ContactStore, StoreError, StoredContact};
+use contact_sync_engine::port::{
+    CLAIM_STANDS, ClaimOutcome, ContactStore, StoreError, StoredContact,
+};
+use jiff::Timestamp;
 
 use crate::failure::{Answer, Defect, corrupt, unavailable};
-use crate::item::{Item, missing, name, text, text_of};
+use crate::item::{Item, instant, instant_of, missing, name, text, text_of};
 use crate::table::Condition;
 use crate::{DynamoStore, keys};
 
@@ -13,6 +16,9 @@ const KIND: &str = "claim";
 
 /// Whose the address (or the user, for adoptions) is.
 pub(super) const OWNER: &str = "o";
+
+/// When it was claimed.
+const AT: &str = "at";
 
 /// How often a claim that changes hands under our eyes is looked at again.
 const ATTEMPTS: usize = 4;
@@ -23,16 +29,36 @@ pub(super) fn owner(item: &Item) -> Result<ContactId, StoreError> {
 }
 
 /// The item of a claim.
-pub(super) fn item(account: &AccountId, email_key: &str, contact: &ContactId) -> Item {
+pub(super) fn item(
+    account: &AccountId,
+    email_key: &str,
+    contact: &ContactId,
+    now: Timestamp,
+) -> Item {
     let mut item = keys::claim(account, email_key).attributes();
     item.insert(name::KIND.to_owned(), text(KIND));
     item.insert(OWNER.to_owned(), text(contact.as_str()));
+    item.insert(AT.to_owned(), instant(now));
     item
 }
 
 /// The claim is this contact's.
 pub(super) fn held_by(contact: &ContactId) -> Condition {
     Condition::new("#o = :owner", vec![(":owner", text(contact.as_str()))])
+}
+
+/// The claim is as it was read: claiming again makes it another one.
+fn unchanged(claim: &Item, holder: &ContactId) -> Condition {
+    match claim.get(AT) {
+        Some(at) => Condition::new(
+            "#o = :owner AND #at = :at",
+            vec![(":owner", text(holder.as_str())), (":at", at.clone())],
+        ),
+        None => Condition::new(
+            "#o = :owner AND attribute_not_exists(#at)",
+            vec![(":owner", text(holder.as_str()))],
+        ),
+    }
 }
 
 impl DynamoStore {
@@ -51,30 +77,36 @@ impl DynamoStore {
         account: &AccountId,
         email_key: &str,
         contact: &ContactId,
+        now: Timestamp,
     ) -> Result<ClaimOutcome, StoreError> {
         let operation = "PutItem claim";
-        let ours = item(account, email_key, contact);
+        let ours = item(account, email_key, contact, now);
         let mut free = Condition::new(
             "attribute_not_exists(#pk) OR #o = :owner",
             vec![(":owner", text(contact.as_str()))],
         );
         for _ in 0..ATTEMPTS {
-            let holder = match self.contacts.put_if(operation, ours.clone(), free).await? {
+            let standing = match self.contacts.put_if(operation, ours.clone(), free).await? {
                 Answer::Done(()) => return Ok(ClaimOutcome::Claimed),
-                Answer::Refused(Some(standing)) => owner(&standing)?,
+                Answer::Refused(Some(standing)) => standing,
                 // It was given up between the check and the answer.
                 Answer::Refused(None) => {
                     free = Condition::absent();
                     continue;
                 }
             };
+            let holder = owner(&standing)?;
             if holder == *contact {
-                return Ok(ClaimOutcome::Claimed);
+                // Between two attempts it became ours.
+                free = held_by(contact);
+                continue;
             }
-            if self.bears(account, &holder, email_key).await? {
+            let is_young =
+                instant_of(&standing, AT).is_some_and(|at| now.duration_since(at) < CLAIM_STANDS);
+            if is_young || self.bears(account, &holder, email_key).await? {
                 return Ok(ClaimOutcome::TakenBy(holder));
             }
-            free = held_by(&holder);
+            free = unchanged(&standing, &holder);
         }
         Err(unavailable(operation)(Defect::Contended))
     }

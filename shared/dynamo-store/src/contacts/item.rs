@@ -223,8 +223,15 @@ fn key_of(item: &Item) -> Option<(AccountId, ContactId)> {
 pub(crate) fn read(item: &Item) -> Result<StoredContact, StoreError> {
     let version = number_of(item, "v").ok_or_else(|| missing(CONTACT, "v"))?;
     if text_of(item, name::KIND) == Some(TOMBSTONE) {
-        let source_version = number_of(item, "sv").unwrap_or_default();
-        return Ok(StoredContact::Tombstone { version, source_version });
+        let expires_at = number_of(item, name::EXPIRES_AT)
+            .and_then(|second| Timestamp::from_second(second).ok())
+            .ok_or_else(|| missing(TOMBSTONE, name::EXPIRES_AT))?;
+        return Ok(StoredContact::Tombstone {
+            version,
+            source_version: number_of(item, "sv").unwrap_or_default(),
+            connection_id: bits(item, "c").map(ConnectionId::from_bits),
+            expires_at,
+        });
     }
     let (account_id, id) = key_of(item).ok_or_else(|| missing(CONTACT, name::SK))?;
     let custom = text_of(item, "x").map(serde_json::from_str).transpose();

@@ -3,21 +3,28 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{AccountId, ContactId};
-use contact_sync_engine::port::{ClaimChange, ContactWrite, StoreError, WriteOutcome};
+use contact_sync_engine::port::{
+    Bar, ClaimChange, ContactWrite, StoreError, StoredContact, WriteOutcome,
+};
 use jiff::Timestamp;
 
 use super::claims;
-use super::item::{connection_bytes, contact as contact_item, read, tombstone};
+use super::item::{TOMBSTONE, connection_bytes, contact as contact_item, read, tombstone};
 use crate::failure::Answer;
-use crate::item::{Item, number};
+use crate::item::{Item, number, text};
 use crate::table::Condition;
 use crate::transaction::{Transacted, Transaction};
 use crate::{DynamoStore, keys};
 
 /// What must stand under the key, and (for sync) how old its source version must be: older than
-/// `fence`, unless it counts in another connection than `owner`. Where the item does not say in
-/// which connection it counts (a tombstone that only bars), it counts in every one.
-fn unmoved(expected_version: u64, fence: Option<u64>, owner: Option<&AttributeValue>) -> Condition {
+/// `fence`, unless it counts in another connection than `owner` or is a tombstone's that expired
+/// by `now`. Where the item does not say in which connection it counts, it counts in every one.
+fn unmoved(
+    expected_version: u64,
+    fence: Option<u64>,
+    owner: Option<&AttributeValue>,
+    now: Timestamp,
+) -> Condition {
     let mut values = Vec::new();
     let mut expression = if expected_version == 0 {
         // A tombstone that bars a contact which never was has version 0.
@@ -34,6 +41,9 @@ fn unmoved(expected_version: u64, fence: Option<u64>, owner: Option<&AttributeVa
             values.push((":owner", owner.clone()));
             expression += " OR (attribute_exists(#c) AND #c <> :owner)";
         }
+        // Contacts do not expire. DynamoDB deletes an expired item days late.
+        values.push((":now", number(now.as_second())));
+        expression += " OR #expiresAt <= :now";
         expression += ")";
     }
     Condition::new(expression, values)
@@ -74,7 +84,8 @@ impl DynamoStore {
         write: &ContactWrite,
     ) -> Result<WriteOutcome, StoreError> {
         let owner = self.owner(&write.contact).await?;
-        let condition = unmoved(write.expected_version, write.fence, owner.as_ref());
+        let now = write.contact.updated_at;
+        let condition = unmoved(write.expected_version, write.fence, owner.as_ref(), now);
         self.put_contact(|| contact_item(&write.contact, owner.as_ref()), condition).await
     }
 
@@ -85,7 +96,7 @@ impl DynamoStore {
         expires_at: Timestamp,
     ) -> Result<WriteOutcome, StoreError> {
         let owner = self.owner(contact).await?;
-        let condition = unmoved(contact.version, fence, owner.as_ref());
+        let condition = unmoved(contact.version, fence, owner.as_ref(), contact.updated_at);
         let known = contact.sync.as_ref().map(|mark| mark.source_version);
         let source_version = fence.or(known).unwrap_or_default();
         let key = (&contact.account_id, &contact.id);
@@ -100,11 +111,37 @@ impl DynamoStore {
         &self,
         account: &AccountId,
         id: &ContactId,
-        fence: u64,
-        expires_at: Timestamp,
+        bar: &Bar,
     ) -> Result<(), StoreError> {
-        let item = tombstone((account, id), 0, fence, None, expires_at);
-        self.contacts.put_if("PutItem tombstone", item, Condition::absent()).await?;
+        let operation = "PutItem tombstone";
+        let owner = Some(connection_bytes(&bar.connection_id));
+        let item = tombstone((account, id), 0, bar.fence, owner.clone(), bar.until);
+        let Answer::Refused(Some(standing)) =
+            self.contacts.put_if(operation, item, Condition::absent()).await?
+        else {
+            return Ok(());
+        };
+        // A contact that cannot be read stands, too.
+        let Ok(StoredContact::Tombstone { version, source_version, connection_id, expires_at }) =
+            read(&standing)
+        else {
+            return Ok(());
+        };
+        let bars_already = connection_id.is_none_or(|of| of == bar.connection_id)
+            && source_version >= bar.fence
+            && expires_at >= bar.until;
+        if bars_already {
+            return Ok(());
+        }
+        let until = expires_at.max(bar.until);
+        let item = tombstone((account, id), version, bar.fence, owner, until);
+        let values = vec![
+            (":kind", text(TOMBSTONE)),
+            (":version", number(version)),
+            (":before", number(source_version)),
+        ];
+        let same = Condition::new("#kind = :kind AND #v = :version AND #sv = :before", values);
+        self.contacts.put_if(operation, item, same).await?;
         Ok(())
     }
 
@@ -120,13 +157,16 @@ impl DynamoStore {
         for write in writes {
             let owner = self.owner(&write.contact).await?;
             let item = contact_item(&write.contact, owner.as_ref())?;
-            let condition = unmoved(write.expected_version, write.fence, owner.as_ref());
+            let now = write.contact.updated_at;
+            let condition = unmoved(write.expected_version, write.fence, owner.as_ref(), now);
             transaction =
                 transaction.put(operation, &self.contacts, item.clone(), Some(condition))?;
             wanted.push(item);
         }
+        // The contacts that bear the addresses are part of the same transaction.
+        let now = writes.iter().map(|write| write.contact.updated_at).max().unwrap_or_default();
         for change in claims {
-            let item = claims::item(account, &change.email_key, &change.to);
+            let item = claims::item(account, &change.email_key, &change.to, now);
             let condition = claims::held_by(&change.from);
             transaction =
                 transaction.put(operation, &self.contacts, item.clone(), Some(condition))?;

@@ -2,8 +2,10 @@
 
 use contact_sync_domain::contact::{Contact, ContactField, ContactStatus, Link};
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
+use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
-    ClaimChange, ClaimOutcome, ContactStore, ContactWrite, StoredContact, WriteOutcome,
+    Bar, CLAIM_STANDS, ClaimChange, ClaimOutcome, ContactStore, ContactWrite, StoredContact,
+    WriteOutcome,
 };
 
 use crate::samples::{account_id, at, connection_id, contact, local, moved, next, write};
@@ -108,7 +110,12 @@ async fn a_returning_contact_goes_on_counting_from_its_tombstone() {
     written(&tables, &first).await;
     let removed = tables.store.remove(&first, Some(11), at(100)).await.unwrap();
     assert_eq!(removed, WriteOutcome::Written);
-    let tombstone = StoredContact::Tombstone { version: 2, source_version: 11 };
+    let tombstone = StoredContact::Tombstone {
+        version: 2,
+        source_version: 11,
+        connection_id: Some(connection_id(1)),
+        expires_at: at(101),
+    };
     assert_eq!(stored(&tables, &first).await, Some(tombstone.clone()));
 
     let forgetful = contact(1, 7, 12);
@@ -122,24 +129,85 @@ async fn a_returning_contact_goes_on_counting_from_its_tombstone() {
     written(&tables, &elsewhere).await;
 }
 
+fn bar(fence: u64, until: i64) -> Bar {
+    Bar { connection_id: connection_id(1), fence, until: at(until) }
+}
+
+/// A page's late write of a new contact.
+fn late(fence: u64, second: i64) -> Contact {
+    Contact { updated_at: at(second), ..contact(1, 7, fence) }
+}
+
 #[tokio::test]
 async fn a_bar_stops_a_slice_that_lost_its_lease_and_nobody_else() {
     let tables = Tables::start().await;
-    let late = contact(1, 7, 10);
-    tables.store.bar(&late.account_id, &late.id, 20, at(100)).await.unwrap();
-    let outcome = tables.store.write(&write(&late)).await.unwrap();
-    let bar = StoredContact::Tombstone { version: 0, source_version: 20 };
-    assert_eq!(outcome, WriteOutcome::Moved(Some(bar)));
-    written(&tables, &contact(1, 7, 21)).await;
-    tables.store.bar(&late.account_id, &late.id, 30, at(100)).await.unwrap();
-    assert_eq!(
-        stored(&tables, &late).await,
-        Some(present(&contact(1, 7, 21))),
-        "what stands, stands"
-    );
+    bars(&tables.store).await;
+    bars(&MemoryStore::default()).await;
+}
+
+async fn bars(store: &impl ContactStore) {
+    let (account, id) = (account_id(1), ContactId::from_bits(7));
+    store.bar(&account, &id, &bar(20, 100)).await.unwrap();
+    assert!(moved(&store.write(&write(&late(20, 99))).await.unwrap()));
+    let standing = store.get(&account, &id).await.unwrap().unwrap();
+    assert_eq!(standing.source_version_in(&connection_id(1), at(99)), Some(20));
+    assert_eq!(standing.source_version_in(&connection_id(2), at(99)), None);
+    let written = store.write(&write(&late(21, 99))).await.unwrap();
+    assert_eq!(written, WriteOutcome::Written, "a page of whoever took over");
+    store.bar(&account, &id, &bar(30, 100)).await.unwrap();
+    let standing = store.get(&account, &id).await.unwrap();
+    assert_eq!(standing, Some(present(&late(21, 99))), "what stands, stands");
     let made_by_hand = local(1, 8);
-    tables.store.bar(&made_by_hand.account_id, &made_by_hand.id, 20, at(100)).await.unwrap();
-    written(&tables, &made_by_hand).await;
+    store.bar(&account, &made_by_hand.id, &bar(20, 100)).await.unwrap();
+    assert_eq!(store.write(&write(&made_by_hand)).await.unwrap(), WriteOutcome::Written);
+}
+
+#[tokio::test]
+async fn a_bar_ends_with_its_time_though_the_item_still_lies_there() {
+    let tables = Tables::start().await;
+    a_bar_ends(&tables.store).await;
+    a_bar_ends(&MemoryStore::default()).await;
+}
+
+async fn a_bar_ends(store: &impl ContactStore) {
+    let (account, id) = (account_id(1), ContactId::from_bits(7));
+    store.bar(&account, &id, &bar(20, 100)).await.unwrap();
+    let standing = store.get(&account, &id).await.unwrap().unwrap();
+    assert_eq!(standing.source_version_in(&connection_id(1), at(102)), None);
+    let written = store.write(&write(&late(10, 102))).await.unwrap();
+    assert_eq!(written, WriteOutcome::Written);
+}
+
+#[tokio::test]
+async fn a_later_taking_over_raises_the_bar() {
+    let tables = Tables::start().await;
+    a_bar_is_raised(&tables.store).await;
+    a_bar_is_raised(&MemoryStore::default()).await;
+}
+
+async fn a_bar_is_raised(store: &impl ContactStore) {
+    let (account, id) = (account_id(1), ContactId::from_bits(7));
+    store.bar(&account, &id, &bar(20, 100)).await.unwrap();
+    store.bar(&account, &id, &bar(30, 200)).await.unwrap();
+    assert!(moved(&store.write(&write(&late(25, 150))).await.unwrap()));
+    store.bar(&account, &id, &bar(10, 50)).await.unwrap();
+    assert!(moved(&store.write(&write(&late(25, 150))).await.unwrap()), "never lowered");
+}
+
+#[tokio::test]
+async fn a_bar_of_one_connection_bars_no_other() {
+    let tables = Tables::start().await;
+    a_bar_is_one_connections(&tables.store).await;
+    a_bar_is_one_connections(&MemoryStore::default()).await;
+}
+
+async fn a_bar_is_one_connections(store: &impl ContactStore) {
+    let account = account_id(1);
+    let first = late(1, 50);
+    store.bar(&account, &first.id, &bar(500, 100)).await.unwrap();
+    let link = first.link.clone().map(|link| Link { connection_id: connection_id(2), ..link });
+    let written = store.write(&write(&Contact { link, ..first })).await.unwrap();
+    assert_eq!(written, WriteOutcome::Written);
 }
 
 #[tokio::test]
@@ -166,28 +234,60 @@ async fn an_address_is_one_contacts_and_claiming_again_is_fine() {
     let (store, account) = (&tables.store, account_id(1));
     let (ours, theirs) = (ContactId::from_bits(7), ContactId::from_bits(8));
     written(&tables, &contact(1, 7, 10)).await;
-    assert_eq!(store.claim(&account, KEY, &ours).await.unwrap(), ClaimOutcome::Claimed);
-    assert_eq!(store.claim(&account, KEY, &ours).await.unwrap(), ClaimOutcome::Claimed);
+    assert_eq!(store.claim(&account, KEY, &ours, at(0)).await.unwrap(), ClaimOutcome::Claimed);
+    assert_eq!(store.claim(&account, KEY, &ours, at(0)).await.unwrap(), ClaimOutcome::Claimed);
     let taken = ClaimOutcome::TakenBy(ours.clone());
-    assert_eq!(store.claim(&account, KEY, &theirs).await.unwrap(), taken);
-    let free = store.claim(&account_id(2), KEY, &theirs).await.unwrap();
+    assert_eq!(store.claim(&account, KEY, &theirs, at(0)).await.unwrap(), taken);
+    let free = store.claim(&account_id(2), KEY, &theirs, at(0)).await.unwrap();
     assert_eq!(free, ClaimOutcome::Claimed, "another account has its own addresses");
     let owners = store.claims(&account, &[KEY.into(), "nobody@x".into()]).await.unwrap();
     assert_eq!(owners, [Some(ours), None]);
 }
 
+/// When a claim made at 0 may be taken over at the earliest.
+const LATER: i64 = CLAIM_STANDS.as_secs();
+
 #[tokio::test]
-async fn a_claim_of_somebody_without_the_address_is_taken_over() {
+async fn an_old_claim_of_somebody_without_the_address_is_taken_over() {
     let tables = Tables::start().await;
     let (store, account) = (&tables.store, account_id(1));
     let (gone, renamed, ours) =
         (ContactId::from_bits(70), ContactId::from_bits(71), ContactId::from_bits(7));
-    store.claim(&account, KEY, &gone).await.unwrap();
+    store.claim(&account, KEY, &gone, at(0)).await.unwrap();
     tables.lose_next_answer();
-    assert_eq!(store.claim(&account, KEY, &renamed).await.unwrap(), ClaimOutcome::Claimed);
+    let claimed = store.claim(&account, KEY, &renamed, at(LATER)).await.unwrap();
+    assert_eq!(claimed, ClaimOutcome::Claimed);
     written(&tables, &contact(1, 71, 10)).await;
-    assert_eq!(store.claim(&account, KEY, &ours).await.unwrap(), ClaimOutcome::Claimed);
+    let claimed = store.claim(&account, KEY, &ours, at(2 * LATER)).await.unwrap();
+    assert_eq!(claimed, ClaimOutcome::Claimed);
     assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [Some(ours)]);
+}
+
+/// Two people claim one address in the same moments: whoever claims second would else take it from
+/// the first between that one's claim and that one's contact.
+#[tokio::test]
+async fn a_young_claim_stands_although_its_contact_is_not_written_yet() {
+    let tables = Tables::start().await;
+    let memory = MemoryStore::default();
+    a_young_claim_stands(&tables.store).await;
+    a_young_claim_stands(&memory).await;
+}
+
+async fn a_young_claim_stands(store: &impl ContactStore) {
+    let account = account_id(1);
+    let (first, second) = (ContactId::from_bits(7), ContactId::from_bits(8));
+    let taken = ClaimOutcome::TakenBy(first.clone());
+    store.claim(&account, KEY, &first, at(0)).await.unwrap();
+    let again = store.claim(&account, KEY, &second, at(LATER - 1)).await.unwrap();
+    assert_eq!(again, taken, "the first may be about to write");
+    // Who comes back to an address that is his already claims it anew.
+    store.claim(&account, KEY, &first, at(LATER)).await.unwrap();
+    let again = store.claim(&account, KEY, &second, at(2 * LATER - 1)).await.unwrap();
+    assert_eq!(again, taken);
+    let written = store.write(&write(&contact(1, 7, 10))).await.unwrap();
+    assert_eq!(written, WriteOutcome::Written);
+    let again = store.claim(&account, KEY, &second, at(9 * LATER)).await.unwrap();
+    assert_eq!(again, taken, "whoever bears it keeps it");
 }
 
 #[tokio::test]
@@ -195,7 +295,7 @@ async fn an_address_is_given_up_only_by_whoever_has_it() {
     let tables = Tables::start().await;
     let (store, account) = (&tables.store, account_id(1));
     let (ours, theirs) = (ContactId::from_bits(7), ContactId::from_bits(8));
-    store.claim(&account, KEY, &ours).await.unwrap();
+    store.claim(&account, KEY, &ours, at(0)).await.unwrap();
     store.release(&account, KEY, &theirs).await.unwrap();
     assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [Some(ours.clone())]);
     store.release(&account, KEY, &ours).await.unwrap();
@@ -209,7 +309,7 @@ async fn a_very_long_address_can_be_claimed_too() {
     let (store, account) = (&tables.store, account_id(1));
     let long = "ü".repeat(1_500);
     let ours = ContactId::from_bits(7);
-    store.claim(&account, &long, &ours).await.unwrap();
+    store.claim(&account, &long, &ours, at(0)).await.unwrap();
     assert_eq!(store.claims(&account, &[long]).await.unwrap(), [Some(ours)]);
 }
 
@@ -225,7 +325,7 @@ async fn two_contacts_swap_their_addresses_at_once_or_not_at_all() {
     let (store, account) = (&tables.store, account_id(1));
     let (one, two) = (contact(1, 1, 10), contact(1, 2, 10));
     for person in [&one, &two] {
-        store.claim(&account, person.email().unwrap(), &person.id).await.unwrap();
+        store.claim(&account, person.email().unwrap(), &person.id, at(0)).await.unwrap();
         written(&tables, person).await;
     }
     let swapped = [
@@ -261,7 +361,7 @@ async fn forty_contacts_and_their_claims_fit_into_one_transaction() {
     for write in &writes {
         let key = write.contact.email().unwrap();
         let holder = ContactId::from_bits(1_000);
-        tables.store.claim(&account_id(1), key, &holder).await.unwrap();
+        tables.store.claim(&account_id(1), key, &holder, at(0)).await.unwrap();
         let to = write.contact.id.clone();
         claims.push(ClaimChange { email_key: key.into(), from: holder, to });
     }

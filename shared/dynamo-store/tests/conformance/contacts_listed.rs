@@ -11,7 +11,7 @@ async fn holding(contacts: &[Contact]) -> Tables {
     let tables = Tables::start().await;
     for contact in contacts {
         let key = contact.email().unwrap().to_lowercase();
-        tables.store.claim(&contact.account_id, &key, &contact.id).await.unwrap();
+        tables.store.claim(&contact.account_id, &key, &contact.id, at(0)).await.unwrap();
         assert_eq!(tables.store.write(&write(contact)).await.unwrap(), WriteOutcome::Written);
     }
     tables

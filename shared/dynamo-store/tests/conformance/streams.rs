@@ -41,7 +41,12 @@ async fn a_contact_is_seen_coming_changing_and_going() {
     );
     tables.store.remove(&first, Some(11), at(100)).await.unwrap();
     let removed = image(&tables, CONTACTS, "C#").await;
-    let tombstone = Some(StoredContact::Tombstone { version: 2, source_version: 11 });
+    let tombstone = Some(StoredContact::Tombstone {
+        version: 2,
+        source_version: 11,
+        connection_id: Some(connection_id(1)),
+        expires_at: at(101),
+    });
     assert_eq!(
         changed_item(made, removed.clone()).unwrap(),
         ChangedItem::Contact { old: present(&first), new: tombstone.clone() }
@@ -79,7 +84,7 @@ async fn runs_connections_and_sync_states_are_told_apart() {
 async fn nobody_is_told_of_anything_else() {
     let tables = Tables::start().await;
     let first = contact(1, 7, 10);
-    tables.store.claim(&first.account_id, "a@b", &first.id).await.unwrap();
+    tables.store.claim(&first.account_id, "a@b", &first.id, at(0)).await.unwrap();
     let claim = image(&tables, CONTACTS, "E#").await;
     assert_eq!(changed_item(nothing(), claim).unwrap(), ChangedItem::Other);
     assert_eq!(changed_item(nothing(), nothing()).unwrap(), ChangedItem::Other);

@@ -184,7 +184,7 @@ pub(super) async fn write(
     let new_key = new.email().map(email_key);
     let claimed = new_key.as_ref().filter(|key| old_key.as_ref() != Some(*key));
     if let Some(key) = claimed
-        && let ClaimOutcome::TakenBy(_) = store.claim(account, key, &new.id).await?
+        && let ClaimOutcome::TakenBy(_) = store.claim(account, key, &new.id, new.updated_at).await?
     {
         return Err(AdminError::EmailTaken);
     }

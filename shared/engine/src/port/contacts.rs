@@ -5,7 +5,7 @@ use std::future::Future;
 use contact_sync_domain::contact::{Contact, ContactSource, LinkState};
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::StoreError;
 
@@ -16,12 +16,51 @@ pub enum StoredContact {
     Present(Box<Contact>),
     /// It was removed (or judged out) and keeps its number for 30 days.
     Tombstone {
-        /// The version at removal; a returning contact goes on counting from it.
+        /// The version at removal; a returning contact goes on counting from it. 0 where a contact
+        /// that never was is barred.
         version: u64,
         /// The source version at removal.
         source_version: u64,
+        /// The connection in which the source version counts; absent where none is known.
+        connection_id: Option<ConnectionId>,
+        /// From when on the source version bars nobody. The store deletes the item late.
+        expires_at: Timestamp,
     },
 }
+
+impl StoredContact {
+    /// The source version with which a page of this connection compares at `now`. Versions of
+    /// another connection, and those of an expired tombstone, compare with nothing.
+    pub fn source_version_in(&self, connection: &ConnectionId, now: Timestamp) -> Option<u64> {
+        match self {
+            Self::Present(contact) => {
+                let linked = contact.link.as_ref().map(|link| &link.connection_id);
+                let mark = contact.sync.as_ref().filter(|_| linked == Some(connection));
+                mark.map(|mark| mark.source_version)
+            }
+            Self::Tombstone { version: _, source_version, connection_id, expires_at } => {
+                let counts_here = connection_id.as_ref().is_none_or(|of| of == connection);
+                (counts_here && *expires_at > now).then_some(*source_version)
+            }
+        }
+    }
+}
+
+/// What keeps a slice that lost its lease from making a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bar {
+    /// The connection in which the fence counts.
+    pub connection_id: ConnectionId,
+    /// Pages requested at this fence or before make no contact.
+    pub fence: u64,
+    /// When the slice's own deadline has passed.
+    pub until: Timestamp,
+}
+
+/// How long a claim stands although its owner does not bear the address: claims are written before
+/// contacts, and whoever claimed may be about to write. Longer than any invocation lives (120 s for
+/// the functions that sync) and what their clocks differ.
+pub const CLAIM_STANDS: SignedDuration = SignedDuration::from_secs(150);
 
 /// One conditional write of a contact.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,14 +193,13 @@ pub trait ContactStore: Send + Sync {
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send;
 
-    /// Puts a tombstone where nothing stands, so that a slice that lost its lease cannot make the
-    /// contact; where something stands, nothing happens.
+    /// Puts a tombstone where nothing stands, or raises the one that stands, so that a slice that
+    /// lost its lease cannot make the contact; where a contact stands, nothing happens.
     fn bar(
         &self,
         account: &AccountId,
         id: &ContactId,
-        fence: u64,
-        expires_at: Timestamp,
+        bar: &Bar,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Who claims these addresses (keys of [`contact_sync_domain::email::email_key`]), read
@@ -173,12 +211,14 @@ pub trait ContactStore: Send + Sync {
     ) -> impl Future<Output = Result<Vec<Option<ContactId>>, StoreError>> + Send;
 
     /// Claims an address for a contact that does not have it yet. A claim whose owner does not bear
-    /// the address on a strong read is taken over.
+    /// the address on a strong read is taken over once it is older than [`CLAIM_STANDS`]; claiming
+    /// again makes one's own claim young.
     fn claim(
         &self,
         account: &AccountId,
         email_key: &str,
         contact: &ContactId,
+        now: Timestamp,
     ) -> impl Future<Output = Result<ClaimOutcome, StoreError>> + Send;
 
     /// Gives an address up, if this contact claims it.

@@ -79,7 +79,7 @@ where
     ) -> Result<Applied, Stop> {
         let moved = match self.attempt(pass, segment, item, base).await? {
             Attempt::Moved(now) => now,
-            other => return Ok(conclude(item.clone(), item.outcome, &other)),
+            other => return Ok(conclude(item.clone(), item.outcome, &other, segment.phase)),
         };
         // Re-read once and decide anew.
         let read;
@@ -113,7 +113,7 @@ where
         match self.attempt(pass, segment, &again, base).await? {
             Attempt::Moved(_) => Ok(moved_away(item)),
             other => {
-                let applied = conclude(again, item.outcome, &other);
+                let applied = conclude(again, item.outcome, &other, segment.phase);
                 Ok(deviating(applied.item, applied.outcome))
             }
         }
@@ -148,7 +148,7 @@ fn as_intended(item: &SegmentItem) -> Applied {
     Applied { item: item.clone(), outcome: item.outcome, deviation: None }
 }
 
-fn conclude(item: SegmentItem, intended: Outcome, attempt: &Attempt) -> Applied {
+fn conclude(item: SegmentItem, intended: Outcome, attempt: &Attempt, phase: Phase) -> Applied {
     match attempt {
         Attempt::Done => {
             let outcome = item.outcome;
@@ -160,7 +160,8 @@ fn conclude(item: SegmentItem, intended: Outcome, attempt: &Attempt) -> Applied 
                 remedy: Some("give one of the two another e-mail in Entra".to_owned()),
                 ..item
             },
-            Outcome::Deferred,
+            // At the end of a run nothing can wait for it any more.
+            if phase == Phase::Judgement { Outcome::Failed } else { Outcome::Deferred },
         ),
         // A newer observation of the same person was written meanwhile: nothing is left to do.
         Attempt::Superseded => {

@@ -10,8 +10,8 @@ use super::decide::{new_email_key, present};
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
-    Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness, StoredContact,
-    WriteOutcome,
+    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness,
+    StoredContact, WriteOutcome,
 };
 
 /// How long a tombstone keeps a contact's number.
@@ -67,8 +67,9 @@ where
                     }
                     (Some(contact.as_ref()), contact.version)
                 }
-                Some(StoredContact::Tombstone { version, source_version }) => {
-                    if *source_version >= segment.fence {
+                Some(tombstone @ StoredContact::Tombstone { version, .. }) => {
+                    let newest = tombstone.source_version_in(connection, self.clock.now());
+                    if newest.is_some_and(|newest| newest >= segment.fence) {
                         return Ok(Attempt::Superseded);
                     }
                     if item.version != 0 {
@@ -84,7 +85,8 @@ where
             }
             let key = new_email_key(item);
             if let Some(key) = &key {
-                match self.stores.claim(&pass.account.id, key, contact_id).await? {
+                let now = self.clock.now();
+                match self.stores.claim(&pass.account.id, key, contact_id, now).await? {
                     ClaimOutcome::Claimed => {}
                     ClaimOutcome::TakenBy(_) => return Ok(Attempt::Taken),
                 }
@@ -164,14 +166,15 @@ where
         barred_until: Option<Timestamp>,
     ) -> Result<(), Stop> {
         let judged_out = matches!(item.outcome, Outcome::Skipped | Outcome::Keep);
-        let now = self.clock.now();
-        if !judged_out || item.contact_id.is_some() || barred_until.is_none_or(|until| until <= now)
-        {
+        let Some(until) = barred_until.filter(|until| *until > self.clock.now()) else {
+            return Ok(());
+        };
+        if !judged_out || item.contact_id.is_some() {
             return Ok(());
         }
         let contact = ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id);
-        let expires_at = now.checked_add(TOMBSTONE).unwrap_or(Timestamp::MAX);
-        self.stores.bar(&pass.account.id, &contact, fence, expires_at).await?;
+        let bar = Bar { connection_id: pass.connection.id.clone(), fence, until };
+        self.stores.bar(&pass.account.id, &contact, &bar).await?;
         Ok(())
     }
 }

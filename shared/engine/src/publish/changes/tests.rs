@@ -52,7 +52,12 @@ fn unlinked(version: u64) -> StoredContact {
 }
 
 fn tombstone(version: u64) -> StoredContact {
-    StoredContact::Tombstone { version, source_version: 1 }
+    StoredContact::Tombstone {
+        version,
+        source_version: 1,
+        connection_id: None,
+        expires_at: Timestamp::MAX,
+    }
 }
 
 fn run(status: RunStatus, report_ready: bool) -> Box<Run> {

@@ -1,0 +1,179 @@
+//! A directory that is read in small pages, and fails when told to.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::segment::NextStep;
+
+use crate::memory::MemoryDirectory;
+use crate::port::{
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
+    Organization, UserPage,
+};
+
+type Cost = Result<(u64, GraphCost), DirectoryError>;
+type Linked = Result<(String, GraphCost), DirectoryError>;
+
+/// The directory of a test.
+#[derive(Default)]
+pub(super) struct Graph {
+    pub(super) inner: MemoryDirectory,
+    pub(super) page_size: usize,
+    /// The n-th page asked for from now on (0 = the next) fails so.
+    pub(super) faults: Mutex<VecDeque<(usize, DirectoryError)>>,
+    /// How many requests were made.
+    pub(super) requests: Mutex<usize>,
+}
+
+impl Graph {
+    pub(super) fn fail_page(&self, number: usize, error: DirectoryError) {
+        self.faults.lock().unwrap().push_back((number, error));
+    }
+
+    pub(super) fn requests(&self) -> usize {
+        *self.requests.lock().unwrap()
+    }
+
+    fn asked(&self) {
+        *self.requests.lock().unwrap() += 1;
+    }
+
+    fn page_asked(&self) -> Result<(), DirectoryError> {
+        self.asked();
+        let mut faults = self.faults.lock().unwrap();
+        let Some((left, _)) = faults.front_mut() else { return Ok(()) };
+        if *left > 0 {
+            *left -= 1;
+            return Ok(());
+        }
+        Err(faults.pop_front().unwrap().1)
+    }
+}
+
+fn offset(link: &str) -> usize {
+    link.rsplit('-').next().unwrap().parse().unwrap()
+}
+
+impl Directory for Graph {
+    async fn latest_users_link(&self, tenant: &TenantId) -> Linked {
+        self.asked();
+        self.inner.latest_users_link(tenant).await
+    }
+
+    async fn list_users(
+        &self,
+        tenant: &TenantId,
+        link: Option<&str>,
+        lane: Lane,
+    ) -> Result<UserPage, DirectoryError> {
+        self.page_asked()?;
+        let start = link.map_or(0, offset);
+        let all = self.inner.list_users(tenant, None, lane).await?.users;
+        let end = (start + self.page_size).min(all.len());
+        let next =
+            if end < all.len() { NextStep::Next(format!("list-{end}")) } else { NextStep::End };
+        Ok(UserPage { users: all[start..end].to_vec(), next, cost: GraphCost::default() })
+    }
+
+    async fn users_delta(
+        &self,
+        tenant: &TenantId,
+        link: &str,
+    ) -> Result<DeltaPage, DirectoryError> {
+        self.page_asked()?;
+        let start = offset(link);
+        let mut page = self.inner.users_delta(tenant, &format!("seen-{start}")).await?;
+        if page.entries.len() > self.page_size {
+            page.entries.truncate(self.page_size);
+            page.next = NextStep::Next(format!("next-{}", start + self.page_size));
+        }
+        Ok(page)
+    }
+
+    async fn users_by_id(
+        &self,
+        tenant: &TenantId,
+        ids: &[ObjectId],
+    ) -> Result<ByIds, DirectoryError> {
+        self.asked();
+        self.inner.users_by_id(tenant, ids).await
+    }
+
+    async fn find_user(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> Result<Option<DirectoryUser>, DirectoryError> {
+        self.inner.find_user(tenant, key).await
+    }
+
+    async fn search_users(
+        &self,
+        tenant: &TenantId,
+        query: &str,
+        limit: u16,
+    ) -> Result<Vec<DirectoryUser>, DirectoryError> {
+        self.inner.search_users(tenant, query, limit).await
+    }
+
+    async fn count_users(&self, tenant: &TenantId) -> Cost {
+        self.inner.count_users(tenant).await
+    }
+
+    async fn count_groups(&self, tenant: &TenantId) -> Cost {
+        self.inner.count_groups(tenant).await
+    }
+
+    async fn find_group(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> Result<Option<Group>, DirectoryError> {
+        self.inner.find_group(tenant, group).await
+    }
+
+    async fn search_groups(
+        &self,
+        tenant: &TenantId,
+        query: &str,
+        limit: u16,
+    ) -> Result<Vec<Group>, DirectoryError> {
+        self.inner.search_groups(tenant, query, limit).await
+    }
+
+    async fn group_members(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+        nested: bool,
+        link: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        self.asked();
+        self.inner.group_members(tenant, group, nested, link).await
+    }
+
+    async fn latest_groups_link(&self, tenant: &TenantId) -> Linked {
+        self.asked();
+        self.inner.latest_groups_link(tenant).await
+    }
+
+    async fn groups_delta(
+        &self,
+        tenant: &TenantId,
+        link: &str,
+    ) -> Result<GroupsDeltaPage, DirectoryError> {
+        self.asked();
+        self.inner.groups_delta(tenant, link).await
+    }
+
+    async fn organization(&self, tenant: &TenantId) -> Result<Organization, DirectoryError> {
+        self.inner.organization(tenant).await
+    }
+
+    async fn forget_token(&self, tenant: &TenantId) {
+        self.inner.forget_token(tenant).await;
+    }
+}
