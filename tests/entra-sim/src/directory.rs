@@ -1,22 +1,31 @@
 //! The directory of one tenant: people, groups, who is in what, and the log of changes.
 
 pub(crate) mod changes;
+pub(crate) mod calendar;
 pub(crate) mod commands;
+pub(crate) mod derived;
+pub(crate) mod devices;
+pub(crate) mod licences;
 pub(crate) mod members;
 pub(crate) mod object;
 pub(crate) mod properties;
+pub(crate) mod resource_types;
 pub(crate) mod selection;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+pub use calendar::CalendarEvent;
 pub use commands::{CommandError, DirectoryCommand};
 pub(crate) use object::{ChangeNumber, Presence};
 
+use calendar::HandMadeEvent;
 use changes::ChangeLog;
+use devices::Device;
 use members::{MemberKind, Membership};
 use object::DirectoryObject;
 use properties::{Catalogue, PropertyId};
@@ -59,6 +68,14 @@ pub(crate) struct Directory {
     names: HashMap<String, Uuid>,
     containing: HashMap<Uuid, BTreeSet<Uuid>>,
     bin: BTreeSet<(Timestamp, Uuid)>,
+    /// Made on first use: most tests never look at devices.
+    devices: OnceLock<BTreeMap<Uuid, Device>>,
+    /// Report rows changed by hand, by person.
+    pub(crate) registrations: BTreeMap<Uuid, Map<String, Value>>,
+    /// Photos put or removed by hand, by person.
+    pub(crate) photos: BTreeMap<Uuid, bool>,
+    /// Events made, changed or removed by hand, by person.
+    pub(crate) events: BTreeMap<Uuid, BTreeMap<String, HandMadeEvent>>,
 }
 
 /// The properties that the directory itself reads.
@@ -74,6 +91,8 @@ pub(crate) struct WellKnown {
     pub(crate) group_display_name: PropertyId,
     pub(crate) group_visibility: PropertyId,
     pub(crate) group_security_enabled: PropertyId,
+    pub(crate) assigned_licenses: PropertyId,
+    pub(crate) preferred_language: PropertyId,
 }
 
 /// Looked up once: the catalogues never change.
@@ -92,6 +111,8 @@ pub(crate) static WELL_KNOWN: std::sync::LazyLock<WellKnown> = std::sync::LazyLo
         group_display_name: group("displayName"),
         group_visibility: group("visibility"),
         group_security_enabled: group("securityEnabled"),
+        assigned_licenses: user("assignedLicenses"),
+        preferred_language: user("preferredLanguage"),
     }
 });
 
@@ -180,7 +201,8 @@ impl Directory {
         } else if self.live_group(id).is_some() {
             Some(MemberKind::Group)
         } else {
-            self.others.get(&id).map(|other| other.kind)
+            let device = || self.devices.get()?.contains_key(&id).then_some(MemberKind::Device);
+            self.others.get(&id).map(|other| other.kind).or_else(device)
         }
     }
 

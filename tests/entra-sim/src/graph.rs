@@ -17,6 +17,7 @@ mod query;
 pub(crate) mod reply;
 pub(crate) mod route;
 mod subscription_requests;
+pub(crate) mod surroundings;
 pub(crate) mod token;
 mod users;
 
@@ -101,6 +102,7 @@ fn serve(world: &mut World, call: &Call<'_>, route: &Route) -> Result<Reply, Gra
     let get = method == Method::GET;
     let post = method == Method::POST;
     match route {
+        Route::Around(surrounding) => surroundings::serve(world, call, surrounding),
         Route::Users if get => users::list(world, call),
         Route::UsersCount if get => users::count(world, call),
         Route::User(user) if get => users::one(world, call, user),

@@ -59,7 +59,7 @@ mod world;
 pub use clock::SimClock;
 pub use controls::{ClockReading, Controls, PersonSummary, SettingsError, TenantSummary};
 pub use delivery::DeliveryCounts;
-pub use directory::{CommandError, DirectoryCommand};
+pub use directory::{CalendarEvent, CommandError, DirectoryCommand};
 pub use faults::{BodyKind, Effect, Fault, Target};
 pub use generate::{GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR};
 pub use handle::{EntraSim, StartError};
@@ -70,7 +70,7 @@ pub use options::{
 };
 pub use request_log::{EndpointCounts, LoggedRequest, RequestCounts};
 pub use settings::{
-    ConsentDelayShows, DeltaSettings, ExpiredAnswer, GraphSettings, LoginSettings,
+    ConsentDelayShows, DeltaSettings, ExpiredAnswer, GraphSettings, HiddenMembers, LoginSettings,
     NotificationSettings, RetryAfterForm, Settings, ThrottlingSettings,
 };
 pub use signing::SigningError;

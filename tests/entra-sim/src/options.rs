@@ -69,6 +69,9 @@ pub struct TenantSpec {
     /// Whether it has an Entra ID P1 licence (sign-in activity and reports).
     #[serde(default = "yes")]
     pub premium: bool,
+    /// Whether it has Intune.
+    #[serde(default = "yes")]
+    pub intune: bool,
 }
 
 const fn yes() -> bool {
@@ -76,16 +79,16 @@ const fn yes() -> bool {
 }
 
 impl TenantSpec {
-    /// A tenant named for its domain, with a premium licence.
+    /// A tenant named for its domain, with a premium licence and Intune.
     pub fn new(name: &str, domain: &str, users: u32) -> Self {
-        Self { name: name.to_owned(), domain: domain.to_owned(), users, id: None, premium: true }
+        Self { name: name.to_owned(), domain: domain.to_owned(), users, id: None, premium: true, intune: true }
     }
 
     /// Contoso with `users` people, and two small tenants of throttling sizes S and M.
     pub fn demo(users: u32) -> Vec<Self> {
         vec![
             Self::new("Contoso", "contoso.example", users),
-            Self { premium: false, ..Self::new("Fabrikam", "fabrikam.example", 40) },
+            Self { premium: false, intune: false, ..Self::new("Fabrikam", "fabrikam.example", 40) },
             Self::new("Northwind", "northwind.example", 120),
         ]
     }
@@ -102,7 +105,7 @@ impl TenantSpec {
         if name.is_empty() || !domain.contains('.') {
             return Err(format!("'{text}' needs a name and a domain with a dot"));
         }
-        Ok(Self { premium, ..Self::new(name, domain, users) })
+        Ok(Self { premium, intune: premium, ..Self::new(name, domain, users) })
     }
 }
 

@@ -57,6 +57,25 @@ pub struct GraphSettings {
     pub get_by_ids_returns_deleted: bool,
     /// Seconds until a new object or a change is visible to reads by id and to delta queries.
     pub replication_delay_seconds: u32,
+    /// Seconds until a new person is in the registration report.
+    pub report_delay_seconds: u32,
+    /// Status of Intune reads in a tenant without Intune, 403 or 400: not documented.
+    pub no_intune_status: u16,
+    /// How members of a group that hides them are refused: not documented.
+    pub hidden_members: HiddenMembers,
+    /// Seconds that Graph's clock is ahead of the simulated one.
+    pub clock_skew_seconds: i64,
+}
+
+/// What a caller without `Member.Read.Hidden` gets of a group that hides its members.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HiddenMembers {
+    /// 200 without members.
+    #[default]
+    Empty,
+    /// 403 `Authorization_RequestDenied`.
+    Forbidden,
 }
 
 impl Default for GraphSettings {
@@ -67,6 +86,10 @@ impl Default for GraphSettings {
             page_token_lifetime_seconds: 3_600,
             get_by_ids_returns_deleted: true,
             replication_delay_seconds: 0,
+            report_delay_seconds: 0,
+            no_intune_status: 403,
+            hidden_members: HiddenMembers::Empty,
+            clock_skew_seconds: 0,
         }
     }
 }

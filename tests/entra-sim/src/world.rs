@@ -27,7 +27,10 @@ use crate::tokens::TokenSeal;
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) seed: u64,
+    /// Origin of the login service and of the control API.
     pub(crate) base_url: String,
+    /// Origin of Graph; the same unless Graph has a host of its own.
+    pub(crate) graph_url: String,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) apps: Vec<AppRegistration>,
     pub(crate) keys: SigningKeys,
@@ -68,6 +71,7 @@ impl World {
             .collect();
         Ok(Self {
             seed: options.seed,
+            graph_url: base_url.clone(),
             base_url,
             tenants,
             apps: options.apps.clone(),

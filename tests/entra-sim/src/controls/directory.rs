@@ -225,6 +225,9 @@ fn with_id(command: DirectoryCommand) -> DirectoryCommand {
         DirectoryCommand::CreateGroup { id: None, properties } => {
             DirectoryCommand::CreateGroup { id: Some(Uuid::new_v4()), properties }
         }
+        DirectoryCommand::CreateDevice { id: None, owner, managed, properties } => {
+            DirectoryCommand::CreateDevice { id: Some(Uuid::new_v4()), owner, managed, properties }
+        }
         other => other,
     }
 }

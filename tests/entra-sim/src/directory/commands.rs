@@ -2,12 +2,14 @@
 
 mod groups;
 mod people;
+mod surroundings;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::calendar::CalendarEvent;
 use super::Directory;
 use super::members::MemberKind;
 use super::object::{ChangeNumber, DirectoryObject};
@@ -105,6 +107,62 @@ pub enum DirectoryCommand {
         /// A person, group or other object.
         member: String,
     },
+    /// Fills a group up to so many direct members: people first, then service principals.
+    FillGroup {
+        /// Which group.
+        group: String,
+        /// How many direct members it shall have.
+        members: u32,
+    },
+    /// Adds a device; `displayName` is required.
+    CreateDevice {
+        /// Object id; drawn unless given.
+        #[serde(default)]
+        id: Option<Uuid>,
+        /// Who registered it.
+        #[serde(default)]
+        owner: Option<String>,
+        /// Whether Intune manages it.
+        #[serde(default)]
+        managed: bool,
+        /// Properties by name.
+        properties: Map<String, Value>,
+    },
+    /// Removes a device.
+    DeleteDevice {
+        /// Object id.
+        device: Uuid,
+    },
+    /// Changes a person's row of the registration report.
+    SetRegistration {
+        /// Whose.
+        user: String,
+        /// Members of the row.
+        properties: Map<String, Value>,
+    },
+    /// Gives a person a photo, or takes it away.
+    SetPhoto {
+        /// Whose.
+        user: String,
+        /// Whether there is one.
+        present: bool,
+    },
+    /// Puts an event into a person's calendar, under an id of its own.
+    PutEvent {
+        /// Whose calendar.
+        user: String,
+        /// Names the event in later changes.
+        key: Uuid,
+        /// The event.
+        event: CalendarEvent,
+    },
+    /// Removes an event made by hand.
+    RemoveEvent {
+        /// Whose calendar.
+        user: String,
+        /// The name it was put under.
+        key: Uuid,
+    },
 }
 
 /// Why a change is refused.
@@ -193,6 +251,8 @@ impl Directory {
             DirectoryCommand::RemoveMember { group, member } => {
                 self.change_member(group, member, false, at)
             }
+            DirectoryCommand::FillGroup { group, members } => self.fill_group(group, *members, at),
+            surroundings => self.change_surroundings(surroundings),
         }
     }
 

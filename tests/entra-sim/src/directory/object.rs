@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::derived::{Derived, derived_property};
 use super::properties::{Catalogue, ID, PropertyId, Shape, is_extension};
 use super::selection::{Detail, Selection};
 
@@ -37,6 +38,8 @@ pub(crate) struct DirectoryObject {
     pub(crate) appeared_at: Option<Timestamp>,
     /// Its latest change of any kind.
     pub(crate) changed: ChangeNumber,
+    /// Whether the tenant started with it: only such people have a past (sign-ins, devices).
+    pub(crate) generated: bool,
     slots: Vec<Slot>,
 }
 
@@ -55,6 +58,7 @@ impl DirectoryObject {
             appeared,
             appeared_at: None,
             changed: appeared,
+            generated: appeared == 0,
             slots: Vec::new(),
         }
     }
@@ -143,6 +147,9 @@ impl DirectoryObject {
                 self.slots.iter().any(|slot| is_extension(slot.property) && slot.changed > since);
         }
         for &property in &selection.properties {
+            let derived = (detail == Detail::Every && self.slot(property).is_none())
+                .then(|| derived_property(self, catalogue, property))
+                .flatten();
             let json = if property == ID {
                 Some(None)
             } else {
@@ -153,7 +160,11 @@ impl DirectoryObject {
                         told.then_some(Some(&*slot.json))
                     }
                     (Some(slot), _) => Some(Some(&*slot.json)),
-                    (None, Detail::Every) => Some(Some(unset(catalogue, property))),
+                    (None, Detail::Every) => match &derived {
+                        Some(Derived::Absent) => None,
+                        Some(Derived::Json(json)) => Some(Some(json.as_str())),
+                        None => Some(Some(unset(catalogue, property))),
+                    },
                     (None, _) => None,
                 }
             };

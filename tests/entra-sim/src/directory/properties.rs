@@ -18,6 +18,7 @@ pub(crate) enum Shape {
     Text,
     Flag,
     Instant,
+    Number,
     List,
     Object,
 }
@@ -44,7 +45,7 @@ pub(crate) struct Property {
     pub(crate) single_only: bool,
 }
 
-const fn selected(name: &'static str, shape: Shape) -> Property {
+pub(crate) const fn selected(name: &'static str, shape: Shape) -> Property {
     Property {
         name,
         shape,
@@ -55,7 +56,7 @@ const fn selected(name: &'static str, shape: Shape) -> Property {
     }
 }
 
-const fn default(name: &'static str, shape: Shape) -> Property {
+pub(crate) const fn default(name: &'static str, shape: Shape) -> Property {
     Property { by_default: true, ..selected(name, shape) }
 }
 
@@ -241,7 +242,9 @@ impl<'a> Catalogue<'a> {
             (_, Value::Null)
             | (Shape::List, Value::Array(_))
             | (Shape::Object, Value::Object(_)) => true,
-            (Shape::Text, Value::String(_)) | (Shape::Flag, Value::Bool(_)) => true,
+            (Shape::Text, Value::String(_))
+            | (Shape::Flag, Value::Bool(_))
+            | (Shape::Number, Value::Number(_)) => true,
             (Shape::Instant, Value::String(text)) => text.parse::<jiff::Timestamp>().is_ok(),
             _ => false,
         }

@@ -138,7 +138,8 @@ impl Selection {
 fn is_relation(catalogue: &Catalogue<'_>, name: &str) -> bool {
     match catalogue.type_name {
         "user" => name == "manager",
-        _ => name == "members",
+        "group" => name == "members",
+        _ => false,
     }
 }
 

@@ -220,6 +220,10 @@ impl<'a> PeopleMaker<'a> {
             values.text("onPremisesLastSyncDateTime", "2026-11-20T02:00:00Z");
         }
         values.json("isResourceAccount", &json!(role == Role::Resource));
+        if matches!(role, Role::Member | Role::Administrator) {
+            let licences = crate::directory::licences::assigned(self.id(number), self.spec.premium);
+            values.json("assignedLicenses", &licences);
+        }
     }
 
     fn work(&self, values: &mut Values<'_>, number: u64, dice: &mut Dice) {

@@ -10,6 +10,8 @@ pub(crate) fn units(route: &Route, incoming: &Incoming) -> f64 {
         Route::Batch | Route::Subscriptions | Route::Subscription(_) | Route::Reauthorize(_) => {
             return 0.0;
         }
+        Route::Around(surrounding) if surrounding.base_units() == 0 => return 0.0,
+        Route::Around(surrounding) => surrounding.base_units(),
         Route::GetByIds => {
             return if incoming.parameter("$select").is_some() { 2.0 } else { 5.0 };
         }

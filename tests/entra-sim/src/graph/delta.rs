@@ -130,7 +130,7 @@ fn turn(
             round.page += 1;
             round.page_generation = tenant.page_generation;
             round.issued = call.now.as_second();
-            let base = &world.base_url;
+            let base = &world.graph_url;
             let path = round.scope.resource.path();
             let link = format!("{base}{path}?$skiptoken={}", world.seal.seal(&round));
             let link = Some(("@odata.nextLink", link.as_str()));
@@ -153,7 +153,7 @@ fn close(
         ..round.scope.clone()
     };
     let link = Link { scope, upto: round.upto };
-    let base = &world.base_url;
+    let base = &world.graph_url;
     let path = link.scope.resource.path();
     let url = format!("{base}{path}?$deltatoken={}", world.seal.seal(&link));
     reply(world, &link.scope, entries, Some(("@odata.deltaLink", url.as_str())))
@@ -267,7 +267,7 @@ fn check_scope(
         [] => String::new(),
         names => format!("$select={}&", names.join(",")),
     };
-    let start = format!("{}{}?{select}$deltatoken=", world.base_url, resource.path());
+    let start = format!("{}{}?{select}$deltatoken=", world.graph_url, resource.path());
     Err(error.with_header("location", start))
 }
 

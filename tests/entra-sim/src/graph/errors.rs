@@ -52,6 +52,15 @@ impl GraphError {
         )
     }
 
+    /// 404 for an object that exists but has not reached every replica.
+    pub(crate) fn not_replicated(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "Directory_ObjectNotFound",
+            &format!("Unable to read the company information from the directory for '{what}'."),
+        )
+    }
+
     pub(crate) fn invalid_token(message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
             .with_header("www-authenticate", "Bearer realm=\"\"".to_owned())

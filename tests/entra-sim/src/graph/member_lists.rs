@@ -115,7 +115,18 @@ impl<'a> MixedSelection<'a> {
                     group.object.write(out, &catalogue, &self.groups, Detail::Every);
                 }
             }
-            MemberKind::Device | MemberKind::ServicePrincipal | MemberKind::OrgContact => {
+            MemberKind::Device => {
+                let catalogue = Catalogue::devices();
+                let names = (!self.names.is_empty()).then(|| self.names.join(","));
+                let select = kept(names.as_deref(), &catalogue, &catalogue, false).ok().flatten();
+                let selection = Selection::parse(select.as_deref(), &catalogue);
+                if let (Some(device), Ok(selection)) =
+                    (self.directory.devices().get(&id), selection)
+                {
+                    device.object.write(out, &catalogue, &selection, Detail::Every);
+                }
+            }
+            MemberKind::ServicePrincipal | MemberKind::OrgContact => {
                 let name = self.directory.others.get(&id).map(|other| other.display_name.as_str());
                 let name = serde_json::Value::from(name.unwrap_or_default());
                 let _ = write!(out, "\"id\":\"{id}\",\"displayName\":{name}");

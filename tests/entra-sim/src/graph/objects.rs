@@ -187,7 +187,7 @@ fn groups_of(
 }
 
 fn strings(world: &World, values: &[String]) -> Reply {
-    let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", world.base_url);
+    let context = format!("{}/v1.0/$metadata#Collection(Edm.String)", world.graph_url);
     let body = json!({ "@odata.context": context, "value": values });
     Reply::graph(StatusCode::OK, body.to_string())
 }

@@ -52,7 +52,7 @@ pub(super) fn answer(
     });
     let select = call.incoming.parameter("$select");
     let organization = selected(&full, select.as_deref())?;
-    let context = format!("{}/v1.0/$metadata#organization", world.base_url);
+    let context = format!("{}/v1.0/$metadata#organization", world.graph_url);
     let body = match (id, organization) {
         (Some(_), Value::Object(mut members)) => {
             members.insert("@odata.context".to_owned(), json!(format!("{context}/$entity")));

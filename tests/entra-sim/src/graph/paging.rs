@@ -68,7 +68,7 @@ pub(super) fn next_link(world: &World, call: &Call<'_>, position: Position) -> S
         issued: call.now.as_second(),
         position,
     });
-    let mut link = format!("{}{}?", world.base_url, call.incoming.path);
+    let mut link = format!("{}{}?", world.graph_url, call.incoming.path);
     for option in call.incoming.query.split('&').filter(|option| !is_skip_token(option)) {
         let _ = write!(link, "{option}&");
     }
@@ -177,7 +177,7 @@ impl Entries {
 
 /// The `@odata.context` of a collection with its selected names.
 pub(super) fn context(world: &World, collection: &str, names: &[String]) -> String {
-    let base = &world.base_url;
+    let base = &world.graph_url;
     if names.is_empty() {
         format!("{base}/v1.0/$metadata#{collection}")
     } else {

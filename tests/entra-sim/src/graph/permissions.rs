@@ -34,6 +34,18 @@ pub(super) const ORGANIZATION: &[&str] =
     &["Organization.Read.All", "User.Read.All", "Directory.Read.All"];
 /// Read sign-in activity.
 pub(super) const AUDIT_LOG: &[&str] = &["AuditLog.Read.All"];
+/// Read devices that Intune manages.
+pub(super) const INTUNE: &[&str] = &["DeviceManagementManagedDevices.Read.All"];
+/// Read the products of the tenant.
+pub(super) const LICENCES: &[&str] =
+    &["LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All"];
+/// Read settings of mailboxes.
+pub(super) const MAILBOX_SETTINGS: &[&str] = &["MailboxSettings.Read"];
+/// Read calendars.
+pub(super) const CALENDARS: &[&str] = &["Calendars.Read"];
+/// Read photos.
+pub(super) const PHOTOS: &[&str] =
+    &["ProfilePhoto.Read.All", "User.Read.All", "User.ReadBasic.All", "Directory.Read.All"];
 /// Read life-cycle dates.
 const LIFE_CYCLE: &[&str] = &["User-LifeCycleInfo.Read.All"];
 /// Read custom security attributes.
@@ -44,6 +56,7 @@ const SECURITY_ATTRIBUTES: &[&str] = &["CustomSecAttributeAssignment.Read.All"];
 pub(super) fn may_read_property(claims: &AccessClaims, name: &str) -> bool {
     match name {
         "employeeLeaveDateTime" => claims.has_any(LIFE_CYCLE),
+        "mailboxSettings" => claims.has_any(MAILBOX_SETTINGS),
         "customSecurityAttributes" => claims.has_any(SECURITY_ATTRIBUTES),
         _ => true,
     }

@@ -1,6 +1,7 @@
 //! Which resource a path names.
 
 use super::errors::GraphError;
+use super::surroundings::Surrounding;
 use crate::directory::members::MemberKind;
 use crate::exchange::Incoming;
 
@@ -30,9 +31,10 @@ pub(crate) enum Route {
     Subscription(String),
     Reauthorize(String),
     Batch,
+    Around(Surrounding),
 }
 
-const DELTA: [&str; 4] = ["delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()"];
+pub(super) const DELTA: [&str; 4] = ["delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()"];
 
 impl Route {
     pub(crate) fn parse(incoming: &Incoming) -> Result<Self, GraphError> {
@@ -54,6 +56,7 @@ impl Route {
             ["users", delta] if DELTA.contains(delta) => Self::UsersDelta,
             ["users", id] => Self::User(own(id)),
             ["users", id, "manager"] => Self::UserManager(own(id)),
+            _ if Surrounding::parse(path).is_some() => Self::Around(Surrounding::parse(path)?),
             ["users", id, list @ ("memberOf" | "transitiveMemberOf"), cast @ ..] => {
                 Self::MemberOf {
                     user: own(id),
@@ -143,6 +146,7 @@ impl Route {
             Self::Subscription(_) => "/subscriptions/{id}".to_owned(),
             Self::Reauthorize(_) => "/subscriptions/{id}/reauthorize".to_owned(),
             Self::Batch => "/$batch".to_owned(),
+            Self::Around(surrounding) => surrounding.template().to_owned(),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn create(sim: &Sim, call: &Call<'_>) -> Result<Reply, GraphErr
     // The handshake took time: somebody else may have created the same meanwhile.
     check_room(&world, &subscription)?;
     let reply = show(&world, StatusCode::CREATED, &subscription, true);
-    let location = format!("{}/v1.0/subscriptions/{}", world.base_url, subscription.id);
+    let location = format!("{}/v1.0/subscriptions/{}", world.graph_url, subscription.id);
     store(&mut world, sim.now(), subscription);
     drop(world);
     sim.clock.nudge();
@@ -198,7 +198,7 @@ pub(super) fn list(world: &World, call: &Call<'_>) -> Result<Reply, GraphError> 
     let next = last.filter(|_| own.next().is_some());
     let items: Vec<Value> =
         page.into_iter().map(|subscription| shown(subscription, with_state)).collect();
-    let context = format!("{}/v1.0/$metadata#subscriptions", world.base_url);
+    let context = format!("{}/v1.0/$metadata#subscriptions", world.graph_url);
     let mut body = json!({ "@odata.context": context, "value": items });
     if let (Some(next), Some(members)) = (next, body.as_object_mut()) {
         members.insert("@odata.nextLink".to_owned(), json!(next_link(world, call, next)));
@@ -289,7 +289,7 @@ fn store(world: &mut World, now: Timestamp, subscription: Subscription) {
 
 fn show(world: &World, status: StatusCode, subscription: &Subscription, with_state: bool) -> Reply {
     let mut body = shown(subscription, with_state);
-    let context = format!("{}/v1.0/$metadata#subscriptions/$entity", world.base_url);
+    let context = format!("{}/v1.0/$metadata#subscriptions/$entity", world.graph_url);
     if let Some(members) = body.as_object_mut() {
         members.insert("@odata.context".to_owned(), json!(context));
     }

@@ -61,7 +61,7 @@ impl AccessClaims {
         let issued_ms = now.as_millisecond();
         let now = crate::login::skewed(world, now).as_second();
         Self {
-            aud: world.base_url.clone(),
+            aud: world.graph_url.clone(),
             iss: format!("https://sts.windows.net/{tenant}/"),
             iat: now,
             nbf: now,
@@ -98,7 +98,7 @@ pub(crate) fn authenticate(
         .keys
         .verify(token)
         .ok_or_else(|| GraphError::invalid_token("CompactToken parsing failed."))?;
-    if claims.aud != world.base_url {
+    if claims.aud != world.graph_url {
         return Err(GraphError::invalid_token(
             "Access token validation failure. Invalid audience.",
         ));

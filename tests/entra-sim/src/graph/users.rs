@@ -45,13 +45,7 @@ pub(super) fn readable_selection(
     };
     if selection.names_property("signInActivity") {
         require(claims, AUDIT_LOG)?;
-        if !tenant.spec.premium {
-            return Err(GraphError::new(
-                StatusCode::FORBIDDEN,
-                "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
-                "Neither tenant is B2C or tenant doesn't have premium license",
-            ));
-        }
+        require_premium(tenant)?;
     }
     let fully = claims.has_any(USERS);
     let basic = claims.has_any(USERS_BASIC);
@@ -62,6 +56,18 @@ pub(super) fn readable_selection(
         id == ID || (covered && may_read_property(claims, name))
     });
     Ok(selection)
+}
+
+/// 403 for a tenant without a premium licence; the whole call fails.
+pub(super) fn require_premium(tenant: &Tenant) -> Result<(), GraphError> {
+    if tenant.spec.premium {
+        return Ok(());
+    }
+    Err(GraphError::new(
+        StatusCode::FORBIDDEN,
+        "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+        "Neither tenant is B2C or tenant doesn't have premium license",
+    ))
 }
 
 /// `GET /users`
@@ -234,9 +240,10 @@ pub(super) fn one(world: &World, call: &Call<'_>, reference: &str) -> Result<Rep
     let tenant = tenant(world, call)?;
     let limit = replicated_until(world, call.now);
     let found = tenant.directory.live_user(reference);
-    let user = found
-        .filter(|user| user.object.is_visible(limit))
-        .ok_or_else(|| GraphError::not_found(reference))?;
+    let user = found.ok_or_else(|| GraphError::not_found(reference))?;
+    if !user.object.is_visible(limit) {
+        return Err(GraphError::not_replicated(reference));
+    }
     entity(world, call, tenant, user, "users", false)
 }
 

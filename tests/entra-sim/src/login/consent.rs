@@ -114,7 +114,7 @@ pub(crate) fn grant(world: &mut World, tenant: Uuid, app: &AppRegistration, now:
 }
 
 fn granted_scope(world: &World, app: &AppRegistration) -> String {
-    let base = &world.base_url;
+    let base = &world.graph_url;
     let mut scopes: Vec<String> = app.roles.iter().map(|role| format!("{base}/{role}")).collect();
     scopes.push(format!("{base}/.default"));
     scopes.join(" ")

@@ -72,7 +72,7 @@ pub(super) fn keys(world: &World, audience: Audience) -> Reply {
 /// Whether a scope names Graph's `/.default` under the simulator's or Microsoft's name.
 pub(super) fn is_graph_default(world: &World, scope: &str) -> bool {
     let Some(resource) = scope.strip_suffix("/.default") else { return false };
-    resource.trim_end_matches('/') == world.base_url
+    resource.trim_end_matches('/') == world.graph_url
         || resource.trim_end_matches('/') == "https://graph.microsoft.com"
         || resource == "00000003-0000-0000-c000-000000000000"
 }
