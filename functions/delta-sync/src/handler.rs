@@ -5,10 +5,21 @@ use contact_sync_domain::run::RunKind;
 use contact_sync_engine::port::{Blobs, Clock, Directory, Randomness};
 use contact_sync_engine::sync::{Driven, Request, SyncStores, Worker};
 use contact_sync_lambda_shell::context::deadline;
+use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
-/// What EventBridge delivers, by its detail-type.
+/// What EventBridge delivers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Delivery {
+    /// When the event was published; whoever invokes by hand may leave it out.
+    #[serde(default)]
+    time: Option<Timestamp>,
+    #[serde(flatten)]
+    envelope: Envelope,
+}
+
+/// An event by its detail-type.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "detail-type", content = "detail")]
 pub(crate) enum Envelope {
@@ -28,7 +39,7 @@ pub(crate) struct Answer {
 #[tracing::instrument(name = "delta_sync", skip_all)]
 pub(crate) async fn handle<S, D, B, C, R>(
     worker: &Worker<S, D, B, C, R>,
-    event: LambdaEvent<Envelope>,
+    event: LambdaEvent<Delivery>,
 ) -> Result<Answer, Error>
 where
     S: SyncStores,
@@ -37,13 +48,16 @@ where
     C: Clock,
     R: Randomness,
 {
-    let request = request_of(event.payload);
+    let Delivery { time, envelope } = event.payload;
+    let hinted_at = time.filter(|_| matches!(envelope, Envelope::DirectoryChanged(_)));
+    let request = request_of(envelope);
     let until = deadline(&event.context);
     let driven: Driven = worker.drive(&request, &event.context.request_id, until).await?;
     tracing::info!(
         account.id = %request.account_id,
         connection.id = %request.connection_id,
         sync.slice = ?driven,
+        sync.lag_seconds = hinted_at.map(|at| worker.clock.now().duration_since(at).as_secs()),
         "a slice ended"
     );
     Ok(Answer { ended: format!("{driven:?}") })
@@ -98,7 +112,9 @@ mod tests {
             (include_str!("../../../events/delta-sync/directory-changed.json"), None),
             (include_str!("../../../events/delta-sync/sweep.json"), Some(RequestTrigger::Sweep)),
         ] {
-            let request = request_of(serde_json::from_str(case).expect(case));
+            let delivery: Delivery = serde_json::from_str(case).expect(case);
+            assert!(delivery.time.is_some(), "the lag is counted from it: {case}");
+            let request = request_of(delivery.envelope);
             assert_eq!(request.kind, RunKind::Delta);
             assert_eq!(request.trigger, trigger);
         }

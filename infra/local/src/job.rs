@@ -25,7 +25,7 @@ use entra_sim::{Controls, TenantSummary};
 use crate::console;
 pub use error::Problem;
 pub use installation::Installation;
-use rest::Rest;
+pub use rest::{Answer, Rest, number, text};
 pub use step::Step;
 pub use summary::Summary;
 use summary::{Outcome, Row};
@@ -48,7 +48,27 @@ struct Job<'a, I> {
     first_run: String,
 }
 
-impl<I: Installation> Job<'_, I> {
+impl<'a, I: Installation> Job<'a, I> {
+    fn new(installation: &'a I, sim: &'a Controls) -> Result<Self, Problem> {
+        let tenant = sim
+            .tenants()
+            .into_iter()
+            .next()
+            .ok_or_else(|| Problem::wrong("the simulator has no tenant"))?;
+        Ok(Self {
+            installation,
+            sim,
+            rest: Rest::new(installation)?,
+            tenant,
+            webhook_base_url: installation.url(),
+            broken_step: None,
+            account: String::new(),
+            connection: String::new(),
+            is_enabled_already: false,
+            first_run: String::new(),
+        })
+    }
+
     fn breaks(&self, step: Step) -> bool {
         self.broken_step == Some(step)
     }
@@ -68,6 +88,16 @@ impl<I: Installation> Job<'_, I> {
     }
 }
 
+/// Compares the contacts that an earlier job made with the directory as it is now; answers how
+/// many contacts there are.
+pub async fn compare(installation: &impl Installation, sim: &Controls) -> Result<usize, Problem> {
+    let mut job = Job::new(installation, sim)?;
+    let accounts = job.rest.list("/v1/accounts").await?;
+    let account = accounts.first().ok_or_else(|| Problem::wrong("there is no account"))?;
+    text(account, "/id").clone_into(&mut job.account);
+    Ok(contacts::check(&job).await?.contacts)
+}
+
 /// Runs the job on the first tenant of the simulator. The summary holds every step that was
 /// reached; the last one says what was wrong, if anything was.
 pub async fn run(
@@ -76,23 +106,9 @@ pub async fn run(
     webhook_base_url: Option<String>,
     broken_step: Option<Step>,
 ) -> Result<Summary, Problem> {
-    let tenant = sim
-        .tenants()
-        .into_iter()
-        .next()
-        .ok_or_else(|| Problem::wrong("the simulator has no tenant"))?;
-    let mut job = Job {
-        installation,
-        sim,
-        rest: Rest::new(installation)?,
-        tenant,
-        webhook_base_url: webhook_base_url.unwrap_or_else(|| installation.url()),
-        broken_step,
-        account: String::new(),
-        connection: String::new(),
-        is_enabled_already: false,
-        first_run: String::new(),
-    };
+    let mut job = Job::new(installation, sim)?;
+    job.webhook_base_url = webhook_base_url.unwrap_or_else(|| installation.url());
+    job.broken_step = broken_step;
     let mut summary = Summary::default();
     for step in Step::ALL {
         console::progress(&format!("{} …", step.title()));

@@ -101,6 +101,9 @@ impl Plan {
                 "AWS::CloudWatch::Alarm" => {
                     read_properties::<storage::Alarm>(properties, &at)?;
                 }
+                "AWS::CloudWatch::Dashboard" => {
+                    read_properties::<storage::Dashboard>(properties, &at)?;
+                }
                 "AWS::Serverless::HttpApi" => {
                     let api = event_source::HttpApi::read(properties, &at)?;
                     apis.insert(physical.reference.clone(), api);
@@ -117,8 +120,12 @@ impl Plan {
             let function = Function::read(properties, &physical, &at, &apis, &plan)?;
             plan.functions.push(function);
         }
-        for (name, node) in &template.outputs {
-            if let Some(value) = scope.text(node, &format!("Outputs.{name}"))? {
+        for (name, output) in &template.outputs {
+            let at = format!("Outputs.{name}");
+            if !scope.is_present(output.condition.as_deref(), &at)? {
+                continue;
+            }
+            if let Some(value) = scope.text(&output.value, &at)? {
                 plan.outputs.insert(name.clone(), value);
             }
         }

@@ -25,11 +25,20 @@ pub(crate) use resolve::Scope;
 #[derive(Debug, Clone)]
 pub struct Template {
     pub(crate) parameters: BTreeMap<String, Parameter>,
+    /// Tables of values by two keys.
+    pub(crate) mappings: BTreeMap<String, Node>,
     pub(crate) conditions: BTreeMap<String, Node>,
     /// `Globals.Function`, laid under every function.
     pub(crate) function_defaults: Node,
     pub(crate) resources: BTreeMap<String, Resource>,
-    pub(crate) outputs: BTreeMap<String, Node>,
+    pub(crate) outputs: BTreeMap<String, Output>,
+}
+
+/// One entry of `Outputs`.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    pub(crate) condition: Option<String>,
+    pub(crate) value: Node,
 }
 
 /// One entry of `Resources`.
@@ -63,6 +72,7 @@ impl Template {
         };
         let mut template = Self {
             parameters: BTreeMap::new(),
+            mappings: BTreeMap::new(),
             conditions: BTreeMap::new(),
             function_defaults: Node::Map(Vec::new()),
             resources: BTreeMap::new(),
@@ -78,6 +88,7 @@ impl Template {
                     }
                 }
                 "Parameters" => template.parameters = parameters::read(section)?,
+                "Mappings" => template.mappings = named_nodes(section, name)?,
                 "Conditions" => template.conditions = named_nodes(section, name)?,
                 "Globals" => template.function_defaults = read_globals(section)?,
                 "Resources" => template.resources = read_resources(section)?,
@@ -200,21 +211,24 @@ fn read_binary(yaml: &Yaml, at: &str) -> Result<Option<String>, TemplateError> {
     Ok(binary)
 }
 
-fn read_outputs(yaml: &Yaml) -> Result<BTreeMap<String, Node>, TemplateError> {
+fn read_outputs(yaml: &Yaml) -> Result<BTreeMap<String, Output>, TemplateError> {
     let mut outputs = BTreeMap::new();
     for (name, output) in map_at(yaml, "Outputs")? {
         let at = format!("Outputs.{name}");
+        let mut condition = None;
+        let mut given = None;
         for (key, value) in map_at(output, &at)? {
             match key {
                 "Description" => {}
-                "Value" => {
-                    outputs.insert(name.to_owned(), Node::read(value, &at)?);
-                }
+                "Condition" => condition = value.as_str().map(str::to_owned),
+                "Value" => given = Some(Node::read(value, &at)?),
                 unknown => {
                     return Err(TemplateError::UnknownKey { at, key: unknown.to_owned() });
                 }
             }
         }
+        let value = given.ok_or_else(|| TemplateError::shape(&at, "has no Value"))?;
+        outputs.insert(name.to_owned(), Output { condition, value });
     }
     Ok(outputs)
 }

@@ -118,7 +118,16 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                 LoginFailure::Throttled(_)
                 | LoginFailure::Unavailable { .. }
                 | LoginFailure::Refused { class: Class::Throttled | Class::Transient, .. } => {}
-                LoginFailure::Refused { .. } => return Err(failure),
+                LoginFailure::Refused { class, code } => {
+                    if *class == Class::Credential {
+                        // An operator must look: until then no tenant can be read.
+                        tracing::error!(
+                            credential.refused = code.as_str(),
+                            "the sign-in refused our credential"
+                        );
+                    }
+                    return Err(failure);
+                }
             }
             if !patience.wait(wait).await {
                 return Err(failure);

@@ -1,4 +1,4 @@
-//! What surrounds every handler: the environment, logs, the clock, chance, deadlines and the AWS
+//! What surrounds every handler: the environment, logs and metrics, the clock, chance, deadlines and the AWS
 //! SDK's configuration.
 //!
 //! A `main` reads like this: [`logs::init`] first, the configuration from [`env::Env`] with
@@ -14,6 +14,7 @@ mod clock;
 pub mod context;
 pub mod env;
 pub mod logs;
+mod metrics;
 
 pub use aws::sdk_config;
 pub use chain::{Chain, fatal};

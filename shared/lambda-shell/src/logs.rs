@@ -1,13 +1,16 @@
-//! Logs: one JSON line an event, on stdout.
+//! Logs: one JSON line an event, on stdout, and beside it one for what it measures.
 
 use std::io;
 
 use tracing::{Level, Subscriber};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::env::Env;
+use crate::metrics::Metrics;
 
 /// What other crates may say at most. Below these levels the SDK and the HTTP stack print whole
 /// messages, people's data in them. The runtime's spans are of level info and carry the request's
@@ -16,9 +19,13 @@ const OTHERS: &str = "aws=warn,h2=warn,hyper=warn,lambda=info,reqwest=warn,rustl
 
 /// Starts logging at the level of `AWS_LAMBDA_LOG_LEVEL` (info without it). Call it first.
 pub fn init() {
-    let level = level(&Env::of_process());
+    let env = Env::of_process();
+    // Metrics do not depend on how much is logged.
+    let measuring = EnvFilter::new(format!("{},{OTHERS}", Level::INFO));
+    let metrics = Metrics::of_function(&env, io::stdout).map(|all| all.with_filter(measuring));
+    let subscriber = tracing_subscriber::registry().with(lines(level(&env), io::stdout));
     // A second call, in a test, finds the first one's subscriber and leaves it.
-    if tracing::subscriber::set_global_default(subscriber(level, io::stdout)).is_err() {
+    if tracing::subscriber::set_global_default(subscriber.with(metrics)).is_err() {
         tracing::debug!("logging was started already");
     }
 }
@@ -36,19 +43,19 @@ fn level(env: &Env) -> Level {
 
 /// Each line has `timestamp`, `level`, `message` and the event's fields at the top, as Lambda's
 /// JSON log format expects, and its spans, each once, under `spans`.
-fn subscriber<W>(level: Level, writer: W) -> impl Subscriber + Send + Sync
+fn lines<S, W>(level: Level, writer: W) -> impl tracing_subscriber::Layer<S>
 where
+    S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt()
+    tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
         .with_span_events(FmtSpan::NONE)
-        .with_env_filter(EnvFilter::new(format!("{level},{OTHERS}")))
         .with_writer(writer)
-        .finish()
+        .with_filter(EnvFilter::new(format!("{level},{OTHERS}")))
 }
 
 #[cfg(test)]
@@ -73,7 +80,9 @@ mod tests {
     fn logged(level: Level, work: impl FnOnce()) -> Vec<serde_json::Value> {
         let lines = Lines::default();
         let writer = lines.clone();
-        tracing::subscriber::with_default(subscriber(level, move || writer.clone()), work);
+        let subscriber =
+            tracing_subscriber::registry().with(super::lines(level, move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, work);
         let bytes = lines.0.lock().unwrap();
         let text = std::str::from_utf8(&bytes).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

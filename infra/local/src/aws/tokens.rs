@@ -100,7 +100,9 @@ fn token(
     }
     let seconds: i64 = match form.get("DurationSeconds") {
         None => USUAL,
-        Some(text) => text.parse().map_err(|_| invalid("DurationSeconds is no number"))?,
+        Some(text) => {
+            text.parse().map_err(|_not_a_number| invalid("DurationSeconds is no number"))?
+        }
     };
     if !(SHORTEST..=LONGEST).contains(&seconds) {
         return Err(invalid("DurationSeconds must be between 60 and 3600"));

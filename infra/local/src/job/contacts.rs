@@ -25,7 +25,7 @@ pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<Stri
 
 /// What was compared.
 pub(super) struct Checked {
-    contacts: usize,
+    pub(super) contacts: usize,
     fields: usize,
     /// Users that have no contact because another user's has their e-mail.
     shared: usize,

@@ -20,6 +20,8 @@ pub enum Problem {
     Simulator(#[from] CommandError),
     #[error("the report is not CSV")]
     Csv(#[from] csv::Error),
+    #[error("what the job is done on failed")]
+    Outside(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("a file cannot be written")]
     Io(#[from] std::io::Error),
 }

@@ -6,27 +6,29 @@ use serde_json::Value;
 use super::{Installation, Problem};
 
 /// A client with the operator's token.
-pub(super) struct Rest {
+#[derive(Debug)]
+pub struct Rest {
     http: reqwest::Client,
     base_url: String,
     token: String,
 }
 
 /// An answer, whatever its status.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: reqwest::header::HeaderMap,
-    pub(super) body: String,
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: String,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 }
 
 impl Rest {
-    pub(super) fn new(installation: &impl Installation) -> Result<Self, Problem> {
+    pub fn new(installation: &impl Installation) -> Result<Self, Problem> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -35,7 +37,7 @@ impl Rest {
     }
 
     /// Sends a request and answers what came, errors included.
-    pub(super) async fn send(
+    pub async fn send(
         &self,
         method: Method,
         path: &str,
@@ -56,7 +58,7 @@ impl Rest {
     }
 
     /// Sends a request that must succeed.
-    pub(super) async fn call(
+    pub async fn call(
         &self,
         method: Method,
         path: &str,
@@ -68,12 +70,12 @@ impl Rest {
         Ok(answer.json())
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Value, Problem> {
+    pub async fn get(&self, path: &str) -> Result<Value, Problem> {
         self.call(Method::GET, path, None).await
     }
 
     /// All items of a list, page after page.
-    pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Problem> {
+    pub async fn list(&self, path: &str) -> Result<Vec<Value>, Problem> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut items = Vec::new();
         let mut cursor = String::new();
@@ -91,7 +93,7 @@ impl Rest {
     }
 
     /// Fetches an address that carries its own permission.
-    pub(super) async fn fetch(&self, url: &str) -> Result<Answer, Problem> {
+    pub async fn fetch(&self, url: &str) -> Result<Answer, Problem> {
         let response = self.http.get(url).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         Ok(Answer { status, headers, body: response.text().await? })
@@ -113,11 +115,11 @@ pub(super) fn succeeded(request: String, answer: &Answer) -> Result<(), Problem>
 }
 
 /// A text member, empty if there is none.
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A number member, zero if there is none.
-pub(super) fn number(value: &Value, pointer: &str) -> u64 {
+pub fn number(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }

@@ -62,6 +62,13 @@ struct FunctionProperties {
     // Lambda's loop detection does not exist on one machine, so there is nothing to allow.
     #[serde(rename = "RecursiveLoop", default)]
     _recursive_loop: IgnoredAny,
+    // One machine runs one version of a function, the one that was built.
+    #[serde(rename = "AutoPublishAlias", default)]
+    _alias: IgnoredAny,
+    #[serde(rename = "AutoPublishAliasAllProperties", default)]
+    _alias_all_properties: IgnoredAny,
+    #[serde(rename = "DeploymentPreference", default)]
+    _deployment: IgnoredAny,
     // The programs are built beforehand, for this machine.
     #[serde(rename = "CodeUri")]
     _code: IgnoredAny,

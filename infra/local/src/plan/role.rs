@@ -145,6 +145,12 @@ struct RoleProperties {
     _boundary: IgnoredAny,
     #[serde(rename = "Description", default)]
     _description: IgnoredAny,
+    // AWS's own policies, for its own services: nothing here works with such a role.
+    #[serde(rename = "ManagedPolicyArns", default)]
+    _managed: IgnoredAny,
+    #[serde(rename = "Tags", default)]
+    _tags: IgnoredAny,
+    #[serde(default)]
     policies: Vec<Policy>,
 }
 

@@ -262,6 +262,8 @@ pub(super) struct LogGroup {
     _name: IgnoredAny,
     #[serde(rename = "RetentionInDays", default)]
     _retention: IgnoredAny,
+    #[serde(rename = "Tags", default)]
+    _tags: IgnoredAny,
 }
 
 /// Alarms watch CloudWatch metrics, which a machine alone does not have.
@@ -270,18 +272,25 @@ pub(super) struct LogGroup {
 pub(super) struct Alarm {
     #[serde(rename = "AlarmDescription", default)]
     _description: IgnoredAny,
-    #[serde(rename = "Namespace")]
+    #[serde(rename = "Namespace", default)]
     _namespace: IgnoredAny,
-    #[serde(rename = "MetricName")]
+    #[serde(rename = "MetricName", default)]
     _metric: IgnoredAny,
+    // In place of one metric: several, and what is reckoned from them.
+    #[serde(rename = "Metrics", default)]
+    _metrics: IgnoredAny,
     #[serde(rename = "Dimensions", default)]
     _dimensions: IgnoredAny,
     #[serde(rename = "Statistic", default)]
     _statistic: IgnoredAny,
-    #[serde(rename = "Period")]
+    #[serde(rename = "ExtendedStatistic", default)]
+    _extended_statistic: IgnoredAny,
+    #[serde(rename = "Period", default)]
     _period: IgnoredAny,
     #[serde(rename = "EvaluationPeriods")]
     _evaluation_periods: IgnoredAny,
+    #[serde(rename = "DatapointsToAlarm", default)]
+    _datapoints: IgnoredAny,
     #[serde(rename = "Threshold")]
     _threshold: IgnoredAny,
     #[serde(rename = "ComparisonOperator")]
@@ -290,4 +299,18 @@ pub(super) struct Alarm {
     _missing: IgnoredAny,
     #[serde(rename = "AlarmActions", default)]
     _actions: IgnoredAny,
+    #[serde(rename = "OKActions", default)]
+    _ok_actions: IgnoredAny,
+    #[serde(rename = "Tags", default)]
+    _tags: IgnoredAny,
+}
+
+/// A page of CloudWatch's console.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Dashboard {
+    #[serde(rename = "DashboardName")]
+    _name: IgnoredAny,
+    #[serde(rename = "DashboardBody")]
+    _body: IgnoredAny,
 }

@@ -72,11 +72,7 @@ impl LocalStack {
             clock.clone(),
             folders.file("schedules.json"),
         )?);
-        let secrets = folders.file("secrets.json");
-        let secrets = Arc::new(SecretStore::open(&plan.secrets, secrets, clock.clone())?);
-        for secret in &plan.secrets {
-            secrets.put(&secret.arn, json!({"clientSecret": options.app_secret}).to_string())?;
-        }
+        let secrets = Arc::new(open_secrets(&options, &plan, &folders)?);
         let objects = ObjectStore::open(&plan.buckets, &folders.file("objects"), clock.clone())?;
         let access = Arc::new(Access::new(&plan));
         let counters = Arc::new(Counters::default());
@@ -229,6 +225,19 @@ async fn open_tables(
         }
     }
     Ok(Tables { engine, client, stream_arns })
+}
+
+fn open_secrets(
+    options: &StackOptions,
+    plan: &Plan,
+    folders: &Folders,
+) -> std::io::Result<SecretStore> {
+    let file = folders.file("secrets.json");
+    let secrets = SecretStore::open(&plan.secrets, file, options.clock.clone())?;
+    for secret in &plan.secrets {
+        secrets.put(&secret.arn, json!({"clientSecret": options.app_secret}).to_string())?;
+    }
+    Ok(secrets)
 }
 
 fn open_pools(

@@ -24,6 +24,11 @@ pub(crate) enum Node {
         delimiter: String,
         parts: Box<Node>,
     },
+    FindInMap {
+        map: String,
+        first: Box<Node>,
+        second: Box<Node>,
+    },
     If {
         condition: String,
         then: Box<Node>,
@@ -124,6 +129,14 @@ impl Node {
                 Some([Yaml::String(delimiter), parts]) => Ok(Self::Join {
                     delimiter: delimiter.clone(),
                     parts: Box::new(Self::read(parts, at)?),
+                }),
+                _ => Err(shape()),
+            },
+            "FindInMap" => match argument.as_sequence().map(Vec::as_slice) {
+                Some([Yaml::String(map), first, second]) => Ok(Self::FindInMap {
+                    map: map.clone(),
+                    first: Box::new(Self::read(first, at)?),
+                    second: Box::new(Self::read(second, at)?),
                 }),
                 _ => Err(shape()),
             },

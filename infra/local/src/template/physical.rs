@@ -73,10 +73,15 @@ impl Physical {
                     )
                 })?;
                 let arn = arn("lambda", format!("function:{function}"));
-                (function, vec![("Arn", arn)])
+                let alias = format!("{arn}:live");
+                (function, vec![("Arn", arn), ("Alias", alias)])
             }
             "AWS::Serverless::HttpApi" => ("local".to_owned(), Vec::new()),
-            "AWS::CloudWatch::Alarm" | "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy" => {
+            "AWS::CloudWatch::Alarm" => {
+                let arn = arn("cloudwatch", format!("alarm:{name}"));
+                (name, vec![("Arn", arn)])
+            }
+            "AWS::CloudWatch::Dashboard" | "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy" => {
                 (name, Vec::new())
             }
             unknown => {

@@ -11,6 +11,7 @@ use super::{ACCOUNT_ID, Node, Physical, REGION, Template, TemplateError};
 pub(crate) struct Scope {
     stack_name: String,
     parameters: BTreeMap<String, String>,
+    mappings: BTreeMap<String, Node>,
     conditions: BTreeMap<String, bool>,
     physical: BTreeMap<String, Physical>,
 }
@@ -31,6 +32,7 @@ impl Scope {
         let mut scope = Self {
             stack_name: stack_name.to_owned(),
             parameters: BTreeMap::new(),
+            mappings: template.mappings.clone(),
             conditions: BTreeMap::new(),
             physical: BTreeMap::new(),
         };
@@ -114,6 +116,18 @@ impl Scope {
                 }
                 _ => Err(TemplateError::shape(at, "!Join needs a list")),
             },
+            Node::FindInMap { map, first, second } => {
+                let keys = [self.text(first, at)?, self.text(second, at)?];
+                let mut found = self.mappings.get(map);
+                for key in &keys {
+                    found = found.and_then(|node| node.member(key.as_deref().unwrap_or_default()));
+                }
+                let found = found.ok_or_else(|| TemplateError::Unresolved {
+                    at: at.to_owned(),
+                    name: format!("{map} of {keys:?}"),
+                })?;
+                self.value(found, at)
+            }
             Node::If { condition, then, otherwise } => {
                 self.value(if self.holds(condition, at)? { then } else { otherwise }, at)
             }
@@ -188,6 +202,11 @@ impl Scope {
         pseudo
             .or_else(|| self.parameters.get(name).map(String::as_str))
             .or_else(|| self.physical.get(name).map(|physical| physical.reference.as_str()))
+            // What SAM makes of `AutoPublishAlias`; one machine has one version of everything.
+            .or_else(|| {
+                let function = name.strip_suffix(".Alias")?;
+                self.physical.get(function)?.attributes.get("Alias").map(String::as_str)
+            })
             .map(|value| Some(value.to_owned()))
             .ok_or_else(|| TemplateError::Unresolved { at: at.to_owned(), name: name.to_owned() })
     }

@@ -1,0 +1,105 @@
+//! Which fields of the log are measured, under which name.
+
+use super::Seen;
+
+/// CloudWatch's words for units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Count,
+    Milliseconds,
+    Seconds,
+}
+
+impl Unit {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Milliseconds => "Milliseconds",
+            Self::Seconds => "Seconds",
+        }
+    }
+}
+
+/// A number of the log, its metric and its unit.
+const NUMBERS: [(&str, &str, Unit); 24] = [
+    // An ended run.
+    ("sync.seen", "UsersSeen", Unit::Count),
+    ("sync.created", "ContactsCreated", Unit::Count),
+    ("sync.updated", "ContactsUpdated", Unit::Count),
+    ("sync.removed", "ContactsRemoved", Unit::Count),
+    ("sync.failed", "ContactsFailed", Unit::Count),
+    ("sync.awaiting_review", "ChangesAwaitingReview", Unit::Count),
+    ("graph.requests", "GraphRequests", Unit::Count),
+    ("graph.resource_units", "GraphResourceUnits", Unit::Count),
+    // A look at what changed: from the event that asked for it until its changes stood.
+    ("sync.lag_seconds", "DeltaLag", Unit::Seconds),
+    // A delivery of Graph: from the change until it was here.
+    ("lag_ms", "NotificationDelay", Unit::Milliseconds),
+    ("notifications.accepted", "NotificationsAccepted", Unit::Count),
+    ("refused.incomplete", "NotificationsRefused", Unit::Count),
+    ("refused.unknown", "NotificationsRefused", Unit::Count),
+    ("refused.client_state", "NotificationsRefused", Unit::Count),
+    ("refused.tenant", "NotificationsRefused", Unit::Count),
+    ("refused.subscription_id", "NotificationsRefused", Unit::Count),
+    // What streams became.
+    ("events.published", "EventsPublished", Unit::Count),
+    // A sweep or an audit.
+    ("requested", "SyncsRedriven", Unit::Count),
+    ("made", "SubscriptionsMade", Unit::Count),
+    ("renewed", "SubscriptionsRenewed", Unit::Count),
+    ("refused", "SubscriptionsRefused", Unit::Count),
+    ("troubles", "SweepTroubles", Unit::Count),
+    // An answer of the REST API.
+    ("duration_ms", "RequestDuration", Unit::Milliseconds),
+    ("rows.extended", "ReportRows", Unit::Count),
+];
+
+/// A word of the log that is counted: its field, itself, its metric.
+const WORDS: [(&str, &str, &str); 5] = [
+    ("sync.status", "Succeeded", "RunsSucceeded"),
+    ("sync.status", "Partial", "RunsPartial"),
+    ("sync.status", "Failed", "RunsFailed"),
+    ("sync.status", "Cancelled", "RunsCancelled"),
+    // The guard held removals back.
+    ("sync.status", "Blocked", "RunsBlocked"),
+];
+
+/// Graph's way to say that it is asked too much.
+const TOO_MANY_REQUESTS: f64 = 429.0;
+
+/// What one line of the log measures; each metric once.
+pub(super) fn measured(seen: &Seen) -> Vec<(&'static str, Unit, f64)> {
+    let mut found: Vec<(&'static str, Unit, f64)> = Vec::new();
+    let mut add = |name: &'static str, unit: Unit, value: f64| match found
+        .iter_mut()
+        .find(|(known, ..)| *known == name)
+    {
+        Some((.., sum)) => *sum += value,
+        None => found.push((name, unit, value)),
+    };
+    for (field, metric, unit) in NUMBERS {
+        if let Some(number) = seen.number(field) {
+            add(metric, unit, number);
+        }
+    }
+    for (field, word, metric) in WORDS {
+        if seen.text(field).is_some_and(|text| text.trim_matches('"') == word) {
+            add(metric, Unit::Count, 1.0);
+        }
+    }
+    if let Some(status) = seen.number("graph.status") {
+        let throttled = (status - TOO_MANY_REQUESTS).abs() < f64::EPSILON;
+        add(if throttled { "GraphThrottled" } else { "GraphRefused" }, Unit::Count, 1.0);
+    }
+    if let Some(status) = seen.number("http.status") {
+        let metric = if status >= 500.0 { "RequestsFailed" } else { "RequestsServed" };
+        add(metric, Unit::Count, 1.0);
+    }
+    if seen.text("credential.refused").is_some() {
+        add("CredentialRefused", Unit::Count, 1.0);
+    }
+    if seen.is_error() {
+        add("ErrorsLogged", Unit::Count, 1.0);
+    }
+    found
+}
