@@ -19,7 +19,7 @@ use crate::item::{Item, bytes, expiry, name, number, number_of, text};
 use crate::keys::{self, Log};
 use crate::segments::pack;
 use crate::table::Condition;
-use crate::transaction::{Transacted, Transaction};
+use crate::transaction::{Attempt, Transacted, Transaction};
 use crate::{DynamoStore, cursor};
 
 use self::reading::Position;
@@ -42,8 +42,13 @@ const ENTRY_BYTES: usize = 300_000;
 /// How long events can be replayed.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How often an append that met others is tried again.
+/// How often an append that met others is tried, waiting longer each time: many stream shards of a
+/// busy table are published at once, and each append raises the same counters.
 const ATTEMPTS: u32 = 30;
+
+/// How many of them an attempt counts for in which the SDK itself met others again and again; its
+/// waits are longer than ours.
+const LONG_ATTEMPT: u32 = 4;
 
 impl EventLog for DynamoStore {
     async fn append(&self, account: &AccountId, events: &[ContactEvent]) -> Result<(), StoreError> {
@@ -112,7 +117,8 @@ impl DynamoStore {
         let latest = events.iter().map(|event| event.occurred_at).max();
         let until = latest.and_then(|at| at.checked_add(KEPT).ok()).unwrap_or(Timestamp::MAX);
         let (all, own) = (Log::all(), Log::of(Some(account)));
-        for attempt in 0..ATTEMPTS {
+        let mut attempts = 0;
+        loop {
             let heads = self.state.get_all("BatchGetItem events", [all.head(), own.head()]).await?;
             let next = |log: &Log| {
                 heads.get(&log.head()).and_then(|head| number_of(head, NEXT)).unwrap_or_default()
@@ -125,7 +131,7 @@ impl DynamoStore {
                 [(ACCOUNT, text(account.as_str())), (NUMBER, number(in_own))],
             );
             let raise = "SET #next = :raised";
-            let transacted = Transaction::new()
+            let attempt = Transaction::new()
                 .update(operation, &self.state, &all.head(), raise, next_is(in_all))?
                 .update(operation, &self.state, &own.head(), raise, next_is(in_own))?
                 .put(operation, &self.state, pointer, Some(Condition::absent()))?
@@ -135,14 +141,21 @@ impl DynamoStore {
                     entry(&own, in_own, until, [(BODY, body.clone())]),
                     Some(Condition::absent()),
                 )?
-                .commit(operation, &self.state)
+                .attempt(operation, &self.state)
                 .await?;
-            match transacted {
-                Transacted::Done => return Ok(()),
-                Transacted::Refused(_) => pause(attempt).await,
+            let (taken, contended) = match attempt {
+                Attempt::Decided(Transacted::Done) => return Ok(()),
+                Attempt::Decided(Transacted::Refused(_)) => {
+                    (1, unavailable(operation)(Defect::Contended))
+                }
+                Attempt::Met(error) => (LONG_ATTEMPT, error),
+            };
+            attempts += taken;
+            if attempts >= ATTEMPTS {
+                return Err(contended);
             }
+            pause(attempts).await;
         }
-        Err(unavailable(operation)(Defect::Contended))
     }
 
     /// Deletes an account's events. What leads to them from the common log then leads nowhere.

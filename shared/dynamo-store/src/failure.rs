@@ -132,14 +132,22 @@ impl fmt::Display for Contention {
     }
 }
 
+/// Whether a reason is other writers or the table's pace.
+fn is_contention(code: &str) -> bool {
+    matches!(code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+}
+
 /// Whether a transaction was cancelled for nothing but other writers or the table's pace.
 pub(crate) fn only_contention(reasons: &[CancellationReason]) -> bool {
     let mut codes = reasons.iter().filter_map(CancellationReason::code);
-    let transient = |code: &str| {
-        matches!(
-            code,
-            "None" | "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
-        )
-    };
-    codes.clone().any(|code| code != "None") && codes.all(transient)
+    codes.clone().any(is_contention) && codes.all(|code| code == "None" || is_contention(code))
+}
+
+/// Whether a transaction was cancelled because of others, be it that some of its conditions did not
+/// hold besides: whoever was faster is the cause of both.
+pub(crate) fn met_others(reasons: &[CancellationReason]) -> bool {
+    let mut codes = reasons.iter().filter_map(CancellationReason::code);
+    let is_known =
+        |code: &str| matches!(code, "None" | "ConditionalCheckFailed") || is_contention(code);
+    codes.clone().any(is_contention) && codes.all(is_known)
 }

@@ -2,12 +2,12 @@
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem,
-    Update,
+    CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as OnRefusal,
+    TransactWriteItem, Update,
 };
 use contact_sync_engine::port::StoreError;
 
-use crate::failure::{Answer, unavailable};
+use crate::failure::{Answer, met_others, unavailable};
 use crate::item::Item;
 use crate::keys::Key;
 use crate::table::{Condition, Table, names, values};
@@ -26,6 +26,16 @@ pub(crate) enum Transacted {
     /// Nothing was done. One entry per write: `Done` where its condition held, else what stood
     /// there.
     Refused(Vec<Answer<()>>),
+}
+
+/// What became of one attempt at a transaction.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// It was decided.
+    Decided(Transacted),
+    /// Nothing was done: other writers were at the same items, or the table asks for a slower pace.
+    /// What was read before may be old; read it again and try again.
+    Met(StoreError),
 }
 
 impl Transaction {
@@ -105,26 +115,44 @@ impl Transaction {
         operation: &'static str,
         table: &Table,
     ) -> Result<Transacted, StoreError> {
-        let sent =
-            table.client.transact_write_items().set_transact_items(Some(self.actions)).send().await;
-        let Err(error) = sent else { return Ok(Transacted::Done) };
-        let answers = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
-                .cancellation_reasons()
-                .iter()
-                .map(|reason| match reason.code() {
-                    None | Some("None") => Some(Answer::Done(())),
-                    Some("ConditionalCheckFailed") => Some(Answer::Refused(reason.item.clone())),
-                    Some(_) => None,
-                })
-                .collect::<Option<Vec<_>>>(),
-            Some(_) | None => None,
-        };
-        match answers {
-            Some(answers) if !answers.is_empty() => Ok(Transacted::Refused(answers)),
-            Some(_) | None => Err(unavailable(operation)(error)),
+        match self.attempt(operation, table).await? {
+            Attempt::Decided(transacted) => Ok(transacted),
+            Attempt::Met(error) => Err(error),
         }
     }
+
+    /// The same, for a caller that decides anew when it met others.
+    pub(crate) async fn attempt(
+        self,
+        operation: &'static str,
+        table: &Table,
+    ) -> Result<Attempt, StoreError> {
+        let sent =
+            table.client.transact_write_items().set_transact_items(Some(self.actions)).send().await;
+        let Err(error) = sent else { return Ok(Attempt::Decided(Transacted::Done)) };
+        let reasons = match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                cancelled.cancellation_reasons()
+            }
+            Some(_) | None => &[],
+        };
+        match answers(reasons) {
+            Some(answers) => Ok(Attempt::Decided(Transacted::Refused(answers))),
+            None if met_others(reasons) => Ok(Attempt::Met(unavailable(operation)(error))),
+            None => Err(unavailable(operation)(error)),
+        }
+    }
+}
+
+/// One answer per write, where nothing but conditions kept the transaction from being done.
+fn answers(reasons: &[CancellationReason]) -> Option<Vec<Answer<()>>> {
+    let answer = |reason: &CancellationReason| match reason.code() {
+        None | Some("None") => Some(Answer::Done(())),
+        Some("ConditionalCheckFailed") => Some(Answer::Refused(reason.item.clone())),
+        Some(_) => None,
+    };
+    let answers = reasons.iter().map(answer).collect::<Option<Vec<_>>>()?;
+    (!answers.is_empty()).then_some(answers)
 }
 
 fn parts(condition: Option<Condition>) -> (Option<String>, Option<Item>) {

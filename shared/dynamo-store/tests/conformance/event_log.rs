@@ -1,9 +1,11 @@
 //! The log of contact events.
 
 use contact_sync_domain::event::ContactEvent;
-use contact_sync_engine::port::{EventLog, EventPage};
+use contact_sync_engine::memory::MemoryBus;
+use contact_sync_engine::port::{EventLog, EventPage, StoredContact};
+use contact_sync_engine::publish::{ChangedItem, Publication, StreamChange, publish_changes};
 
-use crate::samples::{account_id, event};
+use crate::samples::{account_id, at, contact, event};
 use crate::tables::{STATE, Tables};
 
 async fn page(
@@ -127,6 +129,42 @@ async fn two_who_append_at_once_leave_no_hole_and_a_reader_beside_them_misses_no
         assert_eq!(of_account, (0..15).collect::<Vec<_>>());
     }
     assert_eq!(tables.count(STATE).await, 3 + 2 * 30, "three counters, thirty entries twice");
+}
+
+/// What the stream of a table's shard tells when contacts are made, of two accounts by turns.
+fn made(publisher: u128, batch: u128) -> Vec<StreamChange> {
+    (0..4)
+        .map(|place| {
+            let number = publisher * 1_000 + batch * 10 + place;
+            let made = contact(1 + place % 2, number, 1);
+            let new = Some(StoredContact::Present(Box::new(made)));
+            StreamChange { at: at(1), item: ChangedItem::Contact { old: None, new } }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn publishers_of_several_shards_at_once_lose_nothing_and_give_nothing_back() {
+    let tables = Tables::start().await;
+    let publish = |publisher: u128| {
+        let store = tables.store.clone();
+        async move {
+            let bus = MemoryBus::default();
+            for batch in 0..4 {
+                let done = publish_changes(&store, &bus, &made(publisher, batch)).await;
+                assert!(matches!(done, Publication::Complete { events: 4 }), "{done:?}");
+            }
+            bus.drain().len()
+        }
+    };
+    let (one, two, three, four) = tokio::join!(publish(1), publish(2), publish(3), publish(4));
+    assert_eq!(one + two + three + four, 64);
+    assert_eq!(replayed(&tables, None, 10).await.len(), 64);
+    for account in [1, 2] {
+        assert_eq!(replayed(&tables, Some(account), 10).await.len(), 32);
+    }
+    let entries = tables.count(STATE).await - 3;
+    assert_eq!(entries, 4 * 4 * 2 * 2, "one append for each account of a batch");
 }
 
 /// Deletes what time would have taken away.

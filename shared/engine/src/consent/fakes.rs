@@ -2,7 +2,6 @@
 
 mod directory;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Mutex;
@@ -11,16 +10,12 @@ use std::task::{Context, Poll, Waker};
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
-use contact_sync_domain::settings::Settings;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 pub(crate) use directory::FakeDirectory;
 
-use crate::port::{
-    AccountStore, Clock, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentStore,
-    Identity, IdentityError, Randomness, SettingsStore, SettingsVersion, SignIn, StoreError,
-    TenantClaim,
-};
+use crate::memory::MemoryStore;
+use crate::port::{Identity, IdentityError, SignIn};
 
 /// Drives a future of fakes, which never wait.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
@@ -65,219 +60,20 @@ pub(crate) fn connection() -> Connection {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct FakeClock(pub(crate) Mutex<Timestamp>);
-
-impl FakeClock {
-    pub(crate) fn advance(&self, duration: SignedDuration) {
-        *self.0.lock().unwrap() += duration;
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-    async fn sleep(&self, duration: SignedDuration) {
-        self.advance(duration);
-    }
-}
-
-/// Counts instead of drawing.
-#[derive(Default)]
-pub(crate) struct FakeChance(Mutex<u128>);
-
-impl Randomness for FakeChance {
-    fn bits(&self) -> u128 {
-        let mut drawn = self.0.lock().unwrap();
-        *drawn += 1;
-        *drawn
-    }
-    fn ordered_bits(&self) -> u128 {
-        self.bits()
-    }
-    fn secret(&self) -> String {
-        format!("secret-{:036}", self.bits())
-    }
-}
-
-/// Accounts, connections, settings, links and attempts.
-#[derive(Default)]
-pub(crate) struct FakeStores {
-    pub(crate) accounts: Mutex<BTreeMap<AccountId, Account>>,
-    pub(crate) connections: Mutex<BTreeMap<ConnectionId, Connection>>,
-    pub(crate) claims: Mutex<BTreeMap<TenantId, TenantClaim>>,
-    pub(crate) invitations: Mutex<BTreeMap<String, ConsentInvitation>>,
-    pub(crate) attempts: Mutex<BTreeMap<String, ConsentAttempt>>,
-    pub(crate) settings: Mutex<Option<Settings>>,
-    /// Done to the connection before so many of the next updates, as somebody else would.
-    pub(crate) interference: Mutex<Vec<fn(&mut Connection)>>,
-}
-
-impl FakeStores {
-    pub(crate) fn with(connection: Connection) -> Self {
-        let stores = Self::default();
-        stores.accounts.lock().unwrap().insert(account().id, account());
-        stores.put(connection);
+impl MemoryStore {
+    /// A store with the account and this connection of it.
+    pub(crate) fn of(connection: Connection) -> Self {
+        let stores = Self::default().with_connection(connection);
+        stores.world().accounts.insert(account().id, account());
         stores
     }
 
-    pub(crate) fn put(&self, connection: Connection) {
-        self.connections.lock().unwrap().insert(connection.id.clone(), connection);
-    }
-
     pub(crate) fn the_connection(&self) -> Connection {
-        self.connections.lock().unwrap()[&ConnectionId::from_bits(1)].clone()
+        self.connection_of(1)
     }
 
     pub(crate) fn owner(&self, tenant: &TenantId) -> Option<ConnectionId> {
-        self.claims.lock().unwrap().get(tenant).map(|claim| claim.connection_id.clone())
-    }
-}
-
-impl AccountStore for FakeStores {
-    async fn create_account(&self, _: &Account) -> Result<bool, StoreError> {
-        unimplemented!()
-    }
-    async fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        Ok(self.accounts.lock().unwrap().get(id).cloned())
-    }
-    async fn update_account(&self, _: &Account) -> Result<bool, StoreError> {
-        unimplemented!()
-    }
-    async fn accounts(
-        &self,
-        _: Option<&str>,
-        _: u16,
-    ) -> Result<Option<(Vec<Account>, Option<String>)>, StoreError> {
-        unimplemented!()
-    }
-    async fn erase_account_state(&self, _: &Account) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-}
-
-impl ConnectionStore for FakeStores {
-    async fn create_connection(&self, _: &Connection) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    async fn connection(
-        &self,
-        account: &AccountId,
-        id: &ConnectionId,
-    ) -> Result<Option<Connection>, StoreError> {
-        let connections = self.connections.lock().unwrap();
-        Ok(connections.get(id).filter(|found| found.account_id == *account).cloned())
-    }
-    async fn update_connection(&self, next: &Connection) -> Result<bool, StoreError> {
-        let mut connections = self.connections.lock().unwrap();
-        let stored = connections.get_mut(&next.id).unwrap();
-        if let Some(interfere) = self.interference.lock().unwrap().pop() {
-            interfere(stored);
-            stored.version += 1;
-        }
-        if stored.version + 1 != next.version {
-            return Ok(false);
-        }
-        *stored = next.clone();
-        Ok(true)
-    }
-    async fn connections(&self, _: &AccountId) -> Result<Vec<Connection>, StoreError> {
-        unimplemented!()
-    }
-    async fn delete_connection(&self, _: &AccountId, _: &ConnectionId) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    async fn claim_tenant(
-        &self,
-        claim: &TenantClaim,
-    ) -> Result<Result<(), TenantClaim>, StoreError> {
-        let mut claims = self.claims.lock().unwrap();
-        let standing = claims.entry(claim.tenant_id.clone()).or_insert_with(|| claim.clone());
-        Ok(if standing == claim { Ok(()) } else { Err(standing.clone()) })
-    }
-    async fn tenant_claim(&self, tenant: &TenantId) -> Result<Option<TenantClaim>, StoreError> {
-        Ok(self.claims.lock().unwrap().get(tenant).cloned())
-    }
-    async fn release_tenant(&self, claim: &TenantClaim) -> Result<(), StoreError> {
-        let mut claims = self.claims.lock().unwrap();
-        if claims.get(&claim.tenant_id) == Some(claim) {
-            claims.remove(&claim.tenant_id);
-        }
-        Ok(())
-    }
-}
-
-impl ConsentStore for FakeStores {
-    async fn put_invitation(&self, invitation: &ConsentInvitation) -> Result<(), StoreError> {
-        let mut invitations = self.invitations.lock().unwrap();
-        invitations.insert(invitation.token_hash.clone(), invitation.clone());
-        Ok(())
-    }
-    async fn invitation(
-        &self,
-        token_hash: &str,
-        now: Timestamp,
-    ) -> Result<Option<ConsentInvitation>, StoreError> {
-        let invitations = self.invitations.lock().unwrap();
-        Ok(invitations.get(token_hash).filter(|found| found.expires_at > now).cloned())
-    }
-    async fn start_attempt(
-        &self,
-        attempt: &ConsentAttempt,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let mut invitations = self.invitations.lock().unwrap();
-        let Some(invitation) = invitations.get_mut(&attempt.token_hash) else { return Ok(false) };
-        if invitation.expires_at <= now || invitation.attempts >= super::ATTEMPTS {
-            return Ok(false);
-        }
-        invitation.attempts += 1;
-        self.attempts.lock().unwrap().insert(attempt.state_hash.clone(), attempt.clone());
-        Ok(true)
-    }
-    async fn consume_attempt(
-        &self,
-        state_hash: &str,
-        now: Timestamp,
-    ) -> Result<Option<ConsentAttempt>, StoreError> {
-        let taken = self.attempts.lock().unwrap().remove(state_hash);
-        Ok(taken.filter(|attempt| attempt.expires_at > now))
-    }
-    async fn put_attempt(&self, attempt: &ConsentAttempt) -> Result<(), StoreError> {
-        self.attempts.lock().unwrap().insert(attempt.state_hash.clone(), attempt.clone());
-        Ok(())
-    }
-    async fn delete_invitation(&self, token_hash: &str) -> Result<(), StoreError> {
-        self.invitations.lock().unwrap().remove(token_hash);
-        Ok(())
-    }
-}
-
-impl SettingsStore for FakeStores {
-    async fn settings(
-        &self,
-        _: &AccountId,
-        _: &ConnectionId,
-    ) -> Result<SettingsVersion, StoreError> {
-        let settings = self.settings.lock().unwrap().clone().unwrap_or_default();
-        Ok(SettingsVersion { version: 0, settings, saved_by: None, saved_at: None })
-    }
-    async fn settings_version(
-        &self,
-        _: &AccountId,
-        _: &ConnectionId,
-        _: u64,
-    ) -> Result<Option<SettingsVersion>, StoreError> {
-        unimplemented!()
-    }
-    async fn save_settings(
-        &self,
-        _: &AccountId,
-        _: &ConnectionId,
-        _: &SettingsVersion,
-    ) -> Result<bool, StoreError> {
-        unimplemented!()
+        self.world().tenants.get(tenant).map(|claim| claim.connection_id.clone())
     }
 }
 

@@ -2,10 +2,9 @@ use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, TenantId};
 use jiff::SignedDuration;
 
-use super::fakes::{
-    FakeChance, FakeClock, FakeDirectory, FakeIdentity, FakeStores, connection, run, tenant,
-};
+use super::fakes::{FakeDirectory, FakeIdentity, connection, run, tenant};
 use super::*;
+use crate::memory::{Counter, HeldClock, MemoryStore};
 use crate::port::{IdentityError, SignIn, TenantClaim};
 
 const REDIRECT: &str = "https://sync.example/oauth/callback";
@@ -13,11 +12,11 @@ const GLOBAL_ADMIN: &str = "62e90394-69f5-4237-9190-012177145e10";
 
 /// Everything around a flow, and the browser that walks it.
 struct Scene {
-    stores: FakeStores,
+    stores: MemoryStore,
     identity: FakeIdentity,
     directory: FakeDirectory,
-    clock: FakeClock,
-    chance: FakeChance,
+    clock: HeldClock,
+    chance: Counter,
 }
 
 impl Scene {
@@ -27,17 +26,17 @@ impl Scene {
 
     fn with(connection: contact_sync_domain::connection::Connection) -> Self {
         Self {
-            stores: FakeStores::with(connection),
+            stores: MemoryStore::of(connection),
             identity: FakeIdentity::default(),
             directory: FakeDirectory::default(),
-            clock: FakeClock::default(),
-            chance: FakeChance::default(),
+            clock: HeldClock::default(),
+            chance: Counter::default(),
         }
     }
 
     fn flow(
         &self,
-    ) -> ConsentFlow<'_, FakeStores, FakeIdentity, FakeDirectory, FakeClock, FakeChance> {
+    ) -> ConsentFlow<'_, MemoryStore, FakeIdentity, FakeDirectory, HeldClock, Counter> {
         ConsentFlow {
             stores: &self.stores,
             identity: &self.identity,
@@ -103,7 +102,7 @@ impl Scene {
     /// Nothing was connected.
     fn untouched(&self) {
         assert_eq!(self.stores.the_connection(), connection());
-        assert!(self.stores.claims.lock().unwrap().is_empty());
+        assert!(self.stores.world().tenants.is_empty());
     }
 }
 
@@ -148,7 +147,7 @@ fn secrets_are_stored_as_digests_only() {
     let scene = Scene::new();
     let token = scene.link();
     let (state, cookie) = scene.begin(&token);
-    let stored = format!("{:?} {:?}", scene.stores.invitations, scene.stores.attempts);
+    let stored = format!("{:?}", scene.stores.world());
     for secret in [&token, &state, &cookie] {
         assert!(!stored.contains(secret.as_str()));
     }
@@ -309,11 +308,11 @@ fn a_tenant_of_somebody_else_stays_theirs_and_they_stay_unnamed() {
             account_id: AccountId::from_bits(account),
             connection_id: ConnectionId::from_bits(77),
         };
-        scene.stores.claims.lock().unwrap().insert(tenant(7), owner.clone());
+        scene.stores.world().tenants.insert(tenant(7), owner.clone());
         let refusal = scene.walk(&scene.link(), &tenant(7), Some(&[GLOBAL_ADMIN])).unwrap_err();
         assert_eq!(refusal, Refusal::TenantTaken { by_same_account });
         assert_eq!(refusal.text().status, 409);
-        assert_eq!(scene.stores.claims.lock().unwrap()[&tenant(7)], owner);
+        assert_eq!(scene.stores.world().tenants[&tenant(7)], owner);
         assert_eq!(scene.stores.the_connection(), connection());
     }
 }
@@ -327,7 +326,7 @@ fn a_connection_made_for_one_tenant_takes_no_other() {
     assert!(begun.redirect_url.contains(tenant(7).as_str()), "Microsoft is asked for that one");
     let (state, cookie) = scene.begin(&scene.link());
     assert_eq!(scene.consent(&state, &cookie, &tenant(8)), Err(Refusal::WrongTenant));
-    assert!(scene.stores.claims.lock().unwrap().is_empty());
+    assert!(scene.stores.world().tenants.is_empty());
 }
 
 #[test]
@@ -346,7 +345,7 @@ fn consent_given_again_names_the_same_tenant() {
 fn whoever_comes_second_to_a_connection_gives_the_tenant_back() {
     let scene = Scene::new();
     // Between our reading and our writing another admin finishes, for another tenant.
-    scene.stores.interference.lock().unwrap().push(|stored| {
+    scene.stores.world().interference.push(|stored| {
         *stored = decision::authorized(stored, &tenant(8), stored.created_at).unwrap();
         stored.version -= 1;
     });
@@ -359,7 +358,7 @@ fn whoever_comes_second_to_a_connection_gives_the_tenant_back() {
 #[test]
 fn somebody_elses_edit_in_between_is_kept() {
     let scene = Scene::new();
-    scene.stores.interference.lock().unwrap().push(|stored| stored.enabled_once = true);
+    scene.stores.world().interference.push(|stored| stored.enabled_once = true);
     scene.walk(&scene.link(), &tenant(7), Some(&[GLOBAL_ADMIN])).unwrap();
     let connected = scene.stores.the_connection();
     assert!(connected.enabled_once);

@@ -38,9 +38,9 @@ pub enum PublicationError {
     Refused(String),
 }
 
-/// Records the contact events of these changes in the event log and puts all their events on the
-/// bus, both in the order of the changes. A batch delivered again makes the same events again,
-/// with the same ids.
+/// Records the contact events of these changes in the event log, each account's in the order of the
+/// changes, and puts all their events on the bus in that order. A batch delivered again makes the
+/// same events again, with the same ids.
 pub async fn publish_changes(
     log: &impl EventLog,
     bus: &impl EventPublisher,
@@ -66,7 +66,8 @@ pub async fn publish_changes(
     }
 }
 
-/// Appends the contact events, one call for each row of events of the same account.
+/// Appends the contact events, one call for each account: appends of one log wait for each other,
+/// so there should be few of them.
 async fn record(
     log: &impl EventLog,
     events: &[(usize, Event)],
@@ -83,16 +84,18 @@ async fn record(
             | Event::ConnectionAttention(_) => None,
         })
         .collect();
-    for row in contacts.chunk_by(|(_, one), (_, next)| one.account_id == next.account_id) {
-        let Some((first, account)) = head(row) else { continue };
-        let events: Vec<ContactEvent> = row.iter().map(|(_, event)| (*event).clone()).collect();
+    // In the order in which the accounts first occur, so that all before a failure is recorded.
+    let mut accounts: Vec<(&AccountId, usize, Vec<ContactEvent>)> = Vec::new();
+    for (index, event) in contacts {
+        match accounts.iter_mut().find(|(account, _, _)| **account == event.account_id) {
+            Some((_, _, events)) => events.push(event.clone()),
+            None => accounts.push((&event.account_id, index, vec![event.clone()])),
+        }
+    }
+    for (account, first, events) in accounts {
         log.append(account, &events).await.map_err(|error| (first, error.into()))?;
     }
     Ok(())
-}
-
-fn head<'a>(row: &[(usize, &'a ContactEvent)]) -> Option<(usize, &'a AccountId)> {
-    row.first().map(|(index, event)| (*index, &event.account_id))
 }
 
 async fn put(
@@ -202,11 +205,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everything_is_logged_and_published_in_order() {
+    async fn everything_is_logged_by_account_and_published_in_order() {
         let outside = Outside::default();
         let changes = [made(1, 1), silent(), made(2, 2), made(1, 3)];
         assert_eq!(publish(&outside, &changes).await, Ok(3));
-        assert_eq!(*outside.logged.lock().unwrap(), [1, 2, 3]);
+        assert_eq!(*outside.logged.lock().unwrap(), [1, 3, 2]);
         assert_eq!(*outside.published.lock().unwrap(), [1, 2, 3]);
     }
 

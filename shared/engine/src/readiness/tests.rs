@@ -4,7 +4,8 @@ use contact_sync_domain::settings::{AllOr, GroupScope, Settings};
 use jiff::Timestamp;
 
 use super::*;
-use crate::consent::fakes::{FakeClock, FakeDirectory, FakeStores, connection, run, tenant};
+use crate::consent::fakes::{FakeDirectory, connection, run, tenant};
+use crate::memory::{HeldClock, MemoryStore};
 use crate::port::Organization;
 
 fn authorized() -> Connection {
@@ -24,17 +25,17 @@ fn authorized() -> Connection {
 }
 
 struct Scene {
-    stores: FakeStores,
+    stores: MemoryStore,
     directory: FakeDirectory,
-    clock: FakeClock,
+    clock: HeldClock,
 }
 
 impl Scene {
     fn of(connection: Connection) -> Self {
         Self {
-            stores: FakeStores::with(connection),
+            stores: MemoryStore::of(connection),
             directory: FakeDirectory::default(),
-            clock: FakeClock::default(),
+            clock: HeldClock::default(),
         }
     }
 
@@ -52,7 +53,7 @@ impl Scene {
         let mut settings = Settings::default();
         let any = vec![ObjectId::from_u128(3)];
         settings.scope.groups = AllOr::Any(GroupScope { any, include_nested: true });
-        *self.stores.settings.lock().unwrap() = Some(settings);
+        self.stores.save(1, settings);
         self
     }
 }
@@ -204,12 +205,7 @@ fn attention_for_a_lost_consent_ends_when_everything_works_again() {
 fn what_was_let_go_meanwhile_stays_let_go() {
     assert_eq!(Scene::of(connection()).tried().unwrap(), Readiness::NotConnected);
     let scene = Scene::of(authorized());
-    scene
-        .stores
-        .interference
-        .lock()
-        .unwrap()
-        .push(|stored| stored.status = ConnectionStatus::Disconnected);
+    scene.stores.world().interference.push(|stored| stored.status = ConnectionStatus::Disconnected);
     assert_eq!(scene.tried().unwrap(), Readiness::NotConnected);
     assert_eq!(scene.stores.the_connection().status, ConnectionStatus::Disconnected);
 }
