@@ -1,0 +1,69 @@
+//! `deployed`: the unmodified template by `sam deploy` in a third party's AWS, and the main job on
+//! it. `docs/decisions` says what that AWS lacks and how it is bridged.
+
+mod aws;
+mod cli;
+mod events;
+mod fires;
+mod front_door;
+mod gate;
+mod heard;
+mod installation;
+mod operators;
+mod reading;
+mod round;
+mod routes;
+mod sam;
+mod stack;
+mod storm;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use entra_contact_sync_local::console;
+
+use aws::Aws;
+use cli::Cli;
+use operators::Operators;
+use round::{Ground, Round, RoundError};
+use sam::Sam;
+use storm::Storm;
+use table::Table;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            console::progress(&format!("error: {}", console::told(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Holds the rounds; whether all was well.
+async fn run(cli: Cli) -> Result<bool, RoundError> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let aws = Aws::new(http.clone(), cli.aws.trim_end_matches('/').to_owned());
+    let sam = Sam { bin: cli.sam.clone() };
+    let storm = Storm::new(http.clone(), cli.faults.trim_end_matches('/').to_owned());
+    let operators = Operators::create(&aws).await?;
+    let admin = operators.sign_in(&aws, "admin").await?;
+    let viewer = operators.sign_in(&aws, "viewer").await?;
+    let translation = sam.translate(&cli.template).await?;
+    let ground = Ground { cli, http, aws, sam, storm, operators, translation, admin, viewer };
+    let mut table = Table::default();
+    console::result("In calm");
+    Round::open(&ground, "contact-sync-calm", &mut table).await?.calm(&mut table).await?;
+    if !ground.cli.calm_only && table.is_verified() {
+        console::result("In a storm of throttles, errors, resets, delays and lost answers");
+        let round = Round::open(&ground, "contact-sync-storm", &mut table).await?;
+        round.stormy(&mut table).await?;
+    }
+    Ok(table.is_verified())
+}
