@@ -78,6 +78,15 @@ pub(crate) enum Command {
         /// Whether it is gone.
         deleted: bool,
     },
+    /// Licences of the tenant began or ended.
+    ChangeLicence {
+        /// Tenant id.
+        tenant: Uuid,
+        /// Entra ID P1; unchanged unless given.
+        premium: Option<bool>,
+        /// Intune; unchanged unless given.
+        intune: Option<bool>,
+    },
     /// An app registration was added or replaced.
     PutApp {
         /// The whole registration.

@@ -2,6 +2,7 @@
 
 mod directory_routes;
 mod service_routes;
+mod surroundings_routes;
 mod tenancy_routes;
 
 use axum::Router;
@@ -19,6 +20,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(controls: Controls) -> Ro
         .route("/", get(page))
         .merge(tenancy_routes::routes())
         .merge(directory_routes::routes())
+        .merge(surroundings_routes::routes())
         .merge(service_routes::routes())
         .with_state(controls)
 }

@@ -59,6 +59,11 @@ impl Controls {
         self.sim.world().base_url.clone()
     }
 
+    /// Origin of Graph; the same unless Graph has a host of its own.
+    pub fn graph_url(&self) -> String {
+        self.sim.world().graph_url.clone()
+    }
+
     /// The clock; moves made on it directly are not kept in the data directory.
     pub fn clock(&self) -> &SimClock {
         &self.sim.clock
@@ -197,6 +202,41 @@ impl Controls {
         drop(world);
         self.sim.clock.nudge();
         true
+    }
+
+    /// Posts a forged notification to a subscription's URL now; answers the receiver's status, or
+    /// `None` if there is no such subscription or no answer. `item` goes over the members of a
+    /// true item, `body` replaces everything.
+    pub async fn send_forged(
+        &self,
+        id: Uuid,
+        item: &serde_json::Map<String, Value>,
+        body: Option<String>,
+    ) -> Option<u16> {
+        let (url, payload) = {
+            let world = self.sim.world();
+            let subscription = world.subscriptions.get(&id)?;
+            let true_item = serde_json::json!({
+                "changeType": "updated",
+                "clientState": subscription.client_state,
+                "resource": format!("Users/{id}"),
+                "resourceData": { "@odata.type": "#Microsoft.Graph.User", "id": id },
+                "subscriptionId": id,
+                "subscriptionExpirationDateTime": subscription.expires_at.to_string(),
+                "tenantId": subscription.tenant,
+            });
+            let payload = serde_json::json!({ "value": [true_item] });
+            (subscription.notification_url.clone(), payload)
+        };
+        let lie = serde_json::json!({ "value": crate::delivery::forge(&payload, item) });
+        let request = self
+            .sim
+            .client
+            .post(url)
+            .header("content-type", "application/json; charset=utf-8")
+            .timeout(Duration::from_secs(10))
+            .body(body.unwrap_or_else(|| lie.to_string()));
+        request.send().await.ok().map(|answer| answer.status().as_u16())
     }
 
     /// What became of notifications so far.

@@ -5,7 +5,7 @@ mod queue;
 mod worker;
 
 pub(crate) use queue::{DeliveryQueue, Item};
-pub(crate) use worker::{deliver_forever, notification_client};
+pub(crate) use worker::{deliver_forever, forge, notification_client};
 
 use serde::Serialize;
 

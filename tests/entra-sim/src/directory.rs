@@ -1,7 +1,7 @@
 //! The directory of one tenant: people, groups, who is in what, and the log of changes.
 
-pub(crate) mod changes;
 pub(crate) mod calendar;
+pub(crate) mod changes;
 pub(crate) mod commands;
 pub(crate) mod derived;
 pub(crate) mod devices;

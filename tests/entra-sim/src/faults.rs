@@ -1,12 +1,13 @@
 //! Scripted faults: which requests they meet, and what then happens.
 
+pub(crate) mod actions;
 pub(crate) mod effects;
 
 use serde::{Deserialize, Serialize};
 
+pub use actions::Action;
 pub use effects::{BodyKind, Effect};
 
-use crate::exchange::Incoming;
 use crate::identifiers::seeded_chance;
 
 /// One scripted fault.
@@ -40,6 +41,8 @@ const fn once() -> u64 {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Target {
+    /// Strikes POSTs of notifications instead of requests; `path` then matches their URL.
+    pub deliveries: bool,
     /// HTTP method.
     pub method: Option<String>,
     /// Pattern over path and decoded query, `*` for any text, as `*/users/delta*skiptoken*`.
@@ -69,6 +72,13 @@ impl Fault {
         }
     }
 
+    /// A fault that strikes the next POST of notifications.
+    pub fn on_delivery(effect: Effect) -> Self {
+        let mut fault = Self::once("*", effect);
+        fault.target.deliveries = true;
+        fault
+    }
+
     /// The same fault, striking `times` times; 0 is for ever.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
@@ -82,14 +92,15 @@ impl Fault {
         self
     }
 
-    fn strikes(&mut self, incoming: &Incoming, is_tenant: &dyn Fn(&str) -> bool) -> bool {
+    fn strikes(&mut self, subject: &Subject<'_>, is_tenant: &dyn Fn(&str) -> bool) -> bool {
         if self.times != 0 && self.struck >= self.times {
             return false;
         }
         let target = &self.target;
         let method = target.method.as_deref();
-        if method.is_some_and(|method| !incoming.method.as_str().eq_ignore_ascii_case(method))
-            || target.path.as_deref().is_some_and(|glob| !matches_glob(glob, &incoming.described()))
+        if target.deliveries != subject.delivery
+            || method.is_some_and(|method| !subject.method.eq_ignore_ascii_case(method))
+            || target.path.as_deref().is_some_and(|glob| !matches_glob(glob, subject.described))
             || target.tenant.as_deref().is_some_and(|tenant| !is_tenant(tenant))
         {
             return false;
@@ -105,6 +116,15 @@ impl Fault {
         }
         strikes
     }
+}
+
+/// What a fault may strike: a request, or a POST of notifications.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) method: &'a str,
+    /// Path and decoded query of a request, URL of a POST.
+    pub(crate) described: &'a str,
+    pub(crate) delivery: bool,
 }
 
 /// The faults in force.
@@ -144,12 +164,12 @@ impl FaultBook {
     /// The effects that strike this request.
     pub(crate) fn strike(
         &mut self,
-        incoming: &Incoming,
+        subject: &Subject<'_>,
         is_tenant: &dyn Fn(&str) -> bool,
     ) -> Vec<Effect> {
         self.faults
             .iter_mut()
-            .filter_map(|fault| fault.strikes(incoming, is_tenant).then(|| fault.effect.clone()))
+            .filter_map(|fault| fault.strikes(subject, is_tenant).then(|| fault.effect.clone()))
             .collect()
     }
 }
@@ -171,7 +191,6 @@ fn matches_glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Method;
 
     #[test]
     fn patterns_match_path_and_query() {
@@ -192,10 +211,11 @@ mod tests {
     fn a_fault_can_be_addressed_by_request_number() {
         let mut book = FaultBook::default();
         book.add(Fault::once("*/users*", Effect::Truncate).at_request(2));
-        let request = Incoming::new(Method::GET, "/v1.0/users", "");
-        let other = Incoming::new(Method::GET, "/v1.0/groups", "");
+        let on = |described, delivery| Subject { method: "GET", described, delivery };
+        let request = on("/v1.0/users", false);
+        let other = on("/v1.0/users", true);
         let struck: Vec<usize> = [&request, &other, &request, &request]
-            .map(|incoming| book.strike(incoming, &|_| false).len())
+            .map(|subject| book.strike(subject, &|_| false).len())
             .to_vec();
         assert_eq!(struck, [0, 0, 1, 0]);
     }

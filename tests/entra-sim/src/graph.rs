@@ -1,5 +1,6 @@
 //! Microsoft Graph v1.0 as far as directory synchronisation touches it.
 
+mod admission;
 mod batch;
 pub(crate) mod cost;
 pub(crate) mod delta;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use crate::exchange::{Incoming, Reply};
 use crate::simulation::Sim;
 use crate::world::World;
+use admission::admit;
 use errors::GraphError;
 use route::Route;
 use token::AccessClaims;
@@ -40,7 +42,7 @@ pub(crate) struct Call<'a> {
 
 /// Answers a request below `/v1.0`.
 pub(crate) async fn answer(sim: &Sim, incoming: &Incoming) -> Reply {
-    let now = sim.now();
+    let now = sim.graph_now();
     let route = match Route::parse(incoming) {
         Ok(route) => route,
         Err(error) => return error.reply(incoming, now).at("unknown"),
@@ -70,31 +72,6 @@ pub(crate) async fn answer(sim: &Sim, incoming: &Incoming) -> Reply {
         return reply.with_header("x-ms-throttle-limit-percentage", format!("{used:.1}"));
     }
     reply
-}
-
-/// Who calls, the cost, and the share of the budget spent.
-type Admission = Result<(AccessClaims, f64, f64), (GraphError, f64)>;
-
-/// Verifies the token and charges the request.
-fn admit(sim: &Sim, incoming: &Incoming, route: &Route, now: Timestamp) -> Admission {
-    let mut world = sim.world();
-    let claims = token::authenticate(&world, incoming, now).map_err(|error| (error, 0.0))?;
-    let units = cost::units(route, incoming);
-    if units <= 0.0 {
-        return Ok((claims, 0.0, 0.0));
-    }
-    let settings = world.settings.throttling.clone();
-    let budget = world.tenant(claims.tid).map_or(0.0, crate::tenants::Tenant::throttle_budget)
-        * settings.scale;
-    let charge = world.throttle.charge(claims.appid, claims.tid, units, budget, now);
-    match charge.wait {
-        Some(wait) if settings.enabled => {
-            let error =
-                GraphError::throttled(&claims, wait, settings.retry_after, charge.used, now);
-            Err((error, units))
-        }
-        _ => Ok((claims, units, charge.used)),
-    }
 }
 
 fn serve(world: &mut World, call: &Call<'_>, route: &Route) -> Result<Reply, GraphError> {

@@ -14,10 +14,10 @@ use crate::controls::Controls;
 use crate::delivery::{deliver_forever, notification_client};
 use crate::journal::{Journal, JournalError, Origin};
 use crate::options::SimOptions;
-use crate::server;
+use crate::server::{self, Side};
 use crate::signing::{SigningError, draw_keys};
 use crate::simulation::Sim;
-use crate::world::World;
+use crate::world::{Origins, World};
 
 /// Why a simulator does not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +46,16 @@ pub enum StartError {
 pub struct EntraSim {
     controls: Controls,
     address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<()>,
+    graph_address: SocketAddr,
+    servers: Vec<Server>,
     deliveries: JoinHandle<()>,
+}
+
+/// One listener at work.
+#[derive(Debug)]
+struct Server {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
 }
 
 impl EntraSim {
@@ -62,32 +69,42 @@ impl EntraSim {
         options: SimOptions,
         clock: SimClock,
     ) -> Result<Self, StartError> {
-        let listen = |source| StartError::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        let base_url = options.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-        let base_url = base_url.trim_end_matches('/').to_owned();
-        let world = build(&options, base_url, &clock)?;
+        let (listener, address) = listen(options.listen).await?;
+        let graph = match options.graph_listen {
+            Some(wanted) => Some(listen(wanted).await?),
+            None => None,
+        };
+        let origin = |given: &Option<String>, address: SocketAddr| {
+            let origin = given.clone().unwrap_or_else(|| format!("http://{address}"));
+            origin.trim_end_matches('/').to_owned()
+        };
+        let login_origin = origin(&options.public_url, address);
+        let graph_address = graph.as_ref().map_or(address, |(_, address)| *address);
+        let graph_origin = match &graph {
+            Some(_) => origin(&options.graph_public_url, graph_address),
+            None => login_origin.clone(),
+        };
+        let origins = Origins { login: login_origin, graph: graph_origin };
+        let world = build(&options, origins, &clock)?;
         let sim = Sim::new(world, clock, notification_client()?);
-        let (stop, stopped) = oneshot::channel();
-        let router = server::router(&sim);
-        let server = tokio::spawn(async move {
-            let shutdown = async {
-                let _ = stopped.await;
-            };
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(shutdown).await
-            {
-                tracing::error!(error = %error, "the simulator stopped serving");
+        let servers = match graph {
+            None => vec![serve(listener, &sim, Side::Both)],
+            Some((graph, _)) => {
+                vec![serve(listener, &sim, Side::Login), serve(graph, &sim, Side::Graph)]
             }
-        });
+        };
         let deliveries = tokio::spawn(deliver_forever(std::sync::Arc::clone(&sim)));
-        let controls = Controls { sim };
-        Ok(Self { controls, address, stop: Some(stop), server, deliveries })
+        Ok(Self { controls: Controls { sim }, address, graph_address, servers, deliveries })
     }
 
-    /// Where it listens.
+    /// Where the login service listens, and Graph too unless it has a host of its own.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where Graph listens.
+    pub fn graph_address(&self) -> SocketAddr {
+        self.graph_address
     }
 
     /// A handle on the levers that can be kept elsewhere.
@@ -97,12 +114,37 @@ impl EntraSim {
 
     /// Stops taking requests and waits for those under way, a second at most.
     pub async fn shutdown(mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
+        for server in &mut self.servers {
+            if let Some(stop) = server.stop.take() {
+                let _ = stop.send(());
+            }
         }
         let limit = std::time::Duration::from_secs(1);
-        let _ = tokio::time::timeout(limit, &mut self.server).await;
+        for server in &mut self.servers {
+            let _ = tokio::time::timeout(limit, &mut server.task).await;
+        }
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+fn serve(listener: TcpListener, sim: &std::sync::Arc<Sim>, side: Side) -> Server {
+    let (stop, stopped) = oneshot::channel();
+    let router = server::router(sim, side);
+    let task = tokio::spawn(async move {
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(shutdown).await {
+            tracing::error!(error = %error, "the simulator stopped serving");
+        }
+    });
+    Server { stop: Some(stop), task }
 }
 
 impl Deref for EntraSim {
@@ -115,15 +157,17 @@ impl Deref for EntraSim {
 
 impl Drop for EntraSim {
     fn drop(&mut self) {
-        self.server.abort();
+        for server in &self.servers {
+            server.task.abort();
+        }
         self.deliveries.abort();
     }
 }
 
 /// Generates the state and brings it to where the journal left it.
-fn build(options: &SimOptions, base_url: String, clock: &SimClock) -> Result<World, StartError> {
+fn build(options: &SimOptions, origins: Origins, clock: &SimClock) -> Result<World, StartError> {
     let Some(directory) = &options.data_dir else {
-        return Ok(World::generate(options, base_url, &draw_keys()?)?);
+        return Ok(World::generate(options, origins, &draw_keys()?)?);
     };
     let mut fresh =
         Origin { seed: options.seed, tenants: options.tenants.clone(), signing_keys: Vec::new() };
@@ -131,7 +175,7 @@ fn build(options: &SimOptions, base_url: String, clock: &SimClock) -> Result<Wor
         fresh.signing_keys = draw_keys()?;
     }
     let (journal, origin, entries) = Journal::open(directory, &fresh)?;
-    let mut world = World::generate(options, base_url, &origin.signing_keys)?;
+    let mut world = World::generate(options, origins, &origin.signing_keys)?;
     for entry in entries {
         if let Command::MoveClock { offset_ms } = entry.command {
             let machine = clock.now().saturating_sub(clock.offset()).unwrap_or(clock.now());

@@ -30,6 +30,7 @@
 //! - [`Fault`] and [`Effect`] script what goes wrong; [`Settings`] say how the service behaves.
 
 mod clock;
+mod cloud;
 mod command;
 mod control;
 mod controls;
@@ -57,10 +58,11 @@ mod tokens;
 mod world;
 
 pub use clock::SimClock;
+pub use cloud::Cloud;
 pub use controls::{ClockReading, Controls, PersonSummary, SettingsError, TenantSummary};
 pub use delivery::DeliveryCounts;
 pub use directory::{CalendarEvent, CommandError, DirectoryCommand};
-pub use faults::{BodyKind, Effect, Fault, Target};
+pub use faults::{Action, BodyKind, Effect, Fault, Target};
 pub use generate::{GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR};
 pub use handle::{EntraSim, StartError};
 pub use journal::JournalError;

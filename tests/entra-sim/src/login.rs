@@ -44,6 +44,16 @@ impl Audience {
     }
 }
 
+/// Every endpoint below `/{tenant}`, as the request log names them.
+pub(crate) const ENDPOINTS: &[&str] = &[
+    "GET /{tenant}/v2.0/.well-known/openid-configuration",
+    "GET /{tenant}/discovery/v2.0/keys",
+    "GET /{tenant}/v2.0/adminconsent",
+    "GET /{tenant}/adminconsent",
+    "GET /{tenant}/oauth2/v2.0/authorize",
+    "POST /{tenant}/oauth2/v2.0/token",
+];
+
 /// Answers a request below `/{tenant}/`.
 pub(crate) fn answer(sim: &Sim, incoming: &Incoming) -> Reply {
     let segments = incoming.segments();
@@ -56,7 +66,11 @@ pub(crate) fn answer(sim: &Sim, incoming: &Incoming) -> Reply {
     let Some(audience) = Audience::parse(tenant, &world) else {
         let known_page =
             matches!(rest.first(), Some(&("v2.0" | "oauth2" | "discovery" | "adminconsent")));
-        return if known_page {
+        let elsewhere = world.elsewhere.iter().find(|(name, _)| name.eq_ignore_ascii_case(tenant));
+        return if let (true, Some((_, cloud))) = (known_page, elsewhere) {
+            let text = format!("Go to '{}'.", cloud.instance_name());
+            LoginError::numbered(90038).about(&text).reply(incoming, now)
+        } else if known_page {
             LoginError::numbered(90002).about(&format!("Tenant '{tenant}'.")).reply(incoming, now)
         } else {
             not_found()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use entra_sim::{AppRegistration, ClientSecret, EntraSim, Settings, SimOptions, TenantSpec};
+use entra_sim::{AppRegistration, ClientSecret, Cloud, EntraSim, Settings, SimOptions, TenantSpec};
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
@@ -18,6 +18,19 @@ struct Arguments {
     /// Address to listen on.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
+    /// The cloud this is: global, us-gov, us-gov-dod or china.
+    #[arg(long, default_value = "global", value_parser = Cloud::parse)]
+    cloud: Cloud,
+    /// Port on which Graph has a host of its own; 0 takes a free one.
+    #[arg(long)]
+    graph_port: Option<u16>,
+    /// Origin that Graph's links carry, if Graph has a host of its own.
+    #[arg(long, requires = "graph_port")]
+    graph_public_url: Option<String>,
+    /// Tenants of other clouds as `tenant=cloud`, separated by commas: signing in to them here is
+    /// AADSTS90038.
+    #[arg(long, value_delimiter = ',', value_parser = elsewhere)]
+    elsewhere: Vec<(String, Cloud)>,
     /// Origin that links carry, if clients reach it under another name.
     #[arg(long)]
     public_url: Option<String>,
@@ -52,6 +65,12 @@ struct Arguments {
     /// Where state is kept over restarts.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+}
+
+fn elsewhere(text: &str) -> Result<(String, Cloud), String> {
+    let (tenant, cloud) =
+        text.split_once('=').ok_or_else(|| format!("'{text}' is not tenant=cloud"))?;
+    Ok((tenant.to_owned(), Cloud::parse(cloud)?))
 }
 
 fn parse_settings(text: &str) -> Result<Settings, String> {
@@ -114,6 +133,10 @@ fn options(arguments: Arguments) -> Result<SimOptions, String> {
         tenants,
         apps: vec![app],
         settings: arguments.settings.unwrap_or_default(),
+        cloud: arguments.cloud,
+        graph_listen: arguments.graph_port.map(|port| SocketAddr::new(arguments.host, port)),
+        graph_public_url: arguments.graph_public_url,
+        elsewhere: arguments.elsewhere,
     })
 }
 
@@ -130,5 +153,9 @@ fn announce(sim: &EntraSim) {
         );
     }
     tracing::info!("control page at {}/_sim/", sim.base_url());
-    println!("ready {}", sim.base_url());
+    if sim.graph_address() == sim.address() {
+        println!("ready http://{}", sim.address());
+    } else {
+        println!("ready http://{} http://{}", sim.address(), sim.graph_address());
+    }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::cloud::Cloud;
 use crate::settings::Settings;
 
 /// The app registration that exists unless told otherwise.
@@ -30,6 +31,14 @@ pub struct SimOptions {
     pub apps: Vec<AppRegistration>,
     /// How the service behaves at the start; changeable while it runs.
     pub settings: Settings,
+    /// The cloud this simulator is.
+    pub cloud: Cloud,
+    /// Where Graph listens, if it shall have a host of its own; port 0 takes a free one.
+    pub graph_listen: Option<SocketAddr>,
+    /// Origin under which clients reach that; `http://{graph_listen}` unless given.
+    pub graph_public_url: Option<String>,
+    /// Tenants, by id or domain, that live in another cloud (AADSTS90038).
+    pub elsewhere: Vec<(String, Cloud)>,
 }
 
 impl Default for SimOptions {
@@ -42,6 +51,10 @@ impl Default for SimOptions {
             tenants: TenantSpec::demo(2_000),
             apps: vec![AppRegistration::development()],
             settings: Settings::default(),
+            cloud: Cloud::Global,
+            graph_listen: None,
+            graph_public_url: None,
+            elsewhere: Vec::new(),
         }
     }
 }
@@ -81,7 +94,14 @@ const fn yes() -> bool {
 impl TenantSpec {
     /// A tenant named for its domain, with a premium licence and Intune.
     pub fn new(name: &str, domain: &str, users: u32) -> Self {
-        Self { name: name.to_owned(), domain: domain.to_owned(), users, id: None, premium: true, intune: true }
+        Self {
+            name: name.to_owned(),
+            domain: domain.to_owned(),
+            users,
+            id: None,
+            premium: true,
+            intune: true,
+        }
     }
 
     /// Contoso with `users` people, and two small tenants of throttling sizes S and M.

@@ -19,24 +19,35 @@ use uuid::Uuid;
 use crate::control;
 use crate::controls::Controls;
 use crate::exchange::{Incoming, Reply};
-use crate::simulation::Sim;
+use crate::simulation::{Sim, is_graph};
 
 /// Largest request body taken.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 /// Answers shorter than this are not compressed.
 const SMALLEST_COMPRESSED: usize = 512;
 
-/// Control API below `/_sim`, login and Graph everywhere else.
-pub(crate) fn router(sim: &Arc<Sim>) -> Router {
+/// What a listener serves besides the control API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Login and Graph.
+    Both,
+    /// Login alone: Graph has a host of its own.
+    Login,
+    /// Graph alone.
+    Graph,
+}
+
+/// Control API below `/_sim`, the services of this side everywhere else.
+pub(crate) fn router(sim: &Arc<Sim>, side: Side) -> Router {
     let controls = Controls { sim: Arc::clone(sim) };
     Router::new()
         .route("/_sim/", get(control::page))
         .nest("/_sim", control::router(controls))
         .fallback(exchange)
-        .with_state(Arc::clone(sim))
+        .with_state((Arc::clone(sim), side))
 }
 
-async fn exchange(State(sim): State<Arc<Sim>>, request: Request) -> Response {
+async fn exchange(State((sim, side)): State<(Arc<Sim>, Side)>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
         return respond(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE), false);
@@ -49,6 +60,11 @@ async fn exchange(State(sim): State<Arc<Sim>>, request: Request) -> Response {
         body,
         request_id: Uuid::new_v4(),
     };
+    let wanted = if is_graph(&incoming) { Side::Graph } else { Side::Login };
+    if side != Side::Both && side != wanted {
+        let text = "<h1>404 - not this host</h1>".to_owned();
+        return respond(Reply::html(StatusCode::NOT_FOUND, text), false);
+    }
     let gzip = incoming.header("accept-encoding").is_some_and(|value| value.contains("gzip"));
     respond(sim.answer(incoming).await, gzip)
 }

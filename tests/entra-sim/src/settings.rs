@@ -236,11 +236,36 @@ pub struct ThrottlingSettings {
     pub scale: f64,
     /// Form of the `Retry-After` header.
     pub retry_after: RetryAfterForm,
+    /// Requests of one app over all tenants in ten seconds.
+    pub app_requests: f64,
+    /// Resource units of one app over all tenants in twenty seconds.
+    pub app_units: f64,
+    /// Requests for reports of one app in one tenant in ten seconds.
+    pub reports: f64,
+    /// Requests to Intune of one app in one tenant in twenty seconds.
+    pub intune: f64,
+    /// Requests of one app for one mailbox in ten minutes.
+    pub mailbox: f64,
+    /// Reads of subscriptions by one app in one tenant in twenty seconds.
+    pub subscription_reads: f64,
+    /// Writes of subscriptions by one app in one tenant in twenty seconds.
+    pub subscription_writes: f64,
 }
 
 impl Default for ThrottlingSettings {
     fn default() -> Self {
-        Self { enabled: true, scale: 1.0, retry_after: RetryAfterForm::Integer }
+        Self {
+            enabled: true,
+            scale: 1.0,
+            retry_after: RetryAfterForm::Integer,
+            app_requests: 130_000.0,
+            app_units: 150_000.0,
+            reports: 5.0,
+            intune: 1_000.0,
+            mailbox: 10_000.0,
+            subscription_reads: 40.0,
+            subscription_writes: 1_000.0,
+        }
     }
 }
 

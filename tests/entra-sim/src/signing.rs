@@ -125,8 +125,8 @@ impl SigningKeys {
         Some(jsonwebtoken::decode(token, &key.decoding, &validation).ok()?.claims)
     }
 
-    /// The published key set; `issuer` is the template or the tenant's own issuer.
-    pub(crate) fn published(&self, issuer: &str) -> Value {
+    /// The published key set of a cloud; `issuer` is the template or the tenant's own issuer.
+    pub(crate) fn published(&self, issuer: &str, cloud: &str) -> Value {
         let keys: Vec<Value> = self
             .keys
             .iter()
@@ -134,7 +134,7 @@ impl SigningKeys {
                 json!({
                     "kty": "RSA", "use": "sig", "kid": key.kid, "x5t": key.kid,
                     "n": key.modulus, "e": key.exponent, "x5c": [key.certificate],
-                    "cloud_instance_name": "microsoftonline.com", "issuer": issuer,
+                    "cloud_instance_name": cloud, "issuer": issuer,
                 })
             })
             .collect();
@@ -152,7 +152,7 @@ mod tests {
         let old = keys.sign(&json!({"n": 1})).expect("signed");
         keys.roll(&draw_key().expect("key"), true).expect("rolled");
         let new = keys.sign(&json!({"n": 2})).expect("signed");
-        let published = keys.published("https://issuer");
+        let published = keys.published("https://issuer", "microsoftonline.com");
         assert_eq!(published["keys"].as_array().map(Vec::len), Some(1));
         assert!(keys.verify::<Value>(&old).is_some() && keys.verify::<Value>(&new).is_some());
         let foreign = SigningKeys::sign_with_foreign_key(&json!({})).expect("signed");

@@ -1,15 +1,16 @@
 //! The running simulator: state, clock, faults and log, and how a request passes through them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::clock::SimClock;
+use crate::clock::{SimClock, shifted};
 use crate::command::Command;
+use crate::controls::Controls;
 use crate::exchange::{Incoming, Reply};
-use crate::faults::{Effect, FaultBook};
+use crate::faults::{Effect, FaultBook, Subject};
 use crate::request_log::{LoggedRequest, RequestLog, shortened};
 use crate::world::World;
 use crate::{graph, login};
@@ -22,16 +23,18 @@ pub(crate) struct Sim {
     world: Mutex<World>,
     faults: Mutex<FaultBook>,
     log: Mutex<RequestLog>,
+    me: Weak<Self>,
 }
 
 impl Sim {
     pub(crate) fn new(world: World, clock: SimClock, client: reqwest::Client) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
             clock,
             client,
             world: Mutex::new(world),
             faults: Mutex::new(FaultBook::default()),
             log: Mutex::new(RequestLog::default()),
+            me: Weak::clone(me),
         })
     }
 
@@ -65,6 +68,8 @@ impl Sim {
     /// Answers a login or Graph request, with the faults that strike it, and logs it.
     pub(crate) async fn answer(&self, incoming: Incoming) -> Reply {
         let reply = self.serve(&incoming).await;
+        let date = self.date(&incoming);
+        let reply = reply.with_header("date", date);
         let request = LoggedRequest {
             number: 0,
             at: self.clock.now(),
@@ -90,11 +95,21 @@ impl Sim {
             if let Effect::Mutate { tenant, commands } = effect {
                 self.mutate(tenant, commands);
             }
+            if let (Effect::Act { actions }, Some(sim)) = (effect, self.me.upgrade()) {
+                let controls = Controls { sim };
+                actions.iter().for_each(|action| action.take(&controls));
+            }
+            if let Effect::IdToken { claims, foreign_key } = effect {
+                self.spoil_code(incoming, claims, *foreign_key);
+            }
         }
         let now = self.clock.now();
         self.world().maintain(now);
         let is_graph = is_graph(incoming);
-        let base_url = self.world().base_url.clone();
+        let base_url = {
+            let world = self.world();
+            if is_graph { world.graph_url.clone() } else { world.base_url.clone() }
+        };
         let replaced =
             effects.iter().find_map(|effect| effect.replacement(incoming, &base_url, now));
         let mut reply = match replaced {
@@ -133,7 +148,12 @@ impl Sim {
         };
         let is_tenant =
             |name: &str| names.iter().flatten().any(|known| known.eq_ignore_ascii_case(name));
-        self.faults().strike(incoming, &is_tenant)
+        let subject = Subject {
+            method: incoming.method.as_str(),
+            described: &incoming.described(),
+            delivery: false,
+        };
+        self.faults().strike(&subject, &is_tenant)
     }
 
     fn mutate(&self, tenant: &str, commands: &[crate::directory::DirectoryCommand]) {
@@ -156,6 +176,57 @@ impl Sim {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What Graph's own clock shows.
+    pub(crate) fn graph_now(&self) -> Timestamp {
+        let skew = self.world().settings.graph.clock_skew_seconds;
+        shifted(self.now(), SignedDuration::from_secs(skew))
+    }
+
+    /// The `Date` of an answer, by the clock of the host that gives it.
+    fn date(&self, incoming: &Incoming) -> String {
+        let at = if is_graph(incoming) {
+            self.graph_now()
+        } else {
+            login::skewed(&self.world(), self.now())
+        };
+        at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    /// Effects that strike a POST of notifications.
+    pub(crate) fn delivery_effects(&self, url: &str, tenants: &[Uuid]) -> Vec<Effect> {
+        if self.faults().is_empty() {
+            return Vec::new();
+        }
+        let concerned = {
+            let world = self.world();
+            let tenants = tenants.iter().filter_map(|id| world.tenant(*id));
+            let names = tenants.flat_map(|tenant| {
+                let mut names = tenant.domains().to_vec();
+                names.push(tenant.id.to_string());
+                names
+            });
+            names.collect::<Vec<String>>()
+        };
+        let is_tenant = |name: &str| concerned.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let subject = Subject { method: "POST", described: url, delivery: true };
+        self.faults().strike(&subject, &is_tenant)
+    }
+
+    /// Puts claims into the id token that the code of a token request will buy.
+    fn spoil_code(
+        &self,
+        incoming: &Incoming,
+        claims: &serde_json::Map<String, serde_json::Value>,
+        foreign_key: bool,
+    ) {
+        let form = incoming.form();
+        let Some((_, code)) = form.iter().find(|(name, _)| name == "code") else { return };
+        if let Some(known) = self.world().codes.get_mut(code) {
+            known.sign_in.claims.extend(claims.clone());
+            known.sign_in.foreign_key |= foreign_key;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::clock::shifted;
+use crate::cloud::Cloud;
 use crate::command::{Command, Entry};
 use crate::delivery::DeliveryQueue;
 use crate::directory::commands::Touched;
@@ -31,6 +32,9 @@ pub(crate) struct World {
     pub(crate) base_url: String,
     /// Origin of Graph; the same unless Graph has a host of its own.
     pub(crate) graph_url: String,
+    pub(crate) cloud: Cloud,
+    /// Tenants that live in another cloud, by id or domain.
+    pub(crate) elsewhere: Vec<(String, Cloud)>,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) apps: Vec<AppRegistration>,
     pub(crate) keys: SigningKeys,
@@ -44,11 +48,18 @@ pub(crate) struct World {
     pub(crate) journal: Option<Journal>,
 }
 
+/// Where clients reach the two services, without a slash at the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Origins {
+    pub(crate) login: String,
+    pub(crate) graph: String,
+}
+
 impl World {
     /// Makes the tenants and their directories.
     pub(crate) fn generate(
         options: &SimOptions,
-        base_url: String,
+        origins: Origins,
         keys: &[String],
     ) -> Result<Self, SigningError> {
         let tenants = (0_u64..)
@@ -71,8 +82,10 @@ impl World {
             .collect();
         Ok(Self {
             seed: options.seed,
-            graph_url: base_url.clone(),
-            base_url,
+            base_url: origins.login,
+            graph_url: origins.graph,
+            cloud: options.cloud,
+            elsewhere: options.elsewhere.clone(),
             tenants,
             apps: options.apps.clone(),
             keys: SigningKeys::from_pems(keys)?,
@@ -218,6 +231,11 @@ impl World {
             }
             Command::DeleteTenant { tenant, deleted } => {
                 self.known_tenant(*tenant)?.deleted = *deleted;
+            }
+            Command::ChangeLicence { tenant, premium, intune } => {
+                let spec = &mut self.known_tenant(*tenant)?.spec;
+                spec.premium = premium.unwrap_or(spec.premium);
+                spec.intune = intune.unwrap_or(spec.intune);
             }
             Command::PutApp { app } => {
                 self.apps.retain(|known| known.app_id != app.app_id);

@@ -148,8 +148,18 @@ async fn unassign_role(
     apply(&controls, &tenant, DirectoryCommand::UnassignRole { user, role })
 }
 
-async fn groups(State(controls): State<Controls>, Path(tenant): Path<String>) -> Answer {
-    let groups = controls.group_list(&tenant)?;
+#[derive(Deserialize)]
+struct WithMembers {
+    #[serde(default)]
+    members: bool,
+}
+
+async fn groups(
+    State(controls): State<Controls>,
+    Path(tenant): Path<String>,
+    Query(WithMembers { members }): Query<WithMembers>,
+) -> Answer {
+    let groups = if members { controls.groups(&tenant)? } else { controls.group_list(&tenant)? };
     Ok((StatusCode::OK, Json(json!({ "groups": groups }))))
 }
 

@@ -27,7 +27,9 @@ pub(super) fn routes() -> Router<Controls> {
         .route("/subscriptions/{id}", delete(remove_subscription))
         .route("/subscriptions/{id}/notify", post(notify))
         .route("/subscriptions/{id}/lifecycle", post(lifecycle))
+        .route("/subscriptions/{id}/forge", post(forge))
         .route("/deliveries", get(deliveries))
+        .route("/endpoints", get(endpoints))
 }
 
 async fn clock(State(controls): State<Controls>) -> Json<ClockReading> {
@@ -205,6 +207,33 @@ async fn lifecycle(
 ) -> Result<StatusCode, Refusal> {
     let known = controls.send_lifecycle(id, &event, hold);
     if known { Ok(StatusCode::ACCEPTED) } else { Err(missing("subscription")) }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Forgery {
+    /// Members put over those of a true notification.
+    item: serde_json::Map<String, Value>,
+    /// The whole body instead.
+    body: Option<String>,
+}
+
+async fn forge(
+    State(controls): State<Controls>,
+    Path(id): Path<Uuid>,
+    Json(Forgery { item, body }): Json<Forgery>,
+) -> Result<Json<Value>, Refusal> {
+    let status = controls.send_forged(id, &item, body).await;
+    let status = status.ok_or_else(|| missing("subscription or receiver"))?;
+    Ok(Json(json!({ "status": status })))
+}
+
+/// Every endpoint that is simulated, as the request log names them.
+async fn endpoints() -> Json<Value> {
+    Json(json!({
+        "graph": crate::graph::route::ENDPOINTS,
+        "login": crate::login::ENDPOINTS,
+    }))
 }
 
 async fn deliveries(State(controls): State<Controls>) -> Json<Value> {

@@ -19,6 +19,8 @@ pub(super) fn routes() -> Router<Controls> {
     Router::new()
         .route("/tenants", get(tenants))
         .route("/tenants/{tenant}", get(tenant))
+        .route("/tenants/{tenant}/licence", put(change_licence))
+        .route("/tenants/{tenant}/subscriptions", delete(end_subscriptions))
         .route("/tenants/{tenant}/consents/{app}", put(grant).delete(revoke))
         .route("/tenants/{tenant}/consents/{app}/roles/{role}", delete(remove_role))
         .route("/tenants/{tenant}/consents/{app}/enabled", put(enable))
@@ -120,6 +122,27 @@ async fn next_sign_in(State(controls): State<Controls>, Json(sign_in): Json<Sign
     let tenant = controls.tenant(&sign_in.tenant)?;
     tracing::debug!(tenant.id = %tenant.id, "the next sign-in was decided");
     controls.next_sign_in(sign_in);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Licence {
+    premium: Option<bool>,
+    intune: Option<bool>,
+}
+
+async fn change_licence(
+    State(controls): State<Controls>,
+    Path(tenant): Path<String>,
+    Json(Licence { premium, intune }): Json<Licence>,
+) -> Done {
+    controls.change_licence(&tenant, premium, intune)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn end_subscriptions(State(controls): State<Controls>, Path(tenant): Path<String>) -> Done {
+    controls.end_subscriptions(&tenant)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -204,6 +204,20 @@ impl Controls {
         })
     }
 
+    /// All devices with `_owner` and `_managedDeviceId`.
+    pub fn devices(&self, tenant: impl Display) -> Result<Vec<Value>, CommandError> {
+        self.read(tenant, |directory| {
+            let listed = |device: &crate::directory::devices::Device| {
+                let mut document = document(&device.object, &Catalogue::devices());
+                let managed = device.managed.as_ref().map(|record| record.id);
+                document.insert("_owner".to_owned(), json!(device.owner));
+                document.insert("_managedDeviceId".to_owned(), json!(managed));
+                Value::Object(document)
+            };
+            directory.devices().values().map(listed).collect()
+        })
+    }
+
     fn read<T>(
         &self,
         tenant: impl Display,

@@ -28,6 +28,8 @@ pub struct TenantSummary {
     pub groups: usize,
     /// Whether it has a premium licence.
     pub premium: bool,
+    /// Whether it has Intune.
+    pub intune: bool,
     /// Whether it was deleted.
     pub deleted: bool,
     /// Who `admin` is at the next sign-in.
@@ -131,6 +133,31 @@ impl Controls {
         self.sim.execute(Command::DeleteTenant { tenant, deleted }).map(drop)
     }
 
+    /// Lets licences of a tenant begin or end; `None` leaves one as it is.
+    pub fn change_licence(
+        &self,
+        tenant: impl Display,
+        premium: Option<bool>,
+        intune: Option<bool>,
+    ) -> Result<(), CommandError> {
+        let tenant = self.tenant_id(tenant)?;
+        self.sim.execute(Command::ChangeLicence { tenant, premium, intune }).map(drop)
+    }
+
+    /// Ends every subscription in a tenant without telling anybody.
+    pub fn end_subscriptions(&self, tenant: impl Display) -> Result<(), CommandError> {
+        let tenant = self.tenant_id(tenant)?;
+        let own: Vec<Uuid> = {
+            let world = self.sim.world();
+            let known = world.subscriptions.values().filter(|known| known.tenant == tenant);
+            known.map(|known| known.id).collect()
+        };
+        for id in own {
+            self.sim.execute(Command::RemoveSubscription { id })?;
+        }
+        Ok(())
+    }
+
     /// Adds or replaces an app registration.
     pub fn put_app(&self, app: AppRegistration) {
         let _ = self.sim.execute(Command::PutApp { app: Box::new(app) });
@@ -155,6 +182,7 @@ fn summary(tenant: &Tenant) -> TenantSummary {
         users: directory.live_user_count(),
         groups,
         premium: tenant.spec.premium,
+        intune: tenant.spec.intune,
         deleted: tenant.deleted,
         admin: tenant.administrator().and_then(|id| person(directory, id)),
         member: tenant.plain_member().and_then(|id| person(directory, id)),

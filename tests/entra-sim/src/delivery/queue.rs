@@ -167,6 +167,13 @@ impl DeliveryQueue {
         self.retries.insert((due, self.number), batch);
     }
 
+    /// Notes that a batch was lost on its way.
+    pub(crate) fn lose(&mut self, batch: &Batch) {
+        let items = count(&batch.items);
+        self.under_way = self.under_way.saturating_sub(items);
+        self.counts.lost += items;
+    }
+
     /// Forgets items whose subscription ended while they were under way.
     pub(crate) fn forget(&mut self, items: usize) {
         self.under_way = self.under_way.saturating_sub(u64::try_from(items).unwrap_or(0));

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::health::Pace;
 use super::queue::{Attempt, Batch};
+use crate::faults::Effect;
+use crate::faults::effects::merge_patch;
 use crate::graph::instant_with_fraction;
 use crate::simulation::Sim;
 use crate::world::World;
@@ -60,15 +62,19 @@ async fn deliver(sim: &Sim, mut batch: Batch) {
         let limit = if batch.attempts == 0 { first } else { settings.retry_timeout_ms };
         (payload(&world, &batch), Duration::from_millis(limit), Duration::from_millis(first))
     };
+    let Some(bodies) = spoiled(sim, &batch, payload).await else {
+        sim.world().deliveries.lose(&batch);
+        return;
+    };
     let started = Instant::now();
-    let request = sim
-        .client
-        .post(&batch.url)
-        .header("content-type", "application/json; charset=utf-8")
-        .timeout(limit)
-        .body(payload.to_string())
-        .send();
-    let answer = request.await;
+    let mut answer = post(sim, &batch.url, bodies.own, limit).await;
+    for body in bodies.more {
+        answer = post(sim, &batch.url, body, limit).await;
+    }
+    for body in bodies.forged {
+        // Whatever the answer: nobody else sees it.
+        let _ = post(sim, &batch.url, body, limit).await;
+    }
     let took = started.elapsed();
     let timed_out = answer.as_ref().is_err_and(reqwest::Error::is_timeout);
     let pace = match (timed_out, batch.attempts) {
@@ -80,6 +86,77 @@ async fn deliver(sim: &Sim, mut batch: Batch) {
     let accepted = answer.is_ok_and(|response| response.status().is_success());
     let mut world = sim.world();
     finish(sim, &mut world, batch, Some(Attempt { accepted, pace }));
+}
+
+async fn post(
+    sim: &Sim,
+    url: &str,
+    body: String,
+    limit: Duration,
+) -> Result<reqwest::Response, reqwest::Error> {
+    sim.client
+        .post(url)
+        .header("content-type", "application/json; charset=utf-8")
+        .timeout(limit)
+        .body(body)
+        .send()
+        .await
+}
+
+/// What is posted instead of the plain payload.
+struct Bodies {
+    own: String,
+    /// The same once more, for each duplicate.
+    more: Vec<String>,
+    forged: Vec<String>,
+}
+
+/// Applies the faults that strike this POST; `None` loses it.
+async fn spoiled(sim: &Sim, batch: &Batch, mut payload: Value) -> Option<Bodies> {
+    let tenants: Vec<uuid::Uuid> = {
+        let world = sim.world();
+        let subscriptions = batch.items.iter().map(|item| item.subscription);
+        subscriptions.filter_map(|id| Some(world.subscriptions.get(&id)?.tenant)).collect()
+    };
+    let (mut duplicates, mut forged) = (0, Vec::new());
+    for effect in sim.delivery_effects(&batch.url, &tenants) {
+        match effect {
+            Effect::Drop => return None,
+            Effect::Delay { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Effect::Duplicate { times } => duplicates += times,
+            Effect::Reorder => {
+                if let Some(items) = payload.get_mut("value").and_then(Value::as_array_mut) {
+                    items.reverse();
+                }
+            }
+            Effect::Edit { merge } => merge_patch(&mut payload, &merge),
+            Effect::Forge { body: Some(body), .. } => forged.push(body),
+            Effect::Forge { item, body: None, within } => {
+                let lies = forge(&payload, &item);
+                match (within, payload.get_mut("value").and_then(Value::as_array_mut)) {
+                    (true, Some(items)) => items.extend(lies),
+                    _ => forged.push(json!({ "value": lies }).to_string()),
+                }
+            }
+            other => tracing::warn!(?other, "this effect has no meaning for a delivery"),
+        }
+    }
+    let own = payload.to_string();
+    let more = (0..duplicates).map(|_| own.clone()).collect();
+    Some(Bodies { own, more, forged })
+}
+
+/// Copies of the items of a payload with members put over theirs.
+pub(crate) fn forge(payload: &Value, item: &serde_json::Map<String, Value>) -> Vec<Value> {
+    let items = payload.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
+    let change = Value::Object(item.clone());
+    items
+        .into_iter()
+        .map(|mut lie| {
+            merge_patch(&mut lie, &change);
+            lie
+        })
+        .collect()
 }
 
 fn finish(sim: &Sim, world: &mut World, batch: Batch, attempt: Option<Attempt>) {

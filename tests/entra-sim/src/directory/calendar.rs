@@ -36,7 +36,11 @@ const LONGEST_DAYS: usize = 366;
 
 /// The generated meetings of a person in a window: a series on two weekdays, each occurrence of
 /// its own.
-pub(crate) fn generated(user: Uuid, from: Timestamp, to: Timestamp) -> Vec<(String, CalendarEvent)> {
+pub(crate) fn generated(
+    user: Uuid,
+    from: Timestamp,
+    to: Timestamp,
+) -> Vec<(String, CalendarEvent)> {
     let first = from.to_zoned(jiff::tz::TimeZone::UTC).date();
     let days = first.series(jiff::ToSpan::day(1)).take(LONGEST_DAYS);
     let starts = days.map_while(|day| midnight(day).filter(|at| *at < to).map(|_| day));
@@ -73,9 +77,7 @@ pub(crate) fn event_id(id: Uuid) -> String {
 
 /// An event as Graph shows it.
 pub(crate) fn shown(id: &str, event: &CalendarEvent) -> Value {
-    let time = |at: Timestamp| {
-        json!({ "dateTime": at.strftime("%Y-%m-%dT%H:%M:%S.0000000").to_string(), "timeZone": "UTC" })
-    };
+    let time = |at: Timestamp| json!({ "dateTime": at.strftime("%Y-%m-%dT%H:%M:%S.0000000").to_string(), "timeZone": "UTC" });
     json!({
         "@odata.etag": format!("W/\"{}\"", id.get(7..15).unwrap_or_default()),
         "id": id,

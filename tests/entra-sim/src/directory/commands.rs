@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::calendar::CalendarEvent;
 use super::Directory;
+use super::calendar::CalendarEvent;
 use super::members::MemberKind;
 use super::object::{ChangeNumber, DirectoryObject};
 

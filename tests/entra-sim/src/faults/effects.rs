@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::actions::Action;
 use crate::directory::DirectoryCommand;
 use crate::exchange::{Incoming, Reply};
 use crate::graph::errors::GraphError;
@@ -93,6 +94,51 @@ pub enum Effect {
         /// The changes, in order.
         commands: Vec<DirectoryCommand>,
     },
+    /// Pulls levers before the request is served.
+    Act {
+        /// The levers, in order.
+        actions: Vec<Action>,
+    },
+    /// Merges members into the JSON that was served (RFC 7396: `null` removes one).
+    Edit {
+        /// What to merge.
+        merge: Value,
+    },
+    /// Puts claims into the id token that this token request buys; `null` removes one.
+    IdToken {
+        /// Claims by name.
+        #[serde(default)]
+        claims: Map<String, Value>,
+        /// Signs with a key that is not published.
+        #[serde(default)]
+        foreign_key: bool,
+    },
+    /// Posts the notifications so many times more.
+    Duplicate {
+        /// How often more.
+        #[serde(default = "one_more")]
+        times: u32,
+    },
+    /// Loses the notifications without a POST.
+    Drop,
+    /// Posts the notifications in reverse order.
+    Reorder,
+    /// Posts a forged body besides the true one.
+    Forge {
+        /// Members put over those of the true items.
+        #[serde(default)]
+        item: Map<String, Value>,
+        /// The whole body instead, as it is.
+        #[serde(default)]
+        body: Option<String>,
+        /// Puts the forged items into the true POST, after the true ones.
+        #[serde(default)]
+        within: bool,
+    },
+}
+
+const fn one_more() -> u32 {
+    1
 }
 
 const fn gone() -> u16 {
@@ -188,7 +234,14 @@ impl Effect {
             | Self::RepeatNextLink
             | Self::ForeignLink { .. }
             | Self::NoObjects
-            | Self::Mutate { .. } => None,
+            | Self::Mutate { .. }
+            | Self::Act { .. }
+            | Self::Edit { .. }
+            | Self::IdToken { .. }
+            | Self::Duplicate { .. }
+            | Self::Drop
+            | Self::Reorder
+            | Self::Forge { .. } => None,
         }
     }
 
@@ -234,7 +287,20 @@ impl Effect {
             | Self::ExpiredPageToken
             | Self::Gone { .. }
             | Self::NotFound { .. }
-            | Self::Mutate { .. } => reply,
+            | Self::Mutate { .. }
+            | Self::Act { .. }
+            | Self::IdToken { .. }
+            | Self::Duplicate { .. }
+            | Self::Drop
+            | Self::Reorder
+            | Self::Forge { .. } => reply,
+            Self::Edit { merge } => edit(reply, |page| {
+                let mut whole = Value::Object(std::mem::take(page));
+                merge_patch(&mut whole, merge);
+                if let Value::Object(merged) = whole {
+                    *page = merged;
+                }
+            }),
         }
     }
 }
@@ -248,6 +314,25 @@ fn edit(mut reply: Reply, change: impl FnOnce(&mut Map<String, Value>)) -> Reply
         reply.body = serde_json::to_vec(&page).unwrap_or_default().into();
     }
     reply
+}
+
+/// RFC 7396.
+pub(crate) fn merge_patch(document: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        document.clone_from(patch);
+        return;
+    };
+    if !document.is_object() {
+        *document = json!({});
+    }
+    let Value::Object(members) = document else { return };
+    for (name, change) in changes {
+        if change.is_null() {
+            members.remove(name);
+        } else {
+            merge_patch(members.entry(name.clone()).or_insert(Value::Null), change);
+        }
+    }
 }
 
 fn usual_code(status: StatusCode) -> &'static str {

@@ -4,7 +4,6 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::token::AccessClaims;
 use crate::clock::shifted;
 use crate::directory::selection::SelectError;
 use crate::exchange::{Incoming, Reply};
@@ -92,13 +91,12 @@ impl GraphError {
 
     /// 429 with `Retry-After` in the wanted form and the throttling headers.
     pub(crate) fn throttled(
-        claims: &AccessClaims,
+        scope: String,
         wait: SignedDuration,
         form: RetryAfterForm,
         used: f64,
         now: Timestamp,
     ) -> Self {
-        let scope = format!("Tenant_Application/ReadWrite/{}/{}", claims.appid, claims.tid);
         let error = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "TooManyRequests",

@@ -21,6 +21,7 @@ use crate::directory::properties::Catalogue;
 use crate::directory::selection::{Detail, SelectError, Selection};
 use crate::directory::{Directory, Group, WELL_KNOWN};
 use crate::exchange::Reply;
+use crate::settings::HiddenMembers;
 use crate::tenants::Tenant;
 use crate::world::World;
 
@@ -42,6 +43,7 @@ pub(super) struct MixedSelection<'a> {
     names: Vec<String>,
     users: Selection,
     groups: Selection,
+    devices: Selection,
     /// Whether entries carry `@odata.type`; a cast leaves it out.
     typed: bool,
 }
@@ -62,7 +64,16 @@ impl<'a> MixedSelection<'a> {
         let mut user_selection =
             readable_selection(user_select.as_deref(), &users, call.claims, tenant, true)?;
         let mut group_selection = Selection::parse(group_select.as_deref(), &groups)?;
+        let devices = Catalogue::devices();
+        let device_select = select.as_deref().map(|select| {
+            let names = select.split(',').map(str::trim);
+            names.filter(|name| devices.find(name).is_some()).collect::<Vec<_>>().join(",")
+        });
+        let mut device_selection = Selection::parse(device_select.as_deref(), &devices)?;
         if select.is_some() {
+            if device_select.as_deref() == Some("") {
+                device_selection.properties.clear();
+            }
             // A `$select` of names this type lacks leaves it with none, not with the defaults.
             if user_select.as_deref() == Some("") {
                 user_selection.properties.clear();
@@ -82,6 +93,7 @@ impl<'a> MixedSelection<'a> {
                 .collect(),
             users: user_selection,
             groups: group_selection,
+            devices: device_selection,
             typed: cast.is_none(),
         })
     }
@@ -116,14 +128,8 @@ impl<'a> MixedSelection<'a> {
                 }
             }
             MemberKind::Device => {
-                let catalogue = Catalogue::devices();
-                let names = (!self.names.is_empty()).then(|| self.names.join(","));
-                let select = kept(names.as_deref(), &catalogue, &catalogue, false).ok().flatten();
-                let selection = Selection::parse(select.as_deref(), &catalogue);
-                if let (Some(device), Ok(selection)) =
-                    (self.directory.devices().get(&id), selection)
-                {
-                    device.object.write(out, &catalogue, &selection, Detail::Every);
+                if let Some(device) = self.directory.devices().get(&id) {
+                    device.object.write(out, &Catalogue::devices(), &self.devices, Detail::Every);
                 }
             }
             MemberKind::ServicePrincipal | MemberKind::OrgContact => {
@@ -218,7 +224,11 @@ fn wanted<'w>(
         })
         .transpose()?;
     let hidden = group.object.json(WELL_KNOWN.group_visibility) == Some("\"HiddenMembership\"");
-    let ids = if hidden && !call.claims.has_any(HIDDEN_MEMBERS) {
+    let refused = hidden && !call.claims.has_any(HIDDEN_MEMBERS);
+    if refused && world.settings.graph.hidden_members == HiddenMembers::Forbidden {
+        return Err(GraphError::denied());
+    }
+    let ids = if refused {
         std::collections::BTreeSet::new()
     } else if transitive {
         directory.nested_groups(group.object.id)

@@ -34,7 +34,71 @@ pub(crate) enum Route {
     Around(Surrounding),
 }
 
-pub(super) const DELTA: [&str; 4] = ["delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()"];
+/// Every endpoint, as the request log names them.
+pub(crate) const ENDPOINTS: &[&str] = &[
+    "GET /users",
+    "GET /users/$count",
+    "GET /users/delta",
+    "GET /users/{id}",
+    "GET /users/{id}/manager",
+    "GET /users/{id}/memberOf",
+    "GET /users/{id}/memberOf/microsoft.graph.group",
+    "GET /users/{id}/memberOf/microsoft.graph.directoryRole",
+    "GET /users/{id}/transitiveMemberOf",
+    "GET /users/{id}/transitiveMemberOf/microsoft.graph.group",
+    "GET /users/{id}/transitiveMemberOf/microsoft.graph.directoryRole",
+    "POST /users/{id}/checkMemberGroups",
+    "POST /users/{id}/getMemberGroups",
+    "GET /users/{id}/registeredDevices",
+    "GET /users/{id}/ownedDevices",
+    "GET /users/{id}/managedDevices",
+    "GET /users/{id}/licenseDetails",
+    "GET /users/{id}/mailboxSettings",
+    "GET /users/{id}/photo",
+    "GET /users/{id}/photo/$value",
+    "GET /users/{id}/photos",
+    "GET /users/{id}/photos/{size}",
+    "GET /users/{id}/photos/{size}/$value",
+    "GET /users/{id}/calendarView",
+    "GET /users/{id}/calendarView/delta",
+    "GET /groups",
+    "GET /groups/$count",
+    "GET /groups/delta",
+    "GET /groups/{id}",
+    "GET /groups/{id}/members",
+    "GET /groups/{id}/members/$count",
+    "GET /groups/{id}/members/microsoft.graph.user",
+    "GET /groups/{id}/transitiveMembers",
+    "GET /groups/{id}/transitiveMembers/$count",
+    "GET /groups/{id}/transitiveMembers/microsoft.graph.user",
+    "POST /directoryObjects/getByIds",
+    "GET /directoryObjects/{id}",
+    "GET /directory/deletedItems/microsoft.graph.user",
+    "GET /directory/deletedItems/microsoft.graph.group",
+    "GET /directory/deletedItems/{id}",
+    "GET /organization",
+    "GET /organization/{id}",
+    "GET /devices",
+    "GET /devices/{id}",
+    "GET /deviceManagement/managedDevices",
+    "GET /deviceManagement/managedDevices/{id}",
+    "GET /subscribedSkus",
+    "GET /subscribedSkus/{id}",
+    "GET /reports/authenticationMethods/userRegistrationDetails",
+    "GET /reports/authenticationMethods/userRegistrationDetails/{id}",
+    "GET /contacts",
+    "GET /contacts/{id}",
+    "GET /subscriptions",
+    "POST /subscriptions",
+    "GET /subscriptions/{id}",
+    "PATCH /subscriptions/{id}",
+    "DELETE /subscriptions/{id}",
+    "POST /subscriptions/{id}/reauthorize",
+    "POST /$batch",
+];
+
+pub(super) const DELTA: [&str; 4] =
+    ["delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()"];
 
 impl Route {
     pub(crate) fn parse(incoming: &Incoming) -> Result<Self, GraphError> {
@@ -194,6 +258,16 @@ mod tests {
 
     fn route(path: &str) -> Option<Route> {
         Route::parse(&Incoming::new(Method::GET, path, "")).ok()
+    }
+
+    #[test]
+    fn every_listed_endpoint_is_routed_under_its_name() {
+        for endpoint in ENDPOINTS {
+            let (_, template) = endpoint.split_once(' ').expect("method and path");
+            let path = template.replace("{id}", "1b2c").replace("{size}", "48x48");
+            let found = route(&format!("/v1.0{path}")).map(|route| route.template());
+            assert_eq!(found.as_deref(), Some(template));
+        }
     }
 
     #[test]

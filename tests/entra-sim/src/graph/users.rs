@@ -26,7 +26,9 @@ pub(super) fn tenant<'w>(world: &'w World, call: &Call<'_>) -> Result<&'w Tenant
 
 /// Objects that appeared later than this are not replicated yet.
 pub(super) fn replicated_until(world: &World, now: Timestamp) -> Timestamp {
-    let delay = i64::from(world.settings.graph.replication_delay_seconds);
+    let settings = &world.settings.graph;
+    // Replicas do not care what Graph's own clock shows.
+    let delay = i64::from(settings.replication_delay_seconds) + settings.clock_skew_seconds;
     crate::clock::shifted(now, SignedDuration::from_secs(-delay))
 }
 

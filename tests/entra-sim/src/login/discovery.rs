@@ -30,7 +30,8 @@ pub(super) fn configuration(world: &World, audience: Audience) -> Reply {
     let base = &world.base_url;
     let tenant = segment(audience);
     let oauth = format!("{base}/{tenant}/oauth2/v2.0");
-    let host = base.split_once("://").map_or(base.as_str(), |(_, host)| host);
+    let graph = &world.graph_url;
+    let host = graph.split_once("://").map_or(graph.as_str(), |(_, host)| host);
     let document = json!({
         "token_endpoint": format!("{oauth}/token"),
         "token_endpoint_auth_methods_supported": [
@@ -56,8 +57,8 @@ pub(super) fn configuration(world: &World, audience: Audience) -> Reply {
             "cloud_graph_host_name", "msgraph_host", "aud", "exp", "iat", "auth_time", "acr",
             "nonce", "preferred_username", "name", "tid", "ver", "at_hash", "c_hash", "email",
         ],
-        "tenant_region_scope": "EU",
-        "cloud_instance_name": "microsoftonline.com",
+        "tenant_region_scope": world.cloud.region(),
+        "cloud_instance_name": world.cloud.instance_name(),
         "cloud_graph_host_name": "graph.windows.net",
         "msgraph_host": host,
         "rbac_url": "https://pas.windows.net",
@@ -66,14 +67,17 @@ pub(super) fn configuration(world: &World, audience: Audience) -> Reply {
 }
 
 pub(super) fn keys(world: &World, audience: Audience) -> Reply {
-    Reply::json(StatusCode::OK, &world.keys.published(&issuer(world, audience)))
+    Reply::json(
+        StatusCode::OK,
+        &world.keys.published(&issuer(world, audience), world.cloud.instance_name()),
+    )
 }
 
 /// Whether a scope names Graph's `/.default` under the simulator's or Microsoft's name.
 pub(super) fn is_graph_default(world: &World, scope: &str) -> bool {
     let Some(resource) = scope.strip_suffix("/.default") else { return false };
     resource.trim_end_matches('/') == world.graph_url
-        || resource.trim_end_matches('/') == "https://graph.microsoft.com"
+        || resource.trim_end_matches('/').strip_prefix("https://") == Some(world.cloud.graph_host())
         || resource == "00000003-0000-0000-c000-000000000000"
 }
 

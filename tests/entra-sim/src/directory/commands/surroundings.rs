@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use super::{CommandError, DirectoryCommand, Touched, required_text};
 use crate::directory::Directory;
+use crate::directory::OtherObject;
 use crate::directory::calendar::{HandMadeEvent, event_id};
 use crate::directory::devices::by_hand;
 use crate::directory::members::{MemberKind, Membership};
 use crate::directory::properties::Catalogue;
-use crate::directory::OtherObject;
 use crate::identifiers::seeded_guid;
 
 impl Directory {
@@ -80,12 +80,7 @@ impl Directory {
         Ok(Vec::new())
     }
 
-    fn put_event(
-        &mut self,
-        user: Uuid,
-        key: Uuid,
-        event: Option<crate::directory::CalendarEvent>,
-    ) {
+    fn put_event(&mut self, user: Uuid, key: Uuid, event: Option<crate::directory::CalendarEvent>) {
         self.last_change += 1;
         let changed = self.last_change;
         let events = self.events.entry(user).or_default();

@@ -96,7 +96,11 @@ pub(super) fn delta(world: &World, call: &Call<'_>, reference: &str) -> Result<R
         Some(token) => {
             let known: Option<Window> = world.seal.open(&token);
             known.filter(|w| w.user == user && w.tenant == call.claims.tid).ok_or_else(|| {
-                GraphError::new(StatusCode::GONE, "SyncStateNotFound", "The sync state is not found.")
+                GraphError::new(
+                    StatusCode::GONE,
+                    "SyncStateNotFound",
+                    "The sync state is not found.",
+                )
             })?
         }
     };
@@ -128,11 +132,14 @@ fn asked(call: &Call<'_>, user: Uuid, size: usize) -> Result<Window, GraphError>
             GraphError::new(
                 StatusCode::BAD_REQUEST,
                 "ErrorInvalidParameter",
-                &format!("This request requires a time window specified by the query string parameter '{name}'."),
+                &format!(
+                    "This request requires a time window specified by the query string parameter '{name}'."
+                ),
             )
         };
         let text = call.incoming.parameter(name).ok_or_else(missing)?;
-        let zoned = if text.ends_with('Z') || text.contains('+') { text } else { format!("{text}Z") };
+        let zoned =
+            if text.ends_with('Z') || text.contains('+') { text } else { format!("{text}Z") };
         zoned.parse::<Timestamp>().map_err(|_not_a_time| missing())
     };
     Ok(Window {

@@ -6,11 +6,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::collection::Collection;
+use crate::directory::OtherObject;
 use crate::directory::derived::built;
 use crate::directory::members::MemberKind;
 use crate::directory::object::DirectoryObject;
 use crate::directory::properties::Catalogue;
-use crate::directory::OtherObject;
 use crate::exchange::Reply;
 use crate::graph::Call;
 use crate::graph::errors::GraphError;

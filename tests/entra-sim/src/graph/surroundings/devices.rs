@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::collection::Collection;
+use crate::directory::members::MemberKind;
 use crate::directory::properties::Catalogue;
 use crate::directory::resource_types::ONLY_ON_SINGLE_DEVICES;
 use crate::exchange::Reply;
@@ -15,16 +16,11 @@ use crate::graph::errors::GraphError;
 use crate::graph::member_lists::may_read;
 use crate::graph::permissions::{DEVICES, INTUNE, USERS, require};
 use crate::graph::users::tenant;
-use crate::directory::members::MemberKind;
 use crate::tenants::Tenant;
 use crate::world::World;
 
-const DEVICE_LIST: Collection<'static> = Collection {
-    catalogue: Catalogue::devices(),
-    name: "devices",
-    odata_type: None,
-    emptied: &[],
-};
+const DEVICE_LIST: Collection<'static> =
+    Collection { catalogue: Catalogue::devices(), name: "devices", odata_type: None, emptied: &[] };
 const MANAGED_LIST: Collection<'static> = Collection {
     catalogue: Catalogue::managed_devices(),
     name: "deviceManagement/managedDevices",
@@ -104,7 +100,11 @@ pub(super) fn managed(
         .transpose()?;
     let records = directory.managed_devices();
     let own = records.values().filter(|device| owner.is_none() || device.owner == owner);
-    MANAGED_LIST.page(world, call, own.filter_map(|device| device.managed.as_ref().map(Cow::Borrowed)))
+    MANAGED_LIST.page(
+        world,
+        call,
+        own.filter_map(|device| device.managed.as_ref().map(Cow::Borrowed)),
+    )
 }
 
 /// `GET /deviceManagement/managedDevices/{id}`, where the rarer properties have values.

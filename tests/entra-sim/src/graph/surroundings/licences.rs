@@ -3,8 +3,8 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::directory::licences;
 use crate::directory::WELL_KNOWN;
+use crate::directory::licences;
 use crate::exchange::Reply;
 use crate::graph::Call;
 use crate::graph::errors::GraphError;
@@ -13,11 +13,7 @@ use crate::graph::users::tenant;
 use crate::world::World;
 
 /// `GET /subscribedSkus` and `/subscribedSkus/{id}`; OData options do nothing here.
-pub(super) fn skus(
-    world: &World,
-    call: &Call<'_>,
-    id: Option<&str>,
-) -> Result<Reply, GraphError> {
+pub(super) fn skus(world: &World, call: &Call<'_>, id: Option<&str>) -> Result<Reply, GraphError> {
     require(call.claims, LICENCES)?;
     let tenant = tenant(world, call)?;
     let mut skus = licences::subscribed(&tenant.directory, tenant.id, tenant.spec.premium);

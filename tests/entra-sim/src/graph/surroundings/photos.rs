@@ -31,7 +31,8 @@ pub(super) fn one(
     };
     let side = side.ok_or_else(|| missing(user))?;
     if bytes {
-        let mut reply = Reply::empty(StatusCode::OK).with_header("content-type", "image/jpeg".to_owned());
+        let mut reply =
+            Reply::empty(StatusCode::OK).with_header("content-type", "image/jpeg".to_owned());
         reply.body = jpeg::square(side, user.object.id.as_bytes()).into();
         return Ok(reply.with_header("etag", format!("\"{}\"", user.object.id.simple())));
     }
