@@ -33,6 +33,8 @@ use table::Table;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Nothing but this chooses the process's cryptography.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     match run(Cli::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
