@@ -40,6 +40,8 @@ pub(super) fn derived_property(
     match catalogue.name(property) {
         "signInActivity" => derived(sign_in_activity(object)),
         "mailboxSettings" => derived(mailbox_settings(object)),
+        // Not nullable: the calendar's first day stands for none.
+        "birthday" | "hireDate" => derived(Some(json!("0001-01-01T00:00:00Z"))),
         _ => None,
     }
 }

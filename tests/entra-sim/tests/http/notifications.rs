@@ -13,14 +13,14 @@ use crate::client::Client;
 
 /// An endpoint that notes what it is sent.
 #[derive(Clone, Default)]
-struct Receiver {
-    shared: Arc<Mutex<Received>>,
+pub(crate) struct Receiver {
+    pub(crate) shared: Arc<Mutex<Received>>,
 }
 
 #[derive(Default)]
-struct Received {
+pub(crate) struct Received {
     handshakes: usize,
-    posts: Vec<Value>,
+    pub(crate) posts: Vec<Value>,
     /// Statuses to answer notifications with, before 202.
     answers: Vec<u16>,
     /// Echoes the token without decoding it.
@@ -30,7 +30,7 @@ struct Received {
 }
 
 impl Receiver {
-    async fn start(&self) -> String {
+    pub(crate) async fn start(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("address");
         let app = Router::new().fallback(receive).with_state(self.clone());
@@ -38,7 +38,7 @@ impl Receiver {
         format!("http://{address}/hook?s=1")
     }
 
-    fn items(&self) -> Vec<Value> {
+    pub(crate) fn items(&self) -> Vec<Value> {
         let received = self.shared.lock().expect("lock");
         received
             .posts
@@ -75,14 +75,14 @@ fn wanted(client: &Client, url: &str, days: i64) -> Value {
            "resource": "users", "expirationDateTime": expires, "clientState": "secret"})
 }
 
-async fn subscribed(client: &Client, receiver: &Receiver, days: i64) -> Value {
+pub(crate) async fn subscribed(client: &Client, receiver: &Receiver, days: i64) -> Value {
     let url = receiver.start().await;
     let (status, body) = client.post("/subscriptions", &wanted(client, &url, days)).await;
     assert_eq!(status, StatusCode::CREATED, "{body}");
     body
 }
 
-async fn settled(client: &Client) {
+pub(crate) async fn settled(client: &Client) {
     assert!(client.sim.deliveries_settled(Duration::from_secs(5)).await, "deliveries settle");
 }
 
