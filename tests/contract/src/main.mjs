@@ -39,9 +39,9 @@ try {
     const { tenants } = await simulator.control("GET", "/tenants");
     for (const { id } of tenants) await simulator.control("PUT", `/tenants/${id}/consents/${APP}`);
     simulator.becomeGraph();
-    const [contoso] = (await simulator.control("GET", "/tenants")).tenants;
+    const [contoso, fabrikam] = (await simulator.control("GET", "/tenants")).tenants;
 
-    const asked = await walk(simulator, bodies, contoso);
+    const asked = await walk(simulator, bodies, contoso, fabrikam);
     const checked = [...bodies.checked].map(([type, count]) => `${count} ${type}`);
     console.log(`walk: ${asked.requests} requests to Graph; bodies: ${checked.join(", ")}`);
 

@@ -25,7 +25,7 @@ const ALONE = "id,aboutMe,birthday,hireDate,interests,mySite,pastProjects,prefer
 const LONGEST = 500;
 
 /** Walks with all roles, then with few; answers what was asked. */
-export async function walk(simulator, bodies, tenant) {
+export async function walk(simulator, bodies, tenant, other) {
     const asked = new Walker(simulator, bodies, await simulator.token(tenant.id));
     const facts = await gather(simulator, tenant);
     for (const step of reads(facts, tenant)) await asked.take(step);
@@ -34,6 +34,7 @@ export async function walk(simulator, bodies, tenant) {
     await subscriptions(asked, simulator, bodies, tenant, facts);
     await refusals(asked, facts);
     await login(simulator, bodies, tenant);
+    await limited(simulator, bodies, other);
     return asked;
 }
 
@@ -92,6 +93,26 @@ class Walker {
             this.bodies.problem(where, `content-type ${type}`);
         }
     }
+}
+
+/** With group permission alone every member shows type and id, and the rest of the selection null. */
+async function limited(simulator, bodies, tenant) {
+    const at = `/tenants/${tenant.id}/consents/${APP}`;
+    await simulator.control("DELETE", at);
+    await simulator.control("PUT", at, { roles: ["GroupMember.Read.All"] });
+    const asked = new Walker(simulator, bodies, await simulator.token(tenant.id));
+    const { groups } = await simulator.control("GET", `/tenants/${tenant.id}/groups?members=true`);
+    const mixed = groups.find((group) => group.displayName === "Workplace");
+    const where = "members without permission for people";
+    const { content } = await asked.ask(`/groups/${mixed.id}/members?$select=id,displayName,mail`);
+    if (content.value?.length !== mixed._members.length) bodies.problem(where, JSON.stringify(content));
+    for (const item of content.value ?? []) {
+        const names = Object.keys(item).sort().join();
+        const empty = item.displayName === null && item.mail === null;
+        if (names !== "@odata.type,displayName,id,mail" || !empty) bodies.problem(where, JSON.stringify(item));
+    }
+    await asked.take({ path: "/users", status: 403 });
+    await asked.take({ path: "/devices", status: 403 });
 }
 
 /** Ids to ask for. */
