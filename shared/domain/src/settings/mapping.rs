@@ -1,0 +1,76 @@
+//! How fields get their values, as the document says it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How one contact field gets its value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MappingRow {
+    /// Which field; text form of a [`Target`](crate::contact::Target).
+    pub target: String,
+    /// Where from: an attribute in brackets, a quoted text, or a function of those.
+    pub source: String,
+    /// Whether a user without it fails.
+    #[serde(default)]
+    pub required: bool,
+    /// When the field is written; the defaults' where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<FieldPolicy>,
+    /// What an empty source means; the defaults' where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_empty: Option<WhenEmpty>,
+    /// The value for `whenEmpty: "default"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+}
+
+/// When a field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FieldPolicy {
+    /// Always what the directory says.
+    Overwrite,
+    /// Only while the contact has no value.
+    FillIfEmpty,
+    /// Only when the contact is made.
+    CreateOnly,
+    /// A person decides.
+    Review,
+    /// Never.
+    Never,
+}
+
+/// What an empty source means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WhenEmpty {
+    /// The contact keeps its value.
+    Keep,
+    /// The contact's value is cleared.
+    Clear,
+    /// The row's default.
+    Default,
+    /// The record fails.
+    Fail,
+}
+
+/// What rows leave out, by kind of target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MappingDefaults {
+    /// For custom fields.
+    pub custom: FieldDefaults,
+    /// For telephone numbers.
+    pub phones: FieldDefaults,
+}
+
+/// Defaults of one kind of target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct FieldDefaults {
+    /// When it is written.
+    pub policy: FieldPolicy,
+    /// What an empty source means.
+    pub when_empty: WhenEmpty,
+}
