@@ -80,10 +80,36 @@ pub enum SubscriptionState {
     Failed,
 }
 
+/// How well a connection is notified of changes of one resource, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SubscriptionHealth {
+    /// None was made yet.
+    Missing,
+    /// Graph refused or forgot it; polling covers.
+    Failed,
+    /// Its end has passed.
+    Expired,
+    /// Graph was asked and has not answered yet.
+    Pending,
+    /// Graph notifies.
+    Active,
+}
+
 /// Graph lets a subscription on users or groups live 41,760 minutes; we ask for a little less.
 pub const LIFETIME: SignedDuration = SignedDuration::from_mins(40_320);
 
 impl Subscription {
+    /// How it stands at `now`.
+    pub fn health(&self, now: Timestamp) -> SubscriptionHealth {
+        match self.state {
+            _ if self.expires_at.is_some_and(|end| end <= now) => SubscriptionHealth::Expired,
+            SubscriptionState::Pending => SubscriptionHealth::Pending,
+            SubscriptionState::Active => SubscriptionHealth::Active,
+            SubscriptionState::Failed => SubscriptionHealth::Failed,
+        }
+    }
+
     /// Whether half of its life is over, or it has none.
     pub fn is_due(&self, now: Timestamp) -> bool {
         let Some(expires_at) = self.expires_at else { return true };

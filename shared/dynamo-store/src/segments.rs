@@ -5,12 +5,14 @@ use std::io::{Read, Write};
 use contact_sync_domain::id::{ConnectionId, RunId};
 use contact_sync_domain::segment::Deviation;
 use contact_sync_engine::port::{SegmentRef, SegmentStore, StoreError};
+use contact_sync_engine::segments::SEGMENT_DAYS;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::failure::{Answer, Defect, corrupt};
-use crate::item::{Item, bytes, bytes_of, missing, name, text, text_of};
+use crate::item::{Item, bytes, bytes_of, expiry, missing, name, text, text_of};
 use crate::table::Condition;
 use crate::{DynamoStore, keys};
 
@@ -21,8 +23,25 @@ const DEVIATIONS: &str = "deviations";
 const INLINE: &str = "inline";
 /// Where the segment lies among the blobs.
 const BLOB: &str = "blob";
+/// No run is older: 2020 (UTC).
+const FIRST_RUN: Timestamp = Timestamp::constant(1_577_836_800, 0);
+
 /// Gzip JSON.
 const BODY: &str = "body";
+
+/// Lets an item of a run go when the bucket lets go of the run's blobs: after so many days, at the
+/// next midnight. A run's id tells when it was asked for; one that does not keeps its items.
+fn expire(item: &mut Item, run: &RunId) {
+    let millis = run.as_str().rsplit('_').next().and_then(|bits| bits.get(..12));
+    let asked = millis
+        .and_then(|millis| i64::from_str_radix(millis, 16).ok())
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+        .filter(|asked| *asked > FIRST_RUN);
+    let life = SignedDuration::from_hours(24 * (SEGMENT_DAYS + 1));
+    if let Some(until) = asked.and_then(|asked| asked.checked_add(life).ok()) {
+        item.insert(name::EXPIRES_AT.into(), expiry(until));
+    }
+}
 
 fn read(item: &Item) -> Result<SegmentRef, StoreError> {
     match (bytes_of(item, INLINE), text_of(item, BLOB)) {
@@ -63,6 +82,7 @@ impl SegmentStore for DynamoStore {
     ) -> Result<SegmentRef, StoreError> {
         let mut item = keys::segment(connection, run, page).attributes();
         item.insert(name::KIND.into(), text(KIND));
+        expire(&mut item, run);
         match &segment {
             SegmentRef::Inline(inline) => item.insert(INLINE.into(), bytes(inline.as_slice())),
             SegmentRef::Blob(key) => item.insert(BLOB.into(), text(key)),
@@ -94,6 +114,7 @@ impl SegmentStore for DynamoStore {
     ) -> Result<(), StoreError> {
         let mut item = keys::deviations(connection, run, page).attributes();
         item.insert(name::KIND.into(), text(DEVIATIONS));
+        expire(&mut item, run);
         item.insert(BODY.into(), bytes(pack(DEVIATIONS, &deviations)?));
         self.state.put("PutItem deviations", item).await
     }

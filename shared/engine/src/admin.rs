@@ -24,7 +24,7 @@ pub use accounts::{AccountChange, NewAccount, account, accounts, change_account,
 pub use caller::{Caller, Role};
 pub use changes::{AppliedChange, ChangeResult, run_changes};
 pub use connections::{
-    NewConnection, Overview, SubscriptionHealth, connection, create_connection, delete_connection,
+    NewConnection, Overview, SubscriptionView, connection, create_connection, delete_connection,
     overview, overviews,
 };
 pub use contact_import::{

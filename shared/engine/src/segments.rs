@@ -3,16 +3,29 @@
 use std::io::{Read, Write};
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
+use contact_sync_domain::proof::id_hash;
+use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{NextStep, Phase, Segment, SegmentItem};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::port::{Blobs, SegmentRef, SegmentStore, StoreError};
 
 /// What fits into the index item itself, in bytes; one DynamoDB write unit takes 1,024.
 pub const INLINE_LIMIT: usize = 8 * 1024;
+
+/// For how many days a run's segments and what deviated from them can be read: the bucket's
+/// lifecycle rule of `segments/`, and the life of the items that lead there.
+pub const SEGMENT_DAYS: i64 = 30;
+
+/// Whether a run is so old that segments of it may be gone.
+pub fn segments_expired(run: &Run, now: Timestamp) -> bool {
+    let began = run.started_at.unwrap_or(run.queued_at);
+    now.duration_since(began) > SignedDuration::from_hours(24 * SEGMENT_DAYS)
+}
 
 /// The first line of an encoded segment; the items follow, one a line.
 #[derive(Serialize, Deserialize)]
@@ -26,11 +39,29 @@ struct Header {
     next: NextStep,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unclear: Vec<ObjectId>,
+    /// How many people the page has; a segment that lost some is none.
+    #[serde(default)]
+    ids: Option<usize>,
+    /// XOR of the hashes of their ids (hexadecimal).
+    #[serde(default)]
+    id_xor: Option<String>,
+}
+
+/// The XOR of the hashes of everybody's ids.
+fn id_xor(items: &[SegmentItem]) -> String {
+    let xor = items.iter().fold(0, |xor, item| xor ^ id_hash(&item.object_id));
+    format!("{xor:032x}")
 }
 
 /// Where a run's blobs lie: segments are erased with their connection by this prefix.
 pub fn blob_prefix(account: &AccountId, connection: &ConnectionId) -> String {
     format!("segments/{account}/{connection}/")
+}
+
+/// Where the blobs lie that stand for a connection's present state and never expire: erased with
+/// the connection by this prefix.
+pub fn state_prefix(account: &AccountId, connection: &ConnectionId) -> String {
+    format!("state/{account}/{connection}/")
 }
 
 /// Stores a segment unless its page has one; answers the one that stands, which the caller must
@@ -99,6 +130,8 @@ fn encode(segment: &Segment) -> Result<Vec<u8>, StoreError> {
         link_hash: segment.link_hash.clone(),
         next: segment.next.clone(),
         unclear: segment.unclear.clone(),
+        ids: Some(segment.items.len()),
+        id_xor: Some(id_xor(&segment.items)),
     };
     let mut lines = GzEncoder::new(Vec::new(), Compression::fast());
     serde_json::to_writer(&mut lines, &header).map_err(corrupt)?;
@@ -118,6 +151,13 @@ fn decode(bytes: &[u8]) -> Result<Segment, StoreError> {
         .map(serde_json::from_str::<SegmentItem>)
         .collect::<Result<Vec<_>, _>>()
         .map_err(corrupt)?;
+    let whole = header.ids.is_none_or(|ids| ids == items.len())
+        && header.id_xor.is_none_or(|xor| xor == id_xor(&items));
+    if !whole {
+        return Err(corrupt(std::io::Error::other(
+            "it does not name the people it was stored with",
+        )));
+    }
     Ok(Segment {
         page: header.page,
         generation: header.generation,
@@ -162,6 +202,35 @@ mod tests {
             unclear: vec![ObjectId::from_u128(6)],
         };
         assert_eq!(decode(&encode(&segment).unwrap()).unwrap(), segment);
+    }
+
+    #[test]
+    fn a_segment_that_lost_somebody_is_not_taken_for_whole() {
+        let item = |number| {
+            contact_sync_domain::reconcile::blank_item(
+                &ObjectId::from_u128(number),
+                None,
+                Outcome::Skipped,
+            )
+        };
+        let segment = Segment {
+            page: 0,
+            generation: 0,
+            phase: Phase::List,
+            fence: 1,
+            link_hash: String::new(),
+            next: NextStep::End,
+            items: vec![item(1), item(2)],
+            unclear: vec![],
+        };
+        let mut text = String::new();
+        let stored = encode(&segment).unwrap();
+        GzDecoder::new(stored.as_slice()).read_to_string(&mut text).unwrap();
+        let kept: Vec<&str> = text.lines().take(2).collect();
+        let mut cut = GzEncoder::new(Vec::new(), Compression::fast());
+        cut.write_all(kept.join("\n").as_bytes()).unwrap();
+        assert!(decode(&stored).is_ok());
+        assert!(matches!(decode(&cut.finish().unwrap()), Err(StoreError::Corrupt { .. })));
     }
 
     #[test]

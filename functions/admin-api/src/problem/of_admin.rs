@@ -26,6 +26,7 @@ impl From<AdminError> for Problem {
             | AdminError::VersionNeeded
             | AdminError::Stale
             | AdminError::ReportNotReady
+            | AdminError::Expired { .. }
             | AdminError::TooManyRows { .. } => of_request(error),
             AdminError::ExternalIdTaken
             | AdminError::EmailTaken
@@ -92,6 +93,15 @@ fn of_request(error: AdminError) -> Problem {
             "The report is written after the run has ended; `reportReady` in the run tells.",
         )
         .retry_after(5),
+        AdminError::Expired { what, days } => Problem::new(
+            StatusCode::GONE,
+            "report-expired",
+            "It is not kept any more",
+            format!(
+                "A run's {what} can be read for {days} days; its counts stay. Start a full run to \
+                 have a report of how things stand now."
+            ),
+        ),
         AdminError::TooManyRows { limit } => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",

@@ -3,8 +3,8 @@
 use contact_sync_domain::connection::{ConnectionStatus, PermissionState, Tenant};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId, TenantId};
-use contact_sync_domain::subscription::SubscriptionState;
-use contact_sync_engine::admin::{Overview, SubscriptionHealth, TenantView};
+use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
+use contact_sync_engine::admin::{Overview, SubscriptionView, TenantView};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -43,10 +43,21 @@ struct TenantName {
     verified_domains: Vec<String>,
 }
 
+/// The worst of the subscriptions, and each of them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SubscriptionShape {
-    state: &'static str,
+    state: SubscriptionHealth,
+    expires_at: Option<Timestamp>,
+    problem: Option<String>,
+    resources: Vec<ResourceShape>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceShape {
+    resource: SubscribedResource,
+    state: SubscriptionHealth,
     expires_at: Option<Timestamp>,
     problem: Option<String>,
 }
@@ -75,24 +86,30 @@ impl From<Overview> for ConnectionShape {
             last_checked_at: overview.last_checked_at,
             next_run_at: overview.next_run_at,
             running: overview.running,
-            subscription: overview.subscription.map(SubscriptionShape::from),
+            subscription: subscription(overview.subscriptions),
             created_at: connection.created_at,
             updated_at: connection.updated_at,
         }
     }
 }
 
-impl From<SubscriptionHealth> for SubscriptionShape {
-    fn from(health: SubscriptionHealth) -> Self {
-        let state = match health.state {
-            None => "missing",
-            Some(_) if health.expired => "expired",
-            Some(SubscriptionState::Pending) => "pending",
-            Some(SubscriptionState::Active) => "active",
-            Some(SubscriptionState::Failed) => "failed",
-        };
-        Self { state, expires_at: health.expires_at, problem: health.problem }
-    }
+fn subscription(views: Vec<SubscriptionView>) -> Option<SubscriptionShape> {
+    let resources: Vec<ResourceShape> = views
+        .into_iter()
+        .map(|SubscriptionView { resource, health, expires_at, problem }| ResourceShape {
+            resource,
+            state: health,
+            expires_at,
+            problem,
+        })
+        .collect();
+    let worst = resources.iter().min_by_key(|one| one.state)?.clone();
+    Some(SubscriptionShape {
+        state: worst.state,
+        expires_at: worst.expires_at,
+        problem: worst.problem,
+        resources,
+    })
 }
 
 /// A tenant as somebody recognises it.

@@ -185,6 +185,43 @@ async fn disconnecting_forgets_the_tenant_and_keeps_contacts_and_settings() {
 }
 
 #[tokio::test]
+async fn health_shows_the_worse_of_two_subscriptions_and_both() {
+    let app = App::with_connection(S::Enabled);
+    subscribe(&app);
+    let groups = {
+        let world = app.outside.store.world();
+        let users = &world.subscriptions[&SubscriptionKey::from_bits(1)];
+        Subscription {
+            key: SubscriptionKey::from_bits(2),
+            resource: SubscribedResource::Groups,
+            state: SubscriptionState::Failed,
+            expires_at: None,
+            problem: Some("a permission is missing".to_owned()),
+            ..users.clone()
+        }
+    };
+    let shown = || async {
+        app.ask(Ask::get(of_connection(""))).await.expect(200).json()["subscription"].clone()
+    };
+    assert_eq!(shown().await["state"], "active");
+    app.outside.store.world().subscriptions.insert(groups.key.clone(), groups.clone());
+    let both = shown().await;
+    assert_eq!((&both["state"], &both["problem"]), (&json!("failed"), &json!(groups.problem)));
+    let each = both["resources"].as_array().unwrap();
+    let each: Vec<_> = each.iter().map(|one| (&one["resource"], &one["state"])).collect();
+    assert_eq!(each, [(&json!("users"), &json!("active")), (&json!("groups"), &json!("failed"))]);
+    app.outside.clock.advance(SignedDuration::from_hours(25));
+    assert_eq!(shown().await["resources"][0]["state"], "expired");
+
+    // Groups that another connection to the same tenant watches are none of this one's business.
+    let other = contact_sync_domain::id::ConnectionId::from_bits(9);
+    let foreign = Subscriber { account_id: account_id(), connection_id: other };
+    let foreign = Subscription { connections: vec![foreign], ..groups };
+    app.outside.store.world().subscriptions.insert(foreign.key.clone(), foreign);
+    assert_eq!(shown().await["resources"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_subscription_that_others_share_stays() {
     let app = App::with_connection(S::Enabled);
     subscribe(&app);

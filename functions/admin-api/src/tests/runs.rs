@@ -8,7 +8,8 @@ use contact_sync_domain::segment::{
     Deviation, FieldChange, NextStep, Outcome, Phase, Segment, SegmentItem,
 };
 use contact_sync_engine::port::{Blobs, Clock};
-use contact_sync_engine::segments::store_segment;
+use contact_sync_engine::report::REPORT_DAYS;
+use contact_sync_engine::segments::{SEGMENT_DAYS, store_segment};
 use serde_json::{Value, json};
 
 use super::harness::{ACCOUNT, App, Ask, CONNECTION, account_id, connection_id, of_connection};
@@ -150,6 +151,40 @@ async fn a_report_is_told_to_be_late_then_sent_and_when_large_pointed_to() {
     let elsewhere = app.ask(Ask::get(of_run(&run, "/report?form=extended"))).await.expect(307);
     assert!(elsewhere.header("location").contains("-extended.csv?signature="));
     app.ask(Ask::get(of_run(&run, "/report?form=pdf"))).await.problem(400, "bad-query");
+}
+
+#[tokio::test]
+async fn what_is_too_old_to_be_kept_is_said_to_be_so() {
+    let app = App::with_connection(S::Enabled);
+    let run = start(&app, "full").await.json();
+    let id = run_id(&run);
+    write_page(&app, &id, 0, vec![item(1, Outcome::Create)]).await;
+    app.outside.store.world().runs.get_mut(&id).unwrap().pages = 1;
+    let day = jiff::SignedDuration::from_hours(24);
+    app.outside.clock.advance(day * 30);
+    app.ask(Ask::get(of_run(&run, "/changes"))).await.expect(200);
+    app.outside.clock.advance(day);
+    // The bucket and the table let go of them by themselves.
+    app.outside.blobs.all().clear();
+    let gone = app.ask(Ask::get(of_run(&run, "/changes"))).await;
+    gone.problem(410, "report-expired");
+    assert!(gone.text.contains("changes can be read for 30 days"), "{gone:?}");
+    app.ask(Ask::get(of_run(&run, "/report"))).await.problem(410, "report-expired");
+    app.outside.store.world().runs.get_mut(&id).unwrap().report_ready = true;
+    let gone = app.ask(Ask::get(of_run(&run, "/report"))).await;
+    gone.problem(410, "report-expired");
+    assert!(gone.text.contains("report can be read for 90 days"), "{gone:?}");
+    app.ask(Ask::get(of_run(&run, ""))).await.expect(200);
+}
+
+#[test]
+fn the_bucket_keeps_what_the_api_promises_for_as_long() {
+    let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/template.yaml");
+    let template = std::fs::read_to_string(template).unwrap();
+    for (prefix, days) in [("segments/", SEGMENT_DAYS), ("reports/", REPORT_DAYS)] {
+        let rule = format!("Prefix: {prefix}, ExpirationInDays: {days}}}");
+        assert!(template.contains(&rule), "{rule}");
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{Deviation, Outcome, SegmentItem};
 
 use super::{AdminError, Outside, Page};
-use crate::port::SegmentStore;
-use crate::segments::load_segment;
+use crate::port::{Clock, SegmentStore};
+use crate::segments::{SEGMENT_DAYS, load_segment, segments_expired};
 
 /// Segments that one page of changes reads at most: a quiet run has many without any.
 const MOST_SEGMENTS: u32 = 25;
@@ -45,6 +45,9 @@ pub async fn run_changes(
         None => (0, 0),
         Some(cursor) => place(cursor).ok_or(AdminError::BadCursor)?,
     };
+    if run.pages > 0 && segments_expired(run, outside.clock().now()) {
+        return Err(AdminError::Expired { what: "changes", days: SEGMENT_DAYS });
+    }
     let limit = usize::from(limit);
     let mut items = Vec::new();
     for page in first..run.pages {
@@ -75,7 +78,7 @@ async fn page_changes(
 ) -> Result<Vec<AppliedChange>, AdminError> {
     let (store, connection) = (outside.store(), &run.connection_id);
     let segment = load_segment(store, outside.blobs(), connection, &run.id, page).await?;
-    // Segments outlive their run by 30 days; later only the counts remain.
+    // A number may stand for no segment: a page without anybody on it leaves none.
     let Some(segment) = segment else { return Ok(Vec::new()) };
     let deviations = store.deviations(connection, &run.id, page).await?;
     let deviation_of =

@@ -3,7 +3,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
-use contact_sync_domain::subscription::{SubscribedResource, SubscriptionState};
+use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::port::{
     Blobs, Clock, ConnectionStore, Randomness, Schedules, SettingsStore, SubscriptionStore,
     SyncStateStore,
 };
-use crate::segments::blob_prefix;
+use crate::segments::{blob_prefix, state_prefix};
 
 /// Connections that an account may have.
 const MOST_CONNECTIONS: usize = 100;
@@ -72,17 +72,18 @@ pub struct Overview {
     pub last_checked_at: Option<Timestamp>,
     /// When its schedule comes due next.
     pub next_run_at: Option<Timestamp>,
-    /// The tenant's subscription on users, while the connection wants one.
-    pub subscription: Option<SubscriptionHealth>,
+    /// How Graph notifies of the tenant's users and, where there is such a subscription, groups;
+    /// empty while the connection wants none.
+    pub subscriptions: Vec<SubscriptionView>,
 }
 
-/// How Graph's notifications stand.
+/// How Graph notifies of changes of one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SubscriptionHealth {
-    /// Where it stands; `None` while none was made yet.
-    pub state: Option<SubscriptionState>,
-    /// Whether its end has passed.
-    pub expired: bool,
+pub struct SubscriptionView {
+    /// Which resource.
+    pub resource: SubscribedResource,
+    /// Where it stands.
+    pub health: SubscriptionHealth,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
     /// Why it is not active.
@@ -168,20 +169,11 @@ pub async fn overview(
     } else {
         None
     };
-    let subscription = match &connection.tenant {
+    let subscriptions = match &connection.tenant {
         Some(tenant) if connection.status.keeps_cursors() => {
-            let found = store.tenant_subscription(&tenant.id, SubscribedResource::Users).await?;
-            Some(SubscriptionHealth {
-                state: found.as_ref().map(|found| found.state),
-                expired: found
-                    .as_ref()
-                    .and_then(|found| found.expires_at)
-                    .is_some_and(|end| end <= now),
-                expires_at: found.as_ref().and_then(|found| found.expires_at),
-                problem: found.and_then(|found| found.problem),
-            })
+            subscription_views(store, &tenant.id, &connection.id, now).await?
         }
-        Some(_) | None => None,
+        Some(_) | None => Vec::new(),
     };
     let checkpoint = state.as_ref().and_then(|state| state.work.checkpoint.as_ref());
     Ok(Overview {
@@ -189,9 +181,42 @@ pub async fn overview(
         running: checkpoint.filter(|work| work.recorded).map(|work| work.run_id.clone()),
         last_checked_at: state.as_ref().and_then(|state| state.work.last_checked_at),
         next_run_at,
-        subscription,
+        subscriptions,
         connection,
     })
+}
+
+/// The subscription on users, which every connection wants, and the one on groups, which only those
+/// have that select people by groups.
+async fn subscription_views(
+    store: &impl SubscriptionStore,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    now: Timestamp,
+) -> Result<Vec<SubscriptionView>, AdminError> {
+    let mut views = Vec::new();
+    for resource in [SubscribedResource::Users, SubscribedResource::Groups] {
+        let found = store.tenant_subscription(tenant, resource).await?.filter(|found| {
+            // Another connection to the same tenant may watch groups for itself.
+            found.connections.iter().any(|one| one.connection_id == *connection)
+        });
+        match found {
+            Some(found) => views.push(SubscriptionView {
+                resource,
+                health: found.health(now),
+                expires_at: found.expires_at,
+                problem: found.problem,
+            }),
+            None if resource == SubscribedResource::Users => views.push(SubscriptionView {
+                resource,
+                health: SubscriptionHealth::Missing,
+                expires_at: None,
+                problem: None,
+            }),
+            None => {}
+        }
+    }
+    Ok(views)
 }
 
 /// Deletes a connection that was disconnected (or never connected) with its settings, runs, segments
@@ -206,6 +231,7 @@ pub async fn delete_connection(
     found.status.after(ConnectionAction::Delete, None)?;
     outside.schedules().delete(id).await?;
     outside.blobs().delete_prefix(&blob_prefix(account, id)).await?;
+    outside.blobs().delete_prefix(&state_prefix(account, id)).await?;
     outside.blobs().delete_prefix(&format!("reports/{account}/{id}/")).await?;
     store.delete_connection(account, id).await?;
     Ok(())

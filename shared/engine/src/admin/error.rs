@@ -73,6 +73,14 @@ pub enum AdminError {
     /// The report is not written yet.
     #[error("the report is not written yet")]
     ReportNotReady,
+    /// What was asked for was kept for a time that is over.
+    #[error("the {what} was kept for {days} days")]
+    Expired {
+        /// What.
+        what: &'static str,
+        /// For how long it is kept.
+        days: i64,
+    },
     /// The file has more rows than one request may hold.
     #[error("the file has more than {limit} rows")]
     TooManyRows {
@@ -119,6 +127,7 @@ impl AdminError {
             | Self::RequirementUnmet(_)
             | Self::Stale
             | Self::VersionNeeded
+            | Self::Expired { .. }
             | Self::TooManyRows { .. }
             | Self::Schedule(ScheduleError::Refused(_)) => false,
         }

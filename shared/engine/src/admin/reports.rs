@@ -4,8 +4,9 @@ use contact_sync_domain::run::Run;
 use jiff::SignedDuration;
 
 use super::{AdminError, Outside};
-use crate::port::Blobs;
-use crate::report::report_key;
+use crate::port::{Blobs, Clock};
+use crate::report::{REPORT_DAYS, report_key};
+use crate::segments::segments_expired;
 
 /// How long a signed address of a report works.
 const ADDRESS_LIFE: SignedDuration = SignedDuration::from_mins(5);
@@ -28,7 +29,9 @@ pub async fn report(
     limit: usize,
 ) -> Result<Report, AdminError> {
     if !run.report_ready {
-        return Err(AdminError::ReportNotReady);
+        // Without its segments a report can no longer be written.
+        let is_late = segments_expired(run, outside.clock().now());
+        return Err(if is_late { expired() } else { AdminError::ReportNotReady });
     }
     let key = report_key(&run.account_id, &run.connection_id, &run.id, extended);
     match outside.blobs().get(&key).await? {
@@ -37,9 +40,12 @@ pub async fn report(
             let name = report_file_name(run, extended);
             Ok(Report::Elsewhere(outside.blobs().signed_url(&key, &name, ADDRESS_LIFE).await?))
         }
-        // Reports are kept for 90 days.
-        None => Err(AdminError::NotFound("report any more")),
+        None => Err(expired()),
     }
+}
+
+fn expired() -> AdminError {
+    AdminError::Expired { what: "report", days: REPORT_DAYS }
 }
 
 /// What a downloaded report is called.

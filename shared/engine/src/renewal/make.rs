@@ -2,9 +2,9 @@
 
 use contact_sync_domain::id::SubscriptionKey;
 use contact_sync_domain::subscription::{LIFETIME, Subscription, SubscriptionState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{ATTEMPTS, Renewal, RenewalError, RenewalStores, Tended, graph_error};
+use super::{ATTEMPTS, Renewal, RenewalError, RenewalStores, Tended, graph_error, sweep};
 use crate::intake::hint;
 use crate::port::{
     Clock, Directory, DirectoryError, EventPublisher, NewSubscription, Randomness,
@@ -154,12 +154,18 @@ where
         state: SubscriptionState,
     ) -> Result<Tended, RenewalError> {
         let problem = problem(&error);
-        tracing::warn!(
-            tenant.id = %record.tenant_id,
-            subscription.key = %record.key,
-            problem,
-            "Graph did not give or renew a subscription; polling covers"
-        );
+        // A permission that an admin left out on purpose is refused at every sweep.
+        let is_known = record.problem.as_deref() == Some(problem.as_str());
+        if is_known && !is_days_first_sweep(self.clock.now()) {
+            tracing::debug!(tenant.id = %record.tenant_id, problem, "Graph refused as before");
+        } else {
+            tracing::warn!(
+                tenant.id = %record.tenant_id,
+                subscription.key = %record.key,
+                problem,
+                "Graph did not give or renew a subscription; polling covers"
+            );
+        }
         self.rewrite(&record.key, |record| {
             record.state = state;
             record.problem = Some(problem.clone());
@@ -219,6 +225,12 @@ where
     fn expiry(&self) -> Timestamp {
         self.clock.now().checked_add(LIFETIME).unwrap_or(Timestamp::MAX)
     }
+}
+
+/// Whether this is the day's first sweep, which tells again what the others know.
+fn is_days_first_sweep(now: Timestamp) -> bool {
+    let day = SignedDuration::from_hours(24).as_secs();
+    now.as_second().rem_euclid(day) < sweep::PERIOD.as_secs()
 }
 
 /// Whether Graph's subscription is on the record's resource.

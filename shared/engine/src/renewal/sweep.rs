@@ -18,7 +18,7 @@ use crate::port::{Clock, Directory, EventPublisher, Randomness, StoreError, Subs
 use crate::publish::announce;
 
 /// How often the sweep comes.
-const PERIOD: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const PERIOD: SignedDuration = SignedDuration::from_mins(5);
 
 /// A directory is looked at hourly at least; the sweep after this one would come too late.
 const LONGEST_SILENCE: SignedDuration = SignedDuration::from_mins(55);
