@@ -1,7 +1,7 @@
 //! One finished run in, its report out.
 
 use contact_sync_domain::event::SyncRunFinished;
-use contact_sync_engine::port::{Blobs, ContactStore, RunStore, SegmentStore};
+use contact_sync_engine::port::{Blobs, ContactStore, PendingStore, RunStore, SegmentStore};
 use contact_sync_engine::report::{Compiled, ReportError, compile_report};
 use contact_sync_lambda_shell::Chain;
 use lambda_runtime::{Diagnostic, LambdaEvent};
@@ -38,7 +38,7 @@ pub(crate) async fn handle<S>(
     event: LambdaEvent<Envelope>,
 ) -> Result<(), Failure>
 where
-    S: RunStore + SegmentStore + ContactStore,
+    S: RunStore + SegmentStore + ContactStore + PendingStore,
 {
     let SyncRunFinished { account_id, connection_id, run_id, .. } = &event.payload.detail;
     let run = (account_id, connection_id, run_id);

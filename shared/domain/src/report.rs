@@ -3,6 +3,7 @@
 //! The simple form is `Email,Type,Sync Status,Result`; the extended form adds columns after these
 //! and rows for people who were skipped, removed or wait for a decision.
 
+use crate::contact::Target;
 use crate::id::{ContactId, ObjectId};
 use crate::run::RunKind;
 use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
@@ -64,6 +65,8 @@ pub enum Happened {
     Skipped,
     /// The user left and the contact was dealt with by policy.
     Removed,
+    /// The user left and the contact stays as it is: the policy says so, or the user was back.
+    Kept,
     /// A person must decide.
     AwaitingReview,
 }
@@ -88,11 +91,12 @@ impl Happened {
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Removed => "removed",
-            Self::AwaitingReview => "awaitingReview",
+            Self::Kept => "kept",
+            Self::AwaitingReview => "waiting for review",
         }
     }
 
-    fn of(outcome: Outcome) -> Self {
+    fn of(outcome: Outcome, has_contact: bool) -> Self {
         match outcome {
             Outcome::Create => Self::Created,
             Outcome::Update => Self::Updated,
@@ -101,11 +105,12 @@ impl Happened {
             Outcome::Failed => Self::Failed,
             // A collision that the end of the run did not resolve is left to people.
             Outcome::AwaitingReview | Outcome::Deferred => Self::AwaitingReview,
-            Outcome::StopUpdating
-            | Outcome::Unlink
-            | Outcome::Deactivate
-            | Outcome::Delete
-            | Outcome::Keep => Self::Removed,
+            Outcome::StopUpdating | Outcome::Unlink | Outcome::Deactivate | Outcome::Delete => {
+                Self::Removed
+            }
+            Outcome::Keep if has_contact => Self::Kept,
+            // Somebody left whom we never knew.
+            Outcome::Keep => Self::Skipped,
         }
     }
 }
@@ -126,7 +131,7 @@ pub fn rows(
                 Some(Deviation { outcome, reason, remedy, .. }) => (*outcome, reason, remedy),
                 None => (item.outcome, &item.reason, &item.remedy),
             };
-            let what = Happened::of(outcome);
+            let what = Happened::of(outcome, item.contact_id.is_some());
             ReportRow {
                 email: email(item, what, &email_of),
                 kind: kind(item),
@@ -184,7 +189,7 @@ impl ReportRow {
         match self.what {
             Happened::Created | Happened::Updated | Happened::Failed => true,
             Happened::Unchanged => kind == RunKind::Full,
-            Happened::Skipped | Happened::Removed | Happened::AwaitingReview => {
+            Happened::Skipped | Happened::Removed | Happened::Kept | Happened::AwaitingReview => {
                 form == ReportForm::Extended
             }
         }
@@ -195,33 +200,59 @@ impl ReportRow {
         if self.what == Happened::Failed { "Failed" } else { "Success" }
     }
 
-    /// The column `Result`: reason and remedy of a failure, else empty.
+    /// The column `Result`: reason and remedy of a failure in sentences, else empty.
     pub fn result(&self) -> String {
         if self.what == Happened::Failed {
-            [self.reason.as_str(), self.remedy.as_str()]
+            [sentence(&self.reason), sentence(&self.remedy)]
                 .into_iter()
                 .filter(|text| !text.is_empty())
                 .collect::<Vec<_>>()
-                .join(". ")
+                .join(" ")
         } else {
             String::new()
         }
     }
 
+    /// The same person's row where the removal that was decided waits: the guard held it back.
+    #[must_use]
+    pub fn held_back(self) -> Self {
+        let remedy = "check whether these people really left; then raise the guard \
+                      (policies.guard) for one run, or restore them in Entra";
+        Self { what: Happened::AwaitingReview, remedy: remedy.to_owned(), ..self }
+    }
+
     /// The cells in the order of the form's header, defused.
     pub fn cells(&self, form: ReportForm) -> Vec<String> {
         let result = self.result();
+        let (reason, remedy) = (sentence(&self.reason), sentence(&self.remedy));
         let mut cells = vec![self.email.as_str(), self.kind.name(), self.status(), &result];
         if form == ReportForm::Extended {
-            cells.extend([
-                self.what.name(),
-                self.object_id.as_str(),
-                self.reason.as_str(),
-                self.remedy.as_str(),
-            ]);
+            cells.extend([self.what.name(), self.object_id.as_str(), &reason, &remedy]);
         }
         cells.into_iter().map(defused).collect()
     }
+}
+
+/// A reason or remedy as a sentence of its own. Names of fields and attributes, with which many of
+/// them begin, are not spelt anew.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let name = text.split([' ', ':']).next().unwrap_or_default();
+    let rest = text.get(name.len()..).unwrap_or_default();
+    let is_of_field = Target::parse(name).is_some()
+        && [":", " (from ", " is "].into_iter().any(|after| rest.starts_with(after));
+    let is_name = name.chars().skip(1).any(|letter| letter.is_uppercase() || letter == '.');
+    let mut letters = text.chars();
+    let mut sentence = match letters.next() {
+        None => return String::new(),
+        Some(_) if is_of_field => format!("The field {text}"),
+        Some(_) if is_name => text.to_owned(),
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+    };
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// The columns of a form.

@@ -57,6 +57,16 @@ impl PendingStore for DynamoStore {
         Ok(pending)
     }
 
+    async fn is_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        key: &str,
+    ) -> Result<bool, StoreError> {
+        let key = keys::pending(connection, kind, key);
+        Ok(self.state.get("GetItem pending", &key).await?.is_some())
+    }
+
     async fn delete_pending(
         &self,
         connection: &ConnectionId,

@@ -311,6 +311,25 @@ impl SyncStateStore for DynamoStore {
         }
     }
 
+    async fn withdraw(&self, run: &Run) -> Result<bool, StoreError> {
+        let operation = "TransactWriteItems withdrawn run";
+        let key = keys::sync_state(&run.account_id, &run.connection_id);
+        let waits = format!("attribute_exists(#queue.#{})", run.id);
+        let open = Condition::new("#ended = :no", vec![(":no", AttributeValue::Bool(false))]);
+        let transacted = Transaction::new()
+            .put(operation, &self.state, crate::runs::item(run)?, Some(open))?
+            .update(
+                operation,
+                &self.state,
+                &key,
+                &format!("REMOVE #queue.#{}", run.id),
+                Condition::new(waits, vec![]),
+            )?
+            .commit(operation, &self.state)
+            .await?;
+        Ok(matches!(transacted, Transacted::Done))
+    }
+
     async fn reset_sync_state(
         &self,
         account: &AccountId,

@@ -88,6 +88,8 @@ pub struct World {
     /// Done to the stored connection before each of the next updates, as somebody else would; the
     /// last one first.
     pub interference: Vec<fn(&mut Connection)>,
+    /// These contacts cannot be read.
+    pub unreadable_contacts: BTreeSet<ContactId>,
     /// These connections' own items cannot be read.
     pub unreadable_connections: BTreeSet<ConnectionId>,
     /// These connections' sync states cannot be read.

@@ -16,7 +16,9 @@ use contact_sync_domain::run::Run;
 use futures::StreamExt;
 use thiserror::Error;
 
-use crate::port::{Blobs, BoxError, ContactStore, RunStore, SegmentStore, StoreError};
+use crate::port::{
+    Blobs, BoxError, ContactStore, PendingStore, RunStore, SegmentStore, StoreError,
+};
 use pages::Pages;
 
 /// A report under construction in one form: a table in whatever format its maker writes.
@@ -54,6 +56,9 @@ pub enum ReportError {
     Sheet(#[source] BoxError),
 }
 
+/// For how many days a report is kept: the bucket's lifecycle rule of `reports/`.
+pub const REPORT_DAYS: i64 = 90;
+
 /// Under which key a report lies among the blobs.
 pub fn report_key(
     account: &AccountId,
@@ -75,7 +80,7 @@ pub async fn compile_report<S, H>(
     new_sheet: impl Fn() -> H,
 ) -> Result<Compiled, ReportError>
 where
-    S: RunStore + SegmentStore + ContactStore,
+    S: RunStore + SegmentStore + ContactStore + PendingStore,
     H: Sheet,
 {
     let Some(run) = stores.run(account, connection, run).await? else {
@@ -111,7 +116,7 @@ async fn each_person<S, B>(
     mut tell: impl FnMut(&ReportRow) -> Result<(), ReportError>,
 ) -> Result<(), ReportError>
 where
-    S: SegmentStore + ContactStore,
+    S: SegmentStore + ContactStore + PendingStore,
     B: Blobs,
 {
     let last_pages = last_pages(pages).await?;
@@ -139,7 +144,7 @@ where
 /// On which page each person was dealt with last.
 async fn last_pages<S, B>(pages: &Pages<'_, S, B>) -> Result<HashMap<u128, u32>, StoreError>
 where
-    S: SegmentStore + ContactStore,
+    S: SegmentStore + ContactStore + PendingStore,
     B: Blobs,
 {
     let mut last = HashMap::new();

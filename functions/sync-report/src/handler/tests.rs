@@ -98,6 +98,7 @@ async fn world(kind: RunKind) -> World {
         ended_at: None,
         report_ready: false,
         gap_seconds: None,
+        proof: None,
     };
     store.world().runs.insert(id, run);
     world
@@ -120,7 +121,7 @@ async fn a_finished_run_has_both_forms_of_its_report_as_csv() {
             file(false),
             "Email,Type,Sync Status,Result\r\n\
              ada@contoso.example,New,Success,\r\n\
-             '=bob@contoso.example,New,Failed,\"mobilePhone is required, but empty\"\r\n",
+             '=bob@contoso.example,New,Failed,\"The field mobilePhone is required, but empty.\"\r\n",
             "{case}"
         );
         assert!(file(true).starts_with("Email,Type,Sync Status,Result,What Happened,"), "{case}");

@@ -86,7 +86,7 @@ fn everybody() -> Segment {
 
 #[test]
 fn a_full_run_lists_everyone_processed_and_a_delta_what_changed_or_failed() {
-    let failed = "'=cmd@x,New,Failed,city: the value is empty in Entra. Fill in city";
+    let failed = "'=cmd@x,New,Failed,The field city: the value is empty in Entra. Fill in city.";
     let full = lines(&everybody(), &[], RunKind::Full, ReportForm::Simple);
     assert_eq!(
         full,
@@ -101,10 +101,52 @@ fn the_extended_form_adds_who_was_skipped_removed_or_waits() {
     let extended = lines(&everybody(), &[], RunKind::Full, ReportForm::Extended);
     assert_eq!(extended.len(), 7);
     let id = ObjectId::from_u128(5);
-    assert_eq!(extended[4], format!("skipped@x,New,Success,,skipped,{id},a guest,"));
+    assert_eq!(extended[4], format!("skipped@x,New,Success,,skipped,{id},A guest.,"));
     assert!(extended[5].starts_with("left@x,Existing,Success,,removed,"));
-    assert!(extended[6].starts_with("waits@x,Existing,Success,,awaitingReview,"));
+    assert!(extended[6].starts_with("waits@x,Existing,Success,,waiting for review,"));
     assert_eq!(header(ReportForm::Extended)[..4], SIMPLE_HEADER);
+}
+
+#[test]
+fn a_contact_that_stays_is_not_told_to_be_removed() {
+    let left = |user, contact_id| SegmentItem {
+        contact_id,
+        email: Some("left@x".into()),
+        reason: Some("deleted in Entra for good".into()),
+        ..item(user, Outcome::Keep)
+    };
+    let known = left(1, Some(ContactId::from_bits(1)));
+    let segment = segment(vec![known, left(2, None)]);
+    let told = rows(&segment, &[], |_| None);
+    assert_eq!((told[0].what, told[0].what.name()), (Happened::Kept, "kept"));
+    assert_eq!(told[1].what, Happened::Skipped, "nobody's contact can be kept");
+    let waiting = told[0].clone().held_back();
+    assert_eq!(waiting.what.name(), "waiting for review");
+    assert!(waiting.cells(ReportForm::Extended)[7].contains("policies.guard"), "{waiting:?}");
+    for row in told {
+        assert!(!row.is_listed(RunKind::Full, ReportForm::Simple));
+        assert!(row.is_listed(RunKind::Delta, ReportForm::Extended));
+    }
+}
+
+#[test]
+fn results_are_sentences_that_an_admin_reads() {
+    for (text, expected) in [
+        ("", ""),
+        ("another contact has this e-mail", "Another contact has this e-mail."),
+        (
+            "mobilePhone (from mobilePhone): the mapped phone is empty in Entra",
+            "The field mobilePhone (from mobilePhone): the mapped phone is empty in Entra.",
+        ),
+        ("custom.size: no option", "The field custom.size: no option."),
+        ("mobilePhone is required, but empty", "The field mobilePhone is required, but empty."),
+        ("userType is Guest", "userType is Guest."),
+        ("city people move often", "City people move often."),
+        ("Entra did not tell it.", "Entra did not tell it."),
+        ("über alles", "Über alles."),
+    ] {
+        assert_eq!(sentence(text), expected);
+    }
 }
 
 #[test]
@@ -122,7 +164,7 @@ fn what_really_happened_stands_over_what_was_intended() {
     };
     assert_eq!(
         lines(&segment, &[deviation], RunKind::Full, ReportForm::Simple),
-        ["old@x,Existing,Failed,taken"]
+        ["old@x,Existing,Failed,Taken."]
     );
 }
 

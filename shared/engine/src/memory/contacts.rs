@@ -6,7 +6,7 @@ use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
 use jiff::Timestamp;
 
-use super::{MemoryStore, World, page};
+use super::{MemoryStore, World, page, unreadable};
 use crate::port::{
     Bar, CLAIM_STANDS, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore,
     ContactWrite, EventLog, EventPage, IndexEntry, IndexPage, StoreError, StoredContact,
@@ -18,6 +18,13 @@ fn present<'a>(world: &'a World, account: &AccountId, id: &ContactId) -> Option<
         Some(StoredContact::Present(contact)) if contact.account_id == *account => Some(contact),
         Some(StoredContact::Present(_) | StoredContact::Tombstone { .. }) | None => None,
     }
+}
+
+fn readable(world: &World, id: &ContactId) -> Result<(), StoreError> {
+    if world.unreadable_contacts.contains(id) {
+        return Err(unreadable(format!("contact {id}")));
+    }
+    Ok(())
 }
 
 fn version(world: &World, id: &ContactId) -> u64 {
@@ -73,7 +80,9 @@ impl ContactStore for MemoryStore {
         account: &AccountId,
         id: &ContactId,
     ) -> Result<Option<StoredContact>, StoreError> {
-        let found = self.up()?.contacts.get(id).cloned();
+        let world = self.up()?;
+        readable(&world, id)?;
+        let found = world.contacts.get(id).cloned();
         Ok(found.filter(|stored| match stored {
             StoredContact::Present(contact) => contact.account_id == *account,
             StoredContact::Tombstone { .. } => true,
@@ -96,6 +105,7 @@ impl ContactStore for MemoryStore {
     async fn write(&self, write: &ContactWrite) -> Result<WriteOutcome, StoreError> {
         let mut world = self.up()?;
         let contact = &write.contact;
+        readable(&world, &contact.id)?;
         if world.loses_race() || !may_write(&world, contact, write.expected_version, write.fence) {
             return Ok(WriteOutcome::Moved(world.contacts.get(&contact.id).cloned()));
         }
@@ -206,7 +216,7 @@ impl ContactStore for MemoryStore {
             let bears = present(&world, account, owner)
                 .and_then(Contact::email)
                 .is_some_and(|email| email_key(email) == key);
-            if is_young || bears {
+            if is_young || bears || readable(&world, owner).is_err() {
                 return Ok(ClaimOutcome::TakenBy(owner.clone()));
             }
         }

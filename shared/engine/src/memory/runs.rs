@@ -122,6 +122,15 @@ impl PendingStore for MemoryStore {
         Ok(own.map(|(_, item)| item.clone()).collect())
     }
 
+    async fn is_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        key: &str,
+    ) -> Result<bool, StoreError> {
+        Ok(self.up()?.pending.contains_key(&place(connection, kind, key)))
+    }
+
     async fn delete_pending(
         &self,
         connection: &ConnectionId,

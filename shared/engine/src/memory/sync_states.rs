@@ -113,6 +113,18 @@ impl SyncStateStore for MemoryStore {
         Ok(())
     }
 
+    async fn withdraw(&self, run: &Run) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let has_ended = world.runs.get(&run.id).is_none_or(|known| known.status.is_terminal());
+        let Some(state) = world.states.get_mut(&run.connection_id) else { return Ok(false) };
+        let waits = state.queue.iter().any(|queued| queued.run_id == run.id) && !has_ended;
+        if waits {
+            state.queue.retain(|queued| queued.run_id != run.id);
+            world.runs.insert(run.id.clone(), run.clone());
+        }
+        Ok(waits)
+    }
+
     async fn reset_sync_state(
         &self,
         _: &AccountId,

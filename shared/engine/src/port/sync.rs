@@ -86,6 +86,10 @@ pub trait SyncStateStore: Send + Sync {
     /// that id that exists already is fine.
     fn enqueue(&self, run: &Run) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Takes a run that waits off its connection's queue and stores how it ended, in one
+    /// transaction and without a lease; `false` when it does not wait (any more).
+    fn withdraw(&self, run: &Run) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Drops lease, queue, checkpoint, cursors and handover and raises the fence: whoever worked is
     /// rejected at the next checkpoint.
     fn reset_sync_state(
@@ -227,6 +231,14 @@ pub trait PendingStore: Send + Sync {
         connection: &ConnectionId,
         kind: PendingKind,
     ) -> impl Future<Output = Result<Vec<PendingItem>, StoreError>> + Send;
+
+    /// Whether an item of this kind and key waits.
+    fn is_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        key: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Deletes items by key.
     fn delete_pending(

@@ -4,16 +4,21 @@ use std::collections::HashMap;
 
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::ContactId;
-use contact_sync_domain::report::{ReportRow, rows};
-use contact_sync_domain::run::{Run, RunKind};
+use contact_sync_domain::report::{ContactKind, Happened, ReportRow, rows};
+use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 
-use crate::port::{Blobs, ContactStore, SegmentStore, StoreError, StoredContact};
+use crate::port::{
+    Blobs, ContactStore, PendingKind, PendingStore, SegmentStore, StoreError, StoredContact,
+};
 use crate::segments::load_segment;
 
 /// How many pages are on their way at once.
 const AHEAD: usize = 4;
+
+/// How many removals are asked for at once.
+const TOGETHER: usize = 16;
 
 /// How many contacts are asked for at once.
 const CONTACTS: usize = 1_000;
@@ -27,7 +32,7 @@ pub(super) struct Pages<'a, S, B> {
 
 impl<S, B> Pages<'_, S, B>
 where
-    S: SegmentStore + ContactStore,
+    S: SegmentStore + ContactStore + PendingStore,
     B: Blobs,
 {
     /// Page by page, whom it mentions.
@@ -51,9 +56,27 @@ where
             let (connection, run) = (&self.run.connection_id, &self.run.id);
             let deviations = self.stores.deviations(connection, run, page).await?;
             let emails = self.emails(&segment, &deviations).await?;
-            Ok((page, rows(&segment, &deviations, |contact| emails.get(contact).cloned())))
+            let rows = rows(&segment, &deviations, |contact| emails.get(contact).cloned());
+            Ok((page, self.with_held_back(rows).await?))
         };
         Box::pin(stream::iter(0..self.run.pages).map(rows_of).buffered(AHEAD))
+    }
+
+    /// The rows, those of people whose removal the guard held back among them told as such: they
+    /// wait for the next run to judge them again.
+    async fn with_held_back(&self, rows: Vec<ReportRow>) -> Result<Vec<ReportRow>, StoreError> {
+        if self.run.status != RunStatus::Blocked {
+            return Ok(rows);
+        }
+        let judged = |row: ReportRow| async move {
+            let may_wait = row.kind == ContactKind::Existing
+                && matches!(row.what, Happened::Kept | Happened::Skipped);
+            let (connection, user) = (&self.run.connection_id, row.object_id.as_str());
+            let waits =
+                may_wait && self.stores.is_pending(connection, PendingKind::Removal, user).await?;
+            Ok(if waits { row.held_back() } else { row })
+        };
+        stream::iter(rows).map(judged).buffered(TOGETHER).try_collect().await
     }
 
     /// A number may stand for no segment: a page without anybody on it leaves none.

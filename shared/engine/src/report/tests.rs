@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::memory::{MemoryBlobs, MemoryStore};
-use crate::port::{SegmentRef, StoredContact};
+use crate::port::{PendingItem, PendingKind, SegmentRef, StoredContact};
 use crate::segments::store_segment;
 
 fn ids() -> (AccountId, ConnectionId, RunId) {
@@ -94,6 +94,7 @@ impl World {
             ended_at: None,
             report_ready: false,
             gap_seconds: None,
+            proof: None,
         };
         let world = Self::default();
         world.store.world().runs.insert(run.id.clone(), run);
@@ -208,7 +209,7 @@ async fn a_full_report_tells_of_everyone_who_was_processed() {
             "one@contoso.example|New|Success|",
             "two@contoso.example|Existing|Success|",
             "three@contoso.example|Existing|Success|",
-            "four@contoso.example|New|Failed|mobilePhone is required but empty. Fill it in Entra",
+            "four@contoso.example|New|Failed|The field mobilePhone is required but empty. Fill it in Entra.",
         ]
     );
     let extended = world.lines(true);
@@ -250,7 +251,7 @@ async fn a_person_of_several_pages_is_told_once_as_things_ended() {
             "four@contoso.example|New|Success|",
             "new3@contoso.example|Existing|Success|",
             "new1@contoso.example|New|Success|",
-            "two@contoso.example|New|Failed|mobilePhone is required but empty. Fill it in Entra",
+            "two@contoso.example|New|Failed|The field mobilePhone is required but empty. Fill it in Entra.",
         ]
     );
 }
@@ -266,7 +267,7 @@ async fn what_went_otherwise_than_intended_is_told_as_it_went() {
         remedy: None,
     };
     world.store.world().deviations.insert((ids().2, 0), vec![deviation]);
-    assert_eq!(world.simple().await, ["|New|Failed|the e-mail belongs to another contact"]);
+    assert_eq!(world.simple().await, ["|New|Failed|The e-mail belongs to another contact."]);
 }
 
 #[tokio::test]
@@ -284,6 +285,27 @@ async fn people_who_left_are_told_in_the_extended_form() {
     world.page(Phase::Judgement, vec![left]).await;
     assert_eq!(world.simple().await, Vec::<String>::new());
     assert!(world.lines(true)[1].starts_with("one@contoso.example|Existing|Success||removed|"));
+}
+
+#[tokio::test]
+async fn removals_that_the_guard_held_back_wait_and_those_that_policy_spares_are_kept() {
+    let world = World::of(RunKind::Full);
+    world.put(Run { status: RunStatus::Blocked, ..world.run() });
+    world.contact(1, "one@contoso.example");
+    world.contact(2, "two@contoso.example");
+    let left = |number| SegmentItem {
+        reason: Some("deleted in Entra for good".into()),
+        ..item(number, Outcome::Keep)
+    };
+    world.page(Phase::List, vec![left(1), left(2)]).await;
+    let staged = PendingItem { key: user(1).as_str().to_owned(), body: json!({}) };
+    let (_, connection, _) = ids();
+    world.store.put_pending(&connection, PendingKind::Removal, &[staged]).await.unwrap();
+    world.compile().await.unwrap();
+    let lines = world.lines(true);
+    assert!(lines[1].starts_with("one@contoso.example|Existing|Success||waiting for review|"));
+    assert!(lines[1].contains("raise the guard"), "{lines:?}");
+    assert!(lines[2].starts_with("two@contoso.example|Existing|Success||kept|"), "{lines:?}");
 }
 
 #[tokio::test]
