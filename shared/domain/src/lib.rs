@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod id;
 pub mod mapping;
+pub mod proof;
 pub mod reconcile;
 pub mod report;
 pub mod run;

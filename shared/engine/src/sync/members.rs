@@ -9,7 +9,7 @@ use contact_sync_domain::segment::NextStep;
 use contact_sync_domain::settings::{AllOr, Scope};
 
 use crate::port::{Blobs, Directory, DirectoryError, StoreError};
-use crate::segments::blob_prefix;
+use crate::segments::state_prefix;
 
 /// Graph has been seen to answer with chains that never end; no real group needs this many pages.
 const MAX_PAGES: usize = 2_000;
@@ -140,7 +140,7 @@ impl MemberSets {
 }
 
 fn key(account: &AccountId, connection: &ConnectionId, group: &ObjectId) -> String {
-    format!("{}members/{group}", blob_prefix(account, connection))
+    format!("{}members/{group}", state_prefix(account, connection))
 }
 
 /// Reads the members of all groups from the directory.
