@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, RunId};
+use crate::proof::Proof;
 
 /// One pass over a connection's directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct Run {
     /// without a notification, in seconds; absent when notifications told everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_seconds: Option<u64>,
+    /// That everybody whom it read is accounted for; absent before the first page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }
 
 /// What a run does.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::guard::GuardWindow;
 use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
+use crate::proof::Proof;
 use crate::run::{Counts, GraphCost, RunKind, Trigger};
 
 /// The item.
@@ -97,9 +98,13 @@ pub struct Work {
     /// Digest of which groups the stored member sets are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_digest: Option<String>,
-    /// Digest of the last full run's set of ids (hexadecimal XOR), with its size.
+    /// Before this instant the directory must not be asked: it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub set_hash: Option<String>,
+    pub not_before: Option<Timestamp>,
+    /// How many slices in a row looked at what changed and got no page further; such looks leave
+    /// no checkpoint that could count them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub look_hops: u32,
 }
 
 /// Where a delta continues (Graph: delta link).
@@ -146,9 +151,12 @@ pub struct Checkpoint {
     /// Graph's own count of users, for the progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
-    /// XOR of the listed ids' 128 bits (hexadecimal).
+    /// The generation whose listing began at `first_page`; pages of older ones prove nothing.
     #[serde(default)]
-    pub id_xor: String,
+    pub listing: u32,
+    /// What the stored pages since then prove.
+    #[serde(default)]
+    pub proof: Proof,
     /// People of this round's pages whose entries lacked an attribute that decides: read by id,
     /// many at once, before the round's delta link is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -218,6 +226,11 @@ pub struct Handover {
     pub kind: RunKind,
     /// The fence at the letting go; a continuation that names another is dropped.
     pub checkpoint: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How old a hint must be before the webhook speaks up again while somebody works.

@@ -18,6 +18,7 @@ mod open;
 mod page;
 mod pass;
 mod people;
+mod queue;
 mod reaction;
 mod run;
 mod tally;
@@ -80,6 +81,13 @@ const MAX_PAGES: u32 = 50_000;
 
 /// How many slices in a row may get nowhere (one every five minutes) before a run is given up.
 const MAX_STALLS: u32 = 6;
+
+/// How many slices in a row may look at what changed and get no page further: an hour of sweeps.
+const MAX_LOOK_HOPS: u32 = 12;
+
+/// How long a directory that asks us to wait is left alone at most: an answer beyond reason must
+/// not silence a connection.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
 /// Errors within this time after consent are replication, not loss.
 const REPLICATION: SignedDuration = SignedDuration::from_mins(15);

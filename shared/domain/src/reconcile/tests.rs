@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::contact::SyncMark;
 use crate::id::AccountId;
-use crate::settings::{NameOfExisting, Removal};
+use crate::settings::{NameOfExisting, Removal, RemovalAction};
 
 const TENANT: u128 = 9;
 

@@ -118,11 +118,14 @@ impl DynamoStore {
         contact: &ContactId,
         wanted: &str,
     ) -> Result<bool, StoreError> {
-        Ok(match self.get(account, contact).await? {
-            Some(StoredContact::Present(contact)) => {
+        Ok(match self.get(account, contact).await {
+            Ok(Some(StoredContact::Present(contact))) => {
                 contact.email().is_some_and(|email| email_key(email) == wanted)
             }
-            Some(StoredContact::Tombstone { .. }) | None => false,
+            Ok(Some(StoredContact::Tombstone { .. }) | None) => false,
+            // Who cannot be read may bear it.
+            Err(StoreError::Corrupt { .. }) => true,
+            Err(error) => return Err(error),
         })
     }
 

@@ -1,8 +1,9 @@
 //! Lease, hints, queue and checkpoint.
 
 use contact_sync_domain::id::RunId;
-use contact_sync_domain::run::{RunKind, RunStatus};
+use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_domain::sync_state::{DeltaCursor, Handover, SyncState, Work};
+use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
     AccountStore, ConnectionStore, Release, RunStore, SHARDS, SyncStateStore, Taken,
 };
@@ -259,4 +260,36 @@ async fn a_state_that_cannot_be_read_keeps_nobody_else_from_the_sweep() {
         page.items.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].contains(connection_id(7).as_str()), "{errors:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_waits_can_be_withdrawn_once_and_one_that_began_cannot() {
+    let tables = started().await;
+    withdraws(&tables.store).await;
+    let memory = MemoryStore::default();
+    let fresh = SyncState::new(account_id(1), connection_id(1));
+    memory.world().states.insert(connection_id(1), fresh);
+    withdraws(&memory).await;
+}
+
+async fn withdraws(store: &(impl SyncStateStore + RunStore)) {
+    let (account, connection) = (account_id(1), connection_id(1));
+    for number in [5, 6] {
+        store.enqueue(&run(1, 1, number)).await.unwrap();
+    }
+    let ended = |number| Run {
+        status: RunStatus::Cancelled,
+        reason: Some("another stands for it".into()),
+        ..run(1, 1, number)
+    };
+    assert!(store.withdraw(&ended(6)).await.unwrap());
+    assert!(!store.withdraw(&ended(6)).await.unwrap(), "it does not wait any more");
+    let held = store.take(&account, &connection, "a", at(0), at(100)).await.unwrap().unwrap().state;
+    assert_eq!(held.queue.len(), 1, "the other one still waits");
+    let begun = RunId::from_bits(5);
+    store.checkpoint(&held, &worked(0), at(150), Some(&begun)).await.unwrap().unwrap();
+    assert!(!store.withdraw(&ended(5)).await.unwrap(), "it began");
+    let found = async |number| store.run(&account, &connection, &RunId::from_bits(number)).await;
+    assert_eq!(found(6).await.unwrap(), Some(ended(6)));
+    assert_eq!(found(5).await.unwrap().unwrap().status, RunStatus::Queued);
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::pass::Pass;
 use super::write::Attempt;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
+use crate::port::{Blobs, Clock, Directory, Randomness, StoreError, StoredContact};
 
 /// How many contacts are written at the same time.
 const WRITERS: usize = 16;
@@ -58,7 +58,13 @@ where
                 if writes(item) {
                     let base = item.contact_id.as_ref().and_then(|id| stored.get(id)).cloned();
                     let user = users.get(&item.object_id);
-                    Box::pin(self.apply_item(pass, segment, item, base, user)).await
+                    match Box::pin(self.apply_item(pass, segment, item, base, user)).await {
+                        // Trouble with one record stops no run.
+                        Err(Stop::Store(StoreError::Corrupt { .. })) => {
+                            Ok(deviating(unreadable_item(item), Outcome::Failed))
+                        }
+                        applied => applied,
+                    }
                 } else {
                     self.bar(pass, segment.fence, item, barred_until).await?;
                     Ok(as_intended(item))
@@ -170,6 +176,16 @@ fn conclude(item: SegmentItem, intended: Outcome, attempt: &Attempt, phase: Phas
             deviating(item, outcome)
         }
         Attempt::Moved(_) => moved_away(&item),
+    }
+}
+
+/// The failed record of a contact whose item cannot be read.
+pub(super) fn unreadable_item(item: &SegmentItem) -> SegmentItem {
+    let which = item.contact_id.as_ref().map_or("a contact", ContactId::as_str);
+    SegmentItem {
+        reason: Some(format!("{which} is stored in a form that cannot be read")),
+        remedy: Some("ask support to repair or delete it; the next run writes it anew".to_owned()),
+        ..item.clone()
     }
 }
 

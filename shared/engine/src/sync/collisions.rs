@@ -9,6 +9,7 @@ use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentIte
 use contact_sync_domain::sync_state::Stage;
 
 use super::decide::{decide_as_if_free, new_email_key, present};
+use super::page::people_hash;
 use super::pass::{Held, Pass};
 use super::write::{borne, written};
 use super::{Stop, SyncStores, Worker};
@@ -214,8 +215,12 @@ where
             segment.clone(),
         )
         .await?;
-        let swapped = standing.fence == segment.fence
-            && self.stores.write_together(&pass.account.id, &writes, &moves).await?;
+        if standing.fence != segment.fence {
+            // Another slice began this page: it is finished first, then everybody looked at again.
+            self.settle_begun(held, pass, &standing).await?;
+            return Ok(false);
+        }
+        let swapped = self.stores.write_together(&pass.account.id, &writes, &moves).await?;
         // The contacts bear this run's mark already: settling finds them done and counts.
         self.settle(held, pass, &standing, HashMap::new(), &HashMap::new()).await?;
         Ok(swapped)
@@ -297,7 +302,7 @@ fn judgement(held: &Held, pass: &Pass, items: Vec<SegmentItem>) -> Segment {
         generation: pass.point.generation,
         phase: Phase::Judgement,
         fence: held.fence(),
-        link_hash: String::new(),
+        link_hash: people_hash(items.iter().map(|item| &item.object_id)),
         next: NextStep::End,
         items,
         unclear: Vec::new(),

@@ -11,11 +11,12 @@ use contact_sync_domain::reconcile::{
 };
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
+use super::apply::unreadable_item;
 use super::index::KnownContact;
 use super::pass::Pass;
 use super::people::{Person, fold, gone_cause, gone_sentence};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
+use crate::port::{Blobs, Clock, Directory, Randomness, StoreError, StoredContact};
 
 /// A page's decisions.
 #[derive(Debug, Default)]
@@ -61,12 +62,15 @@ where
             .filter(|(person, contact)| must_read(pass, person, contact))
             .map(|(_, contact)| contact.clone())
             .collect();
-        self.read_contacts(pass, &needed, &mut decided.stored).await?;
+        let unreadable = self.read_contacts(pass, &needed, &mut decided.stored).await?;
         let claimants = self.read_claimants(pass, &open, &mut decided.stored).await?;
         let mut on_page = HashSet::new();
         for (person, contact_id) in open {
             let existing = present(decided.stored.get(&contact_id));
             let item = match &person {
+                _ if unreadable.contains(&contact_id) => {
+                    unreadable_item(&blank_item(person.id(), Some(contact_id), Outcome::Failed))
+                }
                 Person::Gone(user, cause) => pass.rules.decide_gone(
                     user,
                     existing,
@@ -114,24 +118,36 @@ where
             .collect())
     }
 
+    /// Reads contacts that were not read yet; answers those that are stored in a form that cannot
+    /// be read.
     pub(super) async fn read_contacts(
         &self,
         pass: &Pass,
         ids: &[ContactId],
         into: &mut HashMap<ContactId, StoredContact>,
-    ) -> Result<(), Stop> {
+    ) -> Result<HashSet<ContactId>, Stop> {
         let wanted: Vec<ContactId> =
             ids.iter().filter(|id| !into.contains_key(id)).cloned().collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let found = self.stores.get_many(&pass.account.id, &wanted).await?;
-        for (id, stored) in wanted.into_iter().zip(found) {
-            if let Some(stored) = stored {
-                into.insert(id, stored);
+        let mut unreadable = HashSet::new();
+        let mut open = vec![wanted];
+        while let Some(mut ids) = open.pop() {
+            if ids.is_empty() {
+                continue;
+            }
+            match self.stores.get_many(&pass.account.id, &ids).await {
+                Ok(found) => into.extend(
+                    ids.into_iter().zip(found).filter_map(|(id, stored)| Some((id, stored?))),
+                ),
+                Err(StoreError::Corrupt { .. }) if ids.len() == 1 => unreadable.extend(ids),
+                // One of them: halving finds it with few requests.
+                Err(StoreError::Corrupt { .. }) => {
+                    open.push(ids.split_off(ids.len() / 2));
+                    open.push(ids);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(unreadable)
     }
 
     /// Who has the addresses that people want anew.
@@ -234,7 +250,7 @@ fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<Segme
             .then(|| blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)),
         Person::Here(user, View::Out { because, .. }) => {
             let nobody = index.known(contact, None) == KnownContact::None;
-            (nobody && !pass.tally.knows(&user.id)).then(|| SegmentItem {
+            (nobody && !pass.tally.touched(&user.id)).then(|| SegmentItem {
                 reason: Some(because.clone()),
                 email: user_address(user),
                 ..blank_item(&user.id, None, Outcome::Skipped)
@@ -253,7 +269,7 @@ fn must_read(pass: &Pass, person: &Person, contact: &ContactId) -> bool {
     };
     // Whoever this run dealt with already may have got a contact that the index does not know.
     pass.index.as_ref().is_none_or(|index| {
-        index.known(contact, fingerprint) != KnownContact::None || pass.tally.knows(person.id())
+        index.known(contact, fingerprint) != KnownContact::None || pass.tally.touched(person.id())
     })
 }
 

@@ -3,12 +3,10 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
-use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
-use contact_sync_domain::schedule::Timing;
-use contact_sync_domain::settings::{BetweenRuns, Mode};
+use contact_sync_domain::run::{RunKind, Trigger};
+use contact_sync_domain::settings::BetweenRuns;
 use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Handover, QueuedRun};
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 
 use super::full::select_hash;
 use super::pass::Held;
@@ -139,69 +137,36 @@ where
         let Some(tenant) = connection.tenant.as_ref().map(|tenant| tenant.id.clone()) else {
             return Ok(Driven::Idle);
         };
-        if !connection.status.keeps_cursors() || !self.admit(&connection, request).await? {
+        let until = deadline.checked_add(LEASE_MARGIN).unwrap_or(deadline);
+        if !connection.status.keeps_cursors() {
+            self.stand_down(&connection, holder, until).await?;
             return Ok(Driven::Idle);
         }
+        if !self.admit(&connection, request).await? {
+            return Ok(Driven::Idle);
+        }
+        self.coalesce(&connection, request).await?;
         if let Some(checkpoint) = request.checkpoint {
             let state = self.stores.sync_state(account, &connection.id).await?;
             if state.is_none_or(|state| state.fence != checkpoint) {
                 return Ok(Driven::Dropped);
             }
         }
-        let until = deadline.checked_add(LEASE_MARGIN).unwrap_or(deadline);
         let now = self.clock.now();
         let taken = self.stores.take(account, &connection.id, holder, now, until).await?;
         let Some(Taken { state, overtaken }) = taken else { return Ok(Driven::Busy) };
-        let mut held = Held {
-            work: state.work.clone(),
-            state,
-            deadline,
-            until,
-            drop_queued: None,
-            barred_until: overtaken.and_then(|ended| ended.checked_add(STRAGGLER).ok()),
-        };
+        let mut held = Held::new(state, deadline, until);
+        held.barred_until = overtaken.and_then(|ended| ended.checked_add(STRAGGLER).ok());
         if connection.status == ConnectionStatus::Paused {
             return self.rest(&mut held).await;
         }
+        // Graph said when to come back, and whoever asks before is told so again, and longer.
+        held.work.not_before = held.work.not_before.filter(|at| *at > now);
+        if held.work.not_before.is_some() {
+            self.park(&mut held).await?;
+            return Ok(Driven::Parked);
+        }
         Box::pin(self.work(&mut held, request, connection, tenant)).await
-    }
-
-    /// Queues what a schedule asks for; `false` when nothing is to be done.
-    async fn admit(&self, connection: &Connection, request: &Request) -> Result<bool, Stop> {
-        let scheduled = request.trigger == Some(RequestTrigger::Schedule);
-        if !scheduled {
-            return Ok(true);
-        }
-        if connection.status != ConnectionStatus::Enabled {
-            return Ok(false);
-        }
-        let settings = self.stores.settings(&request.account_id, &connection.id).await?;
-        if settings.settings.mode == Mode::Manual {
-            return Ok(false);
-        }
-        if let Some(slot) = request.slot.as_deref().and_then(|slot| slot.parse().ok())
-            && !self.is_due(connection, &settings, slot).await?
-        {
-            return Ok(false);
-        }
-        let now = self.clock.now();
-        let id = scheduled_run(&connection.id, request.slot.as_deref(), now);
-        self.stores.enqueue(&queued_run(connection, id, Trigger::Schedule, &settings, now)).await?;
-        Ok(true)
-    }
-
-    /// Whether the schedule means this slot. A monthly day that some months lack fires on several
-    /// days, of which one counts.
-    async fn is_due(
-        &self,
-        connection: &Connection,
-        settings: &SettingsVersion,
-        slot: Timestamp,
-    ) -> Result<bool, Stop> {
-        let account = self.stores.account(&connection.account_id).await?;
-        let zone = account.map(|account| account.time_zone).unwrap_or_default();
-        let timing = Timing::compile(&settings.settings.schedule, &zone);
-        Ok(timing.ok().flatten().is_none_or(|timing| timing.is_due(slot)))
     }
 
     /// A paused connection writes nothing; its queue waits, its hints are noted. Resuming looks at
@@ -241,6 +206,8 @@ where
                     // Settings saved while the slice worked are the ones a run begins with.
                     desk.settings =
                         self.stores.settings(&request.account_id, &desk.connection.id).await?;
+                    // A run of either kind ends with a look at what changed.
+                    must_look = false;
                     Box::pin(self.start(held, &desk, &queued)).await?
                 }
                 Step::Look => {
@@ -303,24 +270,9 @@ where
     }
 
     /// Lets go without anybody continuing at once: the lease ends now, the sweep finds the rest.
-    async fn park(&self, held: &mut Held) -> Result<(), Stop> {
+    pub(super) async fn park(&self, held: &mut Held) -> Result<(), Stop> {
         held.until = self.clock.now();
         held.checkpoint(&self.stores).await
-    }
-
-    async fn queue_full(&self, held: &mut Held, desk: &Desk) -> Result<(), Stop> {
-        // The look that could not be done is part of the full run.
-        held.work.users_delta = None;
-        let now = self.clock.now();
-        let id = self.new_run_id();
-        let run = queued_run(&desk.connection, id, Trigger::Sweep, &desk.settings, now);
-        self.stores.enqueue(&run).await?;
-        held.state.queue.push(QueuedRun {
-            run_id: run.id,
-            kind: RunKind::Full,
-            trigger: Trigger::Sweep,
-        });
-        Ok(())
     }
 
     pub(super) fn new_run_id(&self) -> RunId {
@@ -349,42 +301,4 @@ fn next_step(held: &Held, request: &Request, must_look: bool) -> Step {
         return if leave { Step::HandOver(next.clone()) } else { Step::Start(next.clone()) };
     }
     if must_look || held.state.wanted > held.work.done { Step::Look } else { Step::LetGo }
-}
-
-/// A scheduled run's id: a repeated delivery of the same slot asks for the same run.
-fn scheduled_run(connection: &ConnectionId, slot: Option<&str>, now: Timestamp) -> RunId {
-    let due = slot.and_then(|slot| slot.parse::<Timestamp>().ok()).unwrap_or(now);
-    let digest =
-        Sha256::new().chain_update(connection.as_str()).chain_update(due.to_string()).finalize();
-    let random = digest.iter().take(10).fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
-    let millis = u128::from(due.as_millisecond().unsigned_abs()) & ((1 << 48) - 1);
-    RunId::from_bits((millis << 80) | random)
-}
-
-fn queued_run(
-    connection: &Connection,
-    id: RunId,
-    trigger: Trigger,
-    settings: &SettingsVersion,
-    now: Timestamp,
-) -> Run {
-    Run {
-        id,
-        account_id: connection.account_id.clone(),
-        connection_id: connection.id.clone(),
-        kind: RunKind::Full,
-        trigger,
-        status: RunStatus::Queued,
-        reason: None,
-        counts: Counts::default(),
-        progress: Progress::default(),
-        settings_version: settings.version,
-        graph: GraphCost::default(),
-        pages: 0,
-        queued_at: now,
-        started_at: None,
-        ended_at: None,
-        report_ready: false,
-        gap_seconds: None,
-    }
 }

@@ -10,7 +10,7 @@ use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
 
 use super::decide::present;
-use super::page::Source;
+use super::page::{Source, people_hash};
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker, short_digest};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, Randomness, UserPage};
@@ -57,8 +57,7 @@ where
             pass.point.total = Some(total);
         }
         pass.point.stage = Stage::List { link: None };
-        pass.point.first_page = pass.point.page;
-        pass.point.first_fence = held.fence() + 1;
+        pass.begin_listing(held.fence() + 1);
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await
     }
@@ -217,8 +216,8 @@ where
             }
             let fence = held.fence();
             let entries = self.confirm(pass, &users).await?;
-            let source =
-                Source { phase: Phase::Reread, link: String::new(), next: NextStep::End, fence };
+            let link = people_hash(users.iter());
+            let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
         pass.point.stage = Stage::Collisions;

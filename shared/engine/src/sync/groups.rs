@@ -6,7 +6,7 @@ use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
 
 use super::members::{GroupsError, MemberSets, groups_digest, read_groups, scope_groups};
-use super::page::Source;
+use super::page::{Source, people_hash};
 use super::pass::{Held, Pass};
 use super::{MAX_PAGES, Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness};
@@ -113,8 +113,8 @@ where
             self.check_allowed(pass).await?;
             let fence = held.fence();
             let entries = self.confirm(pass, users).await?;
-            let source =
-                Source { phase: Phase::Reread, link: String::new(), next: NextStep::End, fence };
+            let link = people_hash(users.iter());
+            let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use contact_sync_domain::sync_state::Stage;
 use super::apply::is_destructive;
 use super::decide::{decide_leaving, present};
 use super::index::Index;
+use super::page::people_hash;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness, StoredContact};
@@ -66,7 +67,7 @@ where
                 generation: pass.point.generation,
                 phase: Phase::Judgement,
                 fence: held.fence(),
-                link_hash: String::new(),
+                link_hash: people_hash(items.iter().map(|item| &item.object_id)),
                 next: NextStep::End,
                 items: items.to_vec(),
                 unclear: Vec::new(),

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use contact_sync_domain::id::RunId;
+use contact_sync_domain::id::{ObjectId, RunId};
+use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::Rules;
 use contact_sync_domain::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
-use contact_sync_domain::segment::Phase;
+use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::{Checkpoint, Stage};
 
@@ -89,6 +90,10 @@ where
         }
         if pass.point.kind == RunKind::Full {
             self.load_index(held, &mut pass).await?;
+        }
+        // A slice knows only whom it saw itself.
+        self.recount(&mut pass).await?;
+        if pass.point.kind == RunKind::Full {
             self.record_progress(&pass).await?;
         }
         Ok(Some(pass))
@@ -116,7 +121,8 @@ where
             counts: Counts::default(),
             graph: GraphCost::default(),
             total: None,
-            id_xor: String::new(),
+            listing: 0,
+            proof: Proof::default(),
             unclear: Vec::new(),
             hops: 0,
             stalls: 0,
@@ -129,7 +135,7 @@ where
         }
     }
 
-    /// Reads the index, and for a resumed run everyone its listing dealt with already.
+    /// Reads what is known of all linked contacts.
     async fn load_index(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
         let index = Index::load(
             &self.stores,
@@ -140,29 +146,32 @@ where
         )
         .await?;
         pass.index = Some(index);
-        self.recount(pass).await
+        Ok(())
     }
 
-    /// Counts the stored pages of the current generation again: a slice knows only what it saw.
+    /// Counts the run's stored pages again, as they were applied: counts and proof are what is
+    /// stored, whatever the slices before got to remember.
     async fn recount(&self, pass: &mut Pass) -> Result<(), Stop> {
+        if pass.point.page == 0 {
+            return Ok(());
+        }
+        pass.point.counts = Counts::default();
+        pass.point.proof = Proof { unread: pass.point.proof.unread, ..Proof::default() };
         let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
-        let mut ignored = contact_sync_domain::run::Counts::default();
-        for page in pass.point.first_page..pass.point.page {
+        for page in 0..pass.point.page {
             let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
-            let Some(segment) = segment else { continue };
+            let Some(segment) = segment else {
+                pass.point.proof.missing += u32::from(page >= pass.point.first_page);
+                continue;
+            };
             let deviations = self.stores.deviations(&connection, &run, page).await?;
-            for item in &segment.items {
-                let outcome = deviations
-                    .iter()
-                    .find(|deviation| deviation.object_id == item.object_id)
-                    .map_or(item.outcome, |deviation| deviation.outcome);
-                pass.tally.count(item, outcome, &mut ignored);
-                if matches!(segment.phase, Phase::List | Phase::Drain)
-                    && let Some(index) = &mut pass.index
-                {
-                    index.mark_seen(&item.object_id);
-                }
-            }
+            let went = |user: &ObjectId| deviations.iter().find(|one| one.object_id == *user);
+            let outcomes: Vec<Outcome> = segment
+                .items
+                .iter()
+                .map(|item| went(&item.object_id).map_or(item.outcome, |went| went.outcome))
+                .collect();
+            pass.count_page(&segment, segment.items.iter().zip(outcomes));
         }
         Ok(())
     }

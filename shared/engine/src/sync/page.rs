@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::proof::Proof;
 use contact_sync_domain::run::{Progress, Run, RunKind, RunStatus};
 use contact_sync_domain::segment::{LinkChange, NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::RemovalAction;
-use contact_sync_domain::sync_state::{DeltaCursor, Stage};
+use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Stage};
 use serde::{Deserialize, Serialize};
 
+use super::apply::Applied;
 use super::pass::{Held, Pass};
 use super::{MAX_PAGES, Stop, SyncStores, Worker, short_digest};
 use crate::port::{
@@ -27,6 +29,9 @@ pub(super) struct Source {
     /// The fence at which the page was requested.
     pub(super) fence: u64,
 }
+
+/// How many pages that others began one page may come upon.
+const MAX_BEGUN: usize = 8;
 
 /// A removal that waits for the judgement at the end of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,8 +79,14 @@ where
             return Ok(());
         }
         self.record_start(held, pass).await?;
+        let mut named: HashSet<ObjectId> = pass.point.unclear.iter().cloned().collect();
+        named.extend(entries.iter().map(|entry| entry.id().clone()));
         let decided = Box::pin(self.decide_page(pass, entries, last)).await?;
         let items = self.stage_removals(pass, decided.items).await?;
+        items.iter().map(|item| &item.object_id).chain(&pass.point.unclear).for_each(|user| {
+            named.remove(user);
+        });
+        pass.point.proof.unread += u64::try_from(named.len()).unwrap_or(u64::MAX);
         let segment = Segment {
             page: pass.point.page,
             generation: pass.point.generation,
@@ -100,20 +111,54 @@ where
         stored: HashMap<ContactId, StoredContact>,
         users: &HashMap<ObjectId, DirectoryUser>,
     ) -> Result<(), Stop> {
-        let fence = segment.fence;
-        let standing = store_segment(
-            &self.stores,
-            &self.blobs,
-            &pass.account.id,
-            &pass.connection.id,
-            &pass.point.run_id,
-            segment,
-        )
-        .await?;
-        // Another's segment of the same page was decided from another reading.
-        let own = standing.fence == fence;
-        let stored = if own { stored } else { HashMap::new() };
-        self.settle(held, pass, &standing, stored, users).await
+        let mut segment = segment;
+        let mut stored = stored;
+        // Each page that another slice began is finished first; more than a few cannot be.
+        for _ in 0..MAX_BEGUN {
+            let reading = Reading::of(&segment);
+            let fence = segment.fence;
+            let standing = store_segment(
+                &self.stores,
+                &self.blobs,
+                &pass.account.id,
+                &pass.connection.id,
+                &pass.point.run_id,
+                segment.clone(),
+            )
+            .await?;
+            if standing.fence == fence && Reading::of(&standing) == reading {
+                return self.settle(held, pass, &standing, stored, users).await;
+            }
+            // Another's segment of the same page was decided from another reading.
+            self.settle_begun(held, pass, &standing).await?;
+            if Reading::of(&standing) == reading {
+                return Ok(());
+            }
+            // What this slice read is none of that page's: it gets a page of its own.
+            stored = HashMap::new();
+            segment.page = pass.point.page;
+        }
+        Err(Stop::Failed("pages of the run were begun again and again; nothing was removed".into()))
+    }
+
+    /// Finishes a page that was begun before, perhaps from another reading than what comes next.
+    pub(super) async fn settle_begun(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        segment: &Segment,
+    ) -> Result<(), Stop> {
+        let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
+        let applied = self
+            .apply_segment(pass, segment, HashMap::new(), &HashMap::new(), held.barred_until)
+            .await?;
+        // What deviated the last time may be right by now.
+        let deviations: Vec<_> = applied.iter().filter_map(|one| one.deviation.clone()).collect();
+        let stood = self.stores.deviations(&connection, &run, segment.page).await?;
+        if deviations != stood {
+            self.stores.put_deviations(&connection, &run, segment.page, &deviations).await?;
+        }
+        self.count_and_checkpoint(held, pass, segment, &applied, &HashMap::new()).await
     }
 
     /// Applies a stored segment, counts, and checkpoints.
@@ -133,6 +178,18 @@ where
                 .put_deviations(&pass.connection.id, &pass.point.run_id, segment.page, &deviations)
                 .await?;
         }
+        self.count_and_checkpoint(held, pass, segment, &applied, users).await
+    }
+
+    /// Keeps what waits, counts, goes on to the next page, and checkpoints.
+    async fn count_and_checkpoint(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        segment: &Segment,
+        applied: &[Applied],
+        users: &HashMap<ObjectId, DirectoryUser>,
+    ) -> Result<(), Stop> {
         let collisions: Vec<PendingItem> = applied
             .iter()
             .filter(|applied| applied.outcome == Outcome::Deferred)
@@ -146,25 +203,19 @@ where
                 .await?;
         }
         self.unstage_returned(pass, segment, applied.iter().map(|applied| &applied.item)).await?;
-        let mut xor = u128::from_str_radix(&pass.point.id_xor, 16).unwrap_or_default();
-        for applied in &applied {
-            let listed = matches!(segment.phase, Phase::List | Phase::Drain);
-            if segment.phase == Phase::List && !pass.tally.knows(&applied.item.object_id) {
-                xor ^= applied.item.object_id.as_u128();
-            }
-            if listed && let Some(index) = &mut pass.index {
-                index.mark_seen(&applied.item.object_id);
-            }
-            pass.tally.count(&applied.item, applied.outcome, &mut pass.point.counts);
+        pass.count_page(segment, applied.iter().map(|one| (&one.item, one.outcome)));
+        for applied in applied {
             pass.remember_deferred(&applied.item.object_id, applied.outcome, users);
         }
-        pass.point.id_xor = format!("{xor:032x}");
+        let leads_on = leads_on(&pass.point, segment);
         pass.point.page = segment.page + 1;
-        if matches!(segment.phase, Phase::Delta | Phase::Drain) {
-            pass.point.unclear.clone_from(&segment.unclear);
-        }
         pass.point.stalls = 0;
-        advance(held, pass, segment.phase, &segment.next, self.clock.now());
+        if leads_on {
+            if matches!(segment.phase, Phase::Delta | Phase::Drain) {
+                pass.point.unclear.clone_from(&segment.unclear);
+            }
+            advance(held, pass, segment.phase, &segment.next, self.clock.now());
+        }
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
         self.record_progress(pass).await
@@ -259,6 +310,7 @@ where
             return Ok(());
         }
         pass.point.recorded = true;
+        held.work.look_hops = 0;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
         self.stores.put_run(&run_of(pass, RunStatus::Running)).await?;
@@ -295,7 +347,49 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         ended_at: None,
         report_ready: false,
         gap_seconds: pass.gap_seconds,
+        proof: (point.proof.pages > 0).then(|| point.proof.clone()),
     }
+}
+
+/// Which reading of the directory a segment was decided from.
+#[derive(PartialEq)]
+struct Reading {
+    phase: Phase,
+    generation: u32,
+    link_hash: String,
+}
+
+impl Reading {
+    fn of(segment: &Segment) -> Self {
+        Self {
+            phase: segment.phase,
+            generation: segment.generation,
+            link_hash: segment.link_hash.clone(),
+        }
+    }
+}
+
+/// Whether a segment is of the reading that its run is about: a page of an abandoned listing is
+/// finished, but does not say where the run goes on.
+fn leads_on(point: &Checkpoint, segment: &Segment) -> bool {
+    let link = match (segment.phase, &point.stage) {
+        (Phase::List, Stage::List { link }) => link.clone().unwrap_or_default(),
+        (Phase::Drain, Stage::Drain { link }) | (Phase::Delta, Stage::Delta { link }) => {
+            link.clone()
+        }
+        // A look in the middle of a listing moves its own cursor only, reads by id none.
+        (Phase::Delta, _) => return point.kind == RunKind::Full,
+        (Phase::Reread | Phase::Judgement, _) => return true,
+        (Phase::List | Phase::Drain, _) => return false,
+    };
+    segment.generation == point.generation && segment.link_hash == short_digest(&link)
+}
+
+/// A digest that tells one set of people from another, where no link was called.
+pub(super) fn people_hash<'i>(users: impl Iterator<Item = &'i ObjectId>) -> String {
+    let mut proof = Proof::default();
+    users.for_each(|user| proof.add_person(user));
+    proof.xor
 }
 
 /// Where the pass goes on behind a page.

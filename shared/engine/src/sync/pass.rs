@@ -6,9 +6,11 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ObjectId, RunId, TenantId};
+use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie};
+use contact_sync_domain::run::Counts;
 use contact_sync_domain::scope::Memberships;
-use contact_sync_domain::segment::Outcome;
+use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::{AllOr, Settings};
 use contact_sync_domain::sync_state::{Checkpoint, SyncState, Work};
 use jiff::Timestamp;
@@ -38,6 +40,12 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// A lease just taken.
+    pub(super) fn new(state: SyncState, deadline: Timestamp, until: Timestamp) -> Self {
+        let work = state.work.clone();
+        Self { state, work, deadline, until, drop_queued: None, barred_until: None }
+    }
+
     /// The fence under which the next page is requested.
     pub(super) fn fence(&self) -> u64 {
         self.state.fence
@@ -109,6 +117,50 @@ impl Pass {
     pub(super) fn set_members(&mut self, members: MemberSets) {
         self.memberships = members.memberships(&self.settings.scope);
         self.members = members;
+    }
+
+    /// Begins the listing, perhaps anew: what older pages counted and saw proves nothing now.
+    pub(super) fn begin_listing(&mut self, first_fence: u64) {
+        self.tally.begin_again();
+        self.point.counts = Counts::default();
+        self.point.proof = Proof::default();
+        self.point.listing = self.point.generation;
+        self.point.first_page = self.point.page;
+        self.point.first_fence = first_fence;
+        if let Some(index) = &mut self.index {
+            index.forget_seen();
+        }
+    }
+
+    /// Counts a stored page by what became of its people.
+    pub(super) fn count_page<'i>(
+        &mut self,
+        segment: &Segment,
+        outcomes: impl Iterator<Item = (&'i SegmentItem, Outcome)>,
+    ) {
+        let counts_now =
+            segment.generation >= self.point.listing && segment.page >= self.point.first_page;
+        let listed = matches!(segment.phase, Phase::List | Phase::Drain);
+        let mut ids = 0;
+        for (item, outcome) in outcomes {
+            ids += 1;
+            if !counts_now {
+                self.tally.remember(item, outcome);
+                continue;
+            }
+            if !self.tally.knows(&item.object_id) {
+                self.point.proof.add_person(&item.object_id);
+            }
+            if listed && let Some(index) = &mut self.index {
+                index.mark_seen(&item.object_id);
+            }
+            self.tally.count(item, outcome, &mut self.point.counts);
+        }
+        if counts_now {
+            self.point.proof.add_page(&segment.link_hash, ids);
+            self.point.proof.apart = self.tally.apart();
+            self.point.proof.open = self.tally.open();
+        }
     }
 
     /// Keeps whoever waits for an address, so that the end of the run need not read him again; a

@@ -1,12 +1,14 @@
 //! What a slice does when it cannot simply go on.
 
 use contact_sync_domain::connection::{Attention, ConnectionStatus};
-use contact_sync_domain::run::{Counts, RunKind, RunStatus};
+use contact_sync_domain::run::{RunKind, RunStatus};
 use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
 
 use super::pass::{Held, Pass};
-use super::{MAX_GENERATIONS, MAX_STALLS, REPLICATION, RESERVE, Stop, SyncStores, Worker};
+use super::{
+    LONGEST_WAIT, MAX_GENERATIONS, MAX_STALLS, REPLICATION, RESERVE, Stop, SyncStores, Worker,
+};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Randomness};
 
 /// What to do about a stop.
@@ -51,7 +53,7 @@ where
     /// Decides what a stop means. Only a state store that fails makes the invocation fail.
     pub(super) async fn react(
         &self,
-        held: &Held,
+        held: &mut Held,
         pass: &mut Pass,
         stop: Stop,
     ) -> Result<Reaction, Stop> {
@@ -91,7 +93,7 @@ where
 
     async fn react_to_directory(
         &self,
-        held: &Held,
+        held: &mut Held,
         pass: &mut Pass,
         error: DirectoryError,
     ) -> Reaction {
@@ -104,9 +106,15 @@ where
                 self.clock.sleep(wait).await;
                 Reaction::GoOn
             }
-            DirectoryError::Throttled { .. }
-            | DirectoryError::Unavailable { .. }
-            | DirectoryError::CredentialRefused { .. } => stall(pass, &error),
+            DirectoryError::Throttled { retry_after } => {
+                let wait = retry_after.map(|wait| wait.min(LONGEST_WAIT));
+                held.work.not_before =
+                    wait.and_then(|wait| self.clock.now().checked_add(wait).ok());
+                stall(pass, &error)
+            }
+            DirectoryError::Unavailable { .. } | DirectoryError::CredentialRefused { .. } => {
+                stall(pass, &error)
+            }
             DirectoryError::ConsentLost { .. } | DirectoryError::Forbidden { .. } if fresh => {
                 stall(pass, &error)
             }
@@ -179,26 +187,14 @@ fn restart(held: &Held, pass: &mut Pass, error: &DirectoryError) -> Reaction {
         }
         // A listing proves absence only when it is whole, and a dead baseline cannot close it.
         (RunKind::Full, Stage::List { .. }) if !gone => {
-            forget_listing(pass);
+            pass.begin_listing(held.fence());
             pass.point.stage = Stage::List { link: None };
-            pass.point.first_page = pass.point.page;
-            pass.point.first_fence = held.fence();
             Reaction::GoOn
         }
         (RunKind::Full, _) => {
-            forget_listing(pass);
             pass.point.stage = Stage::Baseline;
             Reaction::GoOn
         }
-    }
-}
-
-fn forget_listing(pass: &mut Pass) {
-    pass.tally.clear();
-    pass.point.counts = Counts::default();
-    pass.point.id_xor = String::new();
-    if let Some(index) = &mut pass.index {
-        index.forget_seen();
     }
 }
 
@@ -215,7 +211,8 @@ fn end(status: RunStatus, reason: String, attention: Option<Need>) -> Reaction {
     Reaction::End { status, reason, attention }
 }
 
-fn stopped(status: ConnectionStatus) -> String {
+/// Why a run ends when its connection may not write, in a sentence for people.
+pub(super) fn stopped(status: ConnectionStatus) -> String {
     let state = match status {
         ConnectionStatus::Paused => "paused",
         ConnectionStatus::Disabled => "disabled",

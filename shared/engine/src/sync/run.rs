@@ -1,7 +1,5 @@
 //! One run: taken through its stages, ended.
 
-use std::collections::HashMap;
-
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{NextStep, Phase};
@@ -14,7 +12,7 @@ use super::open::delta_stage;
 use super::page::run_of;
 use super::pass::{Ahead, Held, Pass};
 use super::reaction::Reaction;
-use super::{MAX_HOPS, Stop, SyncStores};
+use super::{MAX_HOPS, MAX_LOOK_HOPS, Stop, SyncStores};
 use crate::port::{Blobs, Clock, DeltaPage, Directory, Randomness};
 use crate::segments::load_segment;
 
@@ -98,6 +96,7 @@ where
                 held.work.users_delta = Some(self.cursor(link));
                 held.work.last_checked_at = Some(self.clock.now());
                 held.work.done = point.wanted_seen;
+                held.work.look_hops = 0;
                 Ok(Ended::Run)
             }
             peeked => self.work_on(held, desk, point, peeked).await,
@@ -173,9 +172,11 @@ where
                 Ok(()) => return Ok(Ended::Run),
                 Err(stop) => stop,
             };
-            let reaction = self.react(held, &mut pass, stop).await?;
+            let mut reaction = self.react(held, &mut pass, stop).await?;
             if pass.point.recorded {
                 held.work.checkpoint = Some(pass.point.clone());
+            } else if matches!(reaction, Reaction::HandOver | Reaction::Park) {
+                reaction = given_up(held, &pass, reaction);
             }
             match reaction {
                 Reaction::GoOn => {}
@@ -194,6 +195,8 @@ where
                 Reaction::End { status, reason, attention } => {
                     if let Some(need) = &attention {
                         self.raise_attention(&pass, need).await?;
+                        let told = format!("the connection needs attention: {}", need.fix);
+                        self.end_waiting(held, &pass.connection, &told).await?;
                     }
                     // A look that failed is recorded after all: silence would look healthy.
                     pass.point.recorded = true;
@@ -233,15 +236,8 @@ where
                 Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
                 Stage::Collisions | Stage::Judge => pass.point.stage = Stage::Finish,
                 Stage::Finish => {
-                    let status = if pass.point.blocked {
-                        RunStatus::Blocked
-                    } else if pass.point.counts.failed > 0 {
-                        RunStatus::Partial
-                    } else {
-                        RunStatus::Succeeded
-                    };
-                    let note = if pass.point.blocked { pass.point.note.clone() } else { None };
-                    return self.finish(held, pass, status, note).await;
+                    let (status, reason) = conclusion(&pass.point);
+                    return self.finish(held, pass, status, reason).await;
                 }
             }
         }
@@ -259,8 +255,7 @@ where
         .await?;
         let Some(segment) = segment else { return Ok(()) };
         self.check_allowed(pass).await?;
-        let nothing = HashMap::new();
-        self.settle(held, pass, &segment, nothing, &HashMap::new()).await
+        self.settle_begun(held, pass, &segment).await
     }
 
     /// Records how the run ended, and what its look at the directory settled.
@@ -297,7 +292,6 @@ where
                 held.work.last_full_at = Some(now);
                 held.work.linked = pass.index.as_ref().map_or(0, Index::linked)
                     + pass.point.counts.created.saturating_sub(pass.created_before);
-                held.work.set_hash = Some(pass.point.id_xor.clone());
                 self.note_sync(pass, now).await?;
             }
         } else {
@@ -306,6 +300,7 @@ where
             held.work.done = held.state.wanted;
         }
         held.work.checkpoint = None;
+        held.work.look_hops = 0;
         if pass.point.recorded {
             held.checkpoint(&self.stores).await?;
         }
@@ -326,6 +321,33 @@ where
         }
         Ok(())
     }
+}
+
+/// A look leaves no checkpoint that counts its slices: the state counts those that got no page
+/// further, and ends the look after the last.
+fn given_up(held: &mut Held, pass: &Pass, reaction: Reaction) -> Reaction {
+    held.work.look_hops += 1;
+    if held.work.look_hops <= MAX_LOOK_HOPS {
+        return reaction;
+    }
+    let last = pass.point.note.as_deref().unwrap_or("its time was always used up");
+    Reaction::End {
+        status: RunStatus::Failed,
+        reason: format!("looking at what changed got nowhere, time after time: {last}"),
+        attention: None,
+    }
+}
+
+/// How a run that reached its end ended, and why not well.
+fn conclusion(point: &Checkpoint) -> (RunStatus, Option<String>) {
+    let gap = point.proof.check(&point.counts).err();
+    let gap = gap.map(|gap| format!("the run cannot prove that it dealt with everybody: {gap}"));
+    if point.blocked {
+        let reasons: Vec<String> = point.note.iter().cloned().chain(gap).collect();
+        return (RunStatus::Blocked, Some(reasons.join("; ")));
+    }
+    let well = gap.is_none() && point.counts.failed == 0;
+    (if well { RunStatus::Succeeded } else { RunStatus::Partial }, gap)
 }
 
 /// The line that the metric filter, the alarm and a support agent read.

@@ -31,39 +31,92 @@ enum Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     kinds: HashMap<u64, Kind>,
+    /// Whose contact the run made or changed before its listing began anew.
+    earlier: HashMap<u64, Kind>,
+    /// People who are known but not `seen`.
+    apart: u64,
+    /// People about whom nothing is decided yet.
+    open: u64,
 }
 
 impl Tally {
     /// Counts an applied item, taking back what the same person counted as before.
     pub(crate) fn count(&mut self, item: &SegmentItem, outcome: Outcome, counts: &mut Counts) {
-        let kind = kind_of(item, outcome);
         let person = fold(&item.object_id);
-        let before = self.kinds.insert(person, kind);
-        // A created contact that a later page touches again stays a created one, and an updated
-        // one that is right by then stays updated.
-        let kept = match (before, kind) {
-            (Some(Kind::Created), Kind::Updated | Kind::Unchanged) => Some(Kind::Created),
-            (Some(Kind::Updated), Kind::Unchanged) => Some(Kind::Updated),
-            _ => None,
-        };
-        if let Some(kept) = kept {
-            self.kinds.insert(person, kept);
-            return;
-        }
+        let before = self.kinds.get(&person).copied();
+        let known = before.or_else(|| self.earlier.get(&person).copied());
+        let kind = outlasting(known, kind_of(item, outcome));
+        self.kinds.insert(person, kind);
         if let Some(before) = before {
-            apply(before, counts, |count| *count = count.saturating_sub(1));
+            self.apply(before, counts, |count| *count = count.saturating_sub(1));
         }
-        apply(kind, counts, |count| *count += 1);
+        self.apply(kind, counts, |count| *count += 1);
     }
 
-    /// Whether the run dealt with this person already.
+    /// Notes what an item of an abandoned listing did to a contact, without counting the person.
+    pub(crate) fn remember(&mut self, item: &SegmentItem, outcome: Outcome) {
+        let person = fold(&item.object_id);
+        let kind = outlasting(self.earlier.get(&person).copied(), kind_of(item, outcome));
+        if matches!(kind, Kind::Created | Kind::Updated) {
+            self.earlier.insert(person, kind);
+        }
+    }
+
+    /// Whether the current listing dealt with this person already.
     pub(crate) fn knows(&self, user: &ObjectId) -> bool {
         self.kinds.contains_key(&fold(user))
     }
 
-    /// Forgets everyone: the listing starts again.
-    pub(crate) fn clear(&mut self) {
-        self.kinds.clear();
+    /// Whether the run dealt with this person at all: there may be a contact that its index does
+    /// not know.
+    pub(crate) fn touched(&self, user: &ObjectId) -> bool {
+        self.knows(user) || self.earlier.contains_key(&fold(user))
+    }
+
+    /// People who are known but not `seen`.
+    pub(crate) fn apart(&self) -> u64 {
+        self.apart
+    }
+
+    /// People about whom nothing is decided yet.
+    pub(crate) fn open(&self) -> u64 {
+        self.open
+    }
+
+    /// The listing starts again: nobody counts any more, but what was made stays made.
+    pub(crate) fn begin_again(&mut self) {
+        for (person, kind) in self.kinds.drain() {
+            if matches!(kind, Kind::Created | Kind::Updated) {
+                self.earlier.insert(person, kind);
+            }
+        }
+        self.apart = 0;
+        self.open = 0;
+    }
+
+    fn apply(&mut self, kind: Kind, counts: &mut Counts, step: impl Fn(&mut u64)) {
+        match kind {
+            Kind::Open => step(&mut self.open),
+            Kind::Staged | Kind::Gone => step(&mut self.apart),
+            Kind::Created
+            | Kind::Updated
+            | Kind::Unchanged
+            | Kind::Failed
+            | Kind::Waiting
+            | Kind::Skipped
+            | Kind::LeftScope => {}
+        }
+        apply(kind, counts, step);
+    }
+}
+
+/// A created contact that a later page touches again stays a created one, and an updated one that
+/// is right by then stays updated.
+fn outlasting(before: Option<Kind>, kind: Kind) -> Kind {
+    match (before, kind) {
+        (Some(Kind::Created), Kind::Updated | Kind::Unchanged) => Kind::Created,
+        (Some(Kind::Updated), Kind::Unchanged) => Kind::Updated,
+        _ => kind,
     }
 }
 
@@ -169,5 +222,17 @@ mod tests {
         tally.count(&item, Outcome::Create, &mut counts);
         tally.count(&item, Outcome::Update, &mut counts);
         assert_eq!((counts.created, counts.updated), (1, 0));
+    }
+
+    #[test]
+    fn a_contact_made_before_the_listing_began_anew_counts_when_the_new_one_names_him() {
+        let mut tally = Tally::default();
+        let item = blank_item(&ObjectId::from_u128(1), None, Outcome::Create);
+        tally.count(&item, Outcome::Create, &mut Counts::default());
+        tally.begin_again();
+        assert!(tally.touched(&item.object_id) && !tally.knows(&item.object_id));
+        let mut counts = Counts::default();
+        tally.count(&item, Outcome::Unchanged, &mut counts);
+        assert_eq!((counts.seen, counts.created, counts.unchanged), (1, 1, 0));
     }
 }

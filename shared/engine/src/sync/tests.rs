@@ -2,5 +2,10 @@
 
 mod claims;
 mod graph;
+mod proof;
+mod queue;
+mod replay;
 mod scene;
 mod tombstones;
+mod unreadable;
+mod waiting;

@@ -50,16 +50,16 @@ where
         let mut base = base;
         for _ in 0..2 {
             let (before, expected) = match &base {
-                Some(StoredContact::Present(contact)) => {
-                    let same_connection =
-                        contact.link.as_ref().is_some_and(|link| link.connection_id == *connection);
-                    let mark = contact.sync.as_ref().filter(|_| same_connection);
+                Some(standing @ StoredContact::Present(contact)) => {
+                    // This very page wrote it before, and may have cut its link.
+                    let mark = contact.sync.as_ref();
                     if mark
                         .is_some_and(|mark| mark.run == run && mark.source_version == segment.fence)
                     {
                         return Ok(Attempt::Done);
                     }
-                    if mark.is_some_and(|mark| mark.source_version >= segment.fence) {
+                    let newest = standing.source_version_in(connection, self.clock.now());
+                    if newest.is_some_and(|newest| newest >= segment.fence) {
                         return Ok(Attempt::Superseded);
                     }
                     if contact.version != item.version {
@@ -69,6 +69,13 @@ where
                 }
                 Some(tombstone @ StoredContact::Tombstone { version, .. }) => {
                     let newest = tombstone.source_version_in(connection, self.clock.now());
+                    if item.outcome == Outcome::Delete && newest == Some(segment.fence) {
+                        // This very page removed it before, and may have died right after.
+                        self.stores
+                            .delete_adoption(&pass.account.id, &pass.tenant, &item.object_id)
+                            .await?;
+                        return Ok(Attempt::Done);
+                    }
                     if newest.is_some_and(|newest| newest >= segment.fence) {
                         return Ok(Attempt::Superseded);
                     }

@@ -1,0 +1,58 @@
+//! One contact that cannot be read is one failed record.
+
+use contact_sync_domain::run::{Run, RunKind, RunStatus};
+use contact_sync_domain::segment::Outcome;
+use serde_json::json;
+
+use super::scene::{Scene, connection_id, contact_id, user, user_with};
+use crate::port::SegmentStore;
+use crate::segments::load_segment;
+
+/// Twelve people are synced, two change, and the contact of one cannot be read any more.
+async fn damaged() -> Scene {
+    let mut scene = Scene::of((1..=12).map(user));
+    scene.full().await;
+    for number in [3, 4] {
+        let changed = user_with(number, &json!({"jobTitle": "Captain"}));
+        scene.worker.directory.inner.entra().put_user(changed);
+    }
+    scene.worker.stores.world().unreadable_contacts.insert(contact_id(3));
+    scene
+}
+
+/// Why records failed.
+async fn failures(scene: &Scene, run: &Run) -> Vec<String> {
+    let (stores, blobs) = (&scene.worker.stores, &scene.worker.blobs);
+    let mut reasons = Vec::new();
+    for page in 0..run.pages {
+        let segment = load_segment(stores, blobs, &connection_id(), &run.id, page).await.unwrap();
+        let deviations = stores.deviations(&connection_id(), &run.id, page).await.unwrap();
+        let items = segment.unwrap().items;
+        let failed = items.into_iter().filter(|item| item.outcome == Outcome::Failed);
+        reasons.extend(failed.filter_map(|item| item.reason));
+        reasons.extend(deviations.into_iter().filter_map(|one| one.reason));
+    }
+    reasons
+}
+
+#[tokio::test]
+async fn a_full_run_deals_with_everybody_else() {
+    let mut scene = damaged().await;
+    let run = scene.full().await;
+    assert_eq!(run.status, RunStatus::Partial);
+    assert_eq!((run.counts.updated, run.counts.failed, run.counts.unchanged), (1, 1, 10));
+    let reasons = failures(&scene, &run).await;
+    assert_eq!(reasons.len(), 1);
+    assert!(reasons[0].contains(contact_id(3).as_str()), "{reasons:?}");
+    assert!(!reasons[0].contains("user3"), "no personal data: {reasons:?}");
+}
+
+#[tokio::test]
+async fn a_look_at_what_changed_deals_with_everybody_else() {
+    let mut scene = damaged().await;
+    scene.drive_as(RunKind::Delta, None).await.unwrap();
+    let run = scene.runs().into_iter().find(|run| run.kind == RunKind::Delta).unwrap();
+    assert_eq!(run.status, RunStatus::Partial);
+    assert_eq!((run.counts.updated, run.counts.failed), (1, 1));
+    assert_eq!(failures(&scene, &run).await.len(), 1);
+}
