@@ -1,6 +1,7 @@
 // Holds a running simulator to Microsoft's published types and to Microsoft's own client.
 import { BodyChecker } from "./bodies.mjs";
 import { compareWithEngine } from "./engine.mjs";
+import { tellLies } from "./lies.mjs";
 import { useOfficialClient } from "./official_client.mjs";
 import { validators } from "./schemas.mjs";
 import { APP, startSimulator } from "./simulator.mjs";
@@ -50,6 +51,10 @@ try {
     const missed = [...graph, ...login].filter((endpoint) => !counts.endpoints[endpoint]);
     for (const endpoint of missed) problems.push(`never walked: ${endpoint}`);
     console.log(`endpoints: ${graph.length + login.length - missed.length} of ${graph.length + login.length} walked`);
+
+    const { told, unnoticed } = await tellLies(simulator, found, contoso);
+    for (const lie of unnoticed) problems.push(`lies: nobody noticed ${lie}`);
+    console.log(`lies: ${told - unnoticed.length} of ${told} noticed`);
 
     const official = await useOfficialClient(simulator, contoso, problems);
     console.log(`@microsoft/microsoft-graph-client: ${official.join("; ")}`);

@@ -23,6 +23,16 @@ const PERSON = [
 /** Only on a single person. */
 const ALONE = "id,aboutMe,birthday,hireDate,interests,mySite,pastProjects,preferredName,responsibilities,schools,skills,mailboxSettings,signInActivity";
 const LONGEST = 500;
+/** AADSTS numbers by status; 0 where the status is not documented. */
+const AADSTS = [
+    [401, 7000215, 7000222],
+    [400, 500011, 700038, 70003],
+    [0, 700016, 700011, 7000229, 7000112, 70001, 65001, 650052, 650054, 650056, 650057, 90094, 90095],
+    [0, 53003, 530032, 530035, 500021, 500022, 50002, 90002, 90038],
+    [0, 70002, 700027, 50012, 50013, 700024, 70021, 7000218, 900144, 90014, 9002313, 70011, 700022, 700023],
+    [0, 50196, 90055, 50033, 90006, 90012, 90024, 90033, 90090, 90091],
+    [0, 50034, 50020, 50126, 50076, 50079, 50105],
+];
 
 /** Walks with all roles, then with few; answers what was asked. */
 export async function walk(simulator, bodies, tenant, other) {
@@ -91,6 +101,23 @@ class Walker {
         const type = headers.get("content-type");
         if (status !== 204 && !(content instanceof Buffer) && type !== wanted) {
             this.bodies.problem(where, `content-type ${type}`);
+        }
+    }
+}
+
+/** Every class of refusal of the token endpoint, by its number. */
+async function everyClass(simulator, bodies, ask) {
+    for (const [status, ...codes] of AADSTS) {
+        for (const code of codes) {
+            const effect = { kind: "aadsts", code };
+            await simulator.control("POST", "/faults", { match: { path: "*/oauth2/v2.0/token" }, effect });
+            const answer = await ask();
+            const where = `AADSTS${code}`;
+            bodies.against(where, "loginError", answer.content);
+            const told = answer.content.error_codes?.[0];
+            if (told !== code || (status && answer.status !== status) || answer.status < 400) {
+                bodies.problem(where, `${answer.status} ${JSON.stringify(answer.content)}`);
+            }
         }
     }
 }
@@ -387,6 +414,7 @@ async function login(simulator, bodies, tenant) {
     if (wrong.status !== 401 || wrong.content.error_codes[0] !== 7000215) {
         bodies.problem("wrong secret", JSON.stringify(wrong.content));
     }
+    await everyClass(simulator, bodies, () => form({ ...app, client_secret: SECRET }));
     await simulator.control("POST", "/next-sign-in", { tenant: tenant.id, times: 3 });
     const back = "http://127.0.0.1:9000/back";
     for (const path of ["/organizations/v2.0/adminconsent", "/organizations/adminconsent"]) {

@@ -97,7 +97,9 @@ impl Sim {
             }
             if let (Effect::Act { actions }, Some(sim)) = (effect, self.me.upgrade()) {
                 let controls = Controls { sim };
-                actions.iter().for_each(|action| action.take(&controls));
+                for action in actions {
+                    action.take(&controls);
+                }
             }
             if let Effect::IdToken { claims, foreign_key } = effect {
                 self.spoil_code(incoming, claims, *foreign_key);

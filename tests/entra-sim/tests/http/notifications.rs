@@ -211,7 +211,12 @@ async fn a_refused_delivery_comes_again_on_the_simulated_clock() {
     receiver.shared.lock().expect("lock").answers = vec![503];
     let user = client.tenant.member.as_ref().expect("member").id;
     client.sim.update_user(client.tenant.id, user, json!({"jobTitle": "Chair"})).expect("updated");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..100 {
+        if client.sim.deliveries().failed_attempts > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(receiver.items().len(), 1);
     assert_eq!(client.sim.deliveries().pending, 1);
     client.sim.advance_clock(Duration::from_secs(10));
