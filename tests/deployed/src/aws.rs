@@ -76,9 +76,8 @@ impl Aws {
         parameters: &[(&str, &str)],
     ) -> Result<String, AwsError> {
         let operation = parameters.first().map(|(_, action)| *action).unwrap_or_default();
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(parameters)
-            .finish();
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let request = self
             .http
             .post(&self.url)

@@ -93,11 +93,9 @@ async fn fire(deployed: &Deployed, schedule: &Schedule) -> Result<(), Problem> {
 /// its `EventBridgeParameters` say. For events that it puts there, each rule that would have
 /// matched gets a second one, which starts the same target with the event as it should have been.
 async fn hand_on_parameters(deployed: &Deployed, schedule: &Schedule) -> Result<(), Problem> {
-    let parameters = schedule
-        .target
-        .event_bridge_parameters
-        .as_ref()
-        .ok_or_else(|| Problem::wrong("the schedule does not say which event it puts on the bus"))?;
+    let parameters = schedule.target.event_bridge_parameters.as_ref().ok_or_else(|| {
+        Problem::wrong("the schedule does not say which event it puts on the bus")
+    })?;
     let input = schedule.target.input.clone().unwrap_or_default();
     let detail: Value = serde_json::from_str(&input).unwrap_or_default();
     let event = json!({

@@ -11,12 +11,14 @@ mod heard;
 mod installation;
 mod operators;
 mod reading;
+mod redelivery;
 mod round;
 mod routes;
 mod sam;
 mod stack;
 mod storm;
 mod table;
+mod translation;
 
 use std::process::ExitCode;
 

@@ -165,7 +165,10 @@ mod tests {
         assert_eq!(names.logical(function), "FullSync");
         let queue = "arn:aws:sqs:us-east-1:000000000000:stack-Letters-CD34";
         assert_eq!(names.logical(queue), "Letters");
-        assert_eq!(names.logical("arn:aws:sqs:us-east-1:1:foreign"), "arn:aws:sqs:us-east-1:1:foreign");
+        assert_eq!(
+            names.logical("arn:aws:sqs:us-east-1:1:foreign"),
+            "arn:aws:sqs:us-east-1:1:foreign"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, AwsError, REGION, list, text};
 use crate::stack::{Stack, StackError};
+use crate::translation::{Started, Translation};
 
 /// The account of everything in the stand-in.
 const ACCOUNT_ID: &str = "000000000000";
@@ -30,17 +31,16 @@ pub(crate) enum RoutesError {
 pub(crate) struct Operation {
     /// `GET /connect/{token}`; `ANY` for every method.
     pub(crate) key: String,
-    /// The function's logical id.
-    pub(crate) function: String,
+    pub(crate) starts: Started,
     /// The authorizer's name.
     pub(crate) authorizer: Option<String>,
     payload_version: String,
 }
 
 /// The operations of the API in `translation`.
-pub(crate) fn operations(translation: &Value) -> Result<Vec<Operation>, RoutesError> {
+pub(crate) fn operations(translation: &Translation) -> Result<Vec<Operation>, RoutesError> {
     let paths = translation
-        .pointer(&format!("/Resources/{API}/Properties/Body/paths"))
+        .property(API, "/Body/paths")
         .and_then(Value::as_object)
         .ok_or_else(|| RoutesError::Unknown("no paths".to_owned()))?;
     let mut operations = Vec::new();
@@ -59,7 +59,7 @@ pub(crate) fn operations(translation: &Value) -> Result<Vec<Operation>, RoutesEr
                 .filter_map(Value::as_object)
                 .find_map(|scheme| scheme.keys().next().cloned());
             operations.push(Operation {
-                function: function_of(text(&integration, "/uri/Fn::Sub"))?,
+                starts: translation.started(started_by(text(&integration, "/uri/Fn::Sub"))?),
                 key: format!("{method} {path}"),
                 authorizer,
                 payload_version: text(&integration, "/payloadFormatVersion").to_owned(),
@@ -69,11 +69,12 @@ pub(crate) fn operations(translation: &Value) -> Result<Vec<Operation>, RoutesEr
     Ok(operations)
 }
 
-/// The logical id in `arn:…:lambda:path/2015-03-31/functions/${FullSync.Arn}/invocations`.
-fn function_of(uri: &str) -> Result<String, RoutesError> {
+/// The logical id in `arn:…:lambda:path/2015-03-31/functions/${FullSync.Arn}/invocations`, or in
+/// the same with `${FullSyncAliaslive}`.
+fn started_by(uri: &str) -> Result<&str, RoutesError> {
     uri.split_once("functions/${")
-        .and_then(|(_, rest)| rest.split_once(".Arn}"))
-        .map(|(function, _)| function.to_owned())
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .map(|(started, _)| started.trim_end_matches(".Arn"))
         .ok_or_else(|| RoutesError::Unknown(uri.to_owned()))
 }
 
@@ -81,7 +82,7 @@ fn function_of(uri: &str) -> Result<String, RoutesError> {
 pub(crate) async fn import(
     aws: &Aws,
     stack: &Stack,
-    translation: &Value,
+    translation: &Translation,
     parameters: &[(&str, &str)],
 ) -> Result<(), RoutesError> {
     let api = format!("/v2/apis/{}", stack.physical_id(API)?);
@@ -89,9 +90,8 @@ pub(crate) async fn import(
         let path = format!("{api}/{path}");
         aws.rest("apigateway", Method::POST, &path, Some(&body)).await
     };
-    let schemes = translation
-        .pointer(&format!("/Resources/{API}/Properties/Body/components/securitySchemes"))
-        .and_then(Value::as_object);
+    let schemes =
+        translation.property(API, "/Body/components/securitySchemes").and_then(Value::as_object);
     let mut authorizers = BTreeMap::new();
     for (name, scheme) in schemes.into_iter().flatten() {
         let authorizer = scheme.get("x-amazon-apigateway-authorizer").cloned().unwrap_or_default();
@@ -113,13 +113,15 @@ pub(crate) async fn import(
         authorizers.insert(name.clone(), text(&made.await?, "/authorizerId").to_owned());
     }
     for operation in operations(translation)? {
-        let function = stack.physical_id(&operation.function)?;
+        let function = stack.physical_id(&operation.starts.function)?;
+        let alias = operation.starts.alias.as_deref().map(|alias| format!(":{alias}"));
+        let started = format!("{function}{}", alias.unwrap_or_default());
         let made = post(
             "integrations",
             json!({
                 "integrationType": "AWS_PROXY",
                 "integrationMethod": "POST",
-                "integrationUri": format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{function}"),
+                "integrationUri": format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{started}"),
                 "payloadFormatVersion": operation.payload_version,
             }),
         );

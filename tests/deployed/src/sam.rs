@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::Value;
 use tokio::process::Command;
 
 use crate::aws::{ACCESS_KEY, REGION};
+use crate::translation::Translation;
 
 /// Why a tool did not do its part.
 #[derive(Debug, thiserror::Error)]
@@ -50,10 +50,10 @@ impl Sam {
     }
 
     /// What the SAM transform makes of `template`: plain CloudFormation, unresolved.
-    pub(crate) async fn translate(&self, template: &Path) -> Result<Value, SamError> {
+    pub(crate) async fn translate(&self, template: &Path) -> Result<Translation, SamError> {
         let mut command = Command::new(self.bin.join("python"));
         command.arg("-c").arg(include_str!("translate.py")).arg(template);
-        Ok(serde_json::from_slice(&self.run(command).await?)?)
+        Ok(Translation::new(serde_json::from_slice(&self.run(command).await?)?))
     }
 
     async fn run(&self, mut command: Command) -> Result<Vec<u8>, SamError> {

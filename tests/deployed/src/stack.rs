@@ -75,10 +75,11 @@ impl Stack {
 
     /// The physical id of the resource called `logical_id`.
     pub(crate) fn physical_id(&self, logical_id: &str) -> Result<&str, StackError> {
-        let resource = self.resources.get(logical_id).ok_or_else(|| StackError::NoSuchResource {
-            stack: self.name.clone(),
-            logical_id: logical_id.to_owned(),
-        })?;
+        let resource =
+            self.resources.get(logical_id).ok_or_else(|| StackError::NoSuchResource {
+                stack: self.name.clone(),
+                logical_id: logical_id.to_owned(),
+            })?;
         Ok(&resource.physical_id)
     }
 
@@ -92,9 +93,9 @@ impl Stack {
 
     /// All resources: logical id and physical id.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.resources.iter().map(|(logical_id, resource)| {
-            (logical_id.as_str(), resource.physical_id.as_str())
-        })
+        self.resources
+            .iter()
+            .map(|(logical_id, resource)| (logical_id.as_str(), resource.physical_id.as_str()))
     }
 }
 

@@ -123,22 +123,16 @@ async fn read_functions(
                 letters: names.logical(text(mapping, "/DestinationConfig/OnFailure/Destination")),
             });
         }
-        let path = format!("/2019-09-25/functions/{name}/event-invoke-config?Qualifier=$LATEST");
-        let found = aws.rest("lambda", Method::GET, &path, None).await;
-        let config = match found {
-            Ok(config) => config,
-            // Most functions are not invoked asynchronously and have none.
-            Err(AwsError::Refused { status, .. }) if status == reqwest::StatusCode::NOT_FOUND => {
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        reading.retry(
-            logical_id,
-            number(&config, "/MaximumRetryAttempts"),
-            number(&config, "/MaximumEventAgeInSeconds"),
-            names.logical(text(&config, "/DestinationConfig/OnFailure/Destination")),
-        );
+        let path = format!("/2019-09-25/functions/{name}/event-invoke-config/list");
+        let configs = aws.rest("lambda", Method::GET, &path, None).await?;
+        for config in list(&configs, "/FunctionEventInvokeConfigs") {
+            reading.retry(
+                logical_id,
+                number(config, "/MaximumRetryAttempts"),
+                number(config, "/MaximumEventAgeInSeconds"),
+                names.logical(text(config, "/DestinationConfig/OnFailure/Destination")),
+            );
+        }
     }
     Ok(())
 }

@@ -5,66 +5,59 @@ use serde_json::Value;
 use super::{Reading, ScheduleLine, StreamLine};
 use crate::aws::{list, text};
 use crate::routes::{RoutesError, operations};
+use crate::translation::{Translation, referred};
 
 /// Reads plain CloudFormation, as the transform writes it, for the stack called `stack_name`.
 pub(crate) fn of_translation(
-    translation: &Value,
+    translation: &Translation,
     stack_name: &str,
 ) -> Result<Reading, RoutesError> {
     let mut reading = Reading::default();
     for operation in operations(translation)? {
-        reading.route(&operation.key, &operation.function, operation.authorizer.as_deref());
+        let function = &operation.starts.function;
+        reading.route(&operation.key, function, operation.authorizer.as_deref());
     }
-    let resources = translation.get("Resources").and_then(Value::as_object);
-    for resource in resources.into_iter().flat_map(serde_json::Map::values) {
-        let none = Value::Null;
-        let properties = resource.get("Properties").unwrap_or(&none);
-        match text(resource, "/Type") {
-            "AWS::Events::Rule" => {
-                let pattern = properties.get("EventPattern").unwrap_or(&none);
-                for target in list(properties, "/Targets") {
-                    reading.rule(
-                        logical(properties, "/EventBusName"),
-                        pattern,
-                        logical(target, "/Arn"),
-                        logical(target, "/DeadLetterConfig/Arn"),
-                    );
-                }
-            }
-            "AWS::Scheduler::Schedule" => reading.schedule(&ScheduleLine {
-                name: &text(properties, "/Name/Fn::Sub").replace("${AWS::StackName}", stack_name),
-                expression: text(properties, "/ScheduleExpression"),
-                zone: properties.get("ScheduleExpressionTimezone").and_then(Value::as_str),
-                input: text(properties, "/Target/Input"),
-                function: logical(properties, "/Target/Arn"),
-                letters: logical(properties, "/Target/DeadLetterConfig/Arn"),
-            }),
-            "AWS::Lambda::EventSourceMapping" => reading.stream(&StreamLine {
-                table: logical(properties, "/EventSourceArn"),
-                function: logical(properties, "/FunctionName"),
-                batch: number(properties, "/BatchSize"),
-                retries: number(properties, "/MaximumRetryAttempts"),
-                bisects: flag(properties, "/BisectBatchOnFunctionError"),
-                reports_items: reports_items(properties),
-                letters: logical(properties, "/DestinationConfig/OnFailure/Destination"),
-            }),
-            "AWS::Lambda::EventInvokeConfig" => reading.retry(
-                logical(properties, "/FunctionName"),
-                number(properties, "/MaximumRetryAttempts"),
-                number(properties, "/MaximumEventAgeInSeconds"),
-                logical(properties, "/DestinationConfig/OnFailure/Destination"),
-            ),
-            _ => {}
+    for rule in translation.of_kind("AWS::Events::Rule") {
+        let pattern = rule.get("EventPattern").cloned().unwrap_or_default();
+        for target in list(rule, "/Targets") {
+            reading.rule(
+                referred(rule, "/EventBusName"),
+                &pattern,
+                &translation.started(referred(target, "/Arn")).function,
+                referred(target, "/DeadLetterConfig/Arn"),
+            );
         }
     }
+    for schedule in translation.of_kind("AWS::Scheduler::Schedule") {
+        reading.schedule(&ScheduleLine {
+            name: &text(schedule, "/Name/Fn::Sub").replace("${AWS::StackName}", stack_name),
+            expression: text(schedule, "/ScheduleExpression"),
+            zone: schedule.get("ScheduleExpressionTimezone").and_then(Value::as_str),
+            input: text(schedule, "/Target/Input"),
+            function: &translation.started(referred(schedule, "/Target/Arn")).function,
+            letters: referred(schedule, "/Target/DeadLetterConfig/Arn"),
+        });
+    }
+    for mapping in translation.of_kind("AWS::Lambda::EventSourceMapping") {
+        reading.stream(&StreamLine {
+            table: referred(mapping, "/EventSourceArn"),
+            function: &translation.started(referred(mapping, "/FunctionName")).function,
+            batch: number(mapping, "/BatchSize"),
+            retries: number(mapping, "/MaximumRetryAttempts"),
+            bisects: flag(mapping, "/BisectBatchOnFunctionError"),
+            reports_items: reports_items(mapping),
+            letters: referred(mapping, "/DestinationConfig/OnFailure/Destination"),
+        });
+    }
+    for config in translation.of_kind("AWS::Lambda::EventInvokeConfig") {
+        reading.retry(
+            referred(config, "/FunctionName"),
+            number(config, "/MaximumRetryAttempts"),
+            number(config, "/MaximumEventAgeInSeconds"),
+            referred(config, "/DestinationConfig/OnFailure/Destination"),
+        );
+    }
     Ok(reading)
-}
-
-/// The logical id in `{"Ref": …}` or `{"Fn::GetAtt": [….]}`.
-fn logical<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    let Some(value) = value.pointer(pointer) else { return "none" };
-    let attribute = value.pointer("/Fn::GetAtt/0").or_else(|| value.get("Ref"));
-    attribute.and_then(Value::as_str).unwrap_or("none")
 }
 
 pub(super) fn number(value: &Value, pointer: &str) -> u64 {
