@@ -1,7 +1,10 @@
-//! Checks over the repository itself: its layers, its template, its paths.
-#![expect(clippy::expect_used, reason = "a broken check may panic")]
+//! Checks over the repository itself: its layers, its template, its paths, its documents.
+#![expect(clippy::expect_used, clippy::panic, reason = "a broken check may panic")]
 
 use std::path::{Path, PathBuf};
+
+pub mod sources;
+pub mod template;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -10,4 +13,9 @@ pub fn root() -> PathBuf {
         .nth(2)
         .expect("tests/checks lies two levels below the root")
         .to_path_buf()
+}
+
+/// A file of the repository.
+pub fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

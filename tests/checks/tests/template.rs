@@ -1,68 +1,47 @@
 //! The template and the functions say the same: a function that reads what it is not given dies at
 //! its first start, and one that is given what it does not read hides a mistake.
-#![expect(clippy::expect_used, reason = "a broken check may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
+use contact_sync_checks::sources::product;
+use contact_sync_checks::template::{Function, get, members, template};
 use serde_yaml_ng::Value;
 
-fn template() -> Value {
-    let path = contact_sync_checks::root().join("infra/template.yaml");
-    let text = std::fs::read_to_string(path).expect("the template");
-    serde_yaml_ng::from_str(&text).expect("the template is YAML")
-}
-
-fn untagged(value: &Value) -> &Value {
-    match value {
-        Value::Tagged(tagged) => untagged(&tagged.value),
-        other => other,
-    }
-}
-
-fn get<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Value> {
-    path.iter().try_fold(value, |value, key| untagged(value).get(*key))
-}
-
-fn functions() -> BTreeMap<String, Value> {
-    let template = template();
-    let resources = get(&template, &["Resources"]).and_then(Value::as_mapping).expect("resources");
-    resources
-        .iter()
-        .filter(|(_, resource)| {
-            get(resource, &["Type"]).and_then(Value::as_str) == Some("AWS::Serverless::Function")
-        })
-        .map(|(_, resource)| {
-            let binary = get(resource, &["Metadata", "BuildProperties", "Binary"])
-                .and_then(Value::as_str)
-                .expect("a binary");
-            (binary.to_owned(), resource.clone())
-        })
-        .collect()
+fn functions() -> Vec<Function> {
+    contact_sync_checks::template::functions(&template())
 }
 
 fn variables(environment: Option<&Value>) -> BTreeSet<String> {
-    environment
-        .and_then(Value::as_mapping)
-        .map(|variables| variables.keys().filter_map(Value::as_str).map(str::to_owned).collect())
-        .unwrap_or_default()
+    members(environment).into_keys().collect()
 }
 
-/// The names that a function's sources read, outside its tests.
-fn read_by(folder: &Path) -> BTreeSet<String> {
+/// The variables that a text reads by name.
+fn named_in(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).expect("sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            names.extend(read_by(&path));
-            continue;
+    for call in ["required(\"", "optional(\"", "parsed(\"", "origin(\""] {
+        for part in text.split(call).skip(1) {
+            names.extend(part.split('"').next().map(str::to_owned));
         }
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for call in ["required(\"", "optional(\"", "parsed(\""] {
-            for part in product.split(call).skip(1) {
-                names.extend(part.split('"').next().map(str::to_owned));
-            }
+    }
+    names
+}
+
+/// What several functions are told alike: the variables behind each method of `Env`.
+fn sections() -> BTreeMap<String, BTreeSet<String>> {
+    let text = product("shared/lambda-shell/src/env");
+    text.split("    pub fn ")
+        .skip(1)
+        .filter_map(|method| Some((method.split('(').next()?.to_owned(), named_in(method))))
+        .collect()
+}
+
+/// The variables that a function's sources read, by name or by section.
+fn read_by(function: &str) -> BTreeSet<String> {
+    let text = product(&format!("functions/{function}/src"));
+    let mut names = named_in(&text);
+    for (method, behind) in sections() {
+        if text.contains(&format!(".{method}()")) {
+            names.extend(behind);
         }
     }
     names
@@ -70,7 +49,8 @@ fn read_by(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn every_function_of_the_repository_is_deployed() {
-    let deployed: BTreeSet<String> = functions().into_keys().collect();
+    let deployed: BTreeSet<String> =
+        functions().into_iter().map(|function| function.name).collect();
     let written: BTreeSet<String> =
         std::fs::read_dir(contact_sync_checks::root().join("functions"))
             .expect("functions")
@@ -83,9 +63,9 @@ fn every_function_of_the_repository_is_deployed() {
 fn a_function_is_given_just_what_it_reads() {
     let template = template();
     let global = variables(get(&template, &["Globals", "Function", "Environment", "Variables"]));
-    for (name, resource) in functions() {
+    for Function { name, resource, .. } in functions() {
         let own = variables(get(&resource, &["Properties", "Environment", "Variables"]));
-        let read = read_by(&contact_sync_checks::root().join("functions").join(&name).join("src"));
+        let read = read_by(&name);
         let missing: Vec<_> =
             read.difference(&own).filter(|name| !global.contains(*name)).collect();
         assert!(missing.is_empty(), "{name} reads {missing:?}, which the template does not give");
@@ -96,7 +76,7 @@ fn a_function_is_given_just_what_it_reads() {
 
 #[test]
 fn every_function_may_fail_without_losing_its_event() {
-    for (name, resource) in functions() {
+    for Function { name, resource, .. } in functions() {
         let events = get(&resource, &["Properties", "Events"]).and_then(Value::as_mapping);
         let asynchronous = events.is_some_and(|events| {
             events
