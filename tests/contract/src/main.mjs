@@ -1,5 +1,6 @@
 // Holds a running simulator to Microsoft's published types and to Microsoft's own client.
 import { BodyChecker } from "./bodies.mjs";
+import { takeDocumentedFaults } from "./documents.mjs";
 import { compareWithEngine } from "./engine.mjs";
 import { tellLies } from "./lies.mjs";
 import { useOfficialClient } from "./official_client.mjs";
@@ -55,6 +56,9 @@ try {
     const { told, unnoticed } = await tellLies(simulator, found, contoso);
     for (const lie of unnoticed) problems.push(`lies: nobody noticed ${lie}`);
     console.log(`lies: ${told - unnoticed.length} of ${told} noticed`);
+
+    const written = await takeDocumentedFaults(simulator, problems);
+    console.log(`documents: ${written} faults taken as written`);
 
     const official = await useOfficialClient(simulator, contoso, problems);
     console.log(`@microsoft/microsoft-graph-client: ${official.join("; ")}`);

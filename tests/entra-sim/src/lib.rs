@@ -73,7 +73,8 @@ pub use options::{
 pub use request_log::{EndpointCounts, LoggedRequest, RequestCounts};
 pub use settings::{
     ConsentDelayShows, DeltaSettings, ExpiredAnswer, GraphSettings, HiddenMembers, LoginSettings,
-    NotificationSettings, RetryAfterForm, Settings, ThrottlingSettings,
+    NotificationSettings, OrganizationFields, RemovedManager, RetryAfterForm, Settings,
+    ThrottlingSettings,
 };
 pub use signing::SigningError;
 pub use subscriptions::Subscription;

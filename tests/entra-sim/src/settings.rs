@@ -65,6 +65,21 @@ pub struct GraphSettings {
     pub hidden_members: HiddenMembers,
     /// Seconds that Graph's clock is ahead of the simulated one.
     pub clock_skew_seconds: i64,
+    /// Characters added to each page and delta token: how long links can get is not documented.
+    pub link_padding: usize,
+    /// What `User.Read.All` alone shows of the organisation: not documented.
+    pub organization_fields: OrganizationFields,
+}
+
+/// What `GET /organization` shows without `Organization.Read.All`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OrganizationFields {
+    /// Everything.
+    #[default]
+    All,
+    /// The id; the rest is `null` or empty.
+    IdOnly,
 }
 
 /// What a caller without `Member.Read.Hidden` gets of a group that hides its members.
@@ -90,6 +105,8 @@ impl Default for GraphSettings {
             no_intune_status: 403,
             hidden_members: HiddenMembers::Empty,
             clock_skew_seconds: 0,
+            link_padding: 0,
+            organization_fields: OrganizationFields::All,
         }
     }
 }
@@ -116,6 +133,23 @@ pub struct DeltaSettings {
     pub token_lifetime_days: u32,
     /// How a dead delta token is answered.
     pub expired_answer: ExpiredAnswer,
+    /// How a manager who was removed is told: not documented.
+    pub removed_manager: RemovedManager,
+    /// Whether `Prefer: odata.maxpagesize` counts: documented for Outlook alone.
+    pub heeds_max_page_size: bool,
+}
+
+/// How a delta query tells that a person has no manager any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RemovedManager {
+    /// `manager@delta` with an item that is `@removed`.
+    #[default]
+    Item,
+    /// An empty `manager@delta`.
+    Empty,
+    /// The person without `manager@delta`.
+    Absent,
 }
 
 impl Default for DeltaSettings {
@@ -130,6 +164,8 @@ impl Default for DeltaSettings {
             replayed_changes: 0,
             token_lifetime_days: 7,
             expired_answer: ExpiredAnswer::default(),
+            removed_manager: RemovedManager::Item,
+            heeds_max_page_size: false,
         }
     }
 }
@@ -183,6 +219,8 @@ pub struct NotificationSettings {
     pub give_up_after_seconds: u64,
     /// Answers a host must have given in ten minutes before it is judged slow or dropping.
     pub health_min_samples: usize,
+    /// Whether each URL is judged by itself, rather than its host: not documented.
+    pub health_by_url: bool,
     /// Hours before expiry at which `reauthorizationRequired` is sent; 0 never sends it by itself.
     pub reauthorize_hours_before_expiry: u32,
     /// Whether `GET /subscriptions` shows `clientState`.
@@ -215,6 +253,7 @@ impl Default for NotificationSettings {
             first_retry_seconds: 10,
             give_up_after_seconds: 4 * 3_600,
             health_min_samples: 10,
+            health_by_url: false,
             reauthorize_hours_before_expiry: 24,
             list_shows_client_state: true,
             allow_http_loopback: true,
@@ -250,6 +289,8 @@ pub struct ThrottlingSettings {
     pub subscription_reads: f64,
     /// Writes of subscriptions by one app in one tenant in twenty seconds.
     pub subscription_writes: f64,
+    /// Resource units of a delta page: not documented.
+    pub delta_page_units: f64,
 }
 
 impl Default for ThrottlingSettings {
@@ -265,6 +306,7 @@ impl Default for ThrottlingSettings {
             mailbox: 10_000.0,
             subscription_reads: 40.0,
             subscription_writes: 1_000.0,
+            delta_page_units: 1.0,
         }
     }
 }

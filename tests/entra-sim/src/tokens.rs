@@ -11,6 +11,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub(crate) struct TokenSeal {
     key: [u8; 32],
+    /// Characters added to each token.
+    padding: usize,
 }
 
 const MAC_LENGTH: usize = 16;
@@ -21,7 +23,12 @@ impl TokenSeal {
         let mut hash = Sha256::new();
         hash.update(b"entra-sim page tokens");
         hash.update(seed.to_be_bytes());
-        Self { key: hash.finalize().into() }
+        Self { key: hash.finalize().into(), padding: 0 }
+    }
+
+    /// The same seal, whose tokens are so many characters longer.
+    pub(crate) fn padded(self, padding: usize) -> Self {
+        Self { padding, ..self }
     }
 
     /// Turns a position into text for a `$skiptoken` or `$deltatoken`, never twice the same.
@@ -32,11 +39,17 @@ impl TokenSeal {
         self.scramble(&mac, &mut plain);
         let mut bytes = mac.to_vec();
         bytes.append(&mut plain);
-        URL_SAFE_NO_PAD.encode(bytes)
+        let mut text = URL_SAFE_NO_PAD.encode(bytes);
+        if self.padding > 0 {
+            text.push('.');
+            text.extend(std::iter::repeat_n('A', self.padding));
+        }
+        text
     }
 
     /// Reads a token back; `None` if it is damaged or foreign.
     pub(crate) fn open<T: DeserializeOwned>(&self, token: &str) -> Option<T> {
+        let token = token.split('.').next()?;
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (mac, sealed) = bytes.split_at_checked(MAC_LENGTH)?;
         let mac: [u8; MAC_LENGTH] = mac.try_into().ok()?;

@@ -89,7 +89,7 @@ impl World {
             tenants,
             apps: options.apps.clone(),
             keys: SigningKeys::from_pems(keys)?,
-            seal: TokenSeal::new(options.seed),
+            seal: TokenSeal::new(options.seed).padded(options.settings.graph.link_padding),
             settings: options.settings.clone(),
             subscriptions: BTreeMap::new(),
             codes: HashMap::new(),
@@ -252,7 +252,10 @@ impl World {
                     tracing::error!(error = %error, "a signing key could not be used");
                 }
             }
-            Command::ChangeSettings { settings } => self.settings = (**settings).clone(),
+            Command::ChangeSettings { settings } => {
+                self.seal = self.seal.clone().padded(settings.graph.link_padding);
+                self.settings = (**settings).clone();
+            }
             // Moved by the owner of the clock.
             Command::MoveClock { .. } => {}
         }

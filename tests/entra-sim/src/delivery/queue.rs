@@ -75,7 +75,7 @@ impl DeliveryQueue {
             return;
         }
         let mut due = shifted(now, milliseconds(settings.delay_ms));
-        match self.hosts.get(&host(&item.url)).and_then(|host| host.verdict(now)) {
+        match self.hosts.get(&judged(&item.url, settings)).and_then(|host| host.verdict(now)) {
             Some(Verdict::Drop) => {
                 self.counts.lost += 1;
                 return;
@@ -145,7 +145,7 @@ impl DeliveryQueue {
         let items = count(&batch.items);
         self.under_way = self.under_way.saturating_sub(items);
         if let Some(attempt) = attempt {
-            let health = self.hosts.entry(host(&batch.url)).or_default();
+            let health = self.hosts.entry(judged(&batch.url, settings)).or_default();
             health.note(now, attempt.pace, settings.health_min_samples);
             if attempt.accepted {
                 self.counts.delivered += items;
@@ -198,7 +198,11 @@ fn milliseconds(count: u64) -> SignedDuration {
     SignedDuration::from_millis(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-fn host(url: &str) -> String {
+/// What is judged slow or dropping: the host, or the URL.
+fn judged(url: &str, settings: &NotificationSettings) -> String {
+    if settings.health_by_url {
+        return url.to_owned();
+    }
     url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 

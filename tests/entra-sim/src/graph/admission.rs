@@ -20,8 +20,11 @@ pub(super) type Admission = Result<(AccessClaims, f64, f64), (GraphError, f64)>;
 pub(super) fn admit(sim: &Sim, incoming: &Incoming, route: &Route, now: Timestamp) -> Admission {
     let mut world = sim.world();
     let claims = token::authenticate(&world, incoming, now).map_err(|error| (error, 0.0))?;
-    let units = cost::units(route, incoming);
     let settings = world.settings.throttling.clone();
+    let units = match route {
+        Route::UsersDelta | Route::GroupsDelta => settings.delta_page_units,
+        _ => cost::units(route, incoming),
+    };
     let of_tenant = world.tenant(claims.tid).map_or(0.0, crate::tenants::Tenant::throttle_budget);
     let mut used: f64 = 0.0;
     let mut refusal = None;

@@ -53,6 +53,8 @@ pub(super) struct Round {
     pub(super) cursor: Cursor,
     /// `Prefer: return=minimal` was sent at the start.
     pub(super) minimal: bool,
+    /// Entries on a page, if `Prefer: odata.maxpagesize` counts.
+    pub(super) page_limit: Option<usize>,
     /// Pages given so far.
     pub(super) page: u64,
     page_generation: u64,
@@ -190,6 +192,7 @@ fn first_round(
         upto: newest(world, call, tenant, resource),
         cursor: Cursor::default(),
         minimal: false,
+        page_limit: page_limit(world, call),
         page: 0,
         page_generation: tenant.page_generation,
         issued: call.now.as_second(),
@@ -214,6 +217,7 @@ fn change_round(
         upto: newest(world, call, tenant, resource).max(link.upto),
         cursor: Cursor::starting_after(since),
         minimal: prefer.replace(' ', "").contains("return=minimal"),
+        page_limit: page_limit(world, call),
         page: 0,
         page_generation: tenant.page_generation,
         issued: call.now.as_second(),
@@ -308,6 +312,17 @@ fn check_options(incoming: &Incoming) -> Result<(), GraphError> {
         }
     }
     Ok(())
+}
+
+/// `Prefer: odata.maxpagesize`; whether directory delta heeds it is not documented.
+fn page_limit(world: &World, call: &Call<'_>) -> Option<usize> {
+    if !world.settings.delta.heeds_max_page_size {
+        return None;
+    }
+    let prefer = call.incoming.header("prefer")?.to_lowercase();
+    let wanted =
+        prefer.split(',').find_map(|part| part.trim().strip_prefix("odata.maxpagesize="))?;
+    wanted.parse().ok()
 }
 
 /// A link is to be called as it is.

@@ -14,7 +14,7 @@ use crate::directory::object::{ChangeNumber, DirectoryObject, Presence};
 use crate::directory::selection::{Detail, Selection};
 use crate::directory::{Directory, Group};
 use crate::identifiers::{seeded_chance, seeded_number};
-use crate::settings::DeltaSettings;
+use crate::settings::{DeltaSettings, RemovedManager};
 use crate::tenants::Tenant;
 use crate::world::World;
 
@@ -121,7 +121,8 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn is_full(&self) -> bool {
-        self.entries.len() >= self.settings.page_size.max(1)
+        let size = self.round.page_limit.unwrap_or(self.settings.page_size);
+        self.entries.len() >= size.max(1)
     }
 
     fn is_in_scope(&self, id: Uuid) -> bool {
@@ -198,13 +199,19 @@ impl Writer<'_> {
             };
         let mut text = self.values(&user.object, manager_told)?;
         if manager_told && user.object.is_live() {
-            let entry = match user.manager {
-                Some(manager) => {
-                    format!("{{\"@odata.type\":\"#microsoft.graph.user\",\"id\":\"{manager}\"}}")
+            let entry = match (user.manager, self.settings.removed_manager) {
+                (Some(manager), _) => Some(format!(
+                    "{{\"@odata.type\":\"#microsoft.graph.user\",\"id\":\"{manager}\"}}"
+                )),
+                (None, RemovedManager::Item) => {
+                    Some("{\"@removed\":{\"reason\":\"deleted\"}}".to_owned())
                 }
-                None => "{\"@removed\":{\"reason\":\"deleted\"}}".to_owned(),
+                (None, RemovedManager::Empty) => Some(String::new()),
+                (None, RemovedManager::Absent) => None,
             };
-            let _ = write!(text, ",\"manager@delta\":[{entry}]");
+            if let Some(entry) = entry {
+                let _ = write!(text, ",\"manager@delta\":[{entry}]");
+            }
         }
         Some(text)
     }

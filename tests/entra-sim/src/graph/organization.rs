@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::Call;
 use super::errors::GraphError;
-use super::permissions::{ORGANIZATION, require};
+use super::permissions::{FULL_ORGANIZATION, ORGANIZATION, require};
 use super::users::tenant;
 use crate::exchange::Reply;
+use crate::settings::OrganizationFields;
 use crate::world::World;
 
 /// `GET /organization` and `/organization/{id}`
@@ -50,6 +51,9 @@ pub(super) fn answer(
         "tenantType": "AAD",
         "verifiedDomains": [domain(&default, true, false), domain(&initial, false, true)],
     });
+    let unread = !call.claims.has_any(FULL_ORGANIZATION)
+        && world.settings.graph.organization_fields == OrganizationFields::IdOnly;
+    let full = if unread { emptied(&full) } else { full };
     let select = call.incoming.parameter("$select");
     let organization = selected(&full, select.as_deref())?;
     let context = format!("{}/v1.0/$metadata#organization", world.graph_url);
@@ -61,6 +65,20 @@ pub(super) fn answer(
         (_, organization) => json!({ "@odata.context": context, "value": [organization] }),
     };
     Ok(Reply::graph(StatusCode::OK, body.to_string()))
+}
+
+/// The id, and everything else empty.
+fn emptied(full: &Value) -> Value {
+    let Value::Object(members) = full else { return full.clone() };
+    let empty = |(name, value): (&String, &Value)| {
+        let shown = match value {
+            _ if name == "id" => value.clone(),
+            Value::Array(_) => json!([]),
+            _ => Value::Null,
+        };
+        (name.clone(), shown)
+    };
+    members.iter().map(empty).collect()
 }
 
 fn selected(full: &Value, select: Option<&str>) -> Result<Value, GraphError> {

@@ -32,6 +32,8 @@ pub(super) const MEMBER_OF: &[&str] =
 /// Read the organisation.
 pub(super) const ORGANIZATION: &[&str] =
     &["Organization.Read.All", "User.Read.All", "Directory.Read.All"];
+/// Read everything of the organisation.
+pub(super) const FULL_ORGANIZATION: &[&str] = &["Organization.Read.All", "Directory.Read.All"];
 /// Read sign-in activity.
 pub(super) const AUDIT_LOG: &[&str] = &["AuditLog.Read.All"];
 /// Read devices that Intune manages.

@@ -191,3 +191,38 @@ async fn a_group_can_be_filled_to_ten_thousand_members() {
     assert_eq!(members.len(), 10_000);
     assert!(round.entries.len() >= 20, "slices of 500 members");
 }
+
+#[tokio::test]
+async fn what_is_not_documented_has_both_variants() {
+    let client = Client::with_users(250).await;
+    client.set(|settings| {
+        settings.graph.link_padding = 4_000;
+        settings.graph.organization_fields = entra_sim::OrganizationFields::IdOnly;
+        settings.delta.heeds_max_page_size = true;
+        settings.throttling.delta_page_units = 3.0;
+    });
+    let round = client
+        .drain("/users/delta?$select=displayName,manager", &[("prefer", "odata.maxpagesize=90")])
+        .await;
+    assert_eq!((round.pages, round.entries.len()), (3, 250));
+    assert!(round.delta_link.len() > 4_000);
+    let answer = client.send(Method::GET, &round.delta_link, &[], None).await;
+    assert_eq!(answer.headers()["x-ms-resource-unit"], "3");
+    let (_, organization) = client.get("/organization?$select=id,verifiedDomains").await;
+    assert_eq!(organization["value"][0]["id"], json!(client.tenant.id));
+    assert_eq!(organization["value"][0]["verifiedDomains"], json!([]));
+    let people = client.sim.users(client.tenant.id).expect("users");
+    let led = people.iter().find(|person| person["_manager"].is_string()).expect("led");
+    let led = led["id"].as_str().expect("id").to_owned();
+    let command = entra_sim::DirectoryCommand::SetManager { user: led, manager: None };
+    client.sim.apply(client.tenant.id, command).expect("changed");
+    for (variant, told) in [
+        (entra_sim::RemovedManager::Item, json!([{ "@removed": { "reason": "deleted" } }])),
+        (entra_sim::RemovedManager::Empty, json!([])),
+        (entra_sim::RemovedManager::Absent, json!(null)),
+    ] {
+        client.set(|settings| settings.delta.removed_manager = variant);
+        let changes = client.drain(&round.delta_link, &[]).await;
+        assert_eq!(changes.entries[0]["manager@delta"], told);
+    }
+}
