@@ -1,8 +1,8 @@
 use std::sync::Mutex;
 
-use contact_sync_domain::event::{ContactEvent, Event as BusEvent};
-use contact_sync_domain::id::AccountId;
-use contact_sync_engine::port::{EventPage, PublishError};
+use contact_sync_domain::event::Event as BusEvent;
+use contact_sync_engine::memory::MemoryStore;
+use contact_sync_engine::port::PublishError;
 use lambda_runtime::Context;
 use serde_json::{Value, json};
 
@@ -11,26 +11,10 @@ use super::*;
 /// An event log and a bus that keep what they take.
 #[derive(Default)]
 struct Outside {
-    logged: Mutex<Vec<String>>,
+    log: MemoryStore,
     published: Mutex<Vec<Value>>,
     /// The bus takes nothing after so many.
     full_at: Option<usize>,
-}
-
-impl EventLog for Outside {
-    async fn append(&self, _: &AccountId, events: &[ContactEvent]) -> Result<(), StoreError> {
-        self.logged.lock().unwrap().extend(events.iter().map(|event| event.event_id.clone()));
-        Ok(())
-    }
-
-    async fn read(
-        &self,
-        _: Option<&AccountId>,
-        _: Option<&str>,
-        _: u16,
-    ) -> Result<Option<EventPage>, StoreError> {
-        unimplemented!("the publisher only appends")
-    }
 }
 
 impl EventPublisher for Outside {
@@ -57,7 +41,8 @@ fn batch(case: &str) -> Value {
 /// What a batch was answered with: the sequence numbers to deliver again, or that it failed.
 async fn answer(outside: &Outside, batch: &Value) -> Result<Vec<String>, Failure> {
     let payload: Event = serde_json::from_value(batch.clone()).unwrap();
-    let response = handle(outside, outside, LambdaEvent::new(payload, Context::default())).await?;
+    let response =
+        handle(&outside.log, outside, LambdaEvent::new(payload, Context::default())).await?;
     Ok(response
         .batch_item_failures
         .into_iter()
@@ -97,7 +82,9 @@ async fn every_change_of_a_contact_reaches_the_log_and_the_bus_once_and_in_order
         ("ContactCreated", "ctc_00000000000000000000000000000006:4"),
     ];
     assert_eq!(told, expected.map(|(kind, id)| (kind.to_owned(), id.to_owned())));
-    assert_eq!(*outside.logged.lock().unwrap(), expected.map(|(_, id)| id));
+    let log = outside.log.world();
+    let logged: Vec<&str> = log.events.iter().map(|event| event.event_id.as_str()).collect();
+    assert_eq!(logged, expected.map(|(_, id)| id));
 }
 
 #[tokio::test]
