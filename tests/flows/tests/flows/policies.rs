@@ -52,7 +52,7 @@ async fn contacts_made_by_hand_are_taken_over_only_as_the_admin_allows() {
     for (link, status, happened) in [
         ("fail", "partial", "failed"),
         ("off", "succeeded", "skipped"),
-        ("review", "succeeded", "awaitingReview"),
+        ("review", "succeeded", "waiting for review"),
     ] {
         let scene = Scene::with_users(9).await;
         let customer = scene.connected().await;
