@@ -20,6 +20,7 @@ mod pass;
 mod people;
 mod queue;
 mod reaction;
+mod reading;
 mod run;
 mod tally;
 #[cfg(test)]

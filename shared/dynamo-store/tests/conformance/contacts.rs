@@ -1,14 +1,15 @@
 //! Writing and removing contacts, and claiming their addresses.
 
-use contact_sync_domain::contact::{Contact, ContactField, ContactStatus, Link};
+use contact_sync_domain::contact::{Contact, ContactStatus, Link};
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
 use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
-    Bar, CLAIM_STANDS, ClaimChange, ClaimOutcome, ContactStore, ContactWrite, StoredContact,
-    WriteOutcome,
+    Bar, ClaimChange, ContactStore, ContactWrite, StoredContact, WriteOutcome,
 };
 
-use crate::samples::{account_id, at, connection_id, contact, local, moved, next, write};
+use crate::samples::{
+    account_id, at, connection_id, contact, local, moved, next, with_email, write,
+};
 use crate::tables::{CONTACTS, Tables};
 
 async fn stored(tables: &Tables, contact: &Contact) -> Option<StoredContact> {
@@ -224,99 +225,6 @@ async fn many_are_answered_in_the_order_of_asking_and_twice_if_asked_twice() {
     assert_eq!(found[1], Some(present(&contact(1, 130, 10))));
     assert_eq!(found[131], Some(present(&contact(1, 5, 10))));
     assert_eq!(tables.store.get_many(&account_id(1), &[]).await.unwrap(), []);
-}
-
-const KEY: &str = "person7@contoso.example";
-
-#[tokio::test]
-async fn an_address_is_one_contacts_and_claiming_again_is_fine() {
-    let tables = Tables::start().await;
-    let (store, account) = (&tables.store, account_id(1));
-    let (ours, theirs) = (ContactId::from_bits(7), ContactId::from_bits(8));
-    written(&tables, &contact(1, 7, 10)).await;
-    assert_eq!(store.claim(&account, KEY, &ours, at(0)).await.unwrap(), ClaimOutcome::Claimed);
-    assert_eq!(store.claim(&account, KEY, &ours, at(0)).await.unwrap(), ClaimOutcome::Claimed);
-    let taken = ClaimOutcome::TakenBy(ours.clone());
-    assert_eq!(store.claim(&account, KEY, &theirs, at(0)).await.unwrap(), taken);
-    let free = store.claim(&account_id(2), KEY, &theirs, at(0)).await.unwrap();
-    assert_eq!(free, ClaimOutcome::Claimed, "another account has its own addresses");
-    let owners = store.claims(&account, &[KEY.into(), "nobody@x".into()]).await.unwrap();
-    assert_eq!(owners, [Some(ours), None]);
-}
-
-/// When a claim made at 0 may be taken over at the earliest.
-const LATER: i64 = CLAIM_STANDS.as_secs();
-
-#[tokio::test]
-async fn an_old_claim_of_somebody_without_the_address_is_taken_over() {
-    let tables = Tables::start().await;
-    let (store, account) = (&tables.store, account_id(1));
-    let (gone, renamed, ours) =
-        (ContactId::from_bits(70), ContactId::from_bits(71), ContactId::from_bits(7));
-    store.claim(&account, KEY, &gone, at(0)).await.unwrap();
-    tables.lose_next_answer();
-    let claimed = store.claim(&account, KEY, &renamed, at(LATER)).await.unwrap();
-    assert_eq!(claimed, ClaimOutcome::Claimed);
-    written(&tables, &contact(1, 71, 10)).await;
-    let claimed = store.claim(&account, KEY, &ours, at(2 * LATER)).await.unwrap();
-    assert_eq!(claimed, ClaimOutcome::Claimed);
-    assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [Some(ours)]);
-}
-
-/// Two people claim one address in the same moments: whoever claims second would else take it from
-/// the first between that one's claim and that one's contact.
-#[tokio::test]
-async fn a_young_claim_stands_although_its_contact_is_not_written_yet() {
-    let tables = Tables::start().await;
-    let memory = MemoryStore::default();
-    a_young_claim_stands(&tables.store).await;
-    a_young_claim_stands(&memory).await;
-}
-
-async fn a_young_claim_stands(store: &impl ContactStore) {
-    let account = account_id(1);
-    let (first, second) = (ContactId::from_bits(7), ContactId::from_bits(8));
-    let taken = ClaimOutcome::TakenBy(first.clone());
-    store.claim(&account, KEY, &first, at(0)).await.unwrap();
-    let again = store.claim(&account, KEY, &second, at(LATER - 1)).await.unwrap();
-    assert_eq!(again, taken, "the first may be about to write");
-    // Who comes back to an address that is his already claims it anew.
-    store.claim(&account, KEY, &first, at(LATER)).await.unwrap();
-    let again = store.claim(&account, KEY, &second, at(2 * LATER - 1)).await.unwrap();
-    assert_eq!(again, taken);
-    let written = store.write(&write(&contact(1, 7, 10))).await.unwrap();
-    assert_eq!(written, WriteOutcome::Written);
-    let again = store.claim(&account, KEY, &second, at(9 * LATER)).await.unwrap();
-    assert_eq!(again, taken, "whoever bears it keeps it");
-}
-
-#[tokio::test]
-async fn an_address_is_given_up_only_by_whoever_has_it() {
-    let tables = Tables::start().await;
-    let (store, account) = (&tables.store, account_id(1));
-    let (ours, theirs) = (ContactId::from_bits(7), ContactId::from_bits(8));
-    store.claim(&account, KEY, &ours, at(0)).await.unwrap();
-    store.release(&account, KEY, &theirs).await.unwrap();
-    assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [Some(ours.clone())]);
-    store.release(&account, KEY, &ours).await.unwrap();
-    store.release(&account, KEY, &ours).await.unwrap();
-    assert_eq!(store.claims(&account, &[KEY.into()]).await.unwrap(), [None]);
-}
-
-#[tokio::test]
-async fn a_very_long_address_can_be_claimed_too() {
-    let tables = Tables::start().await;
-    let (store, account) = (&tables.store, account_id(1));
-    let long = "ü".repeat(1_500);
-    let ours = ContactId::from_bits(7);
-    store.claim(&account, &long, &ours, at(0)).await.unwrap();
-    assert_eq!(store.claims(&account, &[long]).await.unwrap(), [Some(ours)]);
-}
-
-fn with_email(contact: &Contact, email: &str) -> Contact {
-    let mut contact = contact.clone();
-    contact.fields.insert(ContactField::Email, email.into());
-    contact
 }
 
 #[tokio::test]

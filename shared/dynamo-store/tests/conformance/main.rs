@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a broken test may panic")]
 
 mod accounts;
+mod claims;
 mod connections;
 mod consent;
 mod contacts;

@@ -159,6 +159,13 @@ pub(crate) fn next(contact: &Contact, fence: u64) -> Contact {
     Contact { version: contact.version + 1, sync, ..contact.clone() }
 }
 
+/// The contact with another e-mail.
+pub(crate) fn with_email(contact: &Contact, email: &str) -> Contact {
+    let mut contact = contact.clone();
+    contact.fields.insert(ContactField::Email, email.into());
+    contact
+}
+
 /// A sync's write of a contact.
 pub(crate) fn write(contact: &Contact) -> ContactWrite {
     ContactWrite {

@@ -9,8 +9,8 @@ use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentIte
 use contact_sync_domain::sync_state::Stage;
 
 use super::decide::{decide_as_if_free, new_email_key, present};
-use super::page::people_hash;
 use super::pass::{Held, Pass};
+use super::reading::people_hash;
 use super::write::{borne, written};
 use super::{Stop, SyncStores, Worker};
 use crate::port::{

@@ -10,8 +10,9 @@ use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
 
 use super::decide::present;
-use super::page::{Source, people_hash};
+use super::page::Source;
 use super::pass::{Held, Pass};
+use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker, short_digest};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, Randomness, UserPage};
 

@@ -6,8 +6,9 @@ use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
 
 use super::members::{GroupsError, MemberSets, groups_digest, read_groups, scope_groups};
-use super::page::{Source, people_hash};
+use super::page::Source;
 use super::pass::{Held, Pass};
+use super::reading::people_hash;
 use super::{MAX_PAGES, Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness};
 

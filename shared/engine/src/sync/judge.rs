@@ -10,8 +10,8 @@ use contact_sync_domain::sync_state::Stage;
 use super::apply::is_destructive;
 use super::decide::{decide_leaving, present};
 use super::index::Index;
-use super::page::people_hash;
 use super::pass::{Held, Pass};
+use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness, StoredContact};
 

@@ -243,3 +243,27 @@ async fn a_link_is_cut_once() {
     let link = scene.contact(&stays).unwrap().link.unwrap();
     assert_eq!(link.state, LinkState::Linked);
 }
+
+#[tokio::test]
+async fn hints_in_the_middle_of_a_listing_are_followed_and_nobody_counts_twice() {
+    for calls in 0..CALLS {
+        let mut scene = changed(RemovalAction::Deactivate).await;
+        let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
+        scene.die_after(calls);
+        let lived = scene.drive().await.is_ok();
+        if !lived {
+            scene.revive();
+            settle(&mut scene, RunKind::Full).await;
+        }
+        let run = scene.run(&id);
+        assert_eq!(run.status, RunStatus::Succeeded, "{calls}: {:?}", run.reason);
+        let counts = run.counts;
+        assert_eq!((counts.seen, counts.created, counts.updated), (13, 2, 3), "{calls}");
+        assert_eq!((counts.unchanged, counts.removed), (8, 1), "{calls}");
+        assert_eq!(scene.state().work.done, 1, "{calls}");
+        if lived {
+            return;
+        }
+    }
+}

@@ -72,3 +72,18 @@ async fn a_look_that_gets_nowhere_time_after_time_is_told_of_once_and_ends() {
     assert_eq!(scene.state().work.look_hops, 0);
     assert!(!scene.state().is_stranded(scene.state().work.last_checked_at.unwrap()));
 }
+
+#[tokio::test]
+async fn a_look_whose_time_is_always_used_up_ends_too() {
+    let mut scene = synced().await;
+    scene.worker.directory.inner.entra().put_user(user(4));
+    // Each look at the clock takes longer than an invocation has.
+    scene.worker.clock.set_tick(SignedDuration::from_secs(110));
+    for _ in 0..MAX_LOOK_HOPS {
+        assert_eq!(hint(&mut scene).await, Driven::HandedOver);
+    }
+    scene.drive_as(RunKind::Delta, None).await.unwrap();
+    let failed: Vec<_> =
+        scene.runs().into_iter().filter(|run| run.status == RunStatus::Failed).collect();
+    assert_eq!(failed.len(), 1);
+}

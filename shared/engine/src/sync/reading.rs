@@ -1,0 +1,96 @@
+//! Which reading of the directory a page is of, and where the pass goes on behind it.
+
+use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::proof::Proof;
+use contact_sync_domain::run::RunKind;
+use contact_sync_domain::segment::{NextStep, Phase, Segment};
+use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Stage};
+
+use super::pass::{Held, Pass};
+use super::short_digest;
+
+/// Which reading of the directory a segment was decided from.
+#[derive(PartialEq)]
+pub(super) struct Reading {
+    phase: Phase,
+    generation: u32,
+    link_hash: String,
+}
+
+impl Reading {
+    pub(super) fn of(segment: &Segment) -> Self {
+        Self {
+            phase: segment.phase,
+            generation: segment.generation,
+            link_hash: segment.link_hash.clone(),
+        }
+    }
+}
+
+/// Whether a segment is of the reading that its run is about: a page of an abandoned listing is
+/// finished, but does not say where the run goes on.
+pub(super) fn leads_on(point: &Checkpoint, segment: &Segment) -> bool {
+    let link = match (segment.phase, &point.stage) {
+        (Phase::List, Stage::List { link }) => link.clone().unwrap_or_default(),
+        (Phase::Drain, Stage::Drain { link }) | (Phase::Delta, Stage::Delta { link }) => {
+            link.clone()
+        }
+        // A look in the middle of a listing moves its own cursor only, reads by id none.
+        (Phase::Delta, _) => return point.kind == RunKind::Full,
+        (Phase::Reread | Phase::Judgement, _) => return true,
+        (Phase::List | Phase::Drain, _) => return false,
+    };
+    segment.generation == point.generation && segment.link_hash == short_digest(&link)
+}
+
+/// A digest that tells one set of people from another, where no link was called.
+pub(super) fn people_hash<'i>(users: impl Iterator<Item = &'i ObjectId>) -> String {
+    let mut proof = Proof::default();
+    users.for_each(|user| proof.add_person(user));
+    proof.xor
+}
+
+/// Where the pass goes on behind a page.
+pub(super) fn advance(
+    held: &mut Held,
+    pass: &mut Pass,
+    phase: Phase,
+    next: &NextStep,
+    now: jiff::Timestamp,
+) {
+    let cursor = |link: &str| DeltaCursor {
+        link: link.to_owned(),
+        select_hash: super::full::select_hash(),
+        issued_at: now,
+    };
+    let baseline = || pass.point.baseline.clone().unwrap_or_default();
+    let stage = match (pass.point.kind, phase, next) {
+        (RunKind::Full, Phase::List, NextStep::Next(link)) => {
+            Stage::List { link: Some(link.clone()) }
+        }
+        (RunKind::Full, Phase::List, NextStep::End | NextStep::Delta(_)) => {
+            Stage::Drain { link: baseline() }
+        }
+        (RunKind::Full, Phase::Drain, NextStep::Next(link)) => Stage::Drain { link: link.clone() },
+        (RunKind::Full, Phase::Drain, NextStep::Delta(link)) => {
+            held.work.users_delta = Some(cursor(link));
+            Stage::Absence
+        }
+        // A look at what changed in the middle of a listing: only the cursor moves.
+        (RunKind::Full, Phase::Delta, NextStep::Delta(link)) => {
+            held.work.users_delta = Some(cursor(link));
+            return;
+        }
+        (RunKind::Delta, Phase::Delta, NextStep::Next(link)) => Stage::Delta { link: link.clone() },
+        (RunKind::Delta, Phase::Delta, NextStep::Delta(link)) => {
+            held.work.users_delta = Some(cursor(link));
+            Stage::Collisions
+        }
+        (RunKind::Full, Phase::Drain, NextStep::End)
+        | (RunKind::Full, Phase::Delta, NextStep::Next(_) | NextStep::End)
+        | (RunKind::Delta, Phase::Delta, NextStep::End)
+        | (RunKind::Delta, Phase::List | Phase::Drain, _)
+        | (_, Phase::Reread | Phase::Judgement, _) => return,
+    };
+    pass.point.stage = stage;
+}
