@@ -2,6 +2,7 @@
 import { BodyChecker } from "./bodies.mjs";
 import { takeDocumentedFaults } from "./documents.mjs";
 import { compareWithEngine } from "./engine.mjs";
+import { tenantsApart } from "./tenants.mjs";
 import { tellLies } from "./lies.mjs";
 import { useOfficialClient } from "./official_client.mjs";
 import { validators } from "./schemas.mjs";
@@ -42,6 +43,9 @@ try {
     for (const { id } of tenants) await simulator.control("PUT", `/tenants/${id}/consents/${APP}`);
     simulator.becomeGraph();
     const [contoso, fabrikam] = (await simulator.control("GET", "/tenants")).tenants;
+
+    const apart = await tenantsApart(simulator, problems);
+    console.log(`tenants: ${apart}`);
 
     const asked = await walk(simulator, bodies, contoso, fabrikam);
     const checked = [...bodies.checked].map(([type, count]) => `${count} ${type}`);

@@ -68,7 +68,8 @@ pub use handle::{EntraSim, StartError};
 pub use journal::JournalError;
 pub use login::sign_in::{Decision, SignIn, StateEcho, Step};
 pub use options::{
-    AppRegistration, ClientSecret, DEFAULT_APP_ID, DEFAULT_APP_SECRET, SimOptions, TenantSpec,
+    AppRegistration, ClientSecret, DEFAULT_APP_ID, DEFAULT_APP_SECRET, FederatedCredential,
+    SimOptions, TenantSpec,
 };
 pub use request_log::{EndpointCounts, LoggedRequest, RequestCounts};
 pub use settings::{

@@ -5,6 +5,7 @@ pub(crate) mod authorize;
 pub(crate) mod consent;
 mod discovery;
 pub(crate) mod errors;
+mod federated;
 mod pages;
 pub(crate) mod redirects;
 pub(crate) mod sign_in;

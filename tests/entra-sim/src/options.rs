@@ -143,6 +143,9 @@ pub struct AppRegistration {
     /// PEM certificates whose keys may sign client assertions.
     #[serde(default)]
     pub certificates: Vec<String>,
+    /// Outside issuers whose tokens prove the app, at most twenty.
+    #[serde(default)]
+    pub federated_credentials: Vec<FederatedCredential>,
     /// Redirect URIs, compared exactly.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
@@ -154,6 +157,34 @@ pub struct AppRegistration {
     /// Manifest member `groupMembershipClaims` is `DirectoryRole` or `All`: id tokens carry `wids`.
     #[serde(default)]
     pub emits_wids: bool,
+}
+
+/// An outside issuer whom a registration trusts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FederatedCredential {
+    /// `iss` of its tokens.
+    pub issuer: String,
+    /// `sub` of its tokens, as the ARN of a role.
+    pub subject: String,
+    /// `aud` of its tokens.
+    #[serde(default = "token_exchange")]
+    pub audience: String,
+    /// The issuer's public keys, as its key set shows them.
+    #[serde(default)]
+    pub keys: Vec<serde_json::Value>,
+}
+
+fn token_exchange() -> String {
+    "api://AzureADTokenExchange".to_owned()
+}
+
+impl FederatedCredential {
+    /// One for the usual audience, without keys yet.
+    pub fn new(issuer: &str, subject: &str) -> Self {
+        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
+        Self { issuer, subject, audience: token_exchange(), keys: Vec::new() }
+    }
 }
 
 /// A client secret with its end.
@@ -175,6 +206,7 @@ impl AppRegistration {
             display_name: "Contact sync (development)".to_owned(),
             secrets: vec![ClientSecret { value: DEFAULT_APP_SECRET.to_owned(), expires_at: None }],
             certificates: Vec::new(),
+            federated_credentials: Vec::new(),
             redirect_uris: Vec::new(),
             any_loopback_redirect: true,
             roles: ["User.Read.All", "GroupMember.Read.All"].map(str::to_owned).to_vec(),

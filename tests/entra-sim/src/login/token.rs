@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::discovery::{is_graph_default, issuer};
 use super::errors::LoginError;
-use super::{Audience, assertion};
+use super::{Audience, assertion, federated};
 use crate::clock::shifted;
 use crate::directory::WELL_KNOWN;
 use crate::exchange::{Incoming, Reply};
@@ -220,6 +220,9 @@ fn authenticate(
     if let Some(assertion) = form.get("client_assertion") {
         if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
             return Err(LoginError::numbered(900_144).about("'client_assertion_type'"));
+        }
+        if federated::is_foreign(assertion) {
+            return federated::verify(assertion, app, now);
         }
         let base = &world.base_url;
         let audiences = [tenant.to_string(), (*segment).to_owned()]
