@@ -44,8 +44,8 @@ async fn erase(outside: &impl Outside, id: &AccountId) -> Result<(), AdminError>
             disconnect(outside, id, &connection.id).await?;
         }
     }
-    for prefix in [format!("segments/{id}/"), format!("reports/{id}/")] {
-        outside.blobs().delete_prefix(&prefix).await?;
+    for folder in ["segments", "state", "reports"] {
+        outside.blobs().delete_prefix(&format!("{folder}/{id}/")).await?;
     }
     store.erase_account(id).await?;
     store.erase_account_state(&found).await?;
