@@ -15,6 +15,8 @@ enum Kind {
     Unchanged,
     Failed,
     Waiting,
+    /// Left, and the contact's link says so already; a person must decide what becomes of it.
+    LeftWaiting,
     /// In scope, decided at the end of the run.
     Open,
     Skipped,
@@ -26,12 +28,29 @@ enum Kind {
     Staged,
 }
 
+impl Kind {
+    /// Whether a later page would find the contact other than this one did.
+    fn leaves_a_trace(self) -> bool {
+        match self {
+            Self::Created | Self::Updated | Self::LeftScope | Self::LeftWaiting | Self::Gone => {
+                true
+            }
+            Self::Unchanged
+            | Self::Failed
+            | Self::Waiting
+            | Self::Open
+            | Self::Skipped
+            | Self::Staged => false,
+        }
+    }
+}
+
 /// Everyone a run dealt with, by the last outcome. Keyed by 64 folded bits of the object id, so
 /// that a million people stay far below a function's memory; a clash would miscount one person.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     kinds: HashMap<u64, Kind>,
-    /// Whose contact the run made or changed before its listing began anew.
+    /// What the run did to contacts before its listing began anew.
     earlier: HashMap<u64, Kind>,
     /// People who are known but not `seen`.
     apart: u64,
@@ -57,7 +76,7 @@ impl Tally {
     pub(crate) fn remember(&mut self, item: &SegmentItem, outcome: Outcome) {
         let person = fold(&item.object_id);
         let kind = outlasting(self.earlier.get(&person).copied(), kind_of(item, outcome));
-        if matches!(kind, Kind::Created | Kind::Updated) {
+        if kind.leaves_a_trace() {
             self.earlier.insert(person, kind);
         }
     }
@@ -86,7 +105,7 @@ impl Tally {
     /// The listing starts again: nobody counts any more, but what was made stays made.
     pub(crate) fn begin_again(&mut self) {
         for (person, kind) in self.kinds.drain() {
-            if matches!(kind, Kind::Created | Kind::Updated) {
+            if kind.leaves_a_trace() {
                 self.earlier.insert(person, kind);
             }
         }
@@ -103,6 +122,7 @@ impl Tally {
             | Kind::Unchanged
             | Kind::Failed
             | Kind::Waiting
+            | Kind::LeftWaiting
             | Kind::Skipped
             | Kind::LeftScope => {}
         }
@@ -111,11 +131,14 @@ impl Tally {
 }
 
 /// A created contact that a later page touches again stays a created one, and an updated one that
-/// is right by then stays updated.
+/// is right by then stays updated. Who left is found gone already by a later page.
 fn outlasting(before: Option<Kind>, kind: Kind) -> Kind {
     match (before, kind) {
         (Some(Kind::Created), Kind::Updated | Kind::Unchanged) => Kind::Created,
         (Some(Kind::Updated), Kind::Unchanged) => Kind::Updated,
+        (Some(Kind::LeftScope), Kind::Skipped) => Kind::LeftScope,
+        (Some(Kind::Gone), Kind::Staged) => Kind::Gone,
+        (Some(Kind::LeftWaiting), Kind::Skipped | Kind::Staged) => Kind::LeftWaiting,
         _ => kind,
     }
 }
@@ -134,6 +157,7 @@ fn kind_of(item: &SegmentItem, outcome: Outcome) -> Kind {
         Outcome::Update => Kind::Updated,
         Outcome::Unchanged => Kind::Unchanged,
         Outcome::Failed => Kind::Failed,
+        Outcome::AwaitingReview if item.link.is_some() => Kind::LeftWaiting,
         Outcome::AwaitingReview => Kind::Waiting,
         Outcome::Deferred => Kind::Open,
         Outcome::Skipped => Kind::Skipped,
@@ -156,7 +180,7 @@ fn apply(kind: Kind, counts: &mut Counts, step: impl Fn(&mut u64)) {
         Kind::Updated => in_scope(counts, |counts| &mut counts.updated),
         Kind::Unchanged => in_scope(counts, |counts| &mut counts.unchanged),
         Kind::Failed => in_scope(counts, |counts| &mut counts.failed),
-        Kind::Waiting => in_scope(counts, |counts| &mut counts.awaiting_review),
+        Kind::Waiting | Kind::LeftWaiting => in_scope(counts, |counts| &mut counts.awaiting_review),
         // Counted when the end of the run decides.
         Kind::Open | Kind::Staged => {}
         Kind::Skipped => {
@@ -175,6 +199,7 @@ fn apply(kind: Kind, counts: &mut Counts, step: impl Fn(&mut u64)) {
 #[cfg(test)]
 mod tests {
     use contact_sync_domain::reconcile::blank_item;
+    use contact_sync_domain::segment::LinkChange;
 
     use super::*;
 
@@ -222,6 +247,37 @@ mod tests {
         tally.count(&item, Outcome::Create, &mut counts);
         tally.count(&item, Outcome::Update, &mut counts);
         assert_eq!((counts.created, counts.updated), (1, 0));
+    }
+
+    #[test]
+    fn who_left_has_left_though_a_later_page_finds_him_gone_already() {
+        let link =
+            |new| LinkChange { old: Some(LinkState::Linked), new, user_principal_name: None };
+        let item = |outcome, new: Option<LinkState>| SegmentItem {
+            link: new.map(link),
+            ..blank_item(&ObjectId::from_u128(1), None, outcome)
+        };
+        let cases = [
+            (Outcome::StopUpdating, LinkState::OutOfScope, Outcome::Skipped, (1, 0)),
+            (Outcome::StopUpdating, LinkState::Removed, Outcome::Keep, (1, 0)),
+            (Outcome::AwaitingReview, LinkState::OutOfScope, Outcome::Skipped, (0, 1)),
+            (Outcome::AwaitingReview, LinkState::Removed, Outcome::Keep, (0, 1)),
+        ];
+        for (first, state, then, expected) in cases {
+            for begins_again in [false, true] {
+                let mut tally = Tally::default();
+                let mut counts = Counts::default();
+                tally.count(&item(first, Some(state)), first, &mut counts);
+                if begins_again {
+                    tally.begin_again();
+                    counts = Counts::default();
+                }
+                tally.count(&item(then, None), then, &mut counts);
+                let found = (counts.removed, counts.awaiting_review);
+                assert_eq!(found, expected, "{first:?} then {then:?}");
+                assert!(adds_up(&counts));
+            }
+        }
     }
 
     #[test]

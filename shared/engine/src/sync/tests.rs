@@ -1,6 +1,7 @@
 //! Runs on a directory and stores in memory.
 
 mod claims;
+mod deaths;
 mod graph;
 mod proof;
 mod queue;

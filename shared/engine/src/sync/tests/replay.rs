@@ -17,7 +17,7 @@ use crate::segments::{load_segment, store_segment};
 use crate::sync::Driven;
 
 /// More store calls than any of these runs needs.
-const CALLS: usize = 400;
+pub(super) const CALLS: usize = 400;
 
 /// A connection that synced once, and a directory in which much happened since: three changed, two
 /// came, one left.
@@ -41,7 +41,7 @@ async fn changed(action: RemovalAction) -> Scene {
 }
 
 /// Everything that a person could see of how it ended, without when.
-fn seen(scene: &Scene, run: &Run) -> String {
+pub(super) fn seen(scene: &Scene, run: &Run) -> String {
     let contacts: Vec<String> = scene
         .worker
         .stores
@@ -61,7 +61,7 @@ fn seen(scene: &Scene, run: &Run) -> String {
 }
 
 /// Goes on until nothing is left to do.
-async fn settle(scene: &mut Scene, kind: RunKind) {
+pub(super) async fn settle(scene: &mut Scene, kind: RunKind) {
     for _ in 0..6 {
         let driven = scene.drive_as(kind, None).await.unwrap();
         if driven == Driven::LetGo {
