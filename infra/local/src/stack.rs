@@ -169,6 +169,11 @@ impl LocalStack {
         self.access.used()
     }
 
+    /// What the functions' roles give: the function and the grant.
+    pub fn permissions_granted(&self) -> Vec<(String, Grant)> {
+        self.access.granted()
+    }
+
     /// What the functions' roles give and nobody made use of so far: the function and the grant.
     pub fn permissions_unused(&self) -> Vec<(String, Grant)> {
         self.access.unused()

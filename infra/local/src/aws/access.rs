@@ -107,12 +107,18 @@ impl Access {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What roles give and no function made use of so far: the function and the grant.
-    pub(crate) fn unused(&self) -> Vec<(String, Grant)> {
-        let used = self.used();
+    /// What roles give: the function and the grant.
+    pub(crate) fn granted(&self) -> Vec<(String, Grant)> {
         let grants = self.roles.iter().flat_map(|(function, role)| {
             role.grants().into_iter().map(move |grant| (function.clone(), grant))
         });
+        grants.collect()
+    }
+
+    /// What roles give and no function made use of so far: the function and the grant.
+    pub(crate) fn unused(&self) -> Vec<(String, Grant)> {
+        let used = self.used();
+        let grants = self.granted().into_iter();
         grants
             .filter(|(function, grant)| {
                 !used.iter().any(|used| {

@@ -104,7 +104,7 @@ pub(super) async fn follow(job: &Job<'_, impl Installation>, run: &str) -> Resul
     // Generous: a run of a million users on a slow machine.
     let limit = Duration::from_hours(1);
     // A run that stands still is not waited for.
-    let standstill = job.within(180);
+    let standstill = job.within(180).min(Duration::from_mins(10));
     let started = Instant::now();
     let mut last = (Value::Null, Instant::now());
     let path = job.path(&format!("/runs/{run}"));

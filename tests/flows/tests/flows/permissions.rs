@@ -1,0 +1,170 @@
+//! What roles grant against what functions were seen to use: the journey below is what a customer
+//! does in its life with the product, and at its end every grant was used or is listed here with
+//! the reason why not.
+
+use contact_sync_flows::{Customer, Scene, SceneOptions};
+use entra_contact_sync_local::plan::Grant;
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::json;
+
+/// Grants that this journey need not use, and why they stand: part of the function's name, the
+/// beginning of the grant in short, the reason.
+const UNUSED: [(&str, &str, &str); 22] = [
+    ("", "logs:", "Lambda writes the log; a process on one machine has a file"),
+    ("", "sqs:SendMessage", "Lambda leaves what was given up; the local stack does it itself"),
+    ("event-publisher", "dynamodb:DescribeStream", "Lambda reads streams, here the stack itself"),
+    ("event-publisher", "dynamodb:GetRecords", "Lambda reads streams, here the stack itself"),
+    ("event-publisher", "dynamodb:GetShardIterator", "Lambda reads streams, here the stack itself"),
+    ("event-publisher", "dynamodb:ListStreams", "Lambda reads streams, here the stack itself"),
+    ("", "s3:ListBucket", "without it S3 answers 403 where a file is missing, and not 404"),
+    ("oauth-consent", "dynamodb:DeleteItem TENANT#", "frees a claim whose connection moved"),
+    ("-sync", "dynamodb:GetItem SETTINGS#", "a run ends under the settings that it began with"),
+    ("-sync", "dynamodb:GetItem SYNC#", "a lease that was lost, a run asked for twice"),
+    ("-sync", "dynamodb:GetItem RUNS#", "a run that another process began"),
+    ("-sync", "dynamodb:GetItem SEGMENTS#", "a page that another process began"),
+    ("-sync", "dynamodb:GetItem contacts", "somebody wrote between the reading and the writing"),
+    ("delta-sync", "s3:PutObject segments", "a page of changes above 8 KB"),
+    ("delta-sync", "s3:GetObject segments", "a page of changes above 8 KB that is played again"),
+    ("full-sync", "s3:GetObject segments", "a page above 8 KB that is played again"),
+    ("delta-sync", "dynamodb:PutItem ACCOUNT#", "a connection that needs a person from now on"),
+    ("delta-sync", "dynamodb:Query contacts", "a delta token that died begins a whole run here"),
+    ("full-sync", "dynamodb:DeleteItem contacts", "an address that changed and no delta told of"),
+    ("admin-api", "dynamodb:PutItem SUBSCRIPTION#", "a tenant that another connection hears of"),
+    ("admin-api", "dynamodb:PutItem TENANT#", "a tenant that another connection hears of"),
+    ("subscription-renewal", "dynamodb:UpdateItem SYNC#", "a hint for a subscription that ended"),
+];
+
+/// A grant in a line: action, and the kind of item, the table or the folder.
+fn in_short(grant: &Grant) -> String {
+    let what = match &grant.only {
+        Some((_, kind)) => kind.trim_end_matches('*'),
+        None if grant.resource.ends_with("ContactsTable") => "contacts",
+        None => grant.resource.trim_end_matches("/*").rsplit('/').next().unwrap_or_default(),
+    };
+    format!("{} {what}", grant.action)
+}
+
+/// A customer's life: connected, synced by group, changed, looked at, paused, erased.
+async fn live(scene: &Scene) {
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let group = scene.sim.create_group(scene.tenant, "Team").unwrap();
+    for person in &people[..people.len() - 1] {
+        scene.sim.add_member(scene.tenant, group, person.id()).unwrap();
+    }
+    let removal = json!({"softDeleted": "delete", "hardDeleted": "delete"});
+    let scope = json!({"groups": {"any": [group]}});
+    customer.change_settings(json!({"scope": scope, "policies": {"removal": removal}})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+
+    follow_the_directory(scene, &customer, group).await;
+    look_at_everything(scene, &customer).await;
+    keep_subscriptions(scene, &customer).await;
+
+    customer.act("pause").await.expect(202);
+    customer.act("resume").await.expect(202);
+    scene.settle().await;
+    customer.act("disable").await.expect(202);
+    customer.act("disconnect").await.expect(202);
+    scene.settle().await;
+    scene.rest().delete(&customer.account_path("")).await.expect(204);
+    scene.settle().await;
+}
+
+/// Somebody is renamed, two swap their addresses, one joins, one is deleted.
+async fn follow_the_directory(scene: &Scene, customer: &Customer<'_>, group: uuid::Uuid) {
+    let people = customer.people_in_scope();
+    let swapped = [people[1].text("mail").unwrap(), people[2].text("mail").unwrap()];
+    customer.edit(people[0].id(), json!({"jobTitle": "Renamed"}));
+    customer.edit(people[1].id(), json!({"mail": swapped[1]}));
+    customer.edit(people[2].id(), json!({"mail": swapped[0]}));
+    scene.sim.add_member(scene.tenant, group, people[people.len() - 1].id()).unwrap();
+    scene.sim.delete_user(scene.tenant, people[3].id()).unwrap();
+    scene.settle().await;
+    // More at once than the guard lets go: they wait, and the report says so.
+    for person in &people[4..24] {
+        scene.sim.delete_user(scene.tenant, person.id()).unwrap();
+    }
+    scene.settle().await;
+    // Nobody told, so the sweep looks.
+    scene.let_an_hour_pass_unseen(&customer.connection).await;
+    scene.sweep().await;
+    // A whole run that finds removals and collisions too.
+    let unseen = json!({"schedule": {"frequency": "weekly", "dayOfWeek": "monday"}});
+    customer.change_settings(unseen).await;
+    customer.sync_now().await;
+    scene.settle().await;
+}
+
+/// The portal and the host product read what there is, and change what is theirs.
+async fn look_at_everything(scene: &Scene, customer: &Customer<'_>) {
+    let runs = customer.runs_of("full").await;
+    let run = runs.last().unwrap()["id"].as_str().unwrap();
+    customer.extended_report(run).await;
+    for below in ["", "/tenant", "/settings", "/settings/history", "/runs"] {
+        scene.rest().get(&customer.path(below)).await.expect(200);
+    }
+    for below in ["", "/report", "/changes"] {
+        scene.rest().get(&customer.path(&format!("/runs/{run}{below}"))).await.expect(200);
+    }
+    scene.rest().list("/v1/accounts").await;
+    customer.events().await;
+    let made = customer.create_contact(json!({"email": "made@by.hand"})).await;
+    let path = customer.account_path(&format!("/contacts/{}", made["id"].as_str().unwrap()));
+    let etag = format!("\"{}\"", made["version"]);
+    let body = json!({"fields": {"jobTitle": "Plumber"}});
+    scene.rest().send(Method::PATCH, &path, &[("if-match", &etag)], Some(&body)).await.expect(200);
+    scene.rest().delete(&path).await.expect(204);
+    customer.import("email,displayName\nimported@by.hand,Imported\n").await;
+    for (key, name) in [("one", "Acme"), ("two", "")] {
+        let body = json!({"externalId": key, "name": name, "timeZone": "UTC"});
+        let headers = [("idempotency-key", key)];
+        scene.rest().send(Method::POST, "/v1/accounts", &headers, Some(&body)).await;
+    }
+}
+
+/// Subscriptions are made, reauthorized, renewed and given up.
+async fn keep_subscriptions(scene: &Scene, customer: &Customer<'_>) {
+    for subscription in scene.sim.subscriptions() {
+        scene.sim.send_lifecycle(subscription.id, "reauthorizationRequired", true);
+    }
+    scene.settle_stack().await;
+    scene.sweep().await;
+    scene.age_subscription("users", SignedDuration::from_hours(15 * 24)).await;
+    scene.sweep().await;
+    // Nothing is left to hear of groups.
+    customer.change_settings(json!({"scope": {"groups": "all"}})).await;
+    scene.audit().await;
+    scene.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_role_can_do_no_more_than_its_function_did_in_a_customers_life() {
+    let further_roles = vec!["Group.Read.All"];
+    let scene = Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(250) }).await;
+    live(&scene).await;
+    assert_eq!(scene.stack.denied_calls(), Vec::<String>::new(), "what a role must grant as well");
+    let explained = |function: &str, grant: &Grant| {
+        let short = in_short(grant);
+        UNUSED.iter().any(|(of, start, _)| function.contains(of) && short.starts_with(start))
+    };
+    let unexplained: Vec<String> = scene
+        .stack
+        .permissions_unused()
+        .iter()
+        .filter(|(function, grant)| !explained(function, grant))
+        .map(|(function, grant)| format!("{function}: {}", in_short(grant)))
+        .collect();
+    assert_eq!(unexplained, Vec::<String>::new(), "granted, and neither used nor explained");
+    // An explanation outlives its grant only by mistake.
+    let granted = scene.stack.permissions_granted();
+    for (of, start, reason) in UNUSED {
+        let stands = granted
+            .iter()
+            .any(|(function, grant)| function.contains(of) && in_short(grant).starts_with(start));
+        assert!(stands, "{of} may not {start} any more; it said: {reason}");
+    }
+}
