@@ -14,8 +14,6 @@ use crate::aws::{Aws, list, text};
 use crate::heard::Heard;
 use crate::stack::Stack;
 
-/// The stand-in is a Python program: things take their time.
-const PATIENCE: u32 = 6;
 /// What Scheduler answers beyond what a schedule is made of.
 const SHOWN_ONLY: [&str; 3] = ["Arn", "CreationDate", "LastModificationDate"];
 
@@ -30,6 +28,8 @@ pub(crate) struct Deployed {
     pub(crate) token: String,
     pub(crate) heard: Heard,
     pub(crate) reports_dir: PathBuf,
+    /// How many times longer than on the local stack things may take.
+    pub(crate) patience: u32,
 }
 
 /// A failure outside the product, as the job tells it.
@@ -65,7 +65,7 @@ impl Installation for Deployed {
     }
 
     fn patience(&self) -> u32 {
-        PATIENCE
+        self.patience
     }
 
     async fn until_quiet(&self, limit: Duration) -> Result<(), Problem> {

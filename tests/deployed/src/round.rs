@@ -24,6 +24,10 @@ use crate::table::Table;
 use crate::translation::Translation;
 use crate::{events, fires, gate};
 
+/// The stand-in is a Python program: things take their time.
+const PATIENCE_IN_CALM: u32 = 6;
+/// What a storm drives away comes back by the sweep, every five minutes.
+const PATIENCE_IN_STORM: u32 = 18;
 /// People whose data changes at once in a storm.
 const CHANGED: usize = 25;
 /// Five for each of two services.
@@ -133,6 +137,7 @@ impl<'a> Round<'a> {
             token: ground.admin.clone(),
             heard,
             reports_dir: cli.reports.clone(),
+            patience: PATIENCE_IN_CALM,
         };
         let rest = Rest::new(&deployed)?;
         Ok(Self { ground, sim, deployed, rest, _door: door })
@@ -156,7 +161,8 @@ impl<'a> Round<'a> {
     }
 
     /// The same job while calls are throttled, reset, delayed and lost; then many changes at once.
-    pub(crate) async fn stormy(&self, table: &mut Table) -> Result<(), RoundError> {
+    pub(crate) async fn stormy(mut self, table: &mut Table) -> Result<(), RoundError> {
+        self.deployed.patience = PATIENCE_IN_STORM;
         let storm = &self.ground.storm;
         let functions =
             self.deployed.stack.of_kind("AWS::Lambda::Function").map(|(_, function)| function);
