@@ -104,8 +104,10 @@ impl RequestLog {
 pub(crate) fn shortened(url: &str) -> String {
     url.split('&')
         .map(|part| match part.char_indices().nth(120) {
-            Some((end, _)) => format!("{}…", part.get(..end).unwrap_or_default()),
-            None => part.to_owned(),
+            Some((end, _)) if part.contains("token=") => {
+                format!("{}…", part.get(..end).unwrap_or_default())
+            }
+            _ => part.to_owned(),
         })
         .collect::<Vec<_>>()
         .join("&")

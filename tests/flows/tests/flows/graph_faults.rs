@@ -6,13 +6,13 @@ use entra_sim::{BodyKind, Effect, Fault};
 use serde_json::{Value, json};
 
 /// The pages of the listing.
-const LISTING: &str = "/v1.0/users?*";
+pub(crate) const LISTING: &str = "/v1.0/users?*";
 
 /// Calls of a stored delta link.
-const STORED_DELTA: &str = "*/users/delta*deltatoken=*";
+pub(crate) const STORED_DELTA: &str = "*/users/delta*deltatoken=*";
 
 /// A Contoso in pages of ten.
-async fn in_small_pages() -> Scene {
+pub(crate) async fn in_small_pages() -> Scene {
     let mut options = SceneOptions::with_users(40);
     options.settings.graph.max_page_size = 10;
     options.settings.delta.page_size = 4;
@@ -25,7 +25,7 @@ async fn states(customer: &Customer<'_>) -> Vec<(String, Value)> {
 }
 
 /// Everybody whom the directory has is linked, nobody else is there, and nothing was told twice.
-async fn assert_in_step(scene: &Scene, customer: &Customer<'_>) {
+pub(crate) async fn assert_in_step(scene: &Scene, customer: &Customer<'_>) {
     let states = states(customer).await;
     assert!(states.iter().all(|(_, state)| state == "linked"), "{states:?}\n{}", scene.story());
     for (user, contact) in customer.contacts_by_user().await {
@@ -36,7 +36,7 @@ async fn assert_in_step(scene: &Scene, customer: &Customer<'_>) {
     assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
 }
 
-fn struck(scene: &Scene) -> u64 {
+pub(crate) fn struck(scene: &Scene) -> u64 {
     scene.sim.faults().iter().map(|fault| fault.struck).sum()
 }
 

@@ -3,32 +3,32 @@
 use contact_sync_flows::{Reply, Scene, SceneOptions};
 use serde_json::{Value, json};
 
-async fn post(scene: &Scene, path: &str, body: &str) -> Reply {
+pub(crate) async fn post(scene: &Scene, path: &str, body: &str) -> Reply {
     // Graph brings no token; a wrong one must not matter either.
     let content = Some(("application/json; charset=utf-8", body.as_bytes().to_vec()));
     scene.rest().bearing("nobody").send_bytes(reqwest::Method::POST, path, &[], content).await
 }
 
 /// What a notification of Contoso's subscription must carry.
-struct Known {
+pub(crate) struct Known {
     key: String,
     subscription_id: String,
     client_state: String,
 }
 
-async fn known(scene: &Scene) -> Known {
+pub(crate) async fn known(scene: &Scene) -> Known {
     let record = scene.subscription_record("users").await;
     let text = |name: &str| record["doc"]["M"][name]["S"].as_str().unwrap().to_owned();
     Known { key: text("key"), subscription_id: text("graphId"), client_state: text("clientState") }
 }
 
 impl Known {
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/webhooks/graph?s={}", self.key)
     }
 
     /// A notification as Graph writes it, with some members changed.
-    fn notification(&self, scene: &Scene, changes: &Value) -> Value {
+    pub(crate) fn notification(&self, scene: &Scene, changes: &Value) -> Value {
         let user = "8f0c1b1e-0000-4000-8000-000000000001";
         let mut item = json!({
             "changeType": "updated",
@@ -53,7 +53,7 @@ impl Known {
     }
 }
 
-async fn hints(scene: &Scene, connection: &str) -> String {
+pub(crate) async fn hints(scene: &Scene, connection: &str) -> String {
     let state = scene.sync_state(connection).await;
     state["wanted"]["N"].as_str().unwrap().to_owned()
 }

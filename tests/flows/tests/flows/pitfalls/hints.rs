@@ -1,0 +1,93 @@
+//! Notifications and subscriptions: late, doubled, forged, forgotten.
+
+use contact_sync_flows::{Scene, SceneOptions};
+use entra_sim::{Effect, Fault};
+use serde_json::json;
+
+use super::{somebody, title};
+use crate::graph_faults::{LISTING, assert_in_step, in_small_pages};
+use crate::webhook::{hints, known, post};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_24_a_handshake_is_echoed_decoded_and_before_anything_else() {
+    let scene = Scene::with_users(5).await;
+    for path in ["/webhooks/graph", "/webhooks/graph/lifecycle"] {
+        let query = "validationToken=Validation%3a+Testing+a%2Bb";
+        let answer = post(&scene, &format!("{path}?{query}"), "no json").await.expect(200);
+        assert_eq!(answer.text, "Validation: Testing a+b");
+        assert!(answer.header("content-type").starts_with("text/plain"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_25_notifications_are_hints() {
+    let mut options = SceneOptions::with_users(20);
+    options.settings.notifications.duplicate_percent = 100.0;
+    options.settings.notifications.shuffle = true;
+    let scene = Scene::start(options).await;
+    let customer = scene.synced().await;
+    let user = somebody(&customer);
+    let before = customer.linked_contact(&user).await["version"].as_u64().unwrap();
+    customer.edit(&user, json!({"jobTitle": "Told twice"}));
+    scene.settle().await;
+    let after = customer.linked_contact(&user).await;
+    assert_eq!(after["version"], before + 1, "one change is one write");
+    assert_eq!(after["fields"]["jobTitle"], "Told twice");
+
+    // A notification that says deleted proves nothing.
+    let subscription = scene.sim.subscriptions()[0].id;
+    assert!(scene.sim.send_notification(subscription, user.parse().unwrap(), true, 2));
+    scene.settle().await;
+    assert_eq!(customer.linked_contact(&user).await, after);
+    assert_in_step(&scene, &customer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_26_a_subscription_whose_answer_was_lost_is_not_made_twice() {
+    let scene = Scene::with_users(10).await;
+    let customer = scene.connected().await;
+    let mut lost = Fault::once("/v1.0/subscriptions*", Effect::Reset { after_bytes: Some(0) });
+    lost.target.method = Some("POST".to_owned());
+    scene.sim.add_fault(lost);
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    scene.pass_time(std::time::Duration::from_mins(10));
+    scene.sweep().await;
+    assert_eq!(crate::graph_faults::struck(&scene), 1);
+    let there = scene.sim.subscriptions();
+    assert_eq!(there.len(), 1, "{there:?}\n{}", scene.story());
+    let user = somebody(&customer);
+    customer.edit(&user, json!({"jobTitle": "Heard"}));
+    scene.settle().await;
+    assert_eq!(title(&customer, &user).await, "Heard", "{}", scene.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_27_a_strange_retry_after_is_no_reason_to_hurry() {
+    let scene = in_small_pages().await;
+    let customer = scene.synced().await;
+    for header in ["0.75", "2.128", "soon", ""] {
+        scene.sim.clear_faults();
+        let fault = Fault::once(LISTING, Effect::throttled(header)).at_request(2);
+        scene.sim.add_fault(fault);
+        let requests = scene.sim.request_counts().graph_requests;
+        let run = customer.sync_now().await;
+        let asked = scene.sim.request_counts().graph_requests - requests;
+        assert_eq!(run["counts"]["seen"], 40, "{header}: {run}");
+        assert!(asked <= 12, "{asked} requests after `Retry-After: {header}`");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_34_large_numbers_and_seven_digits_of_a_second_are_read() {
+    let scene = Scene::with_users(10).await;
+    let customer = scene.synced().await;
+    let known = known(&scene).await;
+    let before = hints(&scene, &customer.connection).await;
+    // Its sequence number does not fit a float, its instants have seven digits.
+    let item = known.notification(&scene, &json!({}));
+    post(&scene, &known.path(), &json!({"value": [item]}).to_string()).await.expect(202);
+    scene.settle().await;
+    assert_ne!(hints(&scene, &customer.connection).await, before, "the hint counted");
+}
