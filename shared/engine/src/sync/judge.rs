@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use contact_sync_domain::guard::Verdict;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::segment::{NextStep, Phase, Segment, SegmentItem};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
-use super::apply::is_destructive;
+use super::apply::{is_destructive, unreadable_item};
 use super::decide::{decide_leaving, present};
 use super::index::Index;
 use super::pass::{Held, Pass};
@@ -39,7 +40,7 @@ where
         let users: Vec<ObjectId> =
             waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
         let mut stored = HashMap::new();
-        let items = self.still_removals(pass, &users, &mut stored).await?;
+        let (mut items, unreadable) = self.still_removals(pass, &users, &mut stored).await?;
         let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
         let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
         let guard = pass.rules.policies().guard;
@@ -61,6 +62,9 @@ where
         held.work.guard = window;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
+        // Failed records of this run, and judged again by the next.
+        let kept: Vec<String> = unreadable.iter().map(|item| item.object_id.to_string()).collect();
+        items.extend(unreadable);
         for items in items.chunks(PER_SEGMENT) {
             let segment = Segment {
                 page: pass.point.page,
@@ -74,31 +78,43 @@ where
             };
             self.store_and_settle(held, pass, segment, stored.clone(), &HashMap::new()).await?;
         }
-        let keys: Vec<String> = waiting.into_iter().map(|item| item.key).collect();
+        let keys: Vec<String> =
+            waiting.into_iter().map(|item| item.key).filter(|key| !kept.contains(key)).collect();
         self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &keys).await?;
         pass.point.stage = Stage::Finish;
         Ok(())
     }
 
     /// Asks the directory for everybody who is staged, and decides them anew: what is left are the
-    /// removals that today's reading and today's settings still ask for.
+    /// removals that today's reading and today's settings still ask for. Apart from them, the
+    /// failed records of those whose contact cannot be read.
     async fn still_removals(
         &self,
         pass: &mut Pass,
         users: &[ObjectId],
         stored: &mut HashMap<ContactId, StoredContact>,
-    ) -> Result<Vec<SegmentItem>, Stop> {
+    ) -> Result<(Vec<SegmentItem>, Vec<SegmentItem>), Stop> {
         let entries = self.confirm(pass, users).await?;
         let ids: Vec<ObjectId> = entries.iter().map(|entry| entry.id().clone()).collect();
         let contacts = self.contacts_of(pass, &ids).await?;
-        self.read_contacts(pass, &contacts, stored).await?;
-        Ok(entries
+        let unreadable = self.read_contacts(pass, &contacts, stored).await?;
+        let failed = entries
+            .iter()
+            .zip(&contacts)
+            .filter(|(_, contact)| unreadable.contains(contact))
+            .map(|(entry, contact)| {
+                let blank = blank_item(entry.id(), Some(contact.clone()), Outcome::Failed);
+                unreadable_item(&blank)
+            })
+            .collect();
+        let removals = entries
             .iter()
             .zip(&contacts)
             .filter_map(|(entry, contact)| {
                 decide_leaving(pass, entry, present(stored.get(contact)))
             })
             .filter(|item| is_destructive(item.outcome))
-            .collect())
+            .collect();
+        Ok((removals, failed))
     }
 }

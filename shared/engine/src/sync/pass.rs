@@ -13,7 +13,7 @@ use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::{AllOr, Settings};
 use contact_sync_domain::sync_state::{Checkpoint, SyncState, Work};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::index::Index;
 use super::members::MemberSets;
@@ -37,13 +37,40 @@ pub(super) struct Held {
     pub(super) drop_queued: Option<RunId>,
     /// Until when a former holder's writes may still come.
     pub(super) barred_until: Option<Timestamp>,
+    pace: Pace,
+}
+
+/// How long the steps of a slice take.
+#[derive(Debug, Default)]
+struct Pace {
+    last: Option<Timestamp>,
+    longest: SignedDuration,
+}
+
+impl Pace {
+    /// A step ends and another could begin: what that one may take. A machine that is slow today
+    /// must not be killed in the middle of a page.
+    fn needed(&mut self, now: Timestamp) -> SignedDuration {
+        if let Some(last) = self.last.replace(now) {
+            self.longest = self.longest.max(now.duration_since(last));
+        }
+        RESERVE.max(self.longest + self.longest / 2)
+    }
 }
 
 impl Held {
     /// A lease just taken.
     pub(super) fn new(state: SyncState, deadline: Timestamp, until: Timestamp) -> Self {
         let work = state.work.clone();
-        Self { state, work, deadline, until, drop_queued: None, barred_until: None }
+        Self {
+            state,
+            work,
+            deadline,
+            until,
+            drop_queued: None,
+            barred_until: None,
+            pace: Pace::default(),
+        }
     }
 
     /// The fence under which the next page is requested.
@@ -61,10 +88,11 @@ impl Held {
         Ok(())
     }
 
-    /// Ends the slice unless there is time for another page.
-    pub(super) fn check_time(&self, clock: &impl Clock) -> Result<(), Stop> {
-        let left = self.deadline.duration_since(clock.now());
-        if left > RESERVE { Ok(()) } else { Err(Stop::OutOfTime) }
+    /// Ends the slice unless there is time for another page, going by the slowest so far.
+    pub(super) fn check_time(&mut self, clock: &impl Clock) -> Result<(), Stop> {
+        let now = clock.now();
+        let left = self.deadline.duration_since(now);
+        if left > self.pace.needed(now) { Ok(()) } else { Err(Stop::OutOfTime) }
     }
 }
 
@@ -185,5 +213,20 @@ impl Pass {
     pub(super) fn uses_groups(&self) -> bool {
         !matches!(self.settings.scope.groups, AllOr::All)
             || !self.settings.scope.ignored_groups.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_page_makes_room_for_another_as_slow() {
+        let at = |seconds: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+        let mut pace = Pace::default();
+        assert_eq!(pace.needed(at(0)), RESERVE);
+        assert_eq!(pace.needed(at(2)), RESERVE, "quick pages need no more than the reserve");
+        assert_eq!(pace.needed(at(32)), SignedDuration::from_secs(45));
+        assert_eq!(pace.needed(at(33)), SignedDuration::from_secs(45), "the slowest counts");
     }
 }

@@ -1,7 +1,10 @@
 //! One contact that cannot be read is one failed record.
 
-use contact_sync_domain::run::{Run, RunKind, RunStatus};
+use contact_sync_domain::guard::GuardLimits;
+use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::Outcome;
+use contact_sync_domain::settings::RemovalAction;
 use serde_json::json;
 
 use super::scene::{Scene, connection_id, contact_id, user, user_with};
@@ -55,4 +58,36 @@ async fn a_look_at_what_changed_deals_with_everybody_else() {
     assert_eq!(run.status, RunStatus::Partial);
     assert_eq!((run.counts.updated, run.counts.failed), (1, 1));
     assert_eq!(failures(&scene, &run).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_removal_of_a_contact_that_cannot_be_read_waits_for_the_next_run() {
+    let mut scene = Scene::of((1..=12).map(user));
+    scene.set_settings(|settings| {
+        settings.policies.removal.hard_deleted = RemovalAction::Delete;
+    });
+    scene.full().await;
+    for number in [3, 4] {
+        scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(number));
+    }
+    // It can still be read while the removals are staged.
+    scene.worker.directory.page_size = 100;
+    let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+    let guard = GuardLimits { max_count: 0, ..GuardLimits::default() };
+    scene.set_settings(|settings| {
+        settings.policies.removal.hard_deleted = RemovalAction::Delete;
+        settings.policies.guard = guard;
+    });
+    scene.drive().await.unwrap();
+    assert_eq!(scene.run(&id).status, RunStatus::Blocked);
+    scene.worker.stores.world().unreadable_contacts.insert(contact_id(3));
+    scene.set_settings(|settings| {
+        settings.policies.removal.hard_deleted = RemovalAction::Delete;
+    });
+    let run = scene.full().await;
+    assert_eq!((run.status, run.counts.failed, run.counts.removed), (RunStatus::Partial, 1, 1));
+    scene.worker.stores.world().unreadable_contacts.clear();
+    let run = scene.full().await;
+    assert_eq!((run.status, run.counts.removed), (RunStatus::Succeeded, 1));
+    assert_eq!(scene.contact(&contact_id(3)), None);
 }
