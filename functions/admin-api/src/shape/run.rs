@@ -1,6 +1,7 @@
 //! Runs and their changes.
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
+use contact_sync_domain::proof::Proof;
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, LinkChange, Outcome};
 use contact_sync_engine::admin::{AppliedChange, ChangeResult};
@@ -23,6 +24,7 @@ pub(crate) struct RunShape {
     graph: GraphCost,
     report_ready: bool,
     gap_seconds: Option<u64>,
+    proof: Option<Proof>,
     queued_at: Timestamp,
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
@@ -44,6 +46,7 @@ impl From<Run> for RunShape {
             graph: run.graph,
             report_ready: run.report_ready,
             gap_seconds: run.gap_seconds,
+            proof: run.proof,
             queued_at: run.queued_at,
             started_at: run.started_at,
             ended_at: run.ended_at,
