@@ -48,6 +48,8 @@ pub struct SceneOptions {
     pub binaries: Option<PathBuf>,
     /// Programs beside the functions' own, for further resources.
     pub further_programs: Vec<(&'static str, PathBuf)>,
+    /// Parameters of the template, over the usual ones: name, value.
+    pub parameters: Vec<(&'static str, String)>,
     /// Variables laid over a function's own: function, name, value.
     pub environment: Vec<(&'static str, &'static str, String)>,
 }
@@ -73,6 +75,7 @@ impl SceneOptions {
             further_resources: "",
             binaries: None,
             further_programs: Vec::new(),
+            parameters: Vec::new(),
             environment: Vec::new(),
         }
     }
@@ -126,6 +129,9 @@ impl Scene {
         DEFAULT_APP_SECRET.clone_into(&mut stack.app_secret);
         stack.max_processes_per_function = POOL;
         stack.parameters.insert("LogLevel".to_owned(), options.log_level.to_owned());
+        for (name, value) in options.parameters {
+            stack.parameters.insert(name.to_owned(), value);
+        }
         for (function, name, value) in options.environment {
             let own = stack.extra_environment.entry(function.to_owned()).or_default();
             own.insert(name.to_owned(), value);
