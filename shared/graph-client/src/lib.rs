@@ -16,6 +16,7 @@ mod client;
 mod credential;
 mod directory;
 mod endpoints;
+mod expiry;
 mod groups;
 mod id_token;
 mod identity;

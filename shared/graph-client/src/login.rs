@@ -12,6 +12,7 @@ use url::form_urlencoded::Serializer;
 use crate::assertion;
 use crate::client::GraphClient;
 use crate::credential::{ClientCredential, CredentialError, CredentialSource};
+use crate::expiry;
 use crate::patience::{Patience, retry_after};
 use crate::transport::Answer;
 
@@ -200,6 +201,9 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                     tracing::error!(error = %error, "the stored certificate or its key cannot be used");
                     credential_refused("certificate-unusable")
                 })?;
+                if let Some(days_left) = expiry::days_left(&certificate_pem, self.clock.now()) {
+                    tracing::info!(credential.days_left = days_left, "signed with the certificate");
+                }
                 append_assertion(&mut form, &assertion);
             }
             ClientCredential::Assertion(token) => {

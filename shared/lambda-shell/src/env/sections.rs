@@ -20,7 +20,8 @@ pub struct GraphAccess {
     pub login_endpoint: String,
     /// `APP_ID`: the app registration.
     pub app_id: String,
-    /// `APP_CREDENTIAL_SECRET`: the ARN of the secret with its credential.
+    /// `APP_CREDENTIAL_SECRET`: the ARN of the secret with its credential, or `federated:` and the
+    /// audience of the tokens that take its place.
     pub credential_secret: String,
 }
 

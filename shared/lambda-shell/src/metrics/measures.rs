@@ -21,7 +21,7 @@ impl Unit {
 }
 
 /// A number of the log, its metric and its unit.
-const NUMBERS: [(&str, &str, Unit); 24] = [
+const NUMBERS: [(&str, &str, Unit); 25] = [
     // An ended run.
     ("sync.seen", "UsersSeen", Unit::Count),
     ("sync.created", "ContactsCreated", Unit::Count),
@@ -41,6 +41,8 @@ const NUMBERS: [(&str, &str, Unit); 24] = [
     ("refused.client_state", "NotificationsRefused", Unit::Count),
     ("refused.tenant", "NotificationsRefused", Unit::Count),
     ("refused.subscription_id", "NotificationsRefused", Unit::Count),
+    // Until the certificate ends.
+    ("credential.days_left", "CredentialDaysLeft", Unit::Count),
     // What streams became.
     ("events.published", "EventsPublished", Unit::Count),
     // A sweep or an audit.
