@@ -35,7 +35,8 @@ fn refusal(from: &str, to: &str) -> String {
 #[test]
 fn what_the_local_stack_does_not_know_is_refused_by_name() {
     for (from, to, expected) in [
-        ("Outputs:", "Mappings: {}\nOutputs:", "Mappings"),
+        ("Outputs:", "Rules: {}\nOutputs:", "Rules"),
+        ("!Ref Table", "!FindInMap [Sizes, small, of]", "Sizes"),
         ("Type: AWS::S3::Bucket", "Type: AWS::SNS::Topic", "AWS::SNS::Topic"),
         (
             "MessageRetentionPeriod: 1209600",
@@ -100,6 +101,45 @@ fn a_parameter_that_breaks_its_rule_is_refused() {
     let mut missing = parameters();
     missing.remove("AppId");
     assert!(Plan::new(&template, "test", &missing).unwrap_err().to_string().contains("AppId"));
+}
+
+#[test]
+fn the_products_template_means_the_same_for_every_stage_and_kind_of_credential() {
+    let template = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let template = Template::read(&template).unwrap();
+    let plan = |changes: &[(&str, &str)]| {
+        let mut parameters = parameters();
+        for (name, value) in changes {
+            parameters.insert((*name).to_owned(), (*value).to_owned());
+        }
+        Plan::new(&template, "test", &parameters).unwrap()
+    };
+    let stored = plan(&[("Stage", "prod")]);
+    assert_eq!(stored.secrets.len(), 1);
+    assert!(stored.outputs.contains_key("AppCredentialArn"));
+    assert!(!stored.outputs.contains_key("FederationSubjects"));
+    let issuer = "https://01234567-89ab-cdef-0123-456789abcdef.tokens.sts.global.api.aws";
+    let federated = plan(&[("FederationIssuer", issuer)]);
+    assert!(federated.secrets.is_empty(), "nothing is stored");
+    assert_eq!(federated.outputs["FederationSubjects"].split(',').count(), 5);
+    let sync = federated.function("full-sync").unwrap();
+    let source = &sync.environment["APP_CREDENTIAL_SECRET"];
+    assert_eq!(source, "federated:api://AzureADTokenExchange");
+    // The token is for Entra alone, for five minutes at most.
+    let role = federated.roles.iter().find(|role| role.arn == sync.role_arn).unwrap();
+    for (audience, seconds, may) in [
+        ("api://AzureADTokenExchange", "300", true),
+        ("api://AzureADTokenExchange", "3600", false),
+        ("https://somebody.example", "300", false),
+    ] {
+        let request = Context::from([
+            ("sts:IdentityTokenAudience", vec![audience.to_owned()]),
+            ("sts:DurationSeconds", vec![seconds.to_owned()]),
+            ("sts:SigningAlgorithm", vec!["RS256".to_owned()]),
+        ]);
+        let allowed = role.allows("sts:GetWebIdentityToken", "*", &request);
+        assert_eq!(allowed, may, "{audience} for {seconds} s");
+    }
 }
 
 #[test]

@@ -146,7 +146,7 @@ async fn keep_subscriptions(scene: &Scene, customer: &Customer<'_>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stolen_role_can_do_no_more_than_its_function_did_in_a_customers_life() {
     let further_roles = vec!["Group.Read.All"];
-    let scene = Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(250) }).await;
+    let scene = Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(150) }).await;
     live(&scene).await;
     assert_eq!(scene.stack.denied_calls(), Vec::<String>::new(), "what a role must grant as well");
     let explained = |function: &str, grant: &Grant| {
