@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken flow may panic")]
 
 mod access;
+mod codes;
 mod consent;
 mod delta;
 mod full_sync;
@@ -18,4 +19,5 @@ mod rotation;
 mod schedules;
 mod storm;
 mod subscriptions;
+mod variants;
 mod webhook;
