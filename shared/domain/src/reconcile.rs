@@ -292,8 +292,10 @@ impl Rules {
             Ok(fields) => fields,
             Err(failures) => return failed(item, user, &failures),
         };
-        // What sync itself made before is not a stranger's record: no question of taking over.
-        let own_work = contact.source == ContactSource::Entra;
+        // What sync itself made for this very person is no stranger's record: no question of
+        // taking over. What it made for somebody else, who let it go, is.
+        let own_work = contact.source == ContactSource::Entra
+            && contact.id == ContactId::derived(&contact.account_id, tie.tenant, &user.id);
         match self.policies.link {
             LinkMode::Auto => {}
             LinkMode::Review | LinkMode::Off | LinkMode::Fail if own_work => {}

@@ -168,6 +168,28 @@ fn taking_over_a_strangers_contact_follows_the_link_policy() {
 }
 
 #[test]
+fn a_contact_made_for_somebody_else_is_a_strangers_and_ones_own_is_taken_back() {
+    let world = World::new();
+    let one = user(json!({}));
+    // Alice's, whom the policy `unlink` let go; her address is this person's by now.
+    let alices = world.contact(8, ContactSource::Entra, None);
+    let mut own = world.contact(7, ContactSource::Entra, None);
+    own.id = ContactId::derived(&own.account_id, &world.tenant, &one.id);
+    for (mode, outcome) in [
+        (LinkMode::Auto, Outcome::Update),
+        (LinkMode::Review, Outcome::AwaitingReview),
+        (LinkMode::Off, Outcome::Skipped),
+        (LinkMode::Fail, Outcome::Failed),
+    ] {
+        let rules = rules(|settings| settings.policies.link = mode);
+        let item = world.decide(&rules, &one, None, Claimant::Contact(&alices));
+        assert_eq!(item.outcome, outcome, "{mode:?}");
+        let back = world.decide(&rules, &one, Some(&own), Claimant::Contact(&own));
+        assert_eq!(back.outcome, Outcome::Update, "{mode:?}");
+    }
+}
+
+#[test]
 fn an_address_of_another_linked_person_is_never_taken() {
     let world = World::new();
     let other = world.contact(8, ContactSource::Entra, Some(2));
