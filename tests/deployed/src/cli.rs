@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use clap::Parser;
 use entra_contact_sync_local::job::Step;
 
-/// Deploys the template into an AWS stand-in that already runs and does the main job there, in calm
+/// Deploys the template into AWS stand-ins that already run and does the main job there, in calm
 /// and in a storm of faults. `.ci/deployed` starts what this needs.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "deployed")]
 pub(crate) struct Cli {
-    /// Where the stand-in listens.
+    /// The stand-in of the calm round, which holds its callers to their roles.
     #[arg(long, value_name = "URL")]
     pub(crate) aws: String,
 
-    /// The fault injector in front of it, through which the functions call.
+    /// The stand-in of the stormy round.
+    #[arg(long, value_name = "URL")]
+    pub(crate) stormy_aws: String,
+
+    /// The fault injector in front of the latter, through which functions call it.
     #[arg(long, value_name = "URL")]
     pub(crate) faults: String,
 

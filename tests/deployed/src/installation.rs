@@ -139,7 +139,7 @@ impl Installation for Deployed {
     }
 
     fn denied_calls(&self) -> Vec<String> {
-        // The stand-in holds nobody to a role; the local stack does.
+        // Whom the stand-in denies something shows in what does not come to be.
         Vec::new()
     }
 

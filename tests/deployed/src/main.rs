@@ -25,10 +25,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use entra_contact_sync_local::console;
 
-use aws::Aws;
 use cli::Cli;
-use operators::Operators;
-use round::{Ground, Round, RoundError};
+use round::{Ground, Place, Round, RoundError};
 use sam::Sam;
 use storm::Storm;
 use table::Table;
@@ -53,20 +51,19 @@ async fn run(cli: Cli) -> Result<bool, RoundError> {
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
-    let aws = Aws::new(http.clone(), cli.aws.trim_end_matches('/').to_owned());
     let sam = Sam { bin: cli.sam.clone() };
     let storm = Storm::new(http.clone(), cli.faults.trim_end_matches('/').to_owned());
-    let operators = Operators::create(&aws).await?;
-    let admin = operators.sign_in(&aws, "admin").await?;
-    let viewer = operators.sign_in(&aws, "viewer").await?;
     let translation = sam.translate(&cli.template).await?;
-    let ground = Ground { cli, http, aws, sam, storm, operators, translation, admin, viewer };
+    let ground = Ground { cli, http, sam, storm, translation };
+    let cli = &ground.cli;
     let mut table = Table::default();
-    console::result("In calm");
-    Round::open(&ground, "contact-sync-calm", &mut table).await?.calm(&mut table).await?;
-    if !ground.cli.calm_only && table.is_verified() {
+    console::result("In calm, every caller held to its role");
+    let place = Place::at(ground.http.clone(), &cli.aws).await?;
+    Round::open(&ground, &place, "contact-sync-calm", &mut table).await?.calm(&mut table).await?;
+    if !cli.calm_only && table.is_verified() {
         console::result("In a storm of throttles, errors, resets, delays and lost answers");
-        let round = Round::open(&ground, "contact-sync-storm", &mut table).await?;
+        let place = Place::at(ground.http.clone(), &cli.stormy_aws).await?;
+        let round = Round::open(&ground, &place, "contact-sync-storm", &mut table).await?;
         round.stormy(&mut table).await?;
     }
     Ok(table.is_verified())

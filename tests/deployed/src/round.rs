@@ -25,7 +25,7 @@ use crate::translation::Translation;
 use crate::{events, fires, gate};
 
 /// The stand-in is a Python program: things take their time.
-const PATIENCE_IN_CALM: u32 = 6;
+const PATIENCE_IN_CALM: u32 = 4;
 /// What a storm drives away comes back by the sweep, every five minutes.
 const PATIENCE_IN_STORM: u32 = 18;
 /// People whose data changes at once in a storm.
@@ -64,19 +64,34 @@ pub(crate) enum RoundError {
 pub(crate) struct Ground {
     pub(crate) cli: Cli,
     pub(crate) http: reqwest::Client,
-    pub(crate) aws: Aws,
     pub(crate) sam: Sam,
     pub(crate) storm: Storm,
-    pub(crate) operators: Operators,
     /// What AWS's transform makes of the template.
     pub(crate) translation: Translation,
-    pub(crate) admin: String,
-    pub(crate) viewer: String,
+}
+
+/// One stand-in, with people who may call the REST API.
+pub(crate) struct Place {
+    aws: Aws,
+    operators: Operators,
+    admin: String,
+    viewer: String,
+}
+
+impl Place {
+    pub(crate) async fn at(http: reqwest::Client, url: &str) -> Result<Self, RoundError> {
+        let aws = Aws::new(http, url.trim_end_matches('/').to_owned());
+        let operators = Operators::create(&aws).await?;
+        let admin = operators.sign_in(&aws, "admin").await?;
+        let viewer = operators.sign_in(&aws, "viewer").await?;
+        Ok(Self { aws, operators, admin, viewer })
+    }
 }
 
 /// A round under way.
 pub(crate) struct Round<'a> {
     ground: &'a Ground,
+    place: &'a Place,
     sim: EntraSim,
     deployed: Deployed,
     rest: Rest,
@@ -88,6 +103,7 @@ impl<'a> Round<'a> {
     /// Starts a simulated Entra and deploys the template beside it as the stack `name`.
     pub(crate) async fn open(
         ground: &'a Ground,
+        place: &'a Place,
         name: &str,
         table: &mut Table,
     ) -> Result<Self, RoundError> {
@@ -96,9 +112,9 @@ impl<'a> Round<'a> {
             ..SimOptions::default()
         })
         .await?;
-        let door = FrontDoor::open(ground.http.clone(), ground.aws.url()).await?;
+        let door = FrontDoor::open(ground.http.clone(), place.aws.url()).await?;
         let (app_id, graph, issuer) =
-            (DEFAULT_APP_ID.to_string(), sim.base_url(), ground.operators.issuer());
+            (DEFAULT_APP_ID.to_string(), sim.base_url(), place.operators.issuer());
         let parameters = [
             ("Architecture", "x86_64"),
             ("AppId", &app_id),
@@ -106,10 +122,10 @@ impl<'a> Round<'a> {
             ("LoginEndpoint", &graph),
             ("PublicBaseUrl", door.url()),
             ("JwtIssuer", &issuer),
-            ("JwtAudience", ground.operators.audience()),
+            ("JwtAudience", place.operators.audience()),
         ];
         let started = Instant::now();
-        let (aws, cli) = (&ground.aws, &ground.cli);
+        let (aws, cli) = (&place.aws, &ground.cli);
         ground.sam.deploy(aws.url(), name, &cli.built, &parameters).await?;
         let stack = Stack::read(aws, name).await?;
         routes::import(aws, &stack, &ground.translation, &parameters).await?;
@@ -127,26 +143,26 @@ impl<'a> Round<'a> {
         );
         let started = Instant::now();
         table.tell("Three readings of the template agree", started, {
-            compare(ground, &stack, &parameters).await
+            compare(ground, aws, &stack, &parameters).await
         });
         let heard = Heard::listen(aws.clone(), stack.physical_id("EventBus")?).await?;
         let deployed = Deployed {
             aws: aws.clone(),
             stack,
             url: door.url().to_owned(),
-            token: ground.admin.clone(),
+            token: place.admin.clone(),
             heard,
             reports_dir: cli.reports.clone(),
             patience: PATIENCE_IN_CALM,
         };
         let rest = Rest::new(&deployed)?;
-        Ok(Self { ground, sim, deployed, rest, _door: door })
+        Ok(Self { ground, place, sim, deployed, rest, _door: door })
     }
 
     /// The main job, then what it does not look at.
     pub(crate) async fn calm(&self, table: &mut Table) -> Result<(), RoundError> {
         let started = Instant::now();
-        let let_in = gate::check(&self.deployed, &self.ground.http, &self.ground.viewer).await;
+        let let_in = gate::check(&self.deployed, &self.ground.http, &self.place.viewer).await;
         table.tell("The API asks the operator's issuer", started, let_in);
         if !self.job(table).await? {
             return Ok(());
@@ -166,7 +182,7 @@ impl<'a> Round<'a> {
         let storm = &self.ground.storm;
         let functions =
             self.deployed.stack.of_kind("AWS::Lambda::Function").map(|(_, function)| function);
-        let redelivery = Redelivery::take_over(&self.ground.aws, functions).await?;
+        let redelivery = Redelivery::take_over(&self.place.aws, functions).await?;
         storm.rise().await?;
         let went_well = self.job(table).await?;
         if went_well {
@@ -241,6 +257,7 @@ impl<'a> Round<'a> {
 /// Holds our reading of the template against AWS's own and against what was deployed.
 async fn compare(
     ground: &Ground,
+    aws: &Aws,
     stack: &Stack,
     parameters: &[(&str, &str)],
 ) -> Result<String, RoundError> {
@@ -248,9 +265,9 @@ async fn compare(
     let parameters =
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let ours = of_plan(&Plan::new(&template, &stack.name, &parameters)?, AUTHORIZER);
-    let aws = of_translation(&ground.translation, &stack.name)?;
-    let deployed = of_deployed(&ground.aws, stack).await?;
-    agree("AWS's transform", &ours, &aws)?;
+    let translated = of_translation(&ground.translation, &stack.name)?;
+    let deployed = of_deployed(aws, stack).await?;
+    agree("AWS's transform", &ours, &translated)?;
     agree("what was deployed", &ours, &deployed)?;
     Ok(ours.counted())
 }
