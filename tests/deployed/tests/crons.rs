@@ -2,8 +2,6 @@
 //! reading: when the product tells people a run is next (`domain`), and when the local Scheduler,
 //! on a third party's parser, would start it.
 
-#![expect(clippy::unwrap_used, reason = "a broken test may panic")]
-
 use contact_sync_domain::schedule::Cron;
 use entra_contact_sync_local::schedules::Expression;
 use jiff::tz::TimeZone;
