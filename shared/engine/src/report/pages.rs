@@ -70,7 +70,10 @@ where
         }
         let judged = |row: ReportRow| async move {
             let may_wait = row.kind == ContactKind::Existing
-                && matches!(row.what, Happened::Kept | Happened::Skipped);
+                && matches!(
+                    row.what,
+                    Happened::Kept | Happened::Skipped | Happened::AwaitingReview
+                );
             let (connection, user) = (&self.run.connection_id, row.object_id.as_str());
             let waits =
                 may_wait && self.stores.is_pending(connection, PendingKind::Removal, user).await?;

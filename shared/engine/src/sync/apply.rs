@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use contact_sync_domain::contact::ContactStatus;
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
@@ -108,7 +109,7 @@ where
             (contact_id, moved)
         };
         let (again, base) = self.decide_again(pass, user, &contact_id, moved).await?;
-        if is_destructive(again.outcome) && segment.phase != Phase::Judgement {
+        if is_removal(&again) && segment.phase != Phase::Judgement {
             // Only the judgement at the end of a run removes; the next run stages it.
             return Ok(moved_away(item));
         }
@@ -126,9 +127,16 @@ where
     }
 }
 
-/// Whether an outcome is one that the guard counts.
-pub(super) fn is_destructive(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Unlink | Outcome::Deactivate | Outcome::Delete)
+/// Whether an item does what the guard counts. Emptying a required field is no such thing: the
+/// mapping fails that record instead.
+pub(super) fn is_removal(item: &SegmentItem) -> bool {
+    matches!(item.outcome, Outcome::Unlink | Outcome::Deactivate | Outcome::Delete)
+        || turns_inactive(item)
+}
+
+/// Whether an update makes the contact of somebody in scope inactive.
+pub(super) fn turns_inactive(item: &SegmentItem) -> bool {
+    item.outcome == Outcome::Update && item.status == Some(ContactStatus::Inactive)
 }
 
 /// Whether an item changes a contact.

@@ -8,6 +8,7 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
+use super::apply::turns_inactive;
 use super::decide::{decide_as_if_free, new_email_key, present};
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
@@ -133,7 +134,12 @@ where
         let mut bears: HashMap<String, usize> = HashMap::new();
         for (position, party) in parties.iter().enumerate() {
             let existing = present(party.stored.as_ref());
-            let item = decide_as_if_free(pass, &party.user, &party.contact_id, existing);
+            let mut item = decide_as_if_free(pass, &party.user, &party.contact_id, existing);
+            if turns_inactive(&item) {
+                // The guard counts that: the next run decides it.
+                item.status = None;
+                item.fingerprint = None;
+            }
             if let (Some(key), Some(_)) = (new_email_key(&item), existing) {
                 wants.entry(key).or_insert((position, item));
             }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use contact_sync_domain::directory::DeltaEntry;
 use contact_sync_domain::guard::Verdict;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
-use super::apply::{is_destructive, unreadable_item};
+use super::apply::{is_removal, unreadable_item};
 use super::decide::{decide_leaving, present};
 use super::index::Index;
 use super::pass::{Held, Pass};
@@ -107,14 +108,28 @@ where
                 unreadable_item(&blank)
             })
             .collect();
-        let removals = entries
-            .iter()
-            .zip(&contacts)
-            .filter_map(|(entry, contact)| {
-                decide_leaving(pass, entry, present(stored.get(contact)))
-            })
-            .filter(|item| is_destructive(item.outcome))
-            .collect();
+        let mut removals = Vec::new();
+        for (entry, contact) in entries.iter().zip(&contacts) {
+            let existing = stored.get(contact);
+            let item = match decide_leaving(pass, entry, present(existing)) {
+                Some(item) => item,
+                // In scope: the contact may have to become inactive all the same.
+                None => match entry {
+                    DeltaEntry::Changed(user) => {
+                        let existing = existing.cloned();
+                        let (item, base) = self.decide_again(pass, user, contact, existing).await?;
+                        if let (Some(id), Some(base)) = (&item.contact_id, base) {
+                            stored.insert(id.clone(), base);
+                        }
+                        item
+                    }
+                    DeltaEntry::Removed { .. } => continue,
+                },
+            };
+            if is_removal(&item) {
+                removals.push(item);
+            }
+        }
         Ok((removals, failed))
     }
 }

@@ -9,7 +9,7 @@ use contact_sync_domain::segment::{LinkChange, NextStep, Outcome, Phase, Segment
 use contact_sync_domain::settings::RemovalAction;
 use serde::{Deserialize, Serialize};
 
-use super::apply::Applied;
+use super::apply::{Applied, turns_inactive};
 use super::pass::{Held, Pass};
 use super::reading::{Reading, advance, leads_on};
 use super::{MAX_PAGES, Stop, SyncStores, Worker, short_digest};
@@ -221,6 +221,7 @@ where
     }
 
     /// Destructive outcomes of a page only wait: they are judged together at the end of the run.
+    /// So do updates that make a contact inactive, with whatever else they change.
     pub(super) async fn stage_removals(
         &self,
         pass: &mut Pass,
@@ -233,6 +234,7 @@ where
                 Outcome::Unlink => RemovalAction::Unlink,
                 Outcome::Deactivate => RemovalAction::Deactivate,
                 Outcome::Delete => RemovalAction::Delete,
+                _ if turns_inactive(&item) => RemovalAction::Deactivate,
                 _ => {
                     kept.push(item);
                     continue;
@@ -252,6 +254,10 @@ where
                     link: item.link.clone(),
                 },
             )?);
+            if item.outcome == Outcome::Update {
+                kept.push(waiting_update(item));
+                continue;
+            }
             kept.push(SegmentItem {
                 outcome: if left_directory { Outcome::Keep } else { Outcome::Skipped },
                 link: None,
@@ -322,6 +328,20 @@ where
             self.stores.put_run(&run_of(pass, RunStatus::Running)).await?;
         }
         Ok(())
+    }
+}
+
+/// What a page tells of somebody in scope whose contact is to become inactive, until the end of the
+/// run decides: nothing is written, so that the next page or run finds all of it again.
+fn waiting_update(item: SegmentItem) -> SegmentItem {
+    SegmentItem {
+        outcome: Outcome::AwaitingReview,
+        reason: Some("this change waits for the removal guard".to_owned()),
+        link: None,
+        status: None,
+        fingerprint: None,
+        adopted: false,
+        ..item
     }
 }
 

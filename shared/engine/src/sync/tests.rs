@@ -3,6 +3,7 @@
 mod claims;
 mod deaths;
 mod graph;
+mod guard;
 mod proof;
 mod queue;
 mod replay;
