@@ -24,9 +24,12 @@ use crate::table::Row;
 const BARE_HANDLER: &str = "
   BareHandler:
     Type: AWS::Serverless::Function
+    Metadata:
+      BuildMethod: rust-cargolambda
+      BuildProperties: {Binary: bare-handler}
     Properties:
       Runtime: provided.al2023
-      Handler: bare-handler
+      Handler: bootstrap
       CodeUri: ../functions/bare-handler
       Timeout: 3
       MemorySize: 256

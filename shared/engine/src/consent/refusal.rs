@@ -135,8 +135,9 @@ impl Refusal {
             Self::OtherBrowser => text(
                 400,
                 "Open the link yourself",
-                "You came back in a browser that did not start here, so we cannot tell that it was \
-                 you who asked.",
+                "You came back in a browser that did not start here, or to a page that was finished \
+                 before, so we cannot tell that it was you who asked. What was connected stays \
+                 connected.",
                 "Open the link yourself, in the browser in which you sign in to Microsoft, with \
                  cookies allowed.",
             ),
@@ -220,7 +221,7 @@ impl Refusal {
 fn not_consented(code: Option<u32>) -> RefusalText {
     let what = match code {
         Some(90_094 | 90_095) => "Only an administrator can agree to this.",
-        Some(_) | None => "Microsoft reports that nobody agreed.",
+        Some(_) | None => "Microsoft reports that consent was cancelled or declined.",
     };
     let number = code.map_or_else(String::new, |code| format!(" (Microsoft's code: AADSTS{code})"));
     RefusalText {
