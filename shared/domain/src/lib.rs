@@ -22,6 +22,7 @@ pub mod schedule;
 pub mod scope;
 pub mod segment;
 pub mod settings;
+pub mod standing;
 pub mod subscription;
 mod suggestion;
 pub mod sync_state;

@@ -3,10 +3,13 @@
 //! The simple form is `Email,Type,Sync Status,Result`; the extended form adds columns after these
 //! and rows for people who were skipped, removed or wait for a decision.
 
+use std::collections::HashMap;
+
 use crate::contact::Target;
 use crate::id::{ContactId, ObjectId};
 use crate::run::RunKind;
 use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
+use crate::standing::Standing;
 
 /// The columns of the simple form.
 pub const SIMPLE_HEADER: [&str; 4] = ["Email", "Type", "Sync Status", "Result"];
@@ -33,6 +36,8 @@ pub struct ReportRow {
     pub kind: ContactKind,
     /// What became of the person.
     pub what: Happened,
+    /// What the person counts as.
+    pub standing: Standing,
     /// The directory user.
     pub object_id: ObjectId,
     /// Why; empty where all is well.
@@ -122,11 +127,13 @@ pub fn rows(
     deviations: &[Deviation],
     email_of: impl Fn(&ContactId) -> Option<String>,
 ) -> Vec<ReportRow> {
+    let deviations: HashMap<&ObjectId, &Deviation> =
+        deviations.iter().rev().map(|found| (&found.object_id, found)).collect();
     segment
         .items
         .iter()
         .map(|item| {
-            let deviation = deviations.iter().find(|found| found.object_id == item.object_id);
+            let deviation = deviations.get(&item.object_id).copied();
             let (outcome, reason, remedy) = match deviation {
                 Some(Deviation { outcome, reason, remedy, .. }) => (*outcome, reason, remedy),
                 None => (item.outcome, &item.reason, &item.remedy),
@@ -136,6 +143,7 @@ pub fn rows(
                 email: email(item, what, &email_of),
                 kind: kind(item),
                 what,
+                standing: Standing::of(item, outcome),
                 object_id: item.object_id.clone(),
                 reason: reason.clone().unwrap_or_default(),
                 remedy: remedy.clone().unwrap_or_default(),
@@ -170,18 +178,21 @@ fn email(
 
 impl ReportRow {
     /// This person's row after a later page of the same run dealt with them again: a contact that
-    /// the run made stays new and one that it changed stays changed, though later pages found it
-    /// right.
+    /// the run made stays new, one that it changed stays changed, though later pages found it
+    /// right, and who left stays who left, though later pages found them gone already.
     #[must_use]
     pub fn followed_by(self, later: Self) -> Self {
-        let what = match (self.what, later.what) {
-            (Happened::Created, Happened::Updated | Happened::Unchanged) => Happened::Created,
-            (Happened::Updated, Happened::Unchanged) => Happened::Updated,
-            (_, what) => what,
-        };
+        let standing = later.standing.after(Some(self.standing));
+        let outlasts = standing == self.standing && standing != later.standing;
+        let left = matches!(standing, Standing::LeftScope | Standing::LeftWaiting | Standing::Gone);
+        if outlasts && left {
+            let email = if later.email.is_empty() { self.email } else { later.email };
+            return Self { email, ..self };
+        }
+        let what = if outlasts { self.what } else { later.what };
         let email = if later.email.is_empty() { self.email } else { later.email };
         let kind = if self.what == Happened::Created { self.kind } else { later.kind };
-        Self { email, kind, what, ..later }
+        Self { email, kind, what, standing, ..later }
     }
 
     /// Whether a report of this form on a run of this kind lists the person.

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contact::Target;
-use crate::segment::{FieldChange, NextStep, Phase};
+use crate::contact::{LinkState, Target};
+use crate::segment::{FieldChange, LinkChange, NextStep, Phase};
 
 fn item(user: u128, outcome: Outcome) -> SegmentItem {
     SegmentItem {
@@ -177,26 +177,51 @@ fn a_contact_whose_email_the_segment_does_not_hold_is_looked_up() {
 
 #[test]
 fn a_person_met_twice_in_a_run_has_one_row_that_says_what_the_run_did() {
-    let row = |what, email: &str| ReportRow {
-        email: email.to_owned(),
-        kind: if what == Happened::Created { ContactKind::New } else { ContactKind::Existing },
-        what,
-        object_id: ObjectId::from_u128(1),
-        reason: String::new(),
-        remedy: String::new(),
+    let row = |outcome, email: &str| {
+        let item = SegmentItem { email: Some(email.to_owned()), ..item(1, outcome) };
+        rows(&segment(vec![item]), &[], |_| None).remove(0)
     };
+    let (new, existing) = (ContactKind::New, ContactKind::Existing);
     for (first, second, what, kind) in [
-        (Happened::Created, Happened::Unchanged, Happened::Created, ContactKind::New),
-        (Happened::Created, Happened::Updated, Happened::Created, ContactKind::New),
-        (Happened::Created, Happened::Failed, Happened::Failed, ContactKind::New),
-        (Happened::Updated, Happened::Unchanged, Happened::Updated, ContactKind::Existing),
-        (Happened::AwaitingReview, Happened::Updated, Happened::Updated, ContactKind::Existing),
-        (Happened::Updated, Happened::Failed, Happened::Failed, ContactKind::Existing),
-        (Happened::Unchanged, Happened::Removed, Happened::Removed, ContactKind::Existing),
+        (Outcome::Create, Outcome::Unchanged, Happened::Created, new),
+        (Outcome::Create, Outcome::Update, Happened::Created, new),
+        (Outcome::Create, Outcome::Failed, Happened::Failed, new),
+        (Outcome::Update, Outcome::Unchanged, Happened::Updated, existing),
+        (Outcome::AwaitingReview, Outcome::Update, Happened::Updated, existing),
+        (Outcome::Update, Outcome::Failed, Happened::Failed, existing),
+        (Outcome::Unchanged, Outcome::StopUpdating, Happened::Removed, existing),
     ] {
         let merged = row(first, "a@x").followed_by(row(second, ""));
         assert_eq!((merged.what, merged.kind), (what, kind), "{first:?} then {second:?}");
         assert_eq!(merged.email, "a@x");
+    }
+}
+
+#[test]
+fn who_left_is_told_to_have_left_though_a_later_page_finds_him_gone_already() {
+    let row = |outcome, new: Option<LinkState>| {
+        let link = new.map(|new| LinkChange {
+            old: Some(LinkState::Linked),
+            new,
+            user_principal_name: None,
+        });
+        let item = SegmentItem { link, reason: Some(format!("{outcome:?}")), ..item(1, outcome) };
+        rows(&segment(vec![item]), &[], |_| None).remove(0)
+    };
+    let (out, removed) = (Some(LinkState::OutOfScope), Some(LinkState::Removed));
+    for (first, link, second, what) in [
+        (Outcome::StopUpdating, out, Outcome::Skipped, Happened::Removed),
+        (Outcome::StopUpdating, removed, Outcome::Keep, Happened::Removed),
+        (Outcome::Delete, removed, Outcome::Keep, Happened::Removed),
+        (Outcome::AwaitingReview, out, Outcome::Skipped, Happened::AwaitingReview),
+        (Outcome::AwaitingReview, removed, Outcome::Keep, Happened::AwaitingReview),
+        // Whose new contact waited for review has none that could be left.
+        (Outcome::AwaitingReview, None, Outcome::Skipped, Happened::Skipped),
+    ] {
+        let merged = row(first, link).followed_by(row(second, None));
+        assert_eq!(merged.what, what, "{first:?} then {second:?}");
+        let told = if what == Happened::Skipped { second } else { first };
+        assert_eq!(merged.reason, format!("{told:?}"));
     }
 }
 

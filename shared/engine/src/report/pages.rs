@@ -1,9 +1,9 @@
 //! Reading the pages of a run, a few ahead.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::{ContactField, Target};
-use contact_sync_domain::id::ContactId;
+use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::report::{ContactKind, Happened, ReportRow, rows};
 use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
@@ -94,10 +94,12 @@ where
         segment: &Segment,
         deviations: &[Deviation],
     ) -> Result<HashMap<ContactId, String>, StoreError> {
+        let deviating: HashSet<&ObjectId> =
+            deviations.iter().map(|found| &found.object_id).collect();
         let wanted: Vec<ContactId> = segment
             .items
             .iter()
-            .filter(|item| self.is_wanted(item, deviations))
+            .filter(|item| self.is_wanted(item, &deviating))
             .filter_map(|item| item.contact_id.clone())
             .collect();
         let mut emails = HashMap::with_capacity(wanted.len());
@@ -114,8 +116,8 @@ where
     }
 
     /// Whether a person's e-mail must be read from the contact.
-    fn is_wanted(&self, item: &SegmentItem, deviations: &[Deviation]) -> bool {
-        let went_as_intended = !deviations.iter().any(|found| found.object_id == item.object_id);
+    fn is_wanted(&self, item: &SegmentItem, deviating: &HashSet<&ObjectId>) -> bool {
+        let went_as_intended = !deviating.contains(&item.object_id);
         let is_listed_nowhere = went_as_intended
             && item.outcome == Outcome::Unchanged
             && self.run.kind == RunKind::Delta;

@@ -165,11 +165,12 @@ where
                 continue;
             };
             let deviations = self.stores.deviations(&connection, &run, page).await?;
-            let went = |user: &ObjectId| deviations.iter().find(|one| one.object_id == *user);
+            let went: HashMap<&ObjectId, Outcome> =
+                deviations.iter().rev().map(|one| (&one.object_id, one.outcome)).collect();
             let outcomes: Vec<Outcome> = segment
                 .items
                 .iter()
-                .map(|item| went(&item.object_id).map_or(item.outcome, |went| went.outcome))
+                .map(|item| went.get(&item.object_id).copied().unwrap_or(item.outcome))
                 .collect();
             pass.count_page(&segment, segment.items.iter().zip(outcomes));
         }

@@ -2,48 +2,10 @@
 
 use std::collections::HashMap;
 
-use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::Counts;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-
-/// What a person counts as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Created,
-    Updated,
-    Unchanged,
-    Failed,
-    Waiting,
-    /// Left, and the contact's link says so already; a person must decide what becomes of it.
-    LeftWaiting,
-    /// In scope, decided at the end of the run.
-    Open,
-    Skipped,
-    /// In the directory, but left the scope just now.
-    LeftScope,
-    /// Left the directory.
-    Gone,
-    /// Left; what happens to the contact is judged at the end of the run.
-    Staged,
-}
-
-impl Kind {
-    /// Whether a later page would find the contact other than this one did.
-    fn leaves_a_trace(self) -> bool {
-        match self {
-            Self::Created | Self::Updated | Self::LeftScope | Self::LeftWaiting | Self::Gone => {
-                true
-            }
-            Self::Unchanged
-            | Self::Failed
-            | Self::Waiting
-            | Self::Open
-            | Self::Skipped
-            | Self::Staged => false,
-        }
-    }
-}
+use contact_sync_domain::standing::Standing as Kind;
 
 /// Everyone a run dealt with, by the last outcome. Keyed by 64 folded bits of the object id, so
 /// that a million people stay far below a function's memory; a clash would miscount one person.
@@ -64,7 +26,7 @@ impl Tally {
         let person = fold(&item.object_id);
         let before = self.kinds.get(&person).copied();
         let known = before.or_else(|| self.earlier.get(&person).copied());
-        let kind = outlasting(known, kind_of(item, outcome));
+        let kind = Kind::of(item, outcome).after(known);
         self.kinds.insert(person, kind);
         if let Some(before) = before {
             self.apply(before, counts, |count| *count = count.saturating_sub(1));
@@ -75,7 +37,7 @@ impl Tally {
     /// Notes what an item of an abandoned listing did to a contact, without counting the person.
     pub(crate) fn remember(&mut self, item: &SegmentItem, outcome: Outcome) {
         let person = fold(&item.object_id);
-        let kind = outlasting(self.earlier.get(&person).copied(), kind_of(item, outcome));
+        let kind = Kind::of(item, outcome).after(self.earlier.get(&person).copied());
         if kind.leaves_a_trace() {
             self.earlier.insert(person, kind);
         }
@@ -130,43 +92,11 @@ impl Tally {
     }
 }
 
-/// A created contact that a later page touches again stays a created one, and an updated one that
-/// is right by then stays updated. Who left is found gone already by a later page.
-fn outlasting(before: Option<Kind>, kind: Kind) -> Kind {
-    match (before, kind) {
-        (Some(Kind::Created), Kind::Updated | Kind::Unchanged) => Kind::Created,
-        (Some(Kind::Updated), Kind::Unchanged) => Kind::Updated,
-        (Some(Kind::LeftScope), Kind::Skipped) => Kind::LeftScope,
-        (Some(Kind::Gone), Kind::Staged) => Kind::Gone,
-        (Some(Kind::LeftWaiting), Kind::Skipped | Kind::Staged) => Kind::LeftWaiting,
-        _ => kind,
-    }
-}
-
 fn fold(user: &ObjectId) -> u64 {
     let bits = user.as_u128();
     #[expect(clippy::cast_possible_truncation, reason = "the two halves are folded into one")]
     let folded = (bits >> 64) as u64 ^ bits as u64;
     folded
-}
-
-fn kind_of(item: &SegmentItem, outcome: Outcome) -> Kind {
-    let removed = item.link.as_ref().is_some_and(|link| link.new == LinkState::Removed);
-    match outcome {
-        Outcome::Create => Kind::Created,
-        Outcome::Update => Kind::Updated,
-        Outcome::Unchanged => Kind::Unchanged,
-        Outcome::Failed => Kind::Failed,
-        Outcome::AwaitingReview if item.link.is_some() => Kind::LeftWaiting,
-        Outcome::AwaitingReview => Kind::Waiting,
-        Outcome::Deferred => Kind::Open,
-        Outcome::Skipped => Kind::Skipped,
-        Outcome::StopUpdating if removed => Kind::Gone,
-        Outcome::StopUpdating => Kind::LeftScope,
-        Outcome::Unlink | Outcome::Deactivate | Outcome::Delete if removed => Kind::Gone,
-        Outcome::Unlink | Outcome::Deactivate | Outcome::Delete => Kind::LeftScope,
-        Outcome::Keep => Kind::Staged,
-    }
 }
 
 fn apply(kind: Kind, counts: &mut Counts, step: impl Fn(&mut u64)) {
@@ -202,6 +132,7 @@ mod tests {
     use contact_sync_domain::segment::LinkChange;
 
     use super::*;
+    use contact_sync_domain::contact::LinkState;
 
     fn adds_up(counts: &Counts) -> bool {
         counts.seen == counts.in_scope + counts.skipped
