@@ -22,6 +22,9 @@ const CONFIRM: usize = 1_000;
 /// How long an answer to "may it still be written?" holds.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(2);
 
+/// How many pages a look between two pages of the listing reads at most: the listing must get on.
+const LOOK_PAGES: usize = 50;
+
 /// A listing page read ahead, with the fence at which it was requested.
 struct ListedAhead {
     link: String,
@@ -73,13 +76,15 @@ where
         let mut link = from;
         let mut ahead: Option<ListedAhead> = None;
         let mut looked = held.work.done;
+        let mut may_look = true;
         let mut called = HashSet::new();
         loop {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;
-            if held.state.wanted > looked && held.work.users_delta.is_some() {
+            if may_look && held.state.wanted > looked && held.work.users_delta.is_some() {
                 looked = held.state.wanted;
-                self.look_between(held, pass).await?;
+                // More than one look can deal with is left to the closing drain.
+                may_look = self.look_between(held, pass).await?;
                 ahead = None;
             }
             if !called.insert(link.clone()) {
@@ -121,24 +126,31 @@ where
         }
     }
 
-    /// Hints came in while listing: what changed is applied before the listing goes on.
-    async fn look_between(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+    /// Hints came in while listing: what changed is applied before the listing goes on. `false`
+    /// when there is more than a look may take: half of the time left, so that the listing gets
+    /// the other; such a look settles no hint.
+    async fn look_between(&self, held: &mut Held, pass: &mut Pass) -> Result<bool, Stop> {
         let wanted = held.state.wanted;
+        let began = self.clock.now();
+        let enough = held.deadline.duration_since(began) / 2;
         // The listing goes on under a new fence: what this look writes is older than it.
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
-        let Some(cursor) = held.work.users_delta.clone() else { return Ok(()) };
+        let Some(cursor) = held.work.users_delta.clone() else { return Ok(true) };
         let mut link = cursor.link;
         let mut called = HashSet::new();
         while called.insert(link.clone()) {
             held.check_time(&self.clock)?;
+            if called.len() > LOOK_PAGES || self.clock.now().duration_since(began) > enough {
+                return Ok(false);
+            }
             let fence = held.fence();
             let page = match self.directory.users_delta(&pass.tenant, &link).await {
                 Ok(page) => page,
                 // The closing drain finds what this look would have found.
                 Err(DirectoryError::Gone { .. } | DirectoryError::PageExpired) => {
                     held.work.users_delta = None;
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(error) => return Err(error.into()),
             };
@@ -155,7 +167,8 @@ where
                     }
                     held.work.last_checked_at = Some(self.clock.now());
                     held.work.checkpoint = Some(pass.point.clone());
-                    return held.checkpoint(&self.stores).await;
+                    held.checkpoint(&self.stores).await?;
+                    return Ok(true);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Directories that ask us to wait, and looks that get nowhere.
 
-use contact_sync_domain::run::{RunKind, RunStatus};
+use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use jiff::SignedDuration;
 
 use super::scene::{Scene, connection_id, user};
@@ -86,4 +86,26 @@ async fn a_look_whose_time_is_always_used_up_ends_too() {
     let failed: Vec<_> =
         scene.runs().into_iter().filter(|run| run.status == RunStatus::Failed).collect();
     assert_eq!(failed.len(), 1);
+}
+
+#[tokio::test]
+async fn more_hints_than_time_starve_no_full_run() {
+    let mut scene = synced().await;
+    for number in (1..=3).cycle().take(400) {
+        scene.worker.directory.inner.entra().put_user(user(number));
+    }
+    scene.worker.directory.page_size = 1;
+    // A look takes longer than an invocation has.
+    scene.worker.clock.set_tick(SignedDuration::from_secs(1));
+    let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+    for slice in 0..6 {
+        scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
+        let before = scene.state().work.done;
+        scene.drive().await.unwrap();
+        if scene.run(&id).status.is_terminal() {
+            break;
+        }
+        assert_eq!(scene.state().work.done, before, "{slice}: a look that was cut settles nothing");
+    }
+    assert_eq!(scene.run(&id).status, RunStatus::Succeeded, "{:?}", scene.state().work.checkpoint);
 }
