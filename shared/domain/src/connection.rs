@@ -31,7 +31,7 @@ pub struct Connection {
     /// When consent was proven; errors of the first minutes after it are replication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorized_at: Option<Timestamp>,
-    /// When the last full run succeeded.
+    /// When the last full run reached the end of the directory, whole, in part or held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sync_at: Option<Timestamp>,
     /// Whether it was ever enabled: a first enabling is announced as such.

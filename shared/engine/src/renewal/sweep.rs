@@ -207,6 +207,9 @@ where
         let mut found = Found::default();
         // A first run that never began, or never reached its end, is tried again every hour.
         let is_undone = is_undone || (is_untouched && is_its_turn);
+        // A paused one that has let its cursor go has nothing that could grow old.
+        let is_silent = is_silent
+            && (connection.status != ConnectionStatus::Paused || state.work.users_delta.is_some());
         if self.wants_work(&connection, is_undone, is_silent).await? {
             found.request = Some(request(state));
         }
@@ -245,7 +248,7 @@ where
     ) -> Result<bool, RenewalError> {
         match connection.status {
             ConnectionStatus::Enabled if is_undone => Ok(true),
-            // What waits while it is paused goes on waiting; only its cursors are kept fresh.
+            // What waits while it is paused goes on waiting; only a cursor is let go of.
             ConnectionStatus::Enabled | ConnectionStatus::Paused if is_silent => {
                 let settings = self.stores.settings(&connection.account_id, &connection.id).await?;
                 Ok(match settings.settings.schedule.between_runs {

@@ -169,13 +169,12 @@ where
         Box::pin(self.work(&mut held, request, connection, tenant)).await
     }
 
-    /// A paused connection writes nothing; its queue waits, its hints are noted. Resuming looks at
-    /// everything.
+    /// A paused connection writes nothing and asks the directory nothing; its queue waits, its hints
+    /// are noted. Resuming looks at everything.
     async fn rest(&self, held: &mut Held) -> Result<Driven, Stop> {
         held.work.done = held.state.wanted;
         // What changes from here on is not followed: the next look begins with everything.
         held.work.users_delta = None;
-        held.work.last_checked_at = Some(self.clock.now());
         self.park(held).await?;
         Ok(Driven::LetGo)
     }

@@ -1,10 +1,11 @@
 //! Directories that ask us to wait, and looks that get nowhere.
 
+use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use jiff::SignedDuration;
 
 use super::scene::{Scene, connection_id, user};
-use crate::port::DirectoryError;
+use crate::port::{Clock, DirectoryError};
 use crate::sync::{Driven, LONGEST_WAIT, MAX_LOOK_HOPS};
 
 async fn synced() -> Scene {
@@ -108,4 +109,17 @@ async fn more_hints_than_time_starve_no_full_run() {
         assert_eq!(scene.state().work.done, before, "{slice}: a look that was cut settles nothing");
     }
     assert_eq!(scene.run(&id).status, RunStatus::Succeeded, "{:?}", scene.state().work.checkpoint);
+}
+
+#[tokio::test]
+async fn a_paused_connection_is_not_told_to_have_been_looked_at() {
+    let mut scene = synced().await;
+    let before = scene.state().work.last_checked_at;
+    scene.set_status(ConnectionStatus::Paused);
+    scene.pass(SignedDuration::from_hours(1));
+    let asked = scene.worker.directory.requests();
+    assert_eq!(hint(&mut scene).await, Driven::LetGo);
+    assert_eq!(scene.worker.directory.requests(), asked);
+    assert_eq!(scene.state().work.last_checked_at, before);
+    assert!(!scene.state().is_stranded(scene.worker.clock.now()));
 }
