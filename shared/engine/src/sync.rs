@@ -28,6 +28,7 @@ mod tests;
 mod write;
 
 pub use drive::{Driven, Request, Worker};
+pub(crate) use members::scope_groups;
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::ObjectId;

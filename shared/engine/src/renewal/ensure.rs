@@ -2,7 +2,6 @@
 
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, SubscriptionKey, TenantId};
-use contact_sync_domain::settings::AllOr;
 use contact_sync_domain::subscription::{
     SubscribedResource, Subscriber, Subscription, SubscriptionState,
 };
@@ -14,6 +13,7 @@ use crate::port::{
     Clock, Directory, DirectoryError, EventPublisher, Randomness, SubscriptionError, Subscriptions,
 };
 use crate::readiness::{Readiness, try_connection};
+use crate::sync::scope_groups;
 
 /// Whoever wrote a pending record may still be at it for this long: the function's own limit.
 const PENDING: SignedDuration = SignedDuration::from_secs(120);
@@ -127,9 +127,11 @@ where
             Claim::Keeps => {
                 tended.push(self.join(tenant, users, &subscriber).await?);
                 let settings = self.stores.settings(&connection.account_id, &connection.id).await?;
-                match settings.settings.scope.groups {
-                    AllOr::Any(_) => tended.push(self.join(tenant, groups, &subscriber).await?),
-                    AllOr::All => tended.extend(self.leave(tenant, groups, &subscriber).await?),
+                // The groups that a scope ignores are followed as those that it means.
+                if scope_groups(&settings.settings.scope).is_empty() {
+                    tended.extend(self.leave(tenant, groups, &subscriber).await?);
+                } else {
+                    tended.push(self.join(tenant, groups, &subscriber).await?);
                 }
             }
         }

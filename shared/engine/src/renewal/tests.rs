@@ -115,6 +115,16 @@ async fn groups_are_watched_exactly_while_the_scope_asks_for_them() {
 }
 
 #[tokio::test]
+async fn groups_that_the_scope_ignores_are_watched_too() {
+    let renewal = subscribed().await;
+    let mut settings = Settings::default();
+    settings.scope.ignored_groups = vec![ObjectId::from_u128(1)];
+    renewal.stores.save(1, settings);
+    assert_eq!(ensure(&renewal).await.unwrap(), [Tended::Kept, Tended::Made]);
+    assert_eq!(renewal.graph.all().last().unwrap().subscription.resource, "groups");
+}
+
+#[tokio::test]
 async fn an_answer_that_got_lost_does_not_make_a_second_subscription() {
     let renewal = renewal();
     renewal.graph.creation_faults.lock().unwrap().push(Fault::AnswerLost);

@@ -126,7 +126,7 @@ where
         match read_groups(&self.directory, &pass.tenant, &groups).await {
             Ok(read) => {
                 pass.point.graph.add(read.cost);
-                match pass.members.emptied_in(&read.members) {
+                match pass.members.emptied_in(&read.members, &pass.settings.scope) {
                     Some(group) => Err(Stop::GroupEmptied(group.clone())),
                     None => Ok((read.members, read.closure)),
                 }

@@ -64,12 +64,16 @@ pub(crate) fn groups_digest(groups: &[(ObjectId, bool)]) -> String {
 }
 
 impl MemberSets {
-    /// A group that had members and has none in the newer sets.
-    pub(crate) fn emptied_in(&self, newer: &MemberSets) -> Option<&ObjectId> {
+    /// A group that the scope means, had members and has none in the newer sets. A group that it
+    /// ignores may be emptied: nobody leaves the scope by that.
+    pub(crate) fn emptied_in(&self, newer: &MemberSets, scope: &Scope) -> Option<&ObjectId> {
+        let AllOr::Any(meant) = &scope.groups else { return None };
         self.sets
             .iter()
             .find(|(group, set)| {
-                !set.is_empty() && newer.sets.get(group).is_some_and(Vec::is_empty)
+                meant.any.contains(group)
+                    && !set.is_empty()
+                    && newer.sets.get(group).is_some_and(Vec::is_empty)
             })
             .map(|(group, _)| group)
     }

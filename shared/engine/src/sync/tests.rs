@@ -2,6 +2,7 @@
 
 mod claims;
 mod deaths;
+mod emptied;
 mod graph;
 mod guard;
 mod proof;
