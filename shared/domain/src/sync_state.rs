@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::guard::GuardWindow;
 use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
 use crate::proof::Proof;
-use crate::run::{Counts, GraphCost, RunKind, Trigger};
+use crate::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 
 /// The item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -180,6 +180,20 @@ pub struct Checkpoint {
     /// A sentence for people when something is incomplete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How it ended; from then on nothing but recording that is left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+}
+
+/// How a run ended, kept so that whoever records it after a crash says the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ending {
+    /// How.
+    pub status: RunStatus,
+    /// Why not well, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What a run does next.

@@ -40,6 +40,9 @@ pub use chance::Counter;
 pub use clock::HeldClock;
 pub use directory::MemoryDirectory;
 
+/// What somebody else does, and after how many more calls of the store.
+pub type Meanwhile = (usize, fn(&mut World));
+
 /// Everything that is kept, open to a test.
 #[derive(Debug, Default)]
 pub struct World {
@@ -100,6 +103,8 @@ pub struct World {
     pub is_down: bool,
     /// The store answers so many more calls, then none: whoever works dies there.
     pub calls_left: Option<usize>,
+    /// Done once by somebody else.
+    pub meanwhile: Option<Meanwhile>,
 }
 
 impl World {
@@ -129,6 +134,11 @@ impl MemoryStore {
         if world.is_down || dies_here {
             let source = "no answer".into();
             return Err(StoreError::Unavailable { operation: "anything", source });
+        }
+        match world.meanwhile.take() {
+            Some((0, act)) => act(&mut world),
+            Some((calls, act)) => world.meanwhile = Some((calls - 1, act)),
+            None => {}
         }
         Ok(world)
     }

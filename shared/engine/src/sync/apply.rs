@@ -1,14 +1,16 @@
 //! Applying what a segment intends, one conditional write a contact.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::ContactStatus;
-use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
+use super::decide::{decide_leaving, present};
 use super::pass::Pass;
 use super::write::Attempt;
 use super::{Stop, SyncStores, Worker};
@@ -26,6 +28,27 @@ pub(super) struct Applied {
     pub(super) outcome: Outcome,
     /// Why it is not what the segment intended.
     pub(super) deviation: Option<Deviation>,
+}
+
+/// What is known when an item is applied.
+struct Known<'k> {
+    /// The contact, as read while deciding.
+    base: Option<StoredContact>,
+    /// The user, where the page told of him.
+    user: Option<&'k DirectoryUser>,
+    /// Whom the settings ignore, read after a removed contact was met.
+    ignored: Option<&'k HashSet<ObjectId>>,
+}
+
+impl<'k> Known<'k> {
+    fn of(
+        item: &SegmentItem,
+        stored: &HashMap<ContactId, StoredContact>,
+        users: &'k HashMap<ObjectId, DirectoryUser>,
+    ) -> Self {
+        let base = item.contact_id.as_ref().and_then(|id| stored.get(id)).cloned();
+        Self { base, user: users.get(&item.object_id), ignored: None }
+    }
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -54,52 +77,112 @@ where
             .collect();
         self.read_contacts(pass, &unread, &mut stored).await?;
         let stored = &stored;
-        stream::iter(&segment.items)
+        let mut applied: Vec<Option<Applied>> = stream::iter(&segment.items)
             .map(|item| async move {
                 if writes(item) {
-                    let base = item.contact_id.as_ref().and_then(|id| stored.get(id)).cloned();
-                    let user = users.get(&item.object_id);
-                    match Box::pin(self.apply_item(pass, segment, item, base, user)).await {
-                        // Trouble with one record stops no run.
-                        Err(Stop::Store(StoreError::Corrupt { .. })) => {
-                            Ok(deviating(unreadable_item(item), Outcome::Failed))
-                        }
-                        applied => applied,
-                    }
+                    let known = Known::of(item, stored, users);
+                    Box::pin(self.apply_item(pass, segment, item, known)).await
                 } else {
                     self.bar(pass, segment.fence, item, barred_until).await?;
-                    Ok(as_intended(item))
+                    Ok(Some(as_intended(item)))
                 }
             })
             .buffered(WRITERS)
             .try_collect()
-            .await
+            .await?;
+        if applied.iter().any(Option::is_none) {
+            // Who removes a contact has put its user on the ignore list before: read now, after
+            // the removed ones were met, the list tells which of them stay removed.
+            let ignored = self.ignored_now(pass).await?;
+            for (item, applied) in segment.items.iter().zip(&mut applied) {
+                if applied.is_none() {
+                    let known = Known { ignored: Some(&ignored), ..Known::of(item, stored, users) };
+                    *applied = Box::pin(self.apply_item(pass, segment, item, known)).await?;
+                }
+            }
+        }
+        Ok(segment
+            .items
+            .iter()
+            .zip(applied)
+            .map(|(item, applied)| applied.unwrap_or_else(|| moved_away(item)))
+            .collect())
     }
 
+    /// Applies one item; `None` when it would make a removed contact again and nobody asked yet
+    /// whom the settings ignore now.
     async fn apply_item(
         &self,
         pass: &Pass,
         segment: &Segment,
         item: &SegmentItem,
-        base: Option<StoredContact>,
-        user: Option<&DirectoryUser>,
-    ) -> Result<Applied, Stop> {
-        let moved = match self.attempt(pass, segment, item, base).await? {
+        known: Known<'_>,
+    ) -> Result<Option<Applied>, Stop> {
+        match self.try_item(pass, segment, item, known).await {
+            // Trouble with one record stops no run.
+            Err(Stop::Store(StoreError::Corrupt { .. })) => {
+                Ok(Some(deviating(unreadable_item(item), Outcome::Failed)))
+            }
+            applied => applied,
+        }
+    }
+
+    async fn try_item(
+        &self,
+        pass: &Pass,
+        segment: &Segment,
+        item: &SegmentItem,
+        known: Known<'_>,
+    ) -> Result<Option<Applied>, Stop> {
+        let Known { base, user, ignored } = known;
+        let moved = match self.attempt(pass, segment, item, base, ignored).await? {
             Attempt::Moved(now) => now,
             other => return Ok(conclude(item.clone(), item.outcome, &other, segment.phase)),
         };
         // Re-read once and decide anew.
+        let again = self.again(pass, item, user, moved).await?;
+        let Some((again, base)) = again else { return Ok(Some(moved_away(item))) };
+        if is_removal(&again) && !is_removal(item) {
+            // Only the judgement at the end of a run removes; the next run stages it.
+            return Ok(Some(moved_away(item)));
+        }
+        if !writes(&again) {
+            let outcome = again.outcome;
+            return Ok(Some(deviating(again, outcome)));
+        }
+        match self.attempt(pass, segment, &again, base, ignored).await? {
+            Attempt::Moved(_) => Ok(Some(moved_away(item))),
+            other => Ok(conclude(again, item.outcome, &other, segment.phase)
+                .map(|applied| deviating(applied.item, applied.outcome))),
+        }
+    }
+
+    /// Decides an item anew, from the contact as it moved to; `None` when nobody can tell. Somebody
+    /// who was to leave and is not found by id is decided as gone.
+    async fn again(
+        &self,
+        pass: &Pass,
+        item: &SegmentItem,
+        user: Option<&DirectoryUser>,
+        moved: Option<StoredContact>,
+    ) -> Result<Option<(SegmentItem, Option<StoredContact>)>, Stop> {
+        let Some(contact_id) = item.contact_id.clone() else { return Ok(None) };
         let read;
         let user = if user.is_some() {
             user
         } else {
             let ids = std::slice::from_ref(&item.object_id);
-            read = self.directory.users_by_id(&pass.tenant, ids).await?.found;
-            read.first()
+            read = self.read_by_id(&pass.tenant, ids).await?.0;
+            match read.first() {
+                Some(DeltaEntry::Changed(user)) => Some(user),
+                Some(entry @ DeltaEntry::Removed { .. }) if is_leaving(item) => {
+                    let again = decide_leaving(pass, entry, present(moved.as_ref()));
+                    return Ok(again.map(|again| (again, moved)));
+                }
+                Some(DeltaEntry::Removed { .. }) | None => None,
+            }
         };
-        let (Some(user), Some(contact_id)) = (user, item.contact_id.clone()) else {
-            return Ok(moved_away(item));
-        };
+        let Some(user) = user else { return Ok(None) };
         // Who was to be taken over by e-mail has no claim to that contact once it moved.
         let derived = ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id);
         let (contact_id, moved) = if item.adopted && contact_id != derived {
@@ -108,22 +191,25 @@ where
         } else {
             (contact_id, moved)
         };
-        let (again, base) = self.decide_again(pass, user, &contact_id, moved).await?;
-        if is_removal(&again) && segment.phase != Phase::Judgement {
-            // Only the judgement at the end of a run removes; the next run stages it.
-            return Ok(moved_away(item));
-        }
-        if !writes(&again) {
-            let outcome = again.outcome;
-            return Ok(deviating(again, outcome));
-        }
-        match self.attempt(pass, segment, &again, base).await? {
-            Attempt::Moved(_) => Ok(moved_away(item)),
-            other => {
-                let applied = conclude(again, item.outcome, &other, segment.phase);
-                Ok(deviating(applied.item, applied.outcome))
-            }
-        }
+        self.decide_again(pass, user, &contact_id, moved).await.map(Some)
+    }
+}
+
+/// Whether an item is about somebody who leaves.
+fn is_leaving(item: &SegmentItem) -> bool {
+    match item.outcome {
+        Outcome::AwaitingReview
+        | Outcome::StopUpdating
+        | Outcome::Unlink
+        | Outcome::Deactivate
+        | Outcome::Delete => true,
+        Outcome::Create
+        | Outcome::Update
+        | Outcome::Unchanged
+        | Outcome::Skipped
+        | Outcome::Failed
+        | Outcome::Deferred
+        | Outcome::Keep => false,
     }
 }
 
@@ -162,8 +248,28 @@ fn as_intended(item: &SegmentItem) -> Applied {
     Applied { item: item.clone(), outcome: item.outcome, deviation: None }
 }
 
-fn conclude(item: SegmentItem, intended: Outcome, attempt: &Attempt, phase: Phase) -> Applied {
-    match attempt {
+/// What an attempt made of an item; `None` when it must be asked first whether a person removed the
+/// contact.
+fn conclude(
+    item: SegmentItem,
+    intended: Outcome,
+    attempt: &Attempt,
+    phase: Phase,
+) -> Option<Applied> {
+    Some(match attempt {
+        Attempt::Removed => return None,
+        Attempt::Ignored => deviating(
+            SegmentItem {
+                reason: Some(
+                    "a person deleted the contact and put the user on the ignore list \
+                     (scope.ignoredUsers)"
+                        .to_owned(),
+                ),
+                email: item.email,
+                ..blank_item(&item.object_id, None, Outcome::Skipped)
+            },
+            Outcome::Skipped,
+        ),
         Attempt::Done => {
             let outcome = item.outcome;
             Applied { item, outcome, deviation: None }
@@ -184,7 +290,7 @@ fn conclude(item: SegmentItem, intended: Outcome, attempt: &Attempt, phase: Phas
             deviating(item, outcome)
         }
         Attempt::Moved(_) => moved_away(&item),
-    }
+    })
 }
 
 /// The failed record of a contact whose item cannot be read.

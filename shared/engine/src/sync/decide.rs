@@ -245,9 +245,11 @@ pub(super) fn decide_as_if_free(
 fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<SegmentItem> {
     let index = pass.index.as_ref()?;
     match person {
+        // Whom this run dealt with already may have another contact than the index knows.
         Person::Here(user, View::In(wanted)) => (index.known(contact, Some(wanted.fingerprint))
-            == KnownContact::Unchanged)
-            .then(|| blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)),
+            == KnownContact::Unchanged
+            && !pass.tally.touched(&user.id))
+        .then(|| blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)),
         Person::Here(user, View::Out { because, .. }) => {
             let nobody = index.known(contact, None) == KnownContact::None;
             (nobody && !pass.tally.touched(&user.id)).then(|| SegmentItem {

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason, USER_SELECT};
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
@@ -269,8 +270,18 @@ where
         pass: &mut Pass,
         users: &[ObjectId],
     ) -> Result<Vec<DeltaEntry>, Stop> {
-        let read = self.directory.users_by_id(&pass.tenant, users).await?;
-        pass.point.graph.add(read.cost);
+        let (entries, cost) = self.read_by_id(&pass.tenant, users).await?;
+        pass.point.graph.add(cost);
+        Ok(entries)
+    }
+
+    /// The same, by anybody; and what it cost.
+    pub(super) async fn read_by_id(
+        &self,
+        tenant: &TenantId,
+        users: &[ObjectId],
+    ) -> Result<(Vec<DeltaEntry>, GraphCost), Stop> {
+        let read = self.directory.users_by_id(tenant, users).await?;
         let there: HashSet<ObjectId> = read.found.iter().map(|user| user.id.clone()).collect();
         let soft: HashSet<&ObjectId> = read.soft_deleted.iter().collect();
         let gone = users.iter().filter(|user| !there.contains(user)).map(|user| {
@@ -282,7 +293,14 @@ where
             DeltaEntry::Removed { id: user.clone(), reason }
         });
         let gone: Vec<DeltaEntry> = gone.collect();
-        Ok(read.found.into_iter().map(DeltaEntry::Changed).chain(gone).collect())
+        let entries = read.found.into_iter().map(DeltaEntry::Changed).chain(gone).collect();
+        Ok((entries, read.cost))
+    }
+
+    /// The users whom the connection's settings ignore now.
+    pub(super) async fn ignored_now(&self, pass: &Pass) -> Result<HashSet<ObjectId>, Stop> {
+        let current = self.stores.settings(&pass.account.id, &pass.connection.id).await?;
+        Ok(current.settings.scope.ignored_users.into_iter().collect())
     }
 
     /// Whether the connection may still be written: asked before every page, so that a pause acts
@@ -296,10 +314,16 @@ where
         let connection = self.stores.connection(&pass.account.id, &pass.connection.id).await?;
         let status = connection.as_ref().map(|connection| connection.status);
         match status {
-            Some(status) if status.may_write() => Ok(()),
-            Some(status) => Err(Stop::NotAllowed(status)),
-            None => Err(Stop::Lost),
+            Some(status) if status.may_write() => {}
+            Some(status) => return Err(Stop::NotAllowed(status)),
+            None => return Err(Stop::Lost),
         }
+        if pass.index.is_none() {
+            // A look finds no trace of an adopted contact that was removed since it began: only
+            // the settings tell.
+            pass.ignored = self.ignored_now(pass).await?;
+        }
+        Ok(())
     }
 }
 

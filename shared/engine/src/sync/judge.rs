@@ -1,6 +1,6 @@
 //! Judging staged removals: all of them at once, or none beyond the guard.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::directory::DeltaEntry;
 use contact_sync_domain::guard::Verdict;
@@ -63,9 +63,11 @@ where
         held.work.guard = window;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
-        // Failed records of this run, and judged again by the next.
-        let kept: Vec<String> = unreadable.iter().map(|item| item.object_id.to_string()).collect();
+        // Failed records of this run are judged again by the next.
+        let mut kept: HashSet<String> =
+            unreadable.iter().map(|item| item.object_id.to_string()).collect();
         items.extend(unreadable);
+        let first = pass.point.page;
         for items in items.chunks(PER_SEGMENT) {
             let segment = Segment {
                 page: pass.point.page,
@@ -78,6 +80,12 @@ where
                 unclear: Vec::new(),
             };
             self.store_and_settle(held, pass, segment, stored.clone(), &HashMap::new()).await?;
+        }
+        for page in first..pass.point.page {
+            let (connection, run) = (&pass.connection.id, &pass.point.run_id);
+            let deviations = self.stores.deviations(connection, run, page).await?;
+            let failed = deviations.into_iter().filter(|one| one.outcome == Outcome::Failed);
+            kept.extend(failed.map(|one| one.object_id.to_string()));
         }
         let keys: Vec<String> =
             waiting.into_iter().map(|item| item.key).filter(|key| !kept.contains(key)).collect();

@@ -47,6 +47,7 @@ where
                 .settings_version(&account.id, &connection.id, point.settings_version)
                 .await?
         };
+        let ignored = desk.settings.settings.scope.ignored_users.iter().cloned().collect();
         let settings = settings.unwrap_or_else(|| desk.settings.clone()).settings;
         let (rules, problem) = match Rules::compile(&settings, &account.custom_fields) {
             Ok(rules) => (rules, None),
@@ -68,6 +69,7 @@ where
             tenant: desk.tenant.clone(),
             settings,
             rules,
+            ignored,
             point,
             members: MemberSets::default(),
             memberships: Memberships::default(),
@@ -80,12 +82,14 @@ where
             allowed_at: None,
             peeked: None,
         };
-        if let Some(problem) = problem {
+        // What is left of a run that ended needs no rules.
+        let ended = pass.point.ending.is_some();
+        if let Some(problem) = problem.filter(|_| !ended) {
             pass.point.recorded = true;
             self.finish(held, &mut pass, RunStatus::Failed, Some(problem)).await?;
             return Ok(None);
         }
-        if pass.uses_groups() && pass.point.stage != Stage::Baseline {
+        if pass.uses_groups() && pass.point.stage != Stage::Baseline && !ended {
             self.load_members(&mut pass).await?;
         }
         if pass.point.kind == RunKind::Full {
@@ -93,7 +97,7 @@ where
         }
         // A slice knows only whom it saw itself.
         self.recount(&mut pass).await?;
-        if pass.point.kind == RunKind::Full {
+        if pass.point.kind == RunKind::Full && !ended {
             self.record_progress(&pass).await?;
         }
         Ok(Some(pass))
@@ -132,6 +136,7 @@ where
             recorded: false,
             blocked: false,
             note: None,
+            ending: None,
         }
     }
 

@@ -113,6 +113,9 @@ pub(super) struct Pass {
     pub(super) tenant: TenantId,
     pub(super) settings: Settings,
     pub(super) rules: Rules,
+    /// Users who get no contact any more, although the settings that the run is pinned to would
+    /// give them one: whom people decided on last.
+    pub(super) ignored: HashSet<ObjectId>,
     pub(super) point: Checkpoint,
     /// The member sets of the scope's groups.
     pub(super) members: MemberSets,

@@ -6,7 +6,7 @@ use contact_sync_domain::id::{ConnectionId, RunId};
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::schedule::Timing;
 use contact_sync_domain::settings::Mode;
-use contact_sync_domain::sync_state::QueuedRun;
+use contact_sync_domain::sync_state::{Ending, QueuedRun};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -121,7 +121,14 @@ where
         // Who holds the lease finds out before his next page.
         let Some(Taken { state, overtaken: _ }) = taken else { return Ok(()) };
         if let Some(run) = self.stores.run(account, id, &point.run_id).await? {
-            self.stores.put_run(&cancelled(run, reason, now)).await?;
+            let run = match point.ending {
+                // It had ended before, and only its record was missing.
+                Some(Ending { status, reason }) => {
+                    Run { status, reason, ended_at: Some(now), ..run }
+                }
+                None => cancelled(run, reason, now),
+            };
+            self.stores.put_run(&run).await?;
         }
         let mut held = Held::new(state, until, until);
         held.work.checkpoint = None;

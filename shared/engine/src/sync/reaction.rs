@@ -164,15 +164,20 @@ where
 
 /// A token or page is no longer valid: the round starts again where that proves something.
 fn restart(held: &Held, pass: &mut Pass, error: &DirectoryError) -> Reaction {
-    if pass.point.generation + 1 >= MAX_GENERATIONS {
+    let used_up = pass.point.generation + 1 >= MAX_GENERATIONS;
+    let gone = matches!(error, DirectoryError::Gone { .. });
+    // A delta link that does not answer never will, and groups are not to be skipped.
+    let in_groups = pass.point.stage == Stage::Groups;
+    if pass.point.kind == RunKind::Delta && (gone || used_up || in_groups) {
+        return Reaction::BeginFull;
+    }
+    if used_up {
         let reason = format!("{error}, time after time; nothing was removed");
         return end(RunStatus::Failed, reason, None);
     }
     pass.point.generation += 1;
     pass.point.unclear.clear();
-    let gone = matches!(error, DirectoryError::Gone { .. });
     match (pass.point.kind, &pass.point.stage) {
-        (RunKind::Delta, _) if gone => Reaction::BeginFull,
         (RunKind::Delta, _) => match &held.work.users_delta {
             Some(cursor) => {
                 pass.point.stage = Stage::Delta { link: cursor.link.clone() };

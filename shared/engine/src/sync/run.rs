@@ -3,7 +3,7 @@
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{NextStep, Phase};
-use contact_sync_domain::sync_state::{Checkpoint, QueuedRun, Stage};
+use contact_sync_domain::sync_state::{Checkpoint, Ending, QueuedRun, Stage};
 use jiff::Timestamp;
 
 use super::drive::{Desk, Ended, Request, Worker};
@@ -158,6 +158,11 @@ where
             Err(Stop::NeedsFull) => return Ok(Ended::BeginFull),
             Err(stop) => return Err(stop),
         };
+        if let Some(Ending { status, reason }) = pass.point.ending.clone() {
+            // The slice before died while it recorded the end.
+            self.finish(held, &mut pass, status, reason).await?;
+            return Ok(Ended::Run);
+        }
         if pass.point.hops > MAX_HOPS {
             let reason = "the run was handed on too often; it is caught in a circle".to_owned();
             self.finish(held, &mut pass, RunStatus::Failed, Some(reason)).await?;
@@ -193,13 +198,17 @@ where
                     return Ok(Ended::BeginFull);
                 }
                 Reaction::End { status, reason, attention } => {
+                    // A look that failed is recorded after all: silence would look healthy.
+                    pass.point.recorded = true;
                     if let Some(need) = &attention {
+                        // Raising it stops all work here: the end must stand before.
+                        pass.point.ending = Some(Ending { status, reason: Some(reason.clone()) });
+                        held.work.checkpoint = Some(pass.point.clone());
+                        held.checkpoint(&self.stores).await?;
                         self.raise_attention(&pass, need).await?;
                         let told = format!("the connection needs attention: {}", need.fix);
                         self.end_waiting(held, &pass.connection, &told).await?;
                     }
-                    // A look that failed is recorded after all: silence would look healthy.
-                    pass.point.recorded = true;
                     self.finish(held, &mut pass, status, Some(reason)).await?;
                     // Where a person must act, nothing else is begun.
                     return Ok(if attention.is_some() { Ended::Park } else { Ended::Run });
@@ -270,7 +279,8 @@ where
         let whole =
             matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Blocked);
         if pass.point.recorded {
-            pass.point.note = reason;
+            pass.point.note.clone_from(&reason);
+            pass.point.ending = Some(Ending { status, reason });
             if whole && pass.gap_seconds.is_none() && pass.point.trigger == Trigger::Sweep {
                 let last = held.work.last_checked_at;
                 let gap = last.map(|last| now.duration_since(last).as_secs().unsigned_abs());

@@ -3,8 +3,10 @@
 mod claims;
 mod deaths;
 mod emptied;
+mod ends;
 mod graph;
 mod guard;
+mod order;
 mod proof;
 mod queue;
 mod replay;

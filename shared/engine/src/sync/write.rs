@@ -1,8 +1,10 @@
 //! One item, one conditional write: the contact it makes, and what stood in the way.
 
+use std::collections::HashSet;
+
 use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, SyncMark};
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::ContactId;
+use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,6 +26,10 @@ pub(super) enum Attempt {
     Taken,
     /// Something newer stands there.
     Superseded,
+    /// It would make a contact that was removed: whether a person did so must be asked first.
+    Removed,
+    /// A person removed the contact while the run went on, and wants none again.
+    Ignored,
     /// The contact moved since it was read.
     Moved(Option<StoredContact>),
 }
@@ -36,31 +42,32 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// Writes an item on top of what was read.
+    /// Writes an item on top of what was read. `ignored` are the users whom the settings ignore,
+    /// read after a removed contact was met.
     pub(super) async fn attempt(
         &self,
         pass: &Pass,
         segment: &Segment,
         item: &SegmentItem,
         base: Option<StoredContact>,
+        ignored: Option<&HashSet<ObjectId>>,
     ) -> Result<Attempt, Stop> {
         let Some(contact_id) = &item.contact_id else { return Ok(Attempt::Done) };
-        let run = pass.point.run_id.as_str();
         let connection = &pass.connection.id;
         let mut base = base;
         for _ in 0..2 {
+            let mut fence = Some(segment.fence);
             let (before, expected) = match &base {
                 Some(standing @ StoredContact::Present(contact)) => {
-                    // This very page wrote it before, and may have cut its link.
-                    let mark = contact.sync.as_ref();
-                    if mark
-                        .is_some_and(|mark| mark.run == run && mark.source_version == segment.fence)
-                    {
-                        return Ok(Attempt::Done);
-                    }
-                    let newest = standing.source_version_in(connection, self.clock.now());
-                    if newest.is_some_and(|newest| newest >= segment.fence) {
-                        return Ok(Attempt::Superseded);
+                    match over_present(pass, segment, item, contact) {
+                        Order::Same => return Ok(Attempt::Done),
+                        Order::Version => fence = None,
+                        Order::Fence => {
+                            let newest = standing.source_version_in(connection, self.clock.now());
+                            if newest.is_some_and(|newest| newest >= segment.fence) {
+                                return Ok(Attempt::Superseded);
+                            }
+                        }
                     }
                     if contact.version != item.version {
                         return Ok(Attempt::Moved(base));
@@ -82,13 +89,23 @@ where
                     if item.version != 0 {
                         return Ok(Attempt::Moved(base));
                     }
+                    if let Some(stays) = stays_removed(pass, item, ignored) {
+                        return Ok(stays);
+                    }
                     (None, *version)
+                }
+                None if item.version == 0 && pass.ignored.contains(&item.object_id) => {
+                    base = self.stores.get(&pass.account.id, contact_id).await?;
+                    if base.is_none() {
+                        return Ok(Attempt::Ignored);
+                    }
+                    continue;
                 }
                 None if item.version == 0 => (None, 0),
                 None => return Ok(Attempt::Moved(None)),
             };
             if item.outcome == Outcome::Delete {
-                return self.attempt_removal(segment, before, base.as_ref()).await;
+                return self.attempt_removal(fence, before, base.as_ref()).await;
             }
             let key = new_email_key(item);
             if let Some(key) = &key {
@@ -98,18 +115,10 @@ where
                     ClaimOutcome::TakenBy(_) => return Ok(Attempt::Taken),
                 }
             }
-            if item.adopted {
-                let derived = ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id);
-                if derived != *contact_id {
-                    self.stores
-                        .put_adoption(&pass.account.id, &pass.tenant, &item.object_id, contact_id)
-                        .await?;
-                }
-            }
+            self.keep_adoption(pass, item, contact_id).await?;
             let contact = written(pass, segment, item, before, expected, self.clock.now());
             let old_key = before.and_then(Contact::email).map(email_key);
-            let write =
-                ContactWrite { contact, expected_version: expected, fence: Some(segment.fence) };
+            let write = ContactWrite { contact, expected_version: expected, fence };
             match self.stores.write(&write).await? {
                 WriteOutcome::Written => {
                     if let (Some(old), Some(new)) = (old_key, key)
@@ -135,16 +144,30 @@ where
         Ok(Attempt::Moved(base))
     }
 
+    /// Remembers whose a contact is that existed before, since its id does not tell.
+    async fn keep_adoption(
+        &self,
+        pass: &Pass,
+        item: &SegmentItem,
+        contact_id: &ContactId,
+    ) -> Result<(), Stop> {
+        let (account, tenant, user) = (&pass.account.id, &pass.tenant, &item.object_id);
+        if item.adopted && ContactId::derived(account, tenant, user) != *contact_id {
+            self.stores.put_adoption(account, tenant, user, contact_id).await?;
+        }
+        Ok(())
+    }
+
     async fn attempt_removal(
         &self,
-        segment: &Segment,
+        fence: Option<u64>,
         before: Option<&Contact>,
         base: Option<&StoredContact>,
     ) -> Result<Attempt, Stop> {
         let Some(contact) = before else { return Ok(Attempt::Moved(base.cloned())) };
         let now = self.clock.now();
         let expires_at = now.checked_add(TOMBSTONE).unwrap_or(Timestamp::MAX);
-        match self.stores.remove(contact, Some(segment.fence), expires_at).await? {
+        match self.stores.remove(contact, fence, expires_at).await? {
             WriteOutcome::Written => {
                 if let Some(email) = contact.email() {
                     let key = email_key(email);
@@ -183,6 +206,45 @@ where
         let bar = Bar { connection_id: pass.connection.id.clone(), fence, until };
         self.stores.bar(&pass.account.id, &contact, &bar).await?;
         Ok(())
+    }
+}
+
+/// By what a page's write is ordered behind what stands there.
+enum Order {
+    /// It is this very write.
+    Same,
+    /// By the version alone.
+    Version,
+    /// By the fence.
+    Fence,
+}
+
+fn over_present(pass: &Pass, segment: &Segment, item: &SegmentItem, contact: &Contact) -> Order {
+    let run = pass.point.run_id.as_str();
+    let same_fence = contact
+        .sync
+        .as_ref()
+        .is_some_and(|mark| mark.run == run && mark.source_version == segment.fence);
+    match same_fence {
+        // This very page wrote it before, and may have cut its link.
+        true if contact.version > item.version => Order::Same,
+        // The page before, requested under the same fence, wrote what this one was decided from.
+        true => Order::Version,
+        false => Order::Fence,
+    }
+}
+
+/// Why a contact that was removed is not made again; `None` when it may be.
+fn stays_removed(
+    pass: &Pass,
+    item: &SegmentItem,
+    ignored: Option<&HashSet<ObjectId>>,
+) -> Option<Attempt> {
+    let user = &item.object_id;
+    match ignored {
+        _ if pass.ignored.contains(user) => Some(Attempt::Ignored),
+        None => Some(Attempt::Removed),
+        Some(ignored) => ignored.contains(user).then_some(Attempt::Ignored),
     }
 }
 

@@ -62,6 +62,7 @@ fn checkpoint(kind: RunKind) -> Checkpoint {
         recorded: true,
         blocked: false,
         note: None,
+        ending: None,
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Graph {
     pub(super) page_size: usize,
     /// The n-th page asked for from now on (0 = the next) fails so.
     pub(super) faults: Mutex<VecDeque<(usize, DirectoryError)>>,
+    /// Users whom the listing's page from this position names once more, as they were then.
+    pub(super) named_again: Mutex<Vec<(usize, DirectoryUser)>>,
     /// How many requests were made.
     pub(super) requests: Mutex<usize>,
 }
@@ -75,7 +77,10 @@ impl Directory for Graph {
         let end = (start + self.page_size).min(all.len());
         let next =
             if end < all.len() { NextStep::Next(format!("list-{end}")) } else { NextStep::End };
-        Ok(UserPage { users: all[start..end].to_vec(), next, cost: GraphCost::default() })
+        let again = self.named_again.lock().unwrap();
+        let again = again.iter().filter(|(position, _)| *position == start);
+        let users = all[start..end].iter().cloned().chain(again.map(|(_, user)| user.clone()));
+        Ok(UserPage { users: users.collect(), next, cost: GraphCost::default() })
     }
 
     async fn users_delta(
@@ -165,7 +170,7 @@ impl Directory for Graph {
         tenant: &TenantId,
         link: &str,
     ) -> Result<GroupsDeltaPage, DirectoryError> {
-        self.asked();
+        self.page_asked()?;
         self.inner.groups_delta(tenant, link).await
     }
 

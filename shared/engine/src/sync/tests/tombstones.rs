@@ -1,11 +1,15 @@
 //! What is left of removed contacts, and whom it stops.
 
-use contact_sync_domain::id::ConnectionId;
-use contact_sync_domain::run::RunStatus;
+use contact_sync_domain::event::RequestTrigger;
+use contact_sync_domain::id::{ConnectionId, ObjectId};
+use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use jiff::SignedDuration;
+use serde_json::json;
 
-use super::scene::{Scene, connection_id, contact_id, start, user};
-use crate::port::StoredContact;
+use super::replay::{CALLS, settle};
+use super::scene::{Scene, connection_id, contact_id, start, user, user_with};
+use crate::memory::World;
+use crate::port::{SettingsVersion, StoredContact};
 
 fn tombstone(connection: ConnectionId, source_version: u64) -> StoredContact {
     StoredContact::Tombstone {
@@ -34,4 +38,84 @@ async fn an_older_page_of_the_same_connection_does_not_bring_a_deleted_contact_b
     scene.worker.stores.world().contacts.insert(contact_id(1), newer);
     scene.full().await;
     assert_eq!(scene.contact(&contact_id(1)), None);
+}
+
+/// What deleting a contact does: its user is ignored from now on, then it is removed.
+fn delete_contact_3(world: &mut World) {
+    let versions = world.settings.entry(connection_id()).or_default();
+    let mut settings = versions.last().map(|last| last.settings.clone()).unwrap_or_default();
+    settings.scope.ignored_users.push(ObjectId::from_u128(3));
+    let version = u64::try_from(versions.len()).unwrap() + 1;
+    versions.push(SettingsVersion { version, settings, saved_by: None, saved_at: None });
+    let id = contact_id(3);
+    let Some(StoredContact::Present(contact)) = world.contacts.get(&id) else { return };
+    let buried = StoredContact::Tombstone {
+        version: contact.version + 1,
+        source_version: contact.sync.as_ref().map_or(0, |mark| mark.source_version),
+        connection_id: Some(connection_id()),
+        expires_at: start() + SignedDuration::from_hours(24 * 30),
+    };
+    world.contacts.insert(id, buried);
+    world.claims.retain(|_, owner| *owner != contact_id(3));
+}
+
+fn promote(scene: &Scene) {
+    let mut entra = scene.worker.directory.inner.entra();
+    for number in [3, 5, 8] {
+        entra.put_user(user_with(number, &json!({"jobTitle": "Captain"})));
+    }
+}
+
+#[tokio::test]
+async fn a_contact_that_a_person_deletes_while_a_run_goes_on_stays_deleted() {
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=8).map(user));
+        scene.full().await;
+        promote(&scene);
+        let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.worker.stores.world().meanwhile = Some((calls, delete_contact_3));
+        scene.drive().await.unwrap();
+        if scene.worker.stores.world().meanwhile.is_some() {
+            assert!(calls > 20, "{calls} calls");
+            return;
+        }
+        assert_eq!(scene.contact(&contact_id(3)), None, "deleted after {calls} calls");
+        let run = scene.run(&id);
+        assert_eq!((run.status, run.counts.seen), (RunStatus::Succeeded, 8), "{calls}");
+        assert_eq!(run.counts.created, 0, "deleted after {calls} calls");
+    }
+}
+
+#[tokio::test]
+async fn a_contact_that_a_person_deletes_while_a_look_goes_on_stays_deleted() {
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=8).map(user));
+        scene.full().await;
+        promote(&scene);
+        scene.worker.stores.world().meanwhile = Some((calls, delete_contact_3));
+        scene.drive_as(RunKind::Delta, Some(RequestTrigger::Manual)).await.unwrap();
+        if scene.worker.stores.world().meanwhile.is_some() {
+            assert!(calls > 10, "{calls} calls");
+            return;
+        }
+        assert_eq!(scene.contact(&contact_id(3)), None, "deleted after {calls} calls");
+    }
+}
+
+#[tokio::test]
+async fn a_contact_that_a_person_deletes_between_two_slices_stays_deleted() {
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=8).map(user));
+        scene.full().await;
+        promote(&scene);
+        scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.die_after(calls);
+        if scene.drive().await.is_ok() {
+            return;
+        }
+        scene.revive();
+        delete_contact_3(&mut scene.worker.stores.world());
+        settle(&mut scene, RunKind::Full).await;
+        assert_eq!(scene.contact(&contact_id(3)), None, "deleted after {calls} calls");
+    }
 }
