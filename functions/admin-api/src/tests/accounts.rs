@@ -1,7 +1,9 @@
 //! Accounts: making, changing, erasing; keys and bad input.
 
 use contact_sync_domain::connection::ConnectionStatus;
-use contact_sync_engine::port::Blobs;
+use contact_sync_domain::sync_state::Lease;
+use contact_sync_engine::port::{Blobs, Clock};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::harness::{
@@ -143,4 +145,22 @@ async fn erasing_an_account_leaves_nothing_of_it() {
         assert!(app.outside.schedules.0.lock().unwrap().is_empty());
     }
     app.ask(Ask::new("DELETE", of_account(""))).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn an_account_is_not_erased_while_a_run_could_still_write() {
+    let app = App::with_connection(ConnectionStatus::Enabled);
+    let now = app.outside.clock.now();
+    let lease = Lease { holder: "run".into(), expires_at: now + SignedDuration::from_secs(130) };
+    app.outside.store.world().states.get_mut(&connection_id()).unwrap().lease = Some(lease);
+    let answer = app.ask(Ask::new("DELETE", of_account(""))).await.expect(202);
+    assert_eq!(answer.header("retry-after"), "1");
+    // The run sees it before its next page; of this one it may still write a contact.
+    let status = app.outside.store.world().connections[&connection_id()].status;
+    assert_eq!(status, ConnectionStatus::Disconnected);
+    app.add_linked_contact();
+    app.outside.clock.advance(SignedDuration::from_secs(130));
+    app.ask(Ask::new("DELETE", of_account(""))).await.expect(204);
+    let world = app.outside.store.world();
+    assert!(world.accounts.is_empty() && world.contacts.is_empty() && world.states.is_empty());
 }
