@@ -7,6 +7,7 @@ use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::apply::turns_inactive;
 use super::decide::{decide_as_if_free, new_email_key, present};
@@ -20,6 +21,15 @@ use crate::port::{
 
 /// A transaction takes 100 actions; each party of a swap needs a contact and a claim.
 const LARGEST_CYCLE: usize = 40;
+
+/// How many people are decided and written as one segment.
+const PER_SEGMENT: usize = 200;
+
+/// How many people are read again by one request (Graph: getByIds takes 1,000 ids).
+const READ: usize = 1_000;
+
+/// How many people are decided at the same time: each may ask who has an address.
+const DECIDERS: usize = 16;
 
 /// One person whose address another contact has.
 struct Party {
@@ -42,7 +52,7 @@ where
         let users: Vec<ObjectId> =
             waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
         if !users.is_empty() {
-            let mut open = self.those_waiting(pass, users).await?;
+            let mut open = self.those_waiting(held, pass, users).await?;
             // Each round that frees an address may let the next in; each gets somebody further.
             loop {
                 held.check_time(&self.clock)?;
@@ -56,6 +66,7 @@ where
                 }
             }
             self.fail_rest(held, pass, &open).await?;
+            // Whoever is not in the directory any more.
             let keys: Vec<String> = waiting.into_iter().map(|item| item.key).collect();
             self.stores.delete_pending(&pass.connection.id, PendingKind::Collision, &keys).await?;
         }
@@ -66,6 +77,7 @@ where
     /// The people who wait, as this slice read them; whom an earlier slice read is read again.
     async fn those_waiting(
         &self,
+        held: &mut Held,
         pass: &mut Pass,
         users: Vec<ObjectId>,
     ) -> Result<Vec<DirectoryUser>, Stop> {
@@ -77,16 +89,31 @@ where
                 None => unknown.push(id),
             }
         }
-        if !unknown.is_empty() {
-            let read = self.directory.users_by_id(&pass.tenant, &unknown).await?;
+        for ids in unknown.chunks(READ) {
+            held.check_time(&self.clock)?;
+            let read = self.directory.users_by_id(&pass.tenant, ids).await?;
             pass.point.graph.add(read.cost);
             open.extend(read.found);
         }
         Ok(open)
     }
 
-    /// Decides everybody anew; whoever still collides is left over.
+    /// Decides everybody anew, some at a time; whoever still collides is left over.
     async fn try_all(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        users: Vec<DirectoryUser>,
+    ) -> Result<Vec<DirectoryUser>, Stop> {
+        let mut left = Vec::new();
+        for users in users.chunks(PER_SEGMENT) {
+            held.check_time(&self.clock)?;
+            left.extend(self.try_some(held, pass, users.to_vec()).await?);
+        }
+        Ok(left)
+    }
+
+    async fn try_some(
         &self,
         held: &mut Held,
         pass: &mut Pass,
@@ -96,29 +123,55 @@ where
         let mut items = Vec::new();
         let mut stored = HashMap::new();
         let mut given = HashSet::new();
-        let parties = self.parties(pass, users).await?;
         let mut by_id = HashMap::new();
-        for party in parties {
-            let (item, base) =
-                self.decide_again(pass, &party.user, &party.contact_id, party.stored).await?;
+        for (user, item, base) in self.decide_parties(pass, users).await? {
             let key = new_email_key(&item);
             let clash = key.is_some_and(|key| !given.insert(key));
             if item.outcome == Outcome::Deferred || clash {
-                left.push(party.user);
+                left.push(user);
                 continue;
             }
             if let (Some(id), Some(base)) = (&item.contact_id, base) {
                 stored.insert(id.clone(), base);
             }
-            by_id.insert(party.user.id.clone(), party.user);
+            by_id.insert(user.id.clone(), user);
             items.push(item);
         }
         let items = self.stage_removals(pass, items).await?;
         if !items.is_empty() {
             let segment = judgement(held, pass, items);
             self.store_and_settle(held, pass, segment, stored, &by_id).await?;
+            self.wait_no_more(pass, by_id.keys()).await?;
         }
         Ok(left)
+    }
+
+    /// Decides people anew, from their contacts as they are now.
+    async fn decide_parties(
+        &self,
+        pass: &Pass,
+        users: Vec<DirectoryUser>,
+    ) -> Result<Vec<(DirectoryUser, SegmentItem, Option<StoredContact>)>, Stop> {
+        let parties = self.parties(pass, users).await?;
+        stream::iter(parties)
+            .map(|Party { user, contact_id, stored }| async move {
+                let (item, base) = self.decide_again(pass, &user, &contact_id, stored).await?;
+                Ok((user, item, base))
+            })
+            .buffered(DECIDERS)
+            .try_collect()
+            .await
+    }
+
+    /// Their waiting is over: a slice that continues need not decide them again.
+    async fn wait_no_more(
+        &self,
+        pass: &Pass,
+        users: impl Iterator<Item = &ObjectId>,
+    ) -> Result<(), Stop> {
+        let keys: Vec<String> = users.map(ToString::to_string).collect();
+        self.stores.delete_pending(&pass.connection.id, PendingKind::Collision, &keys).await?;
+        Ok(())
     }
 
     /// Swaps addresses that go round in a circle, each circle in one transaction. `true` when one
@@ -160,10 +213,11 @@ where
             if swapped.contains(&start) {
                 continue;
             }
-            if let Some(cycle) = cycle_from(start, &successor)
-                && self.swap(held, pass, &parties, &cycle, &successor).await?
-            {
-                swapped.extend(cycle);
+            if let Some(cycle) = cycle_from(start, &successor) {
+                held.check_time(&self.clock)?;
+                if self.swap(held, pass, &parties, &cycle, &successor).await? {
+                    swapped.extend(cycle);
+                }
             }
         }
         *open = parties
@@ -185,6 +239,7 @@ where
     ) -> Result<bool, Stop> {
         let mut items = Vec::new();
         let mut moves = Vec::new();
+        let mut takers = HashMap::new();
         for giver in cycle {
             let Some((taker, key, item)) = successor.get(giver) else { return Ok(false) };
             let (Some(from), Some(to)) = (parties.get(*giver), parties.get(*taker)) else {
@@ -195,6 +250,7 @@ where
                 from: from.contact_id.clone(),
                 to: to.contact_id.clone(),
             });
+            takers.insert(&item.object_id, to);
             items.push((*item).clone());
         }
         let segment = judgement(held, pass, items);
@@ -203,7 +259,7 @@ where
             .items
             .iter()
             .filter_map(|item| {
-                let party = parties.iter().find(|party| party.user.id == item.object_id)?;
+                let party = takers.get(&item.object_id)?;
                 let before = present(party.stored.as_ref())?;
                 Some(ContactWrite {
                     contact: written(pass, &segment, item, Some(before), before.version, now),
@@ -238,15 +294,10 @@ where
         pass: &mut Pass,
         open: &[DirectoryUser],
     ) -> Result<(), Stop> {
-        if open.is_empty() {
-            return Ok(());
-        }
-        let mut items = Vec::new();
-        for party in self.parties(pass, open.to_vec()).await? {
-            let existing = party.stored.clone();
-            let (item, _) =
-                self.decide_again(pass, &party.user, &party.contact_id, existing).await?;
-            items.push(SegmentItem {
+        for users in open.chunks(PER_SEGMENT) {
+            held.check_time(&self.clock)?;
+            let decided = self.decide_parties(pass, users.to_vec()).await?;
+            let items = decided.into_iter().map(|(_, item, _)| SegmentItem {
                 outcome: Outcome::Failed,
                 fields: Vec::new(),
                 link: None,
@@ -254,9 +305,11 @@ where
                 remedy: Some("give one of the two another e-mail in Entra".to_owned()),
                 ..item
             });
+            let segment = judgement(held, pass, items.collect());
+            self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await?;
+            self.wait_no_more(pass, users.iter().map(|user| &user.id)).await?;
         }
-        let segment = judgement(held, pass, items);
-        self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await
+        Ok(())
     }
 
     async fn parties(&self, pass: &Pass, users: Vec<DirectoryUser>) -> Result<Vec<Party>, Stop> {

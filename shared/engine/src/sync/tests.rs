@@ -6,6 +6,7 @@ mod emptied;
 mod ends;
 mod graph;
 mod guard;
+mod many;
 mod order;
 mod proof;
 mod queue;
