@@ -4,6 +4,7 @@ use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::{AllOr, GroupScope};
+use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
 
 use super::replay::{CALLS, settle};
@@ -34,7 +35,9 @@ async fn a_failed_run_stays_failed_wherever_its_end_is_recorded_anew() {
             return;
         }
         let refused = scene.worker.directory.faults.lock().unwrap().is_empty();
-        let known = scene.state().work.checkpoint.is_some_and(|point| point.ending.is_some());
+        let finishing =
+            scene.state().work.checkpoint.is_some_and(|point| point.stage == Stage::Finish);
+        let known = refused && finishing;
         scene.revive();
         settle(&mut scene, RunKind::Full).await;
         let run = scene.run(&id);

@@ -1,14 +1,15 @@
 //! Two writers of one contact: nobody's change and nobody's leaving is lost.
 
 use contact_sync_domain::contact::{ContactField, LinkState, Target};
+use contact_sync_domain::guard::GuardLimits;
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::RemovalAction;
+use contact_sync_domain::settings::{DisabledAccounts, RemovalAction};
 use serde_json::{Value, json};
 
-use super::replay::settle;
+use super::replay::{CALLS, settle};
 use super::scene::{Scene, connection_id, contact_id, user, user_with};
-use crate::port::{PendingKind, PendingStore};
+use crate::port::{PendingKind, PendingStore, StoredContact};
 
 /// A directory that somebody left since.
 async fn left(action: RemovalAction) -> Scene {
@@ -70,8 +71,49 @@ async fn whom_two_pages_name_ends_up_as_the_later_one_tells() {
     assert_eq!((run.status, run.counts.seen, run.counts.created), (RunStatus::Succeeded, 8, 8));
     assert_eq!(title(&scene), Some(json!("Captain")));
     // And once more, where the second page tells what was known before the run.
-    scene.worker.directory.inner.entra().put_user(user(1));
+    let demoted = user_with(1, &json!({"jobTitle": "Mate"}));
+    scene.worker.directory.inner.entra().put_user(demoted);
     let run = scene.full().await;
     assert_eq!(run.status, RunStatus::Succeeded, "{:?}", run.reason);
     assert_eq!(title(&scene), Some(json!("Captain")));
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_addresses_change_hands_is_removed_by_the_guard_alone() {
+    let with_mail = |number: u128, mail: u128, enabled: bool| {
+        let mail = format!("user{mail}@contoso.example");
+        user_with(number, &json!({"mail": mail, "accountEnabled": enabled}))
+    };
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=6).map(user));
+        scene.set_settings(|settings| {
+            settings.scope.disabled_accounts = DisabledAccounts::Exclude;
+            settings.policies.removal.disabled = RemovalAction::Delete;
+            settings.policies.guard = GuardLimits { max_count: 0, ..GuardLimits::default() };
+        });
+        scene.full().await;
+        // 1 wants the address of 2, who moves on.
+        for (number, mail) in [(1, 2), (2, 20)] {
+            scene.worker.directory.inner.entra().put_user(with_mail(number, mail, true));
+        }
+        scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.die_after(calls);
+        if scene.drive().await.is_ok() {
+            return;
+        }
+        // Both leave, and somebody edits their contacts.
+        for (number, mail) in [(1, 2), (2, 20)] {
+            scene.worker.directory.inner.entra().put_user(with_mail(number, mail, false));
+            let mut world = scene.worker.stores.world();
+            if let Some(StoredContact::Present(contact)) =
+                world.contacts.get_mut(&contact_id(number))
+            {
+                contact.version += 1;
+            }
+        }
+        scene.revive();
+        settle(&mut scene, RunKind::Full).await;
+        let kept = [1, 2].map(|number| scene.contact(&contact_id(number)).is_some());
+        assert_eq!(kept, [true, true], "died after {calls} calls");
+    }
 }
