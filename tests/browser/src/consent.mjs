@@ -160,8 +160,8 @@ export class Journeys {
         const account = await this.account("browser-refusals", "Refusing Ltd");
         const { fabrikam, contoso } = this.tenants;
         const ways = [
-            ["the admin cancels", fabrikam.admin, "Cancel", /nobody agreed\. Nothing was connected\./],
-            ["the admin declines", fabrikam.admin, "Decline the permissions", /nobody agreed\. Nothing was connected\..*AADSTS65004/],
+            ["the admin cancels", fabrikam.admin, "Cancel", /cancelled or declined\. Nothing was connected\./],
+            ["the admin declines", fabrikam.admin, "Decline the permissions", /cancelled or declined\. Nothing was connected\..*AADSTS65004/],
             ["a plain member consents", fabrikam.member, "Accept", /Only an administrator can agree.*Nothing was connected\..*AADSTS90094/],
         ];
         for (const [name, who, button, says] of ways) {
