@@ -8,6 +8,8 @@
 mod aws;
 #[cfg(feature = "canned")]
 pub mod canned;
+#[cfg(test)]
+mod captured;
 mod chain;
 mod chance;
 mod clock;

@@ -146,26 +146,11 @@ impl Visit for Seen {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
     use serde_json::Value;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::captured::Lines;
 
     fn measured_from(work: impl FnOnce()) -> Vec<Value> {
         let lines = Lines::default();
@@ -235,6 +220,6 @@ mod tests {
 
     #[test]
     fn without_a_stage_there_are_no_metrics() {
-        assert!(Metrics::of_function(&Env::from_pairs([]), io::sink).is_none());
+        assert!(Metrics::of_function(&Env::from_pairs([]), std::io::sink).is_none());
     }
 }

@@ -228,7 +228,7 @@ impl Directory for FakeGraph {
     }
 
     async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
-        unimplemented!("renewal reads no people")
+        unreachable!("renewal reads no people")
     }
 
     async fn list_users(
@@ -237,15 +237,15 @@ impl Directory for FakeGraph {
         _: Option<&str>,
         _: Lane,
     ) -> Result<UserPage, DirectoryError> {
-        unimplemented!("renewal reads no people")
+        unreachable!("renewal reads no people")
     }
 
     async fn users_delta(&self, _: &TenantId, _: &str) -> Result<DeltaPage, DirectoryError> {
-        unimplemented!("renewal reads no people")
+        unreachable!("renewal reads no people")
     }
 
     async fn users_by_id(&self, _: &TenantId, _: &[ObjectId]) -> Result<ByIds, DirectoryError> {
-        unimplemented!("renewal reads no people")
+        unreachable!("renewal reads no people")
     }
 
     async fn find_user(
@@ -253,7 +253,7 @@ impl Directory for FakeGraph {
         _: &TenantId,
         _: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
-        unimplemented!("renewal reads no people")
+        unreachable!("renewal reads no people")
     }
 
     async fn find_group(
@@ -261,7 +261,7 @@ impl Directory for FakeGraph {
         _: &TenantId,
         _: &ObjectId,
     ) -> Result<Option<Group>, DirectoryError> {
-        unimplemented!("renewal reads no groups")
+        unreachable!("renewal reads no groups")
     }
 
     async fn group_members(
@@ -271,18 +271,18 @@ impl Directory for FakeGraph {
         _: bool,
         _: Option<&str>,
     ) -> Result<MemberPage, DirectoryError> {
-        unimplemented!("renewal reads no groups")
+        unreachable!("renewal reads no groups")
     }
 
     async fn latest_groups_link(
         &self,
         _: &TenantId,
     ) -> Result<(String, GraphCost), DirectoryError> {
-        unimplemented!("renewal reads no groups")
+        unreachable!("renewal reads no groups")
     }
 
     async fn groups_delta(&self, _: &TenantId, _: &str) -> Result<GroupsDeltaPage, DirectoryError> {
-        unimplemented!("renewal reads no groups")
+        unreachable!("renewal reads no groups")
     }
 
     async fn forget_token(&self, _: &TenantId) {}

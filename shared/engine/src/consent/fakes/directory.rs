@@ -35,7 +35,7 @@ fn told<T>(
 
 impl Directory for FakeDirectory {
     async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn list_users(
         &self,
@@ -43,20 +43,20 @@ impl Directory for FakeDirectory {
         _: Option<&str>,
         _: Lane,
     ) -> Result<UserPage, DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn users_delta(&self, _: &TenantId, _: &str) -> Result<DeltaPage, DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn users_by_id(&self, _: &TenantId, _: &[ObjectId]) -> Result<ByIds, DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn find_user(
         &self,
         _: &TenantId,
         _: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn search_users(
         &self,
@@ -77,7 +77,7 @@ impl Directory for FakeDirectory {
         _: &TenantId,
         _: &ObjectId,
     ) -> Result<Option<Group>, DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn search_groups(
         &self,
@@ -94,16 +94,16 @@ impl Directory for FakeDirectory {
         _: bool,
         _: Option<&str>,
     ) -> Result<MemberPage, DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn latest_groups_link(
         &self,
         _: &TenantId,
     ) -> Result<(String, GraphCost), DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn groups_delta(&self, _: &TenantId, _: &str) -> Result<GroupsDeltaPage, DirectoryError> {
-        unimplemented!()
+        unreachable!("consent and readiness never ask this")
     }
     async fn organization(&self, asked: &TenantId) -> Result<Organization, DirectoryError> {
         told(&self.organization, || {
