@@ -13,6 +13,7 @@ pub mod expression;
 pub mod fingerprint;
 pub mod guard;
 pub mod id;
+pub mod latency;
 pub mod mapping;
 pub mod proof;
 pub mod reconcile;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::guard::GuardWindow;
 use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
+use crate::latency::Delays;
 use crate::proof::Proof;
 use crate::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 
@@ -30,6 +31,9 @@ pub struct SyncState {
     /// When the last hint came in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_hint_at: Option<Timestamp>,
+    /// When the first hint came in that is not dealt with yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hinted_since: Option<Timestamp>,
     /// Runs that wait, first come first served.
     #[serde(default)]
     pub queue: Vec<QueuedRun>,
@@ -105,6 +109,9 @@ pub struct Work {
     /// no checkpoint that could count them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub look_hops: u32,
+    /// How long the latest hints waited until what they told of was in the contacts.
+    #[serde(default, skip_serializing_if = "Delays::is_empty")]
+    pub delays: Delays,
 }
 
 /// Where a delta continues (Graph: delta link).
@@ -260,9 +267,28 @@ impl SyncState {
             lease: None,
             wanted: 0,
             last_hint_at: None,
+            hinted_since: None,
             queue: Vec::new(),
             work: Work::default(),
             handover: None,
+        }
+    }
+
+    /// How long what was hinted at had to wait, had it been dealt with at `now`.
+    pub fn waited(&self, now: Timestamp) -> Option<SignedDuration> {
+        let since = self.hinted_since.or(self.last_hint_at)?;
+        (self.wanted > self.work.done).then(|| now.duration_since(since))
+    }
+
+    /// Since when hints wait once `work` is stored over this state, as far as its holder knows; a
+    /// hint that comes in meanwhile is measured by the last of its burst.
+    pub fn hinted_since_after(&self, work: &Work) -> Option<Timestamp> {
+        if work.done == self.work.done {
+            self.hinted_since
+        } else if work.done >= self.wanted {
+            None
+        } else {
+            self.last_hint_at
         }
     }
 

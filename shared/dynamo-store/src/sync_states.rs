@@ -30,6 +30,7 @@ mod attribute {
     pub(super) const LEASE_UNTIL: &str = "leaseUntil";
     pub(super) const WANTED: &str = "wanted";
     pub(super) const LAST_HINT_AT: &str = "lastHintAt";
+    pub(super) const HINTED_SINCE: &str = "hintedSince";
     /// A map by run id: queueing twice and taking off what is gone are both without effect.
     pub(super) const QUEUE: &str = "queue";
     pub(super) const WORK: &str = "work";
@@ -81,6 +82,7 @@ pub(crate) fn read(mut item: Item) -> Result<SyncState, StoreError> {
         lease,
         wanted: number_of(&item, attribute::WANTED).unwrap_or_default(),
         last_hint_at: instant_of(&item, attribute::LAST_HINT_AT),
+        hinted_since: instant_of(&item, attribute::HINTED_SINCE),
         queue,
         work: work.unwrap_or_default(),
         handover,
@@ -107,6 +109,25 @@ fn held_by(held: &SyncState, also: &str, mut values: Values) -> Option<Condition
     values.push((":holder", text(&lease.holder)));
     values.push((":fence", number(held.fence)));
     Some(Condition::new(format!("{HELD}{also}"), values))
+}
+
+/// The clauses by which storing `work` says since when hints wait: one more to set, and what to
+/// remove.
+fn hinted_since(
+    held: &SyncState,
+    work: &Work,
+    values: &mut Values,
+) -> (&'static str, Option<&'static str>) {
+    if held.work.done == work.done {
+        return ("", None);
+    }
+    match held.hinted_since_after(work) {
+        None => ("", Some("#hintedSince")),
+        Some(since) => {
+            values.push((":since", instant(since)));
+            (", #hintedSince = :since", None)
+        }
+    }
 }
 
 impl DynamoStore {
@@ -188,16 +209,22 @@ impl SyncStateStore for DynamoStore {
         expires_at: Timestamp,
         drop_queued: Option<&RunId>,
     ) -> Result<Option<SyncState>, StoreError> {
-        let values = vec![
+        let mut values = vec![
             (":one", number(1)),
             (":until", instant(expires_at)),
             (":work", to_map(KIND, work)?),
         ];
+        let (set, cleared) = hinted_since(held, work, &mut values);
         let Some(condition) = held_by(held, "", values) else { return Ok(None) };
+        let removed: Vec<String> = cleared
+            .map(str::to_owned)
+            .into_iter()
+            .chain(drop_queued.map(|run| format!("#queue.#{run}")))
+            .collect();
         let mut update =
-            "SET #fence = #fence + :one, #leaseUntil = :until, #work = :work".to_owned();
-        if let Some(run) = drop_queued {
-            update = format!("{update} REMOVE #queue.#{run}");
+            format!("SET #fence = #fence + :one, #leaseUntil = :until, #work = :work{set}");
+        if !removed.is_empty() {
+            update = format!("{update} REMOVE {}", removed.join(", "));
         }
         let of = (&held.account_id, &held.connection_id);
         match self.update_sync_state("UpdateItem checkpoint", of, &update, condition).await? {
@@ -226,25 +253,32 @@ impl SyncStateStore for DynamoStore {
         _now: Timestamp,
     ) -> Result<Release, StoreError> {
         let mut values = vec![(":one", number(1)), (":work", to_map(KIND, work)?)];
+        let (set, cleared) = hinted_since(held, work, &mut values);
+        let cleared = cleared.map(|name| format!(", {name}")).unwrap_or_default();
         let (update, also) = if let Some(handover) = handover {
             let stored = Handover { checkpoint: held.fence + 1, ..handover.clone() };
             values.push((":handover", to_map(KIND, &stored)?));
             (
-                "SET #fence = #fence + :one, #work = :work, #handover = :handover \
-              REMOVE #holder, #leaseUntil",
+                format!(
+                    "SET #fence = #fence + :one, #work = :work, #handover = :handover{set} \
+                     REMOVE #holder, #leaseUntil{cleared}"
+                ),
                 "",
             )
         } else {
             values.push((":done", number(work.done)));
             values.push((":none", number(0)));
             (
-                "SET #fence = #fence + :one, #work = :work REMOVE #holder, #leaseUntil, #handover",
+                format!(
+                    "SET #fence = #fence + :one, #work = :work{set} \
+                     REMOVE #holder, #leaseUntil, #handover{cleared}"
+                ),
                 " AND #wanted = :done AND size(#queue) = :none",
             )
         };
         let Some(condition) = held_by(held, also, values) else { return Ok(Release::Lost) };
         let of = (&held.account_id, &held.connection_id);
-        match self.update_sync_state("UpdateItem release", of, update, condition).await? {
+        match self.update_sync_state("UpdateItem release", of, &update, condition).await? {
             Answer::Done(_) => Ok(Release::Released),
             Answer::Refused(None) => Ok(Release::Lost),
             Answer::Refused(Some(standing)) => {
@@ -275,7 +309,8 @@ impl SyncStateStore for DynamoStore {
             vec![(":one", number(1)), (":now", instant(now))],
         );
         let key = keys::sync_state(account, connection);
-        let update = "SET #lastHintAt = :now ADD #wanted :one";
+        let update = "SET #lastHintAt = :now, #hintedSince = if_not_exists(#hintedSince, :now) \
+                      ADD #wanted :one";
         let answer = self
             .state
             .update_if("UpdateItem hint", &key, update, condition, ReturnValue::AllOld)

@@ -3,6 +3,7 @@
 use contact_sync_domain::connection::{ConnectionStatus, PermissionState, Tenant};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId, TenantId};
+use contact_sync_domain::latency::Latency;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
 use contact_sync_engine::admin::{Overview, SubscriptionView, TenantView};
 use jiff::Timestamp;
@@ -24,6 +25,7 @@ pub(crate) struct ConnectionShape {
     next_run_at: Option<Timestamp>,
     running: Option<RunId>,
     subscription: Option<SubscriptionShape>,
+    latency: Option<Latency>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -87,6 +89,7 @@ impl From<Overview> for ConnectionShape {
             next_run_at: overview.next_run_at,
             running: overview.running,
             subscription: subscription(overview.subscriptions),
+            latency: overview.latency,
             created_at: connection.created_at,
             updated_at: connection.updated_at,
         }

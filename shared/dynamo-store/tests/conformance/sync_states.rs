@@ -185,6 +185,25 @@ async fn every_hint_counts_and_answers_what_was_before_it() {
 }
 
 #[tokio::test]
+async fn the_first_hint_of_a_burst_says_since_when_a_change_waits() {
+    let tables = started().await;
+    let (account, connection) = (account_id(1), connection_id(1));
+    for second in [5, 6] {
+        tables.store.hint(&account, &connection, at(second)).await.unwrap();
+    }
+    assert_eq!(state(&tables).await.hinted_since, Some(at(5)));
+    let held = take(&tables, "a", 7, 100).await.unwrap().state;
+    let held = tables.store.checkpoint(&held, &worked(0), at(150), None).await.unwrap().unwrap();
+    assert_eq!(held.hinted_since, Some(at(5)), "nothing was dealt with yet");
+    tables.store.hint(&account, &connection, at(8)).await.unwrap();
+    let known = state(&tables).await;
+    let held = tables.store.checkpoint(&known, &worked(2), at(150), None).await.unwrap().unwrap();
+    assert_eq!(held.hinted_since, Some(at(8)), "the third waits since then");
+    let released = tables.store.release(&held, &worked(3), None, at(9)).await.unwrap();
+    assert_eq!((released, state(&tables).await.hinted_since), (Release::Released, None));
+}
+
+#[tokio::test]
 async fn runs_wait_in_the_order_of_asking_and_queueing_again_changes_nothing() {
     let tables = started().await;
     let late = contact_sync_domain::run::Run { queued_at: at(50), ..run(1, 1, 2) };

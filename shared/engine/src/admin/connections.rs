@@ -3,6 +3,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
+use contact_sync_domain::latency::Latency;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -70,6 +71,8 @@ pub struct Overview {
     pub running: Option<RunId>,
     /// When the directory was last asked what changed.
     pub last_checked_at: Option<Timestamp>,
+    /// How long changes took lately from Graph's notification to the contacts.
+    pub latency: Option<Latency>,
     /// When its schedule comes due next.
     pub next_run_at: Option<Timestamp>,
     /// How Graph notifies of the tenant's users and, where there is such a subscription, groups;
@@ -180,6 +183,7 @@ pub async fn overview(
         // A delta that found nothing yet has no run that could be read.
         running: checkpoint.filter(|work| work.recorded).map(|work| work.run_id.clone()),
         last_checked_at: state.as_ref().and_then(|state| state.work.last_checked_at),
+        latency: state.as_ref().and_then(|state| state.work.delays.latency()),
         next_run_at,
         subscriptions,
         connection,

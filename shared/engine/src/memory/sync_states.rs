@@ -56,6 +56,9 @@ impl SyncStateStore for MemoryStore {
         let mut world = self.up()?;
         let Some(state) = held(&mut world, before) else { return Ok(None) };
         state.fence += 1;
+        if before.work.done != work.done {
+            state.hinted_since = before.hinted_since_after(work);
+        }
         state.work = work.clone();
         if let Some(lease) = &mut state.lease {
             lease.expires_at = expires_at;
@@ -78,6 +81,9 @@ impl SyncStateStore for MemoryStore {
             return Ok(Release::More(Box::new(state.clone())));
         }
         state.fence += 1;
+        if before.work.done != work.done {
+            state.hinted_since = before.hinted_since_after(work);
+        }
         state.work = work.clone();
         state.lease = None;
         let checkpoint = state.fence;
@@ -95,6 +101,7 @@ impl SyncStateStore for MemoryStore {
             let before = state.clone();
             state.wanted += 1;
             state.last_hint_at = Some(now);
+            state.hinted_since = state.hinted_since.or(Some(now));
             before
         }))
     }

@@ -164,7 +164,7 @@ where
                 NextStep::Delta(_) | NextStep::End => {
                     // Groups are looked at by the next run.
                     if !pass.uses_groups() {
-                        held.work.done = wanted;
+                        held.serve(wanted, self.clock.now());
                     }
                     held.work.last_checked_at = Some(self.clock.now());
                     held.work.checkpoint = Some(pass.point.clone());

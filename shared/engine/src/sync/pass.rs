@@ -78,6 +78,17 @@ impl Held {
         self.state.fence
     }
 
+    /// Notes that the hints up to `wanted` are dealt with, and how long the first had waited.
+    pub(super) fn serve(&mut self, wanted: u64, now: Timestamp) {
+        // What the lease's item says already was recorded with it.
+        let unserved = self.work.done == self.state.work.done;
+        if let Some(waited) = self.state.waited(now).filter(|_| unserved && wanted > self.work.done)
+        {
+            self.work.delays.record(waited);
+        }
+        self.work.done = wanted;
+    }
+
     /// Stores the work, raises the fence, prolongs the lease.
     pub(super) async fn checkpoint(&mut self, stores: &impl SyncStores) -> Result<(), Stop> {
         let stored = stores

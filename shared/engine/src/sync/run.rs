@@ -95,7 +95,7 @@ where
             }) if entries.is_empty() => {
                 held.work.users_delta = Some(self.cursor(link));
                 held.work.last_checked_at = Some(self.clock.now());
-                held.work.done = point.wanted_seen;
+                held.serve(point.wanted_seen, self.clock.now());
                 held.work.look_hops = 0;
                 Ok(Ended::Run)
             }
@@ -296,7 +296,7 @@ where
             log_summary(&run);
         }
         if whole {
-            held.work.done = pass.point.wanted_seen;
+            held.serve(pass.point.wanted_seen, now);
             held.work.last_checked_at = Some(now);
             if pass.point.kind == RunKind::Full {
                 held.work.last_full_at = Some(now);

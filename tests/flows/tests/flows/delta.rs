@@ -27,6 +27,7 @@ async fn a_change_in_the_directory_reaches_the_contact_without_anybody_asking() 
     let person = somebody(&customer);
     let id = person.id();
     let contact = customer.linked_contact(id).await;
+    assert_eq!(customer.show().await["latency"], Value::Null, "nothing was notified yet");
 
     for (number, change) in [
         json!({"displayName": "Renamed Person", "givenName": "Renamed"}),
@@ -51,6 +52,10 @@ async fn a_change_in_the_directory_reaches_the_contact_without_anybody_asking() 
     assert_eq!(of_contact(&events, contact_id).len(), 5);
     let last = events.iter().rfind(|event| event["contactId"] == contact_id).unwrap();
     assert_eq!(last["contact"], customer.linked_contact(id).await, "the event holds the contact");
+    let latency = customer.show().await["latency"].clone();
+    let seconds = |part: &str| latency[part].as_f64().unwrap();
+    assert!(seconds("p50") <= seconds("p95") && seconds("p95") <= seconds("p99"), "{latency}");
+    assert!((0.0..300.0).contains(&seconds("p99")), "from notification to contact: {latency}");
     let deltas = customer.runs_of("delta").await;
     assert!(deltas.iter().all(|run| run["trigger"] == "notification"), "{deltas:?}");
     let rows = customer.report(deltas[0]["id"].as_str().unwrap()).await;
