@@ -4,6 +4,7 @@ mod client;
 mod engine;
 mod permissions;
 mod proxy;
+mod stream_index;
 
 pub use client::DynamoError;
 pub(crate) use client::{DynamoClient, authorization};

@@ -8,6 +8,7 @@ use std::sync::{Arc, mpsc};
 use dynoxide::{Database, DynoxideError};
 use tokio::sync::oneshot;
 
+use super::stream_index;
 use crate::clock::LocalClock;
 
 /// Why the engine does not run.
@@ -17,6 +18,8 @@ pub enum EngineError {
     Open(#[from] DynoxideError),
     #[error("the database's path is not text")]
     Path,
+    #[error("the database cannot be given its index")]
+    Index(#[from] rusqlite::Error),
     #[error("the database engine cannot serve")]
     Serve(#[from] std::io::Error),
     #[error("the database engine ended at once")]
@@ -42,8 +45,8 @@ impl Engine {
     /// expire by `clock`; in a file, by the machine's clock.
     pub(crate) fn start(file: Option<&Path>, clock: &LocalClock) -> Result<Self, EngineError> {
         let database = match file {
-            Some(file) => Database::new(file.to_str().ok_or(EngineError::Path)?)?,
-            None => Database::memory_with_clock(Arc::new(clock.clone()))?,
+            Some(file) => indexed(file)?,
+            None => in_memory(clock)?,
         };
         let (announce, announced) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -88,11 +91,33 @@ impl Engine {
         self.database.sweep_ttl()
     }
 
+    /// Copies all that it holds into a new file.
+    #[cfg(test)]
+    pub(super) fn copy_to(&self, file: &Path) {
+        self.database.vacuum_into(file.to_str().unwrap()).unwrap();
+    }
+
     /// A handle for sweeping from another thread.
     pub(crate) fn sweeper(&self) -> impl Fn() -> Result<usize, DynoxideError> + Send + 'static {
         let database = self.database.clone();
         move || database.sweep_ttl()
     }
+}
+
+fn indexed(file: &Path) -> Result<Database, EngineError> {
+    let database = Database::new(file.to_str().ok_or(EngineError::Path)?)?;
+    stream_index::add(file)?;
+    Ok(database)
+}
+
+/// Nobody but the engine reaches a database in memory, so it begins as a copy of an empty file.
+fn in_memory(clock: &LocalClock) -> Result<Database, EngineError> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("empty.sqlite");
+    drop(indexed(&file)?);
+    let database = Database::memory_with_clock(Arc::new(clock.clone()))?;
+    database.restore_from(file.to_str().ok_or(EngineError::Path)?)?;
+    Ok(database)
 }
 
 impl Drop for Engine {
