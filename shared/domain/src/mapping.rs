@@ -6,6 +6,7 @@
 
 mod changes;
 mod compile;
+mod failure;
 mod value;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use crate::expression::{Evaluated, SourceExpression};
 use crate::settings::{FieldPolicy, MappingRow, NameOfExisting, Problem, Settings};
 
 pub(crate) use compile::compile_rows;
+pub use failure::{BrokenRule, FieldFailure};
 
 /// The compiled rows of a settings document, with the account's custom fields they were checked
 /// against.
@@ -100,22 +102,13 @@ pub enum FieldOutcome {
     Absent,
     /// The record cannot be written.
     Fail {
+        /// Which rule the value breaks.
+        rule: BrokenRule,
         /// Why, naming the attribute and never its value.
         reason: String,
         /// What to correct, and where.
         remedy: String,
     },
-}
-
-/// Why a record cannot be written, for one of its fields.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldFailure {
-    /// Which field.
-    pub target: Target,
-    /// Why, naming the attribute and never its value.
-    pub reason: String,
-    /// What to correct, and where.
-    pub remedy: String,
 }
 
 impl Mapping {
@@ -201,6 +194,7 @@ impl Row {
                 Ok(Some(value)) => FieldOutcome::Write(value),
                 Ok(None) => self.outcome_of_empty(),
                 Err(mismatch) => FieldOutcome::Fail {
+                    rule: mismatch.rule(),
                     reason: format!("{}: {mismatch}", self.place()),
                     remedy: format!(
                         "Correct {} of this user in Entra, or map {} from another attribute.",
@@ -220,6 +214,7 @@ impl Row {
             OnEmpty::Fail => {
                 let what = if self.kind == Kind::Phone { "the mapped phone" } else { "the value" };
                 FieldOutcome::Fail {
+                    rule: BrokenRule::Empty,
                     reason: format!("{}: {what} is empty in Entra", self.place()),
                     remedy: self.remedy_of_empty(),
                 }

@@ -23,7 +23,7 @@ use crate::fingerprint::Fingerprint;
 use crate::id::{ConnectionId, ContactId, ObjectId, TenantId};
 use crate::mapping::{Mapped, Mapping};
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
-use crate::segment::{LinkChange, Outcome, SegmentItem};
+use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem};
 use crate::settings::{ChangeMode, LinkMode, Policies, Problem, Settings};
 
 /// The rules of one run, compiled from one settings version.
@@ -176,10 +176,12 @@ impl Rules {
             Ok(changes) => changes,
             Err(failures) => return failed(item, user, &failures),
         };
+        let pending = self.mapping.pending(&wanted.mapped, contact);
         let (status, link) = status_and_link(user, wanted, contact, tie);
         // Other rules may manage other fields, although no value differs.
         let managed = self.mapping.managed_targets(contact.source) == contact.managed_fields;
-        if changes.is_empty() && status.is_none() && link.is_none() && managed {
+        let settled = changes.is_empty() && status.is_none() && link.is_none() && managed;
+        if settled && pending.is_empty() {
             return item;
         }
         match self.policies.update {
@@ -190,20 +192,29 @@ impl Rules {
             ChangeMode::Review => {
                 item.outcome = Outcome::AwaitingReview;
                 item.fields = changes;
+                item.fields.extend(pending);
                 item.reason = Some("changes wait for review".to_owned());
                 item.email = user_address(user);
                 return item;
             }
             ChangeMode::Auto => {}
         }
+        if settled {
+            item.outcome = Outcome::AwaitingReview;
+            item.pending = pending;
+            item.reason = Some("changes wait for review".to_owned());
+            item.email = user_address(user);
+            return item;
+        }
         item.fields = changes;
         if let Some(taken) = refused_by_claimant(&item, claimant, tie) {
             return SegmentItem { email: user_address(user), ..taken };
         }
+        item.pending = pending;
         item.outcome = Outcome::Update;
         item.status = status;
         item.link = link;
-        item.fingerprint = Some(hex(wanted.fingerprint));
+        item.fingerprint = decided_for_good(wanted, &item.pending);
         item
     }
 
@@ -302,6 +313,7 @@ impl Rules {
             LinkMode::Review => {
                 item.outcome = Outcome::AwaitingReview;
                 item.contact_id = Some(contact.id.clone());
+                item.fields.extend(self.mapping.pending(&wanted.mapped, contact));
                 item.reason =
                     Some("a contact with this e-mail exists; linking waits for review".to_owned());
                 return item;
@@ -342,7 +354,8 @@ impl Rules {
             new: LinkState::Linked,
             user_principal_name: user.text("userPrincipalName").map(str::to_owned),
         });
-        item.fingerprint = Some(hex(wanted.fingerprint));
+        item.pending = self.mapping.pending(&wanted.mapped, contact);
+        item.fingerprint = decided_for_good(wanted, &item.pending);
         item
     }
 
@@ -372,6 +385,12 @@ fn status_and_link(
         user_principal_name: upn.map(str::to_owned),
     });
     ((contact.status != status).then_some(status), change)
+}
+
+/// The mark by which the next full run passes a contact over; none while a change of it waits for a
+/// person, so that the run counts it again.
+fn decided_for_good(wanted: &Wanted, pending: &[FieldChange]) -> Option<String> {
+    pending.is_empty().then(|| hex(wanted.fingerprint))
 }
 
 fn is_own(contact: &Contact, user: &ObjectId, tie: Tie<'_>) -> bool {

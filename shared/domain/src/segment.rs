@@ -77,6 +77,10 @@ pub struct SegmentItem {
     /// Field by field, old and new.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
+    /// Changes of fields whose policy is `review`: a person decides on each, whatever becomes of
+    /// `fields`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<FieldChange>,
     /// Why: the scope clause, the failed field, the link state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

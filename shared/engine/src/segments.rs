@@ -191,6 +191,7 @@ mod tests {
                 outcome: Outcome::Skipped,
                 version: 0,
                 fields: vec![],
+                pending: vec![],
                 reason: Some("userType is Guest".into()),
                 remedy: None,
                 email: Some("líne\nbreak@contoso.example".into()),

@@ -39,6 +39,7 @@ fn item(number: u128, outcome: Outcome) -> SegmentItem {
             source: "[city]".to_owned(),
             rule: "overwrite".to_owned(),
         }],
+        pending: Vec::new(),
         reason: None,
         remedy: None,
         email: None,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::value::{is_blank, is_same};
-use super::{FieldFailure, FieldOutcome, Mapped, Mapping, Row};
+use super::{BrokenRule, FieldFailure, FieldOutcome, Mapped, Mapping, Row};
 use crate::contact::{Contact, ContactField, Target};
 use crate::segment::FieldChange;
 use crate::settings::FieldPolicy;
@@ -36,8 +36,9 @@ impl Mapping {
                 FieldOutcome::Write(new) => {
                     changes.push(row.change(old.unwrap_or_default(), new.clone()));
                 }
-                FieldOutcome::Fail { reason, remedy } => failures.push(FieldFailure {
+                FieldOutcome::Fail { rule, reason, remedy } => failures.push(FieldFailure {
                     target: row.target.clone(),
+                    rule: *rule,
                     reason: reason.clone(),
                     remedy: remedy.clone(),
                 }),
@@ -45,6 +46,38 @@ impl Mapping {
         }
         self.check_needed(contact, &changes, &mut failures);
         if failures.is_empty() { Ok(changes) } else { Err(failures) }
+    }
+
+    /// The changes of an existing contact that wait for a person, in the rows' order: fields whose
+    /// policy is `review`. A value that does not fit its field, and the emptying of one that the
+    /// contact must have, are not even asked.
+    pub fn pending(&self, mapped: &Mapped, contact: &Contact) -> Vec<FieldChange> {
+        let rows = self.rows.iter().zip(&mapped.values);
+        rows.filter(|(row, _)| row.policy == FieldPolicy::Review)
+            .filter(|(row, _)| !self.keeps_name(row, contact.source))
+            .filter_map(|(row, field)| {
+                let old = contact.value(&row.target);
+                match &field.outcome {
+                    FieldOutcome::Write(new) => {
+                        let same = old.as_ref().is_some_and(|old| is_same(old, new));
+                        (!same).then(|| row.change(old.unwrap_or_default(), new.clone()))
+                    }
+                    FieldOutcome::Clear if !self.needs(&row.target) => {
+                        old.map(|old| row.change(old, Value::Null))
+                    }
+                    FieldOutcome::Clear
+                    | FieldOutcome::Keep
+                    | FieldOutcome::Absent
+                    | FieldOutcome::Fail { .. } => None,
+                }
+            })
+            .collect()
+    }
+
+    /// Whether a contact must have a value there.
+    fn needs(&self, target: &Target) -> bool {
+        *target == Target::Field(ContactField::Email)
+            || self.required.iter().any(|field| field.target == *target)
     }
 
     fn writes(&self, row: &Row, contact: Option<&Contact>, old: Option<&Value>) -> bool {
@@ -83,18 +116,19 @@ impl Mapping {
     }
 
     fn missing(&self, target: &Target, label: &str) -> FieldFailure {
-        let (reason, remedy) = match self.rows.iter().find(|row| row.target == *target) {
+        let (rule, reason, remedy) = match self.rows.iter().find(|row| row.target == *target) {
             Some(row) => {
                 let reason =
                     format!("{}: the required field \"{label}\" is empty in Entra", row.place());
-                (reason, row.remedy_of_empty())
+                (BrokenRule::RequiredEmpty, reason, row.remedy_of_empty())
             }
             None => (
+                BrokenRule::RequiredUnmapped,
                 format!("{target}: no mapping fills the required field \"{label}\""),
                 format!("Map {target} from an attribute, or make the field optional."),
             ),
         };
-        FieldFailure { target: target.clone(), reason, remedy }
+        FieldFailure { target: target.clone(), rule, reason, remedy }
     }
 }
 

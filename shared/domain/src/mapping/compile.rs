@@ -138,9 +138,6 @@ impl RowCheck<'_> {
 
     fn check_policy(&mut self, target: &Target, policy: FieldPolicy) {
         match policy {
-            FieldPolicy::Review => {
-                self.problem("policy", "not available yet: `review`".to_owned());
-            }
             FieldPolicy::Never if *target == Target::Field(ContactField::Email) => {
                 let message = "`email` cannot be `never`: contacts are found and told apart by it";
                 self.problem("policy", message.to_owned());
@@ -148,6 +145,7 @@ impl RowCheck<'_> {
             FieldPolicy::Overwrite
             | FieldPolicy::FillIfEmpty
             | FieldPolicy::CreateOnly
+            | FieldPolicy::Review
             | FieldPolicy::Never => {}
         }
     }

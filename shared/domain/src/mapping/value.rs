@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde_json::{Number, Value};
 
-use super::Kind;
+use super::{BrokenRule, Kind};
 use crate::email;
 
 /// The longest text a contact field takes, in characters.
@@ -29,6 +29,21 @@ pub(super) enum Mismatch {
     NoBoolean,
     NoDate,
     NoOption(Vec<String>),
+}
+
+impl Mismatch {
+    /// The rule that it breaks.
+    pub(super) fn rule(&self) -> BrokenRule {
+        match self {
+            Self::TooLong => BrokenRule::TooLong,
+            Self::NoEmail => BrokenRule::NotAnEmail,
+            Self::NoNumber => BrokenRule::NotANumber,
+            Self::TooManyDigits => BrokenRule::TooManyDigits,
+            Self::NoBoolean => BrokenRule::NotABoolean,
+            Self::NoDate => BrokenRule::NotADate,
+            Self::NoOption(_) => BrokenRule::NotAnOption,
+        }
+    }
 }
 
 impl fmt::Display for Mismatch {

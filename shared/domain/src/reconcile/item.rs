@@ -82,6 +82,7 @@ pub fn blank_item(user: &ObjectId, contact: Option<ContactId>, outcome: Outcome)
         outcome,
         version: 0,
         fields: Vec::new(),
+        pending: Vec::new(),
         reason: None,
         remedy: None,
         email: None,

@@ -127,6 +127,56 @@ fn a_linked_contact_follows_the_directory_and_nothing_else() {
 }
 
 #[test]
+fn a_field_that_a_person_decides_on_waits_while_the_others_go_on() {
+    let world = World::new();
+    let contact = world.contact(7, ContactSource::Entra, Some(1));
+    let reviewed = |settings: &mut Settings| {
+        for row in &mut settings.mapping {
+            if row.target == "displayName" {
+                row.policy = Some(crate::settings::FieldPolicy::Review);
+            }
+        }
+    };
+    let names = |changes: &[FieldChange]| -> Vec<String> {
+        changes.iter().map(|change| change.field.to_string()).collect()
+    };
+    let renamed = || json!({"displayName": "Ada L", "department": "Maths"});
+    let mut managed = contact.clone();
+    managed.managed_fields = rules(reviewed).managed_targets(ContactSource::Entra);
+
+    let both = world.decide(&rules(reviewed), &user(renamed()), Some(&managed), Claimant::Nobody);
+    assert_eq!(both.outcome, Outcome::Update);
+    assert_eq!(
+        (names(&both.fields), names(&both.pending)),
+        (vec!["department".to_owned()], vec!["displayName".to_owned()])
+    );
+    assert_eq!(both.fingerprint, None, "the next full run must count the waiting change again");
+
+    let only = user(json!({"displayName": "Ada L"}));
+    let item = world.decide(&rules(reviewed), &only, Some(&managed), Claimant::Nobody);
+    assert_eq!(item.outcome, Outcome::AwaitingReview);
+    assert_eq!((item.fields.len(), names(&item.pending)), (0, vec!["displayName".to_owned()]));
+
+    let all_wait = |settings: &mut Settings| {
+        reviewed(settings);
+        settings.policies.update = ChangeMode::Review;
+    };
+    let item = world.decide(&rules(all_wait), &user(renamed()), Some(&managed), Claimant::Nobody);
+    assert_eq!(
+        (item.fields.len(), item.pending.len()),
+        (2, 0),
+        "one question for the whole record"
+    );
+
+    let new = world.decide(&rules(reviewed), &user(renamed()), None, Claimant::Nobody);
+    assert_eq!((new.outcome, new.pending.len()), (Outcome::Create, 0));
+    assert!(
+        names(&new.fields).contains(&"displayName".to_owned()),
+        "a new contact has no old name"
+    );
+}
+
+#[test]
 fn a_person_without_a_contact_gets_one_or_takes_over_their_own() {
     let world = World::new();
     let local = world.contact(8, ContactSource::Local, None);

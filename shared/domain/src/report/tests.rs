@@ -11,6 +11,7 @@ fn item(user: u128, outcome: Outcome) -> SegmentItem {
         outcome,
         version: u64::from(outcome != Outcome::Create),
         fields: Vec::new(),
+        pending: Vec::new(),
         reason: None,
         remedy: None,
         email: None,

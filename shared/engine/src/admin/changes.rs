@@ -137,6 +137,7 @@ mod tests {
             outcome,
             version: 0,
             fields: Vec::new(),
+            pending: Vec::new(),
             reason: Some("as decided".to_owned()),
             remedy: None,
             email: None,

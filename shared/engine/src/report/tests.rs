@@ -35,6 +35,7 @@ fn item(number: u32, outcome: Outcome) -> SegmentItem {
         outcome,
         version: 1,
         fields: Vec::new(),
+        pending: Vec::new(),
         reason: None,
         remedy: None,
         email: None,

@@ -49,7 +49,15 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     let asked = asked.into_iter().filter(|(is_asked, ..)| *is_asked).map(|(_, pointer, what)| {
         Problem { pointer: pointer.to_owned(), message: format!("not available yet: {what}") }
     });
-    asked.chain(matching(settings)).collect()
+    asked.chain(rows_for_review(settings)).chain(matching(settings)).collect()
+}
+
+fn rows_for_review(settings: &Settings) -> impl Iterator<Item = Problem> {
+    let rows = settings.mapping.iter().enumerate();
+    rows.filter(|(_, row)| row.policy == Some(FieldPolicy::Review)).map(|(index, _)| Problem {
+        pointer: format!("/mapping/{index}/policy"),
+        message: "not available yet: `review`".to_owned(),
+    })
 }
 
 fn matching(settings: &Settings) -> Vec<Problem> {
