@@ -51,6 +51,7 @@ fn item(number: u128, outcome: Outcome, email: &str) -> SegmentItem {
         outcome,
         version: 0,
         fields: if failed { vec![] } else { vec![change] },
+        pending: vec![],
         reason: failed.then(|| "mobilePhone is required, but empty".into()),
         remedy: None,
         email: failed.then(|| email.to_owned()),
