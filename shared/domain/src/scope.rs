@@ -2,16 +2,24 @@
 //!
 //! Every clause must accept a user; within a clause one match is enough; texts compare without
 //! case. `"all"` accepts everybody, also who has no value; a list accepts only its values.
+//!
+//! The clauses are asked in a fixed order. The first that refuses names the cause of a leaving, so
+//! that somebody who left by several clauses at once always leaves by the same policy.
 
+mod clause;
 mod compile;
+mod explain;
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::directory::{DirectoryUser, SourceValue};
-use crate::email;
-use crate::id::ObjectId;
+pub use explain::{ClauseVerdict, Stance};
+
+use clause::Answer;
+
+use crate::directory::DirectoryUser;
 use crate::settings::DisabledAccounts;
 
 /// A compiled scope.
@@ -58,14 +66,15 @@ pub enum ScopeDecision {
 }
 
 /// The clauses, in the order in which they are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Clause {
     /// `ignoredUsers`.
-    IgnoredUser,
+    IgnoredUsers,
     /// `ignoredGroups`.
-    IgnoredGroup,
-    /// `disabledAccounts: exclude`.
-    DisabledAccount,
+    IgnoredGroups,
+    /// `disabledAccounts`.
+    DisabledAccounts,
     /// `groups`.
     Groups,
     /// `userTypes`.
@@ -90,13 +99,25 @@ pub enum LeaveCause {
 }
 
 impl Clause {
+    /// All of them, in the order in which they are asked.
+    pub const ALL: [Self; 8] = [
+        Self::IgnoredUsers,
+        Self::IgnoredGroups,
+        Self::DisabledAccounts,
+        Self::Groups,
+        Self::UserTypes,
+        Self::Departments,
+        Self::OfficeLocations,
+        Self::Domains,
+    ];
+
     /// Which removal policy the clause leads to.
     pub fn cause(self) -> LeaveCause {
         match self {
-            Self::DisabledAccount => LeaveCause::Disabled,
+            Self::DisabledAccounts => LeaveCause::Disabled,
             Self::Groups => LeaveCause::LeftGroup,
-            Self::IgnoredUser
-            | Self::IgnoredGroup
+            Self::IgnoredUsers
+            | Self::IgnoredGroups
             | Self::UserTypes
             | Self::Departments
             | Self::OfficeLocations
@@ -113,6 +134,11 @@ impl Memberships {
     ) -> Self {
         Self { in_scope: sorted(in_scope), ignored: sorted(ignored) }
     }
+
+    /// The members of the scope's groups, each once, in ascending order.
+    pub fn in_scope(&self) -> &[u128] {
+        &self.in_scope
+    }
 }
 
 fn sorted(members: impl IntoIterator<Item = u128>) -> Vec<u128> {
@@ -123,28 +149,39 @@ fn sorted(members: impl IntoIterator<Item = u128>) -> Vec<u128> {
 }
 
 impl ScopeRule {
-    /// Whether the scope means this user. A clause that surely refuses decides even when another
-    /// one's attribute is unknown: both must accept.
+    /// Whether the scope means this user.
+    ///
+    /// A clause that surely refuses decides even when another one's attribute is unknown: both must
+    /// accept. Only where the unknown one comes first and would lead to another removal policy is
+    /// the user read again, so that the order of readings never decides what becomes of a contact.
     pub fn decide(&self, user: &DirectoryUser, memberships: &Memberships) -> ScopeDecision {
-        let mut unknown = None;
-        let mut inactive = false;
-        let answers = [
-            self.by_identity(&user.id, memberships),
-            self.by_account_enabled(user, &mut inactive),
-            self.by_group(&user.id, memberships),
-            USER_TYPE.ask(user, self.user_types.as_deref()),
-            DEPARTMENT.ask(user, self.departments.as_deref()),
-            OFFICE_LOCATION.ask(user, self.office_locations.as_deref()),
-            self.by_domain(user),
-        ];
-        for answer in answers {
-            match answer {
-                Answer::Accepts => {}
-                Answer::Refuses(clause, because) => return ScopeDecision::Out { clause, because },
-                Answer::NotTold(attribute) => unknown = unknown.or(Some(attribute)),
+        let mut unknown: Option<(Clause, &'static str)> = None;
+        for clause in Clause::ALL {
+            match self.ask(clause, user, memberships) {
+                Answer::Accepts(_) => {}
+                Answer::Refuses(because) => {
+                    return match unknown {
+                        Some((asked, absent)) if asked.cause() != clause.cause() => {
+                            ScopeDecision::Unknown { absent }
+                        }
+                        Some(_) | None => ScopeDecision::Out { clause, because },
+                    };
+                }
+                Answer::NotTold(absent) => unknown = unknown.or(Some((clause, absent))),
             }
         }
-        unknown.map_or(ScopeDecision::In { inactive }, |absent| ScopeDecision::Unknown { absent })
+        match unknown {
+            Some((_, absent)) => ScopeDecision::Unknown { absent },
+            None => ScopeDecision::In { inactive: self.makes_inactive(user) },
+        }
+    }
+
+    /// What each clause says of this user, in the order in which they are asked.
+    pub fn explain(&self, user: &DirectoryUser, memberships: &Memberships) -> Vec<ClauseVerdict> {
+        Clause::ALL
+            .into_iter()
+            .map(|clause| ClauseVerdict::of(clause, self.ask(clause, user, memberships)))
+            .collect()
     }
 
     /// The selectable attributes that decide.
@@ -179,143 +216,6 @@ impl ScopeRule {
     /// Whether memberships decide at all: the scope's groups or ignored ones.
     pub fn needs_memberships(&self) -> bool {
         self.by_group || self.ignores_groups
-    }
-
-    fn by_identity(&self, user: &ObjectId, memberships: &Memberships) -> Answer {
-        let bits = user.as_u128();
-        if self.ignored_users.contains(&bits) {
-            let because = "the user is on the ignore list (scope.ignoredUsers)";
-            return Answer::Refuses(Clause::IgnoredUser, because.to_owned());
-        }
-        if self.ignores_groups && memberships.ignored.binary_search(&bits).is_ok() {
-            let because = "the user is a member of an ignored group (scope.ignoredGroups)";
-            return Answer::Refuses(Clause::IgnoredGroup, because.to_owned());
-        }
-        Answer::Accepts
-    }
-
-    /// An account of which Entra says neither counts as enabled: nothing is taken away without
-    /// evidence.
-    fn by_account_enabled(&self, user: &DirectoryUser, inactive: &mut bool) -> Answer {
-        if self.disabled_accounts == DisabledAccounts::Include {
-            return Answer::Accepts;
-        }
-        if user.attribute("accountEnabled") == SourceValue::Absent {
-            return Answer::NotTold("accountEnabled");
-        }
-        if user.account_enabled() != Some(false) {
-            return Answer::Accepts;
-        }
-        if self.disabled_accounts == DisabledAccounts::IncludeAsInactive {
-            *inactive = true;
-            return Answer::Accepts;
-        }
-        let because = "the account's sign-in is blocked (scope.disabledAccounts is exclude)";
-        Answer::Refuses(Clause::DisabledAccount, because.to_owned())
-    }
-
-    fn by_group(&self, user: &ObjectId, memberships: &Memberships) -> Answer {
-        if !self.by_group || memberships.in_scope.binary_search(&user.as_u128()).is_ok() {
-            return Answer::Accepts;
-        }
-        let because = "the user is a member of none of the groups in scope.groups";
-        Answer::Refuses(Clause::Groups, because.to_owned())
-    }
-
-    /// The domain of the e-mail, or of the UPN where there is none, a guest's decoded.
-    fn by_domain(&self, user: &DirectoryUser) -> Answer {
-        let Some(listed) = &self.domains else { return Answer::Accepts };
-        let address = match told(user, "mail") {
-            Err(absent) => return Answer::NotTold(absent),
-            Ok(Some(mail)) => Some(mail),
-            Ok(None) => match told(user, "userPrincipalName") {
-                Err(absent) => return Answer::NotTold(absent),
-                Ok(upn) => upn,
-            },
-        };
-        match address.and_then(email::domain) {
-            Some(domain) if listed.contains(&domain) => Answer::Accepts,
-            Some(domain) => Answer::Refuses(
-                Clause::Domains,
-                format!("the domain `{domain}` is not in scope.domains"),
-            ),
-            None => Answer::Refuses(
-                Clause::Domains,
-                "the user has no e-mail domain, and scope.domains is a list".to_owned(),
-            ),
-        }
-    }
-}
-
-enum Answer {
-    Accepts,
-    Refuses(Clause, String),
-    NotTold(&'static str),
-}
-
-/// A text attribute: its value, none, or the name of one that was not told.
-fn told<'a>(
-    user: &'a DirectoryUser,
-    attribute: &'static str,
-) -> Result<Option<&'a str>, &'static str> {
-    match user.attribute(attribute) {
-        SourceValue::Absent => Err(attribute),
-        SourceValue::Null | SourceValue::Value(_) => Ok(user.text(attribute)),
-    }
-}
-
-/// A clause that lists the accepted values of one attribute.
-struct ListClause {
-    clause: Clause,
-    attribute: &'static str,
-    /// What an explicitly empty attribute counts as.
-    empty_means: Option<&'static str>,
-    /// The list's name in the document.
-    member: &'static str,
-}
-
-/// Objects older than the attribute have no user type; all of them are members (Graph).
-const USER_TYPE: ListClause = ListClause {
-    clause: Clause::UserTypes,
-    attribute: "userType",
-    empty_means: Some("Member"),
-    member: "userTypes",
-};
-
-const DEPARTMENT: ListClause = ListClause {
-    clause: Clause::Departments,
-    attribute: "department",
-    empty_means: None,
-    member: "departments",
-};
-
-const OFFICE_LOCATION: ListClause = ListClause {
-    clause: Clause::OfficeLocations,
-    attribute: "officeLocation",
-    empty_means: None,
-    member: "officeLocations",
-};
-
-impl ListClause {
-    fn ask(&self, user: &DirectoryUser, listed: Option<&[String]>) -> Answer {
-        let Some(listed) = listed else { return Answer::Accepts };
-        let Self { clause, attribute, empty_means, member } = *self;
-        let value = match told(user, attribute) {
-            Err(absent) => return Answer::NotTold(absent),
-            Ok(value) => value.or(empty_means),
-        };
-        match value {
-            Some(value) if listed.contains(&folded(value)) => Answer::Accepts,
-            Some(value) => {
-                let value = value.trim();
-                let because = format!("the {attribute} `{value}` is not in scope.{member}");
-                Answer::Refuses(clause, because)
-            }
-            None => {
-                let because = format!("the user has no {attribute}, and scope.{member} is a list");
-                Answer::Refuses(clause, because)
-            }
-        }
     }
 }
 

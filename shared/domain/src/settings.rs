@@ -7,6 +7,7 @@ mod defaults;
 mod mapping;
 mod policies;
 pub mod presets;
+mod routing;
 mod schedule;
 mod scope;
 
@@ -16,6 +17,7 @@ use crate::id::ObjectId;
 
 pub use mapping::{FieldDefaults, FieldPolicy, MappingDefaults, MappingRow, WhenEmpty};
 pub use policies::{ChangeMode, LinkMode, NameOfExisting, Policies, Removal, RemovalAction};
+pub use routing::{Overlap, Routing};
 pub use schedule::{BetweenRuns, Frequency, Schedule, SettingsTakeEffect};
 pub use scope::{AllOr, DisabledAccounts, GroupScope, Scope};
 
@@ -99,16 +101,6 @@ pub struct Notifications {
     pub kinds: Vec<String>,
     /// `off`, `daily`, `weekly`.
     pub digest: String,
-}
-
-/// How a tenant that several accounts use is split.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Routing {
-    /// Lower goes first.
-    pub priority: u32,
-    /// `both`, `first`, `conflict`.
-    pub overlap: String,
 }
 
 /// Optional data with permissions of its own.

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::id::ObjectId;
 use crate::settings::Scope;
+
+mod verdicts;
 
 fn user(attributes: Value) -> DirectoryUser {
     let Value::Object(attributes) = attributes else { panic!("an object") };

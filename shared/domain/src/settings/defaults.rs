@@ -137,12 +137,6 @@ impl Default for Notifications {
     }
 }
 
-impl Default for Routing {
-    fn default() -> Self {
-        Self { priority: 1, overlap: "conflict".to_owned() }
-    }
-}
-
 impl Default for Calendar {
     fn default() -> Self {
         Self {

@@ -1,0 +1,170 @@
+//! The query plan: how a full run reads everybody whom a scope may mean, and what that costs.
+//!
+//! A scope by group needs its groups' members anyway. Their people can then be read by their ids,
+//! which never touches the rest of the directory; listing the directory is cheaper once about half
+//! of it is meant.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::GraphCost;
+
+/// People on a page of a listing (Graph: `$top`).
+const LISTED: u64 = 999;
+
+/// People in one read by ids (Graph: `getByIds`).
+const BY_IDS: u64 = 1_000;
+
+/// Resource units of Graph's requests, `$select` deducted (Graph: throttling limits).
+mod units {
+    pub(super) const USERS_PAGE: u64 = 1;
+    pub(super) const BY_IDS: u64 = 2;
+    pub(super) const MEMBERS_PAGE: u64 = 2;
+    pub(super) const TRANSITIVE_MEMBERS_PAGE: u64 = 4;
+    /// A delta page, a fresh delta token, a count.
+    pub(super) const OTHER: u64 = 1;
+}
+
+/// How a full run reads people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reading {
+    /// Lists the whole directory.
+    #[default]
+    Directory,
+    /// Reads the members of the scope's groups by their ids.
+    Members,
+}
+
+/// A group whose members a scope needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupSize {
+    /// How many members it has, groups and devices among them included.
+    pub members: u64,
+    /// Whether those of nested groups count.
+    pub nested: bool,
+}
+
+/// What a plan is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sizes {
+    /// How many users the directory has; `None` when Graph does not say.
+    pub users: Option<u64>,
+    /// The groups that the scope names, ignored ones included.
+    pub groups: Vec<GroupSize>,
+    /// How many different people the groups that are meant have; `None` where the scope means
+    /// people outside groups too.
+    pub people: Option<u64>,
+}
+
+/// A plan: both ways with their costs, and the one that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueryPlan {
+    /// The way that a full run takes.
+    pub reading: Reading,
+    /// What a full run that finds no changes costs that way.
+    pub cost: GraphCost,
+    /// What listing the directory would cost; absent where Graph does not count its users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<GraphCost>,
+    /// What reading the members would cost; absent where the scope is not by group alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<GraphCost>,
+}
+
+impl QueryPlan {
+    /// The cheapest plan: by resource units, which Graph throttles by, then by requests. Where it
+    /// is not known what listing costs, the directory is listed: that needs no other numbers to be
+    /// right.
+    pub fn cheapest(sizes: &Sizes) -> Self {
+        let common = common(sizes);
+        let total = |own: GraphCost| {
+            let mut total = common;
+            total.add(own);
+            total
+        };
+        let directory = sizes.users.map(|users| total(pages(users, LISTED, units::USERS_PAGE)));
+        let members = sizes.people.map(|people| total(pages(people, BY_IDS, units::BY_IDS)));
+        let rank = |cost: GraphCost| (cost.resource_units, cost.requests);
+        let (reading, cost) = match (directory, members) {
+            (Some(directory), Some(members)) if rank(members) < rank(directory) => {
+                (Reading::Members, members)
+            }
+            (Some(directory), _) => (Reading::Directory, directory),
+            (None, _) => (Reading::Directory, common),
+        };
+        Self { reading, cost, directory, members }
+    }
+}
+
+/// What every full run asks: two delta tokens, a count of users, the members of the groups, and the
+/// closing delta.
+fn common(sizes: &Sizes) -> GraphCost {
+    let asked = |requests| GraphCost { requests, resource_units: requests * units::OTHER };
+    let mut cost = asked(3);
+    if !sizes.groups.is_empty() {
+        cost.add(asked(1));
+    }
+    for group in &sizes.groups {
+        let unit = if group.nested { units::TRANSITIVE_MEMBERS_PAGE } else { units::MEMBERS_PAGE };
+        cost.add(pages(group.members, LISTED, unit));
+    }
+    cost
+}
+
+/// At least one page: that there is nobody must be read too.
+fn pages(people: u64, on_a_page: u64, units: u64) -> GraphCost {
+    let requests = people.div_ceil(on_a_page).max(1);
+    GraphCost { requests, resource_units: requests * units }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_group(users: u64, members: u64) -> QueryPlan {
+        QueryPlan::cheapest(&Sizes {
+            users: Some(users),
+            groups: vec![GroupSize { members, nested: true }],
+            people: Some(members),
+        })
+    }
+
+    #[test]
+    fn a_small_group_never_costs_a_large_directory() {
+        for (users, members, expected, requests) in [
+            (5_000, 50, Reading::Members, 6),
+            (100_000, 50, Reading::Members, 6),
+            (100_000, 40_000, Reading::Members, 4 + 41 + 40),
+            // Half of the people by their ids costs what all of them cost by listing.
+            (100_000, 60_000, Reading::Directory, 4 + 61 + 101),
+            (5_000, 0, Reading::Members, 6),
+            (900, 50, Reading::Directory, 6),
+        ] {
+            let plan = by_group(users, members);
+            assert_eq!(plan.reading, expected, "{members} of {users}");
+            assert_eq!(plan.cost.requests, requests, "{members} of {users}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_meant_outside_groups_needs_the_directory() {
+        let plan =
+            QueryPlan::cheapest(&Sizes { users: Some(5_000), groups: Vec::new(), people: None });
+        assert_eq!(plan.reading, Reading::Directory);
+        assert_eq!(plan.cost, GraphCost { requests: 3 + 6, resource_units: 3 + 6 });
+        assert_eq!(plan.members, None);
+    }
+
+    #[test]
+    fn a_directory_that_tells_no_count_is_listed() {
+        let sizes = Sizes {
+            users: None,
+            groups: vec![GroupSize { members: 5, nested: false }],
+            people: Some(5),
+        };
+        let plan = QueryPlan::cheapest(&sizes);
+        assert_eq!((plan.reading, plan.directory), (Reading::Directory, None));
+        assert_eq!(plan.members, Some(GraphCost { requests: 6, resource_units: 4 + 2 + 2 }));
+    }
+}
