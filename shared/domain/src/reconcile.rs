@@ -106,6 +106,11 @@ impl Rules {
         })
     }
 
+    /// Whom sync means.
+    pub fn scope(&self) -> &ScopeRule {
+        &self.scope
+    }
+
     /// The policies.
     pub fn policies(&self) -> &Policies {
         &self.policies

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, RunId};
 use crate::proof::Proof;
+use crate::query_plan::Reading;
 
 /// One pass over a connection's directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +53,9 @@ pub struct Run {
     /// without a notification, in seconds; absent when notifications told everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_seconds: Option<u64>,
+    /// How a full run reads people; absent before it chose, and for runs of other kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// That everybody whom it read is accounted for; absent before the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,

@@ -10,6 +10,7 @@ use crate::guard::GuardWindow;
 use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
 use crate::latency::Delays;
 use crate::proof::Proof;
+use crate::query_plan::Reading;
 use crate::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 
 /// The item.
@@ -190,6 +191,9 @@ pub struct Checkpoint {
     /// How it ended; from then on nothing but recording that is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
+    /// How a full run reads people; absent before it chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
 }
 
 /// How a run ended, kept so that whoever records it after a crash says the same.

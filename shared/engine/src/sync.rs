@@ -13,6 +13,7 @@ mod full;
 mod groups;
 mod index;
 mod judge;
+mod listing;
 mod members;
 mod open;
 mod page;

@@ -2,6 +2,7 @@
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
+use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, LinkChange, Outcome};
 use contact_sync_engine::admin::{AppliedChange, ChangeResult};
@@ -24,6 +25,7 @@ pub(crate) struct RunShape {
     graph: GraphCost,
     report_ready: bool,
     gap_seconds: Option<u64>,
+    reading: Option<Reading>,
     proof: Option<Proof>,
     queued_at: Timestamp,
     started_at: Option<Timestamp>,
@@ -46,6 +48,7 @@ impl From<Run> for RunShape {
             graph: run.graph,
             report_ready: run.report_ready,
             gap_seconds: run.gap_seconds,
+            reading: run.reading,
             proof: run.proof,
             queued_at: run.queued_at,
             started_at: run.started_at,

@@ -99,6 +99,7 @@ async fn world(kind: RunKind) -> World {
         ended_at: None,
         report_ready: false,
         gap_seconds: None,
+        reading: None,
         proof: None,
     };
     store.world().runs.insert(id, run);

@@ -87,6 +87,7 @@ pub(crate) fn run(account: u128, connection: u128, number: u128) -> Run {
         ended_at: None,
         report_ready: false,
         gap_seconds: None,
+        reading: None,
         proof: None,
     }
 }

@@ -98,6 +98,7 @@ pub(super) async fn queue_run(
         ended_at: None,
         report_ready: false,
         gap_seconds: None,
+        reading: None,
         proof: None,
     };
     store.enqueue(&run).await?;

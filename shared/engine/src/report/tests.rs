@@ -95,6 +95,7 @@ impl World {
             ended_at: None,
             report_ready: false,
             gap_seconds: None,
+            reading: None,
             proof: None,
         };
         let world = Self::default();

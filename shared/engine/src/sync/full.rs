@@ -15,7 +15,7 @@ use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker, short_digest};
-use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, Randomness, UserPage};
+use crate::port::{Blobs, Clock, Directory, DirectoryError, Randomness, UserPage};
 
 /// How many people are confirmed by one read (Graph: getByIds takes 1,000 ids).
 const CONFIRM: usize = 1_000;
@@ -56,18 +56,22 @@ where
         if pass.uses_groups() {
             self.read_scope_groups(held, pass).await?;
         }
-        // Informs the progress only: a count that cannot be had stops nothing.
-        if let Ok((total, cost)) = self.directory.count_users(&pass.tenant).await {
-            pass.point.graph.add(cost);
-            pass.point.total = Some(total);
-        }
+        // Informs progress and plan only: a count that cannot be had stops nothing.
+        let users = match self.directory.count_users(&pass.tenant).await {
+            Ok((users, cost)) => {
+                pass.point.graph.add(cost);
+                Some(users)
+            }
+            Err(_) => None,
+        };
+        pass.choose_reading(users);
         pass.point.stage = Stage::List { link: None };
         pass.begin_listing(held.fence() + 1);
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await
     }
 
-    /// Lists users to the end, reading one page ahead.
+    /// Lists people to the end, reading one page ahead.
     pub(super) async fn list(
         &self,
         held: &mut Held,
@@ -95,12 +99,8 @@ where
                 Some(read) if Some(&read.link) == link.as_ref() => (read.fence, read.page?),
                 _ => {
                     let fence = held.fence();
-                    (
-                        fence,
-                        self.directory
-                            .list_users(&pass.tenant, link.as_deref(), Lane::Bulk)
-                            .await?,
-                    )
+                    let page = pass.listed(link.as_deref());
+                    (fence, self.read_listed(&pass.tenant, page).await?)
                 }
             };
             pass.point.graph.add(page.cost);
@@ -117,9 +117,10 @@ where
             };
             let requested = held.fence();
             let tenant = pass.tenant.clone();
+            let following = pass.listed(Some(&next));
             let (settled, page) = futures::join!(
                 self.page(held, pass, source, entries),
-                self.directory.list_users(&tenant, Some(&next), Lane::Bulk)
+                self.read_listed(&tenant, following)
             );
             settled?;
             ahead = Some(ListedAhead { link: next.clone(), fence: requested, page });

@@ -137,6 +137,7 @@ where
             blocked: false,
             note: None,
             ending: None,
+            reading: None,
         }
     }
 

@@ -366,6 +366,7 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         ended_at: None,
         report_ready: false,
         gap_seconds: pass.gap_seconds,
+        reading: point.reading,
         proof: (point.proof.pages > 0).then(|| point.proof.clone()),
     }
 }

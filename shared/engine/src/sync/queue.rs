@@ -229,6 +229,7 @@ fn queued_run(
         ended_at: None,
         report_ready: false,
         gap_seconds: None,
+        reading: None,
         proof: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Runs on a directory and stores in memory.
 
+mod by_group;
 mod claims;
 mod deaths;
 mod emptied;

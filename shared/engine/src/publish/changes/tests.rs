@@ -79,6 +79,7 @@ fn run(status: RunStatus, report_ready: bool) -> Box<Run> {
         ended_at: None,
         report_ready,
         gap_seconds: None,
+        reading: None,
         proof: None,
     })
 }

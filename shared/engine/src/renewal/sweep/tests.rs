@@ -63,6 +63,7 @@ fn checkpoint(kind: RunKind) -> Checkpoint {
         blocked: false,
         note: None,
         ending: None,
+        reading: None,
     }
 }
 

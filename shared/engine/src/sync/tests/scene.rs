@@ -141,6 +141,7 @@ impl Scene {
             ended_at: None,
             report_ready: false,
             gap_seconds: None,
+            reading: None,
             proof: None,
         };
         self.worker.stores.enqueue(&run).await.unwrap();
