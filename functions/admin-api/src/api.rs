@@ -89,7 +89,7 @@ async fn answer<P: Outside>(
     let params = params(&mut request).await?;
     let caller = match endpoint.need {
         // Nothing behind such a route asks who calls.
-        Need::Nothing => Caller { account: None, role: Role::Viewer, subject: None },
+        Need::Nothing => Caller::nobody(),
         Need::Role(needed) => permitted(&request, &params, needed)?,
     };
     let base_url =

@@ -52,6 +52,19 @@ impl Call {
         RunId::parse(self.param("run")).or(Err(Problem::not_found("run")))
     }
 
+    pub(crate) fn settings_version(&self) -> Result<u64, Problem> {
+        self.param("version").parse().or(Err(Problem::not_found("version of the settings")))
+    }
+
+    /// A query parameter that says yes or no; no where it is left out.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.query(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::bad_query(format!("`{name}` is true or false."))),
+        }
+    }
+
     /// A query parameter with a value.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())

@@ -32,8 +32,8 @@ fn read(claims: &HashMap<String, String>) -> Result<Caller, Problem> {
             return Err(Problem::unusable_claims("The claim `account` is no account id."));
         }
     };
-    let subject = claims.get("sub").filter(|subject| !subject.is_empty()).cloned();
-    Ok(Caller { account, role, subject })
+    let text = |name: &str| claims.get(name).filter(|text| !text.is_empty()).cloned();
+    Ok(Caller { account, role, subject: text("sub"), name: text("name") })
 }
 
 /// The address people reach this installation at, when the environment names none: the API's own.

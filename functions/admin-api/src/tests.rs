@@ -9,3 +9,4 @@ mod harness;
 mod outside;
 mod runs;
 mod settings;
+mod settings_versions;

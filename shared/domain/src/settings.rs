@@ -4,6 +4,7 @@
 
 pub mod check;
 mod defaults;
+mod difference;
 mod mapping;
 mod policies;
 pub mod presets;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::ObjectId;
 
+pub use difference::{Difference, differences};
 pub use mapping::{FieldDefaults, FieldPolicy, MappingDefaults, MappingRow, WhenEmpty};
 pub use policies::{ChangeMode, LinkMode, NameOfExisting, Policies, Removal, RemovalAction};
 pub use routing::{Overlap, Routing};

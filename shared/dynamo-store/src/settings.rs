@@ -1,7 +1,6 @@
 //! Settings: immutable versions, the highest of which is current.
 
 use contact_sync_domain::id::{AccountId, ConnectionId};
-use contact_sync_domain::settings::Settings;
 use contact_sync_engine::port::{SettingsStore, SettingsVersion, StoreError};
 
 use crate::failure::{Answer, corrupt};
@@ -14,10 +13,6 @@ const KIND: &str = "settings";
 
 /// The document, as JSON text: numbers and order come back exactly as they were saved.
 const JSON: &str = "json";
-
-fn never_saved() -> SettingsVersion {
-    SettingsVersion { version: 0, settings: Settings::default(), saved_by: None, saved_at: None }
-}
 
 fn read(item: &Item) -> Result<SettingsVersion, StoreError> {
     serde_json::from_str(text_of(item, JSON).unwrap_or_default()).map_err(corrupt(KIND))
@@ -42,7 +37,7 @@ impl SettingsStore for DynamoStore {
                 },
             )
             .await?;
-        page.items.first().map_or_else(|| Ok(never_saved()), read)
+        page.items.first().map_or_else(|| Ok(SettingsVersion::never_saved()), read)
     }
 
     async fn settings_version(
@@ -52,7 +47,7 @@ impl SettingsStore for DynamoStore {
         version: u64,
     ) -> Result<Option<SettingsVersion>, StoreError> {
         if version == 0 {
-            return Ok(Some(never_saved()));
+            return Ok(Some(SettingsVersion::never_saved()));
         }
         let key = keys::settings(connection, version);
         let found = self.state.get("GetItem settings", &key).await?;

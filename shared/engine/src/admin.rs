@@ -41,7 +41,11 @@ pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use outside::{AdminStore, Outside};
 pub use reports::{Report, report, report_file_name};
 pub use runs::{read_kind, request_run, run, runs};
-pub use settings::{Saved, save_settings, settings, settings_history, validate};
+pub use settings::{
+    FileTenant, HistoryEntry, Import, Imported as ImportedSettings, Saved, SettingsFile,
+    export_settings, import_settings, roll_back, save_settings, settings, settings_history,
+    settings_version, validate,
+};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: usize = 3;

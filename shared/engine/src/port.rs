@@ -11,7 +11,7 @@ mod sync;
 
 pub use connections::{
     AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentLeg, ConsentStore,
-    SettingsStore, SettingsVersion, SubscriptionStore, TenantClaim,
+    SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore, TenantClaim,
 };
 pub use contacts::{
     Bar, CLAIM_STANDS, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::http::header::HeaderName;
-use contact_sync_domain::settings::{Problem, Settings};
+use axum::http::header::{CONTENT_DISPOSITION, HeaderName};
+use contact_sync_domain::settings::{Difference, Problem, Settings};
 use contact_sync_engine::admin::{
-    Outside, account, connection, save_settings, settings, settings_history, validate,
+    HistoryEntry, Import, ImportedSettings, Outside, Saved, account, connection, export_settings,
+    import_settings, roll_back, save_settings, settings, settings_history, settings_version,
+    validate,
 };
-use contact_sync_engine::port::SettingsVersion;
+use contact_sync_engine::port::SettingsCause;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -30,19 +32,39 @@ struct Verdict {
 struct VersionShape {
     version: u64,
     saved_by: Option<String>,
+    saved_by_name: Option<String>,
+    saved_by_role: Option<String>,
     saved_at: Option<Timestamp>,
+    cause: SettingsCause,
+    changes: Vec<Difference>,
     settings: Settings,
 }
 
-impl From<SettingsVersion> for VersionShape {
-    fn from(version: SettingsVersion) -> Self {
+impl From<HistoryEntry> for VersionShape {
+    fn from(HistoryEntry { version, changes }: HistoryEntry) -> Self {
         Self {
             version: version.version,
             saved_by: version.saved_by,
+            saved_by_name: version.saved_by_name,
+            saved_by_role: version.saved_by_role,
             saved_at: version.saved_at,
+            cause: version.cause,
+            changes,
             settings: version.settings,
         }
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImportShape {
+    dry_run: bool,
+    /// The version that the import made.
+    version: Option<u64>,
+    run: Option<String>,
+    changes: Vec<Difference>,
+    warnings: Vec<Problem>,
+    settings: Settings,
 }
 
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -57,11 +79,16 @@ pub(super) async fn save<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let document = call.document()?;
     let saved =
         save_settings(&api.outside, &call.caller, &account, &id, &precondition, &document).await?;
+    Ok(answer(saved))
+}
+
+/// The document that is current now, and the run that it started.
+fn answer(saved: Saved) -> Answer {
     let answer = Answer::ok(&saved.version.settings).with_version(saved.version.version);
-    Ok(match saved.run {
+    match saved.run {
         Some(run) => answer.with_header(SYNC_RUN, run.to_string()),
         None => answer,
-    })
+    }
 }
 
 pub(super) async fn history<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -69,6 +96,53 @@ pub(super) async fn history<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let store = api.outside.store();
     let page = settings_history(store, &account, &id, call.cursor(), call.limit()?).await?;
     Ok(Answer::list(page, VersionShape::from))
+}
+
+pub(super) async fn version<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let (account, id) = (call.account()?, call.connection()?);
+    let number = call.settings_version()?;
+    let found = settings_version(api.outside.store(), &account, &id, number).await?;
+    Ok(Answer::ok(&VersionShape::from(found)))
+}
+
+pub(super) async fn rollback<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let id = call.connection()?;
+    let precondition = call.precondition()?;
+    let document = call.document()?;
+    let saved =
+        roll_back(&api.outside, &call.caller, &account, &id, &precondition, &document).await?;
+    Ok(answer(saved))
+}
+
+pub(super) async fn export<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let file = export_settings(&api.outside, &account, &call.connection()?).await?;
+    let name = format!("attachment; filename=\"directory-sync-settings-v{}.json\"", file.version);
+    let version = file.version;
+    Ok(Answer::ok(&file).with_version(version).with_header(CONTENT_DISPOSITION, name))
+}
+
+pub(super) async fn import<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let id = call.connection()?;
+    let dry_run = call.flag("dryRun")?;
+    let import = Import { document: &call.document()?, only_try: dry_run };
+    let precondition = call.precondition()?;
+    let imported =
+        import_settings(&api.outside, &call.caller, &account, &id, &precondition, import).await?;
+    let ImportedSettings { settings, changes, warnings, saved } = imported;
+    let version = saved.as_ref().map(|saved| saved.version.version);
+    let run = saved.and_then(|saved| saved.run).map(|run| run.to_string());
+    let shape = ImportShape { dry_run, version, run: run.clone(), changes, warnings, settings };
+    let mut answer = Answer::ok(&shape);
+    if let Some(version) = version {
+        answer = answer.with_version(version);
+    }
+    Ok(match run {
+        Some(run) => answer.with_header(SYNC_RUN, run),
+        None => answer,
+    })
 }
 
 pub(super) async fn check<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

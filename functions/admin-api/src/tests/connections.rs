@@ -133,8 +133,7 @@ async fn settings_that_require_teams_refuse_enabling_without_them() {
     let version = contact_sync_engine::port::SettingsVersion {
         version: 1,
         settings,
-        saved_by: None,
-        saved_at: None,
+        ..contact_sync_engine::port::SettingsVersion::never_saved()
     };
     app.outside.store.world().settings.insert(connection_id(), vec![version]);
     app.deliver(&event("enable-connection")).await.problem(409, "requirement-unmet");

@@ -6,7 +6,7 @@ use contact_sync_domain::settings::{Mode, Settings};
 use contact_sync_domain::subscription::{SubscribedResource, Subscription, SubscriptionState};
 use contact_sync_engine::port::{
     ConnectionStore, PendingItem, PendingKind, PendingStore, SHARDS, SegmentRef, SegmentStore,
-    SettingsStore, SettingsVersion, SubscriptionStore, SyncStateStore, TenantClaim,
+    SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore, SyncStateStore, TenantClaim,
 };
 use serde_json::json;
 
@@ -101,6 +101,9 @@ fn saved(version: u64) -> SettingsVersion {
         settings: Settings { mode: Mode::Manual, ..Settings::default() },
         saved_by: Some("sub".into()),
         saved_at: Some(at(1)),
+        saved_by_name: Some("Ada".into()),
+        saved_by_role: Some("admin".into()),
+        cause: SettingsCause::RolledBack { version: 1 },
     }
 }
 

@@ -52,9 +52,16 @@ pub struct Caller {
     pub role: Role,
     /// The token's `sub`, for the history of settings.
     pub subject: Option<String>,
+    /// The token's `name`: what people call who calls.
+    pub name: Option<String>,
 }
 
 impl Caller {
+    /// Who calls without a token: what only needs no role is open to it.
+    pub fn nobody() -> Self {
+        Self { account: None, role: Role::Viewer, subject: None, name: None }
+    }
+
     /// Refuses an account that is not the caller's as if it did not exist, then a role that is too
     /// small.
     pub fn may(&self, needed: Role, account: &AccountId) -> Result<(), AdminError> {
@@ -81,8 +88,8 @@ mod tests {
 
     #[test]
     fn a_foreign_account_does_not_exist_whatever_the_role() {
-        let caller =
-            Caller { account: Some(AccountId::from_bits(1)), role: Role::Admin, subject: None };
+        let caller = Caller { account: Some(AccountId::from_bits(1)), ..Caller::nobody() };
+        let caller = Caller { role: Role::Admin, ..caller };
         assert!(matches!(
             caller.may(Role::Viewer, &AccountId::from_bits(2)),
             Err(AdminError::NotFound("account"))

@@ -1,7 +1,11 @@
 //! A connection's settings: reading, checking, saving as versions.
 
+mod file;
+mod history;
+mod references;
+
 use contact_sync_domain::account::Account;
-use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Link;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{RunKind, Trigger};
@@ -13,11 +17,11 @@ use super::connections::connection;
 use super::lifecycle::check_requirements;
 use super::runs::queue_run;
 use super::schedule::set_schedule;
-use super::{ATTEMPTS, AdminError, Caller, Outside, Page, Precondition};
-use crate::port::{Clock, ConnectionStore, SettingsStore, SettingsVersion};
+use super::{ATTEMPTS, AdminError, Caller, Outside, Precondition};
+use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, SettingsVersion};
 
-/// Versions on a page: whole documents, which long lists of ignored people make large.
-const MOST_VERSIONS: u16 = 20;
+pub use file::{FileTenant, Import, Imported, SettingsFile, export_settings, import_settings};
+pub use history::{HistoryEntry, roll_back, settings_history, settings_version};
 
 /// The settings as they are; the defaults, as version 0, when none were saved.
 pub async fn settings<S>(
@@ -55,8 +59,27 @@ pub async fn save_settings(
     precondition: &Precondition,
     document: &Value,
 ) -> Result<Saved, AdminError> {
+    let base = base(outside, account, id, precondition).await?;
+    let settings =
+        check(document, &account.custom_fields, &account.time_zone).map_err(AdminError::Invalid)?;
+    save(outside, account, base, next(outside, caller, settings, SettingsCause::Saved)).await
+}
+
+/// What a new version is based on.
+struct Base {
+    connection: Connection,
+    current: SettingsVersion,
+}
+
+/// The connection and its settings, if they stand as the request believes.
+async fn base(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ConnectionId,
+    precondition: &Precondition,
+) -> Result<Base, AdminError> {
     let store = outside.store();
-    let found = connection(store, &account.id, id).await?;
+    let connection = connection(store, &account.id, id).await?;
     if *precondition == Precondition::None {
         return Err(AdminError::VersionNeeded);
     }
@@ -64,15 +87,37 @@ pub async fn save_settings(
     if !precondition.holds(current.version) {
         return Err(AdminError::Stale);
     }
-    let settings =
-        check(document, &account.custom_fields, &account.time_zone).map_err(AdminError::Invalid)?;
-    let version = SettingsVersion {
-        version: current.version + 1,
+    Ok(Base { connection, current })
+}
+
+/// A version by this caller, its number still open.
+fn next(
+    outside: &impl Outside,
+    caller: &Caller,
+    settings: Settings,
+    cause: SettingsCause,
+) -> SettingsVersion {
+    SettingsVersion {
+        version: 0,
         settings,
         saved_by: caller.subject.clone(),
         saved_at: Some(outside.clock().now()),
-    };
-    if !store.save_settings(&account.id, id, &version).await? {
+        saved_by_name: caller.name.clone(),
+        saved_by_role: Some(caller.role.to_string()),
+        cause,
+    }
+}
+
+/// Saves a checked version after the one it is based on, and sets in motion what follows from it.
+async fn save(
+    outside: &impl Outside,
+    account: &Account,
+    base: Base,
+    next: SettingsVersion,
+) -> Result<Saved, AdminError> {
+    let Base { connection: found, current } = base;
+    let version = SettingsVersion { version: current.version + 1, ..next };
+    if !outside.store().save_settings(&account.id, &found.id, &version).await? {
         return Err(AdminError::Stale);
     }
     if found.status.keeps_cursors() {
@@ -82,41 +127,13 @@ pub async fn save_settings(
         && found.status == ConnectionStatus::Enabled
         && check_requirements(&version.settings).is_ok();
     let run = if at_once {
-        let run = queue_run(outside, &account.id, id, RunKind::Full, Trigger::Settings).await?;
+        let run =
+            queue_run(outside, &account.id, &found.id, RunKind::Full, Trigger::Settings).await?;
         Some(run.id)
     } else {
         None
     };
     Ok(Saved { version, run })
-}
-
-/// The saved versions, newest first. The cursor is the next version's number.
-pub async fn settings_history<S>(
-    store: &S,
-    account: &AccountId,
-    id: &ConnectionId,
-    cursor: Option<&str>,
-    limit: u16,
-) -> Result<Page<SettingsVersion>, AdminError>
-where
-    S: ConnectionStore + SettingsStore,
-{
-    let limit = limit.min(MOST_VERSIONS);
-    let current = settings(store, account, id).await?.version;
-    let newest = match cursor {
-        None => current,
-        Some(cursor) => match cursor.parse::<u64>() {
-            Ok(version) if (1..=current).contains(&version) => version,
-            Ok(_) | Err(_) => return Err(AdminError::BadCursor),
-        },
-    };
-    let oldest = newest.saturating_sub(u64::from(limit.saturating_sub(1))).max(1);
-    let mut items = Vec::new();
-    for version in (oldest..=newest).rev() {
-        items.extend(store.settings_version(account, id, version).await?);
-    }
-    let next = (oldest > 1).then(|| (oldest - 1).to_string());
-    Ok(Page { items, next })
 }
 
 /// Puts a linked user on its connection's ignore list, as the next version of the settings. A
@@ -140,9 +157,7 @@ pub(super) async fn ignore_user(
         settings.scope.ignored_users.push(link.object_id.clone());
         let version = SettingsVersion {
             version: current.version + 1,
-            settings,
-            saved_by: caller.subject.clone(),
-            saved_at: Some(outside.clock().now()),
+            ..next(outside, caller, settings, SettingsCause::IgnoreList)
         };
         if store.save_settings(account, &link.connection_id, &version).await? {
             return Ok(());

@@ -3,7 +3,6 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
-use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::SyncState;
 use jiff::Timestamp;
 
@@ -150,12 +149,7 @@ impl SettingsStore for MemoryStore {
     ) -> Result<SettingsVersion, StoreError> {
         let world = self.up()?;
         let current = world.settings.get(connection).and_then(|versions| versions.last());
-        Ok(current.cloned().unwrap_or_else(|| SettingsVersion {
-            version: 0,
-            settings: Settings::default(),
-            saved_by: None,
-            saved_at: None,
-        }))
+        Ok(current.cloned().unwrap_or_else(SettingsVersion::never_saved))
     }
 
     async fn settings_version(
@@ -164,6 +158,9 @@ impl SettingsStore for MemoryStore {
         connection: &ConnectionId,
         version: u64,
     ) -> Result<Option<SettingsVersion>, StoreError> {
+        if version == 0 {
+            return Ok(Some(SettingsVersion::never_saved()));
+        }
         let world = self.up()?;
         let mut versions = world.settings.get(connection).into_iter().flatten();
         Ok(versions.find(|other| other.version == version).cloned())

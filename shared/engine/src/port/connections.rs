@@ -125,6 +125,53 @@ pub struct SettingsVersion {
     pub saved_by: Option<String>,
     /// When.
     pub saved_at: Option<Timestamp>,
+    /// What people call who saved it, where the token says.
+    #[serde(default)]
+    pub saved_by_name: Option<String>,
+    /// In which role.
+    #[serde(default)]
+    pub saved_by_role: Option<String>,
+    /// What made it.
+    #[serde(default)]
+    pub cause: SettingsCause,
+}
+
+/// What made a version of the settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum SettingsCause {
+    /// Somebody saved a document.
+    #[default]
+    Saved,
+    /// An earlier version was taken back.
+    RolledBack {
+        /// Which.
+        version: u64,
+    },
+    /// A file was imported.
+    Imported,
+    /// A preset was applied.
+    Preset {
+        /// Its id.
+        id: String,
+    },
+    /// Somebody was put on the ignore list or taken off it.
+    IgnoreList,
+}
+
+impl SettingsVersion {
+    /// The defaults, which apply until something is saved.
+    pub fn never_saved() -> Self {
+        Self {
+            version: 0,
+            settings: Settings::default(),
+            saved_by: None,
+            saved_at: None,
+            saved_by_name: None,
+            saved_by_role: None,
+            cause: SettingsCause::Saved,
+        }
+    }
 }
 
 /// The settings of connections.

@@ -67,7 +67,7 @@ impl MemoryStore {
 
     /// Saves settings of connection number `number`.
     pub(crate) fn save(&self, number: u128, settings: Settings) {
-        let version = SettingsVersion { version: 1, settings, saved_by: None, saved_at: None };
+        let version = SettingsVersion { version: 1, settings, ..SettingsVersion::never_saved() };
         self.world().settings.insert(connection_id(number), vec![version]);
     }
 

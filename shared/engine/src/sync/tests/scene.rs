@@ -111,7 +111,7 @@ impl Scene {
         let mut world = self.worker.stores.world();
         let versions = world.settings.entry(connection_id()).or_default();
         let version = u64::try_from(versions.len()).unwrap() + 1;
-        versions.push(SettingsVersion { version, settings, saved_by: None, saved_at: None });
+        versions.push(SettingsVersion { version, settings, ..SettingsVersion::never_saved() });
     }
 
     pub(super) fn set_status(&self, status: ConnectionStatus) {

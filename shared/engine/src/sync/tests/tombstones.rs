@@ -46,7 +46,7 @@ fn delete_contact_3(world: &mut World) {
     let mut settings = versions.last().map(|last| last.settings.clone()).unwrap_or_default();
     settings.scope.ignored_users.push(ObjectId::from_u128(3));
     let version = u64::try_from(versions.len()).unwrap() + 1;
-    versions.push(SettingsVersion { version, settings, saved_by: None, saved_at: None });
+    versions.push(SettingsVersion { version, settings, ..SettingsVersion::never_saved() });
     let id = contact_id(3);
     let Some(StoredContact::Present(contact)) = world.contacts.get(&id) else { return };
     let buried = StoredContact::Tombstone {

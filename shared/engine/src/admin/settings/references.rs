@@ -1,0 +1,118 @@
+//! What a settings document names in the directory, and what of it does not exist there.
+
+use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::settings::{AllOr, Problem, Settings};
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::port::{Directory, DirectoryError};
+
+/// How many groups are asked for at the same time.
+const AT_ONCE: usize = 8;
+
+/// What looking for the named objects showed.
+#[derive(Debug, Default)]
+pub(super) struct References {
+    /// Groups and users that the tenant does not have, each with its place.
+    pub(super) unknown: Vec<Problem>,
+    /// What could not be looked at, and why.
+    pub(super) unchecked: Vec<Problem>,
+    /// What it cost.
+    pub(super) cost: GraphCost,
+}
+
+/// Every group and user that the document names, with its place.
+fn named_groups(settings: &Settings) -> Vec<(String, ObjectId)> {
+    let meant: &[ObjectId] = match &settings.scope.groups {
+        AllOr::All => &[],
+        AllOr::Any(groups) => &groups.any,
+    };
+    let listed = |base: &'static str, ids: &[ObjectId]| -> Vec<(String, ObjectId)> {
+        let placed = |(index, id): (usize, &ObjectId)| (format!("{base}/{index}"), id.clone());
+        ids.iter().enumerate().map(placed).collect()
+    };
+    let teams = settings.teams.iter().enumerate();
+    listed("/scope/groups/any", meant)
+        .into_iter()
+        .chain(listed("/scope/ignoredGroups", &settings.scope.ignored_groups))
+        .chain(teams.map(|(index, team)| (format!("/teams/{index}/group"), team.group.clone())))
+        .collect()
+}
+
+/// Looks for every group and user that the document names.
+pub(super) async fn look_up(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    settings: &Settings,
+) -> Result<References, DirectoryError> {
+    let mut references = References::default();
+    look_up_groups(directory, tenant, settings, &mut references).await?;
+    look_up_users(directory, tenant, settings, &mut references).await?;
+    Ok(references)
+}
+
+async fn look_up_groups(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    settings: &Settings,
+    into: &mut References,
+) -> Result<(), DirectoryError> {
+    let named = named_groups(settings);
+    let mut ids: Vec<ObjectId> = named.iter().map(|(_, id)| id.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    into.cost.add(GraphCost {
+        requests: u64::try_from(ids.len()).unwrap_or(u64::MAX),
+        ..GraphCost::default()
+    });
+    let missing: Result<Vec<Option<ObjectId>>, DirectoryError> = stream::iter(ids)
+        .map(async |id| match directory.find_group(tenant, &id).await {
+            Ok(found) => Ok(found.is_none().then_some(id)),
+            Err(DirectoryError::NotFound { .. }) => Ok(Some(id)),
+            Err(error) => Err(error),
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await;
+    match missing {
+        Ok(missing) => {
+            let missing: Vec<ObjectId> = missing.into_iter().flatten().collect();
+            let unknown = named.into_iter().filter(|(_, id)| missing.contains(id));
+            into.unknown.extend(unknown.map(|(pointer, id)| Problem {
+                pointer,
+                message: format!("the connected organisation has no group `{id}`"),
+            }));
+        }
+        Err(DirectoryError::Forbidden { .. }) => into.unchecked.push(Problem {
+            pointer: "/scope/groups".to_owned(),
+            message: "groups could not be looked at: the permission GroupMember.Read.All is \
+                      missing; an Entra admin grants it with a new consent"
+                .to_owned(),
+        }),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn look_up_users(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    settings: &Settings,
+    into: &mut References,
+) -> Result<(), DirectoryError> {
+    let ignored = &settings.scope.ignored_users;
+    if ignored.is_empty() {
+        return Ok(());
+    }
+    let read = directory.users_by_id(tenant, ignored).await?;
+    into.cost.add(read.cost);
+    for (index, id) in ignored.iter().enumerate() {
+        if !read.found.iter().any(|user| user.id == *id) && !read.soft_deleted.contains(id) {
+            into.unknown.push(Problem {
+                pointer: format!("/scope/ignoredUsers/{index}"),
+                message: format!("the connected organisation has no user `{id}`"),
+            });
+        }
+    }
+    Ok(())
+}
