@@ -1,11 +1,15 @@
 //! Directory users as Graph tells them: each attribute absent, null, or with a value.
 
+mod selection;
+
 use serde_json::{Map, Value};
 
 use crate::id::ObjectId;
 
+pub use selection::UserSelection;
+
 /// The attributes that are always read and tracked, in `$select` order. Changing this list means a
-/// new baseline: delta tokens are bound to it (Graph: delta query).
+/// new baseline for everybody: delta tokens are bound to it (Graph: delta query).
 pub const USER_SELECT: &[&str] = &[
     "id",
     "userPrincipalName",

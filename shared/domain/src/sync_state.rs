@@ -152,6 +152,9 @@ pub struct Checkpoint {
     /// The token taken before the listing; the closing drain starts from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
+    /// Digest of the `$select` that the baseline is bound to.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub select_hash: String,
     /// Counts so far.
     pub counts: Counts,
     /// Graph's cost so far.

@@ -1,6 +1,6 @@
 //! The directory port, each method where its resource is.
 
-use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_engine::port::{
@@ -34,17 +34,19 @@ impl<S: CredentialSource, C: Clock> Directory for GraphClient<S, C> {
     async fn latest_users_link(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
     ) -> Result<(String, GraphCost), DirectoryError> {
-        self.users_latest(tenant).await
+        self.users_latest(tenant, select).await
     }
 
     async fn list_users(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         link: Option<&str>,
         lane: Lane,
     ) -> Result<UserPage, DirectoryError> {
-        self.user_page(tenant, link, lane).await
+        self.user_page(tenant, select, link, lane).await
     }
 
     async fn users_delta(
@@ -58,17 +60,19 @@ impl<S: CredentialSource, C: Clock> Directory for GraphClient<S, C> {
     async fn users_by_id(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         ids: &[ObjectId],
     ) -> Result<ByIds, DirectoryError> {
-        self.users_by_ids(tenant, ids).await
+        self.users_by_ids(tenant, select, ids).await
     }
 
     async fn find_user(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         key: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
-        self.user_by_key(tenant, key).await
+        self.user_by_key(tenant, select, key).await
     }
 
     async fn search_users(

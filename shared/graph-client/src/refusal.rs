@@ -11,7 +11,7 @@ use crate::patience::retry_after;
 use crate::transport::Answer;
 
 /// The most that we keep of Graph's words to people.
-const MESSAGE_LIMIT: usize = 200;
+const MESSAGE_LIMIT: usize = 400;
 
 /// Graph's error envelope, as far as we need it. A proxy's HTML or an empty body has neither code
 /// nor message; codes come in several spellings of upper and lower case.
@@ -60,6 +60,16 @@ impl Refusal {
         !self.code.is_empty()
     }
 
+    /// The attribute of a `$select` that Graph does not know, in either of its phrasings.
+    fn unknown_attribute(&self) -> Option<String> {
+        let (_, rest) = ["Could not find a property named '", "Term '"]
+            .into_iter()
+            .find_map(|phrase| self.message.split_once(phrase))?;
+        let (name, _) = rest.split_once('\'')?;
+        let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        (!name.is_empty() && name.chars().all(is_name)).then(|| name.to_owned())
+    }
+
     /// The code for people and logs; the status where there is no code.
     pub(crate) fn shown_code(&self) -> String {
         if self.is_graphs() { self.spelled.clone() } else { format!("HTTP {}", self.status) }
@@ -104,9 +114,10 @@ pub(crate) fn judge(
         429 | 509 => Verdict::Throttled(wait),
         500 | 503 | 504 if wait.is_some() => Verdict::Throttled(wait),
         408 | 412 | 423 | 424 | 500..=599 => Verdict::Broken(wait),
-        400 => Verdict::Final(match call.expects {
-            Expects::DeltaPage => DirectoryError::Gone { restart: None },
-            Expects::Plain => DirectoryError::Refused { what, code: code() },
+        400 => Verdict::Final(match (refusal.unknown_attribute(), call.expects) {
+            (Some(name), _) => DirectoryError::UnknownAttribute { name },
+            (None, Expects::DeltaPage) => DirectoryError::Gone { restart: None },
+            (None, Expects::Plain) => DirectoryError::Refused { what, code: code() },
         }),
         401 => Verdict::TokenRejected(DirectoryError::ConsentLost { code: code() }),
         403 => forbidden(what, refusal),

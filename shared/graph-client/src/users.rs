@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use contact_sync_domain::directory::{DirectoryUser, USER_SELECT};
+use contact_sync_domain::directory::{DirectoryUser, USER_SELECT, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::NextStep;
@@ -27,16 +27,18 @@ const IDS_PER_REQUEST: usize = 1_000;
 /// Graph answers them on one page; more pages than these are a loop.
 const PAGES_PER_PACKET: u8 = 20;
 
-fn select() -> String {
-    USER_SELECT.join(",")
+/// The manager, when he is selected: only his id, which Graph gives without its lagging index.
+fn expanded(select: &UserSelection) -> &'static str {
+    if select.has_manager() { "&$expand=manager($select=id)" } else { "" }
 }
 
 impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
     pub(crate) async fn users_latest(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
     ) -> Result<(String, GraphCost), DirectoryError> {
-        let path = format!("/users/delta?$deltatoken=latest&$select={}", select());
+        let path = format!("/users/delta?$deltatoken=latest&$select={}", select.tracked());
         let call = Call::get("the users delta", self.endpoints.graph(&path)?);
         let read = |body: &[u8]| {
             let (_, links) = read_page::<IgnoredAny>(body)?;
@@ -48,6 +50,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
     pub(crate) async fn user_page(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         link: Option<&str>,
         lane: Lane,
     ) -> Result<UserPage, DirectoryError> {
@@ -55,7 +58,9 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         let url = match link {
             Some(link) => self.endpoints.follow(link)?,
             None => {
-                self.endpoints.graph(&format!("/users?$select={}&$top={PAGE_SIZE}", select()))?
+                let (attributes, expanded) = (select.attributes(), expanded(select));
+                let path = format!("/users?$select={attributes}{expanded}&$top={PAGE_SIZE}");
+                self.endpoints.graph(&path)?
             }
         };
         let call = Call { lane, ..Call::get(what, url) };
@@ -87,6 +92,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
     pub(crate) async fn users_by_ids(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         ids: &[ObjectId],
     ) -> Result<ByIds, DirectoryError> {
         #[derive(Serialize)]
@@ -95,7 +101,8 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
             types: [&'static str; 1],
         }
         let what = "users by their ids";
-        let path = format!("/directoryObjects/getByIds?$select={},deletedDateTime", select());
+        let attributes = select.attributes();
+        let path = format!("/directoryObjects/getByIds?$select={attributes},deletedDateTime");
         let url = self.endpoints.graph(&path)?;
         let mut answer = ByIds::default();
         for ids in ids.chunks(IDS_PER_REQUEST) {
@@ -130,12 +137,14 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
     pub(crate) async fn user_by_key(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         key: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
         let what = "a user";
-        let select = select();
+        let (attributes, expanded) = (select.attributes(), expanded(select));
         if let Ok(id) = ObjectId::parse(key) {
-            let url = self.endpoints.graph(&format!("/users/{id}?$select={select}"))?;
+            let url =
+                self.endpoints.graph(&format!("/users/{id}?$select={attributes}{expanded}"))?;
             let read = |body: &[u8]| {
                 let entry: WireUser = serde_json::from_slice(body).map_err(no_json)?;
                 people(what, vec![entry])
@@ -154,7 +163,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         }
         let quoted_key = quoted(key);
         let filter = escape(&format!("userPrincipalName eq {quoted_key} or mail eq {quoted_key}"));
-        let path = format!("/users?$filter={filter}&$select={select}&$top=10");
+        let path = format!("/users?$filter={filter}&$select={attributes}{expanded}&$top=10");
         let call = Call::glance(what, self.endpoints.graph(&path)?);
         let (mut users, _) =
             self.call(tenant, &call, |body| people(what, read_page(body)?.0)).await?;
@@ -174,7 +183,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
     ) -> Result<Vec<DirectoryUser>, DirectoryError> {
         let what = "a search for users";
         let limit = limit.clamp(1, PAGE_SIZE);
-        let mut path = format!("/users?$select={}&$top={limit}", select());
+        let mut path = format!("/users?$select={}&$top={limit}", USER_SELECT.join(","));
         let query = query.trim();
         if !query.is_empty() {
             let begins = |property| format!("startswith({property},{})", quoted(query));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use contact_sync_domain::directory::DeltaEntry;
+use contact_sync_domain::directory::{DeltaEntry, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::segment::NextStep;
 use contact_sync_engine::port::{Clock, Directory, Lane};
@@ -68,7 +68,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn listing(client: &Client, tenant: &TenantId) -> Result<People, Box<dyn Error>> {
     let (mut people, mut link) = (People::new(), None);
     loop {
-        let page = client.list_users(tenant, link.as_deref(), Lane::Bulk).await?;
+        let page = client
+            .list_users(tenant, &UserSelection::default(), link.as_deref(), Lane::Bulk)
+            .await?;
         people.extend(page.users.into_iter().map(|user| (user.id.to_string(), user.attributes)));
         match page.next {
             NextStep::Next(next) => link = Some(next),

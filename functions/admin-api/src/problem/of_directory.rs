@@ -55,6 +55,13 @@ pub(super) fn of_directory(error: &DirectoryError) -> Problem {
                  it.",
             )
         }
+        DirectoryError::UnknownAttribute { name } => conflict(
+            "attribute-unknown",
+            format!(
+                "This organisation's directory has no attribute `{name}`: correct the setting that \
+                 reads it."
+            ),
+        ),
         DirectoryError::Gone { .. }
         | DirectoryError::PageExpired
         | DirectoryError::NotFound { .. }

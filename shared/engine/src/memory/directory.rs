@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason};
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::NextStep;
@@ -99,6 +99,13 @@ fn seen(link: &str) -> Result<usize, DirectoryError> {
     number.ok_or(DirectoryError::Gone { restart: None })
 }
 
+/// A user as a read of these attributes tells him.
+fn told(user: &DirectoryUser, select: &UserSelection) -> DirectoryUser {
+    let mut user = user.clone();
+    user.attributes.retain(|name, _| select.names(name));
+    user
+}
+
 fn is_meant(user: &DirectoryUser, query: &str) -> bool {
     ["displayName", "userPrincipalName", "mail"]
         .into_iter()
@@ -107,7 +114,11 @@ fn is_meant(user: &DirectoryUser, query: &str) -> bool {
 }
 
 impl Directory for MemoryDirectory {
-    async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
+    async fn latest_users_link(
+        &self,
+        _: &TenantId,
+        _: &UserSelection,
+    ) -> Result<(String, GraphCost), DirectoryError> {
         let link = format!("seen-{}", self.asked()?.changes.len());
         Ok((link, GraphCost::default()))
     }
@@ -115,10 +126,11 @@ impl Directory for MemoryDirectory {
     async fn list_users(
         &self,
         _: &TenantId,
+        select: &UserSelection,
         _: Option<&str>,
         _: Lane,
     ) -> Result<UserPage, DirectoryError> {
-        let users = self.asked()?.users.values().cloned().collect();
+        let users = self.asked()?.users.values().map(|user| told(user, select)).collect();
         Ok(UserPage { users, next: NextStep::End, cost: GraphCost::default() })
     }
 
@@ -129,15 +141,25 @@ impl Directory for MemoryDirectory {
         Ok(DeltaPage { entries, next, cost: GraphCost::default() })
     }
 
-    async fn users_by_id(&self, _: &TenantId, ids: &[ObjectId]) -> Result<ByIds, DirectoryError> {
+    async fn users_by_id(
+        &self,
+        _: &TenantId,
+        select: &UserSelection,
+        ids: &[ObjectId],
+    ) -> Result<ByIds, DirectoryError> {
         let entra = self.asked()?;
-        let found = ids.iter().filter_map(|id| entra.users.get(id).cloned()).collect();
+        let found = ids
+            .iter()
+            .filter_map(|id| entra.users.get(id))
+            .map(|user| told(user, select))
+            .collect();
         Ok(ByIds { found, soft_deleted: Vec::new(), cost: GraphCost::default() })
     }
 
     async fn find_user(
         &self,
         _: &TenantId,
+        select: &UserSelection,
         key: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
         let entra = self.asked()?;
@@ -145,7 +167,7 @@ impl Directory for MemoryDirectory {
             let texts = [user.text("userPrincipalName"), user.text("mail")];
             user.id.as_str() == key || texts.contains(&Some(key))
         };
-        Ok(entra.users.values().find(is_meant).cloned())
+        Ok(entra.users.values().find(is_meant).map(|user| told(user, select)))
     }
 
     async fn search_users(

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::NextStep;
@@ -167,6 +167,12 @@ pub enum DirectoryError {
         /// Graph's code.
         code: String,
     },
+    /// An attribute that was asked for does not exist in this tenant.
+    #[error("the directory has no attribute `{name}`")]
+    UnknownAttribute {
+        /// Its name, as the settings read it.
+        name: String,
+    },
     /// A link leads away from the configured Graph; no token is sent there.
     #[error("a link leads away from the configured directory")]
     ForeignLink,
@@ -185,6 +191,7 @@ impl DirectoryError {
             | Self::PageExpired
             | Self::NotFound { .. }
             | Self::Refused { .. }
+            | Self::UnknownAttribute { .. }
             | Self::ForeignLink => false,
         }
     }
@@ -197,12 +204,15 @@ pub trait Directory: Send + Sync {
     fn latest_users_link(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
     ) -> impl Future<Output = Result<(String, GraphCost), DirectoryError>> + Send;
 
-    /// A page of the listing: the first, or the one behind a next link.
+    /// A page of the listing: the first, or the one behind a next link, which is bound to its own
+    /// selection.
     fn list_users(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         link: Option<&str>,
         lane: Lane,
     ) -> impl Future<Output = Result<UserPage, DirectoryError>> + Send;
@@ -218,6 +228,7 @@ pub trait Directory: Send + Sync {
     fn users_by_id(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         ids: &[ObjectId],
     ) -> impl Future<Output = Result<ByIds, DirectoryError>> + Send;
 
@@ -225,6 +236,7 @@ pub trait Directory: Send + Sync {
     fn find_user(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         key: &str,
     ) -> impl Future<Output = Result<Option<DirectoryUser>, DirectoryError>> + Send;
 

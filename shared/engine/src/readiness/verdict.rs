@@ -91,6 +91,7 @@ fn judge_error(
         | DirectoryError::PageExpired
         | DirectoryError::NotFound { .. }
         | DirectoryError::Refused { .. }
+        | DirectoryError::UnknownAttribute { .. }
         | DirectoryError::ForeignLink => Verdict::Ours,
     }
 }

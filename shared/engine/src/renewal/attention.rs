@@ -36,6 +36,7 @@ fn need(error: &SubscriptionError) -> Option<Need> {
         | DirectoryError::PageExpired
         | DirectoryError::NotFound { .. }
         | DirectoryError::Refused { .. }
+        | DirectoryError::UnknownAttribute { .. }
         | DirectoryError::ForeignLink => None,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use jiff::Timestamp;
@@ -227,13 +227,18 @@ impl Directory for FakeGraph {
         self.asked(tenant).map(|()| (1, GraphCost::default()))
     }
 
-    async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
+    async fn latest_users_link(
+        &self,
+        _: &TenantId,
+        _: &UserSelection,
+    ) -> Result<(String, GraphCost), DirectoryError> {
         unreachable!("renewal reads no people")
     }
 
     async fn list_users(
         &self,
         _: &TenantId,
+        _: &UserSelection,
         _: Option<&str>,
         _: Lane,
     ) -> Result<UserPage, DirectoryError> {
@@ -244,13 +249,19 @@ impl Directory for FakeGraph {
         unreachable!("renewal reads no people")
     }
 
-    async fn users_by_id(&self, _: &TenantId, _: &[ObjectId]) -> Result<ByIds, DirectoryError> {
+    async fn users_by_id(
+        &self,
+        _: &TenantId,
+        _: &UserSelection,
+        _: &[ObjectId],
+    ) -> Result<ByIds, DirectoryError> {
         unreachable!("renewal reads no people")
     }
 
     async fn find_user(
         &self,
         _: &TenantId,
+        _: &UserSelection,
         _: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
         unreachable!("renewal reads no people")

@@ -172,7 +172,7 @@ where
             user
         } else {
             let ids = std::slice::from_ref(&item.object_id);
-            read = self.read_by_id(&pass.tenant, ids).await?.0;
+            read = self.read_by_id(pass, ids).await?.0;
             match read.first() {
                 Some(DeltaEntry::Changed(user)) => Some(user),
                 Some(entry @ DeltaEntry::Removed { .. }) if is_leaving(item) => {

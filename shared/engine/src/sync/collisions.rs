@@ -91,7 +91,7 @@ where
         }
         for ids in unknown.chunks(READ) {
             held.check_time(&self.clock)?;
-            let read = self.directory.users_by_id(&pass.tenant, ids).await?;
+            let read = self.directory.users_by_id(&pass.tenant, &pass.selection, ids).await?;
             pass.point.graph.add(read.cost);
             open.extend(read.found);
         }

@@ -8,7 +8,6 @@ use contact_sync_domain::settings::BetweenRuns;
 use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Handover, QueuedRun};
 use jiff::{SignedDuration, Timestamp};
 
-use super::full::select_hash;
 use super::pass::Held;
 use super::{LEASE_MARGIN, Stop, SyncStores};
 use crate::port::{
@@ -278,8 +277,11 @@ where
         RunId::from_bits(self.randomness.ordered_bits())
     }
 
-    pub(super) fn cursor(&self, link: String) -> DeltaCursor {
-        DeltaCursor { link, select_hash: select_hash(), issued_at: self.clock.now() }
+    /// The users delta goes on from this link, tracking what it tracked.
+    pub(super) fn move_cursor(&self, held: &mut Held, link: String) {
+        if let Some(cursor) = &mut held.work.users_delta {
+            *cursor = DeltaCursor { link, issued_at: self.clock.now(), ..cursor.clone() };
+        }
     }
 }
 

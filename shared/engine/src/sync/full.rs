@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::LinkState;
-use contact_sync_domain::directory::{DeltaEntry, RemovedReason, USER_SELECT};
-use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
+use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
+use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
@@ -34,8 +34,8 @@ struct ListedAhead {
 }
 
 /// Digest of the attributes that a delta link is bound to.
-pub(super) fn select_hash() -> String {
-    short_digest(&USER_SELECT.join(","))
+pub(super) fn select_hash(selection: &UserSelection) -> String {
+    short_digest(&selection.tracked())
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -50,9 +50,10 @@ where
     /// that changes from here on is missed.
     pub(super) async fn baseline(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         pass.point.wanted_seen = held.state.wanted;
-        let (link, cost) = self.directory.latest_users_link(&pass.tenant).await?;
+        let (link, cost) = self.directory.latest_users_link(&pass.tenant, &pass.selection).await?;
         pass.point.graph.add(cost);
         pass.point.baseline = Some(link);
+        pass.point.select_hash = select_hash(&pass.selection);
         if pass.uses_groups() {
             self.read_scope_groups(held, pass).await?;
         }
@@ -100,7 +101,7 @@ where
                 _ => {
                     let fence = held.fence();
                     let page = pass.listed(link.as_deref());
-                    (fence, self.read_listed(&pass.tenant, page).await?)
+                    (fence, self.read_listed(&pass.tenant, &pass.selection, page).await?)
                 }
             };
             pass.point.graph.add(page.cost);
@@ -116,11 +117,11 @@ where
                 return self.page(held, pass, source, entries).await;
             };
             let requested = held.fence();
-            let tenant = pass.tenant.clone();
+            let (tenant, selection) = (pass.tenant.clone(), pass.selection.clone());
             let following = pass.listed(Some(&next));
             let (settled, page) = futures::join!(
                 self.page(held, pass, source, entries),
-                self.read_listed(&tenant, following)
+                self.read_listed(&tenant, &selection, following)
             );
             settled?;
             ahead = Some(ListedAhead { link: next.clone(), fence: requested, page });
@@ -271,7 +272,7 @@ where
         pass: &mut Pass,
         users: &[ObjectId],
     ) -> Result<Vec<DeltaEntry>, Stop> {
-        let (entries, cost) = self.read_by_id(&pass.tenant, users).await?;
+        let (entries, cost) = self.read_by_id(pass, users).await?;
         pass.point.graph.add(cost);
         Ok(entries)
     }
@@ -279,10 +280,10 @@ where
     /// The same, by anybody; and what it cost.
     pub(super) async fn read_by_id(
         &self,
-        tenant: &TenantId,
+        pass: &Pass,
         users: &[ObjectId],
     ) -> Result<(Vec<DeltaEntry>, GraphCost), Stop> {
-        let read = self.directory.users_by_id(tenant, users).await?;
+        let read = self.directory.users_by_id(&pass.tenant, &pass.selection, users).await?;
         let there: HashSet<ObjectId> = read.found.iter().map(|user| user.id.clone()).collect();
         let soft: HashSet<&ObjectId> = read.soft_deleted.iter().collect();
         let gone = users.iter().filter(|user| !there.contains(user)).map(|user| {

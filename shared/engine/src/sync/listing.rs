@@ -4,6 +4,7 @@
 //! Members are read by their ids. Whom such a read does not find is not on the page, just as in a
 //! listing: that somebody is gone is only told by the delta, or by the end of the run.
 
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::query_plan::{QueryPlan, Reading, Sizes};
 use contact_sync_domain::segment::NextStep;
@@ -76,14 +77,15 @@ where
     pub(super) async fn read_listed(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         page: Listed,
     ) -> Result<UserPage, DirectoryError> {
         match page {
             Listed::Directory(link) => {
-                self.directory.list_users(tenant, link.as_deref(), Lane::Bulk).await
+                self.directory.list_users(tenant, select, link.as_deref(), Lane::Bulk).await
             }
             Listed::Members(members, next) => {
-                let read = self.directory.users_by_id(tenant, &members).await?;
+                let read = self.directory.users_by_id(tenant, select, &members).await?;
                 Ok(UserPage { users: read.found, next, cost: read.cost })
             }
         }

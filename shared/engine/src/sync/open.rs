@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::Rules;
@@ -67,6 +68,7 @@ where
             account,
             connection: connection.clone(),
             tenant: desk.tenant.clone(),
+            selection: UserSelection::of(&settings),
             settings,
             rules,
             ignored,
@@ -122,6 +124,7 @@ where
             first_page: 0,
             first_fence: held.fence(),
             baseline: None,
+            select_hash: String::new(),
             counts: Counts::default(),
             graph: GraphCost::default(),
             total: None,
@@ -187,7 +190,9 @@ where
 /// Where a look at what changed starts; `None` when only a full run can tell.
 pub(super) fn delta_stage(held: &Held, settings: &SettingsVersion) -> Option<Stage> {
     let cursor = held.work.users_delta.as_ref()?;
-    if cursor.select_hash != select_hash() {
+    // A token tracks the attributes it was made for: settings that read others need a new one, and
+    // everybody's values of them.
+    if cursor.select_hash != select_hash(&UserSelection::of(&settings.settings)) {
         return None;
     }
     let groups = scope_groups(&settings.settings.scope);

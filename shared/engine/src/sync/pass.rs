@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie};
@@ -124,6 +124,8 @@ pub(super) struct Pass {
     pub(super) tenant: TenantId,
     pub(super) settings: Settings,
     pub(super) rules: Rules,
+    /// The attributes that the settings read.
+    pub(super) selection: UserSelection,
     /// Users who get no contact any more, although the settings that the run is pinned to would
     /// give them one: whom people decided on last.
     pub(super) ignored: HashSet<ObjectId>,

@@ -55,7 +55,7 @@ where
         if !last && unclear.len() < READ_AGAIN {
             pass.point.unclear = unclear;
         } else if !unclear.is_empty() {
-            let read = self.directory.users_by_id(&pass.tenant, &unclear).await?;
+            let read = self.directory.users_by_id(&pass.tenant, &pass.selection, &unclear).await?;
             // Only now: should the read fail, they stay unclear.
             pass.point.unclear.clear();
             pass.point.graph.add(read.cost);

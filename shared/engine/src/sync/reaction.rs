@@ -150,6 +150,18 @@ where
             DirectoryError::Gone { .. } | DirectoryError::PageExpired => {
                 restart(held, pass, &error)
             }
+            DirectoryError::UnknownAttribute { name } => end(
+                RunStatus::Failed,
+                format!("this tenant's directory has no attribute `{name}`; nothing was removed"),
+                Some(Need {
+                    reason: "attribute-unknown",
+                    fix: format!(
+                        "the settings read `{name}`, which this tenant's directory does not have: \
+                         correct its name or take it out of the settings, or register the \
+                         extension in Entra again, then resume"
+                    ),
+                }),
+            ),
             DirectoryError::NotFound { .. }
             | DirectoryError::Refused { .. }
             | DirectoryError::ForeignLink => end(RunStatus::Failed, error.to_string(), None),

@@ -58,11 +58,14 @@ pub(super) fn advance(
     next: &NextStep,
     now: jiff::Timestamp,
 ) {
-    let cursor = |link: &str| DeltaCursor {
+    let cursor = |link: &str, select_hash: String| DeltaCursor {
         link: link.to_owned(),
-        select_hash: super::full::select_hash(),
+        select_hash,
         issued_at: now,
     };
+    // A token goes on tracking what it was made for, whatever the settings read by now.
+    let tracked = held.work.users_delta.as_ref().map(|cursor| cursor.select_hash.clone());
+    let tracked = tracked.unwrap_or_default();
     let baseline = || pass.point.baseline.clone().unwrap_or_default();
     let stage = match (pass.point.kind, phase, next) {
         (RunKind::Full, Phase::List, NextStep::Next(link)) => {
@@ -73,17 +76,17 @@ pub(super) fn advance(
         }
         (RunKind::Full, Phase::Drain, NextStep::Next(link)) => Stage::Drain { link: link.clone() },
         (RunKind::Full, Phase::Drain, NextStep::Delta(link)) => {
-            held.work.users_delta = Some(cursor(link));
+            held.work.users_delta = Some(cursor(link, pass.point.select_hash.clone()));
             Stage::Absence
         }
         // A look at what changed in the middle of a listing: only the cursor moves.
         (RunKind::Full, Phase::Delta, NextStep::Delta(link)) => {
-            held.work.users_delta = Some(cursor(link));
+            held.work.users_delta = Some(cursor(link, tracked));
             return;
         }
         (RunKind::Delta, Phase::Delta, NextStep::Next(link)) => Stage::Delta { link: link.clone() },
         (RunKind::Delta, Phase::Delta, NextStep::Delta(link)) => {
-            held.work.users_delta = Some(cursor(link));
+            held.work.users_delta = Some(cursor(link, tracked));
             Stage::Collisions
         }
         (RunKind::Full, Phase::Drain, NextStep::End)

@@ -93,7 +93,7 @@ where
             Some(Ahead {
                 page: DeltaPage { entries, next: NextStep::Delta(link), .. }, ..
             }) if entries.is_empty() => {
-                held.work.users_delta = Some(self.cursor(link));
+                self.move_cursor(held, link);
                 held.work.last_checked_at = Some(self.clock.now());
                 held.serve(point.wanted_seen, self.clock.now());
                 held.work.look_hops = 0;

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 
-use contact_sync_domain::directory::{DeltaEntry, RemovedReason, SourceValue, USER_SELECT};
+use contact_sync_domain::directory::{
+    DeltaEntry, RemovedReason, SourceValue, USER_SELECT, UserSelection,
+};
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::segment::NextStep;
 use contact_sync_engine::port::{Directory, DirectoryError, Lane};
@@ -17,7 +19,11 @@ fn id(text: &str) -> ObjectId {
 #[tokio::test]
 async fn a_listing_asks_for_the_tracked_attributes_and_counts_its_cost() {
     let stub = Stub::of(vec![page(&[user(ADA, "ada")]).header("x-ms-resource-unit", "1")]).await;
-    let listed = stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    let listed = stub
+        .client
+        .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+        .await
+        .unwrap();
     assert_eq!(listed.next, NextStep::End);
     assert_eq!((listed.cost.requests, listed.cost.resource_units), (1, 1));
     assert_eq!(listed.users[0].id, id(ADA));
@@ -41,9 +47,17 @@ async fn an_empty_page_with_a_next_link_is_not_the_end_and_links_are_called_verb
         })
     })
     .await;
-    let first = stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    let first = stub
+        .client
+        .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+        .await
+        .unwrap();
     let NextStep::Next(link) = first.next else { panic!("an empty page ends nothing") };
-    let second = stub.client.list_users(&tenant(), Some(&link), Lane::Interactive).await.unwrap();
+    let second = stub
+        .client
+        .list_users(&tenant(), &UserSelection::default(), Some(&link), Lane::Interactive)
+        .await
+        .unwrap();
     assert_eq!(second.users.len(), 1);
     let asked = stub.graph_requests();
     assert_eq!(format!("{}{}", stub.base, asked[1].path), link);
@@ -58,7 +72,8 @@ async fn a_next_link_that_leads_to_itself_is_not_followed_for_ever() {
     })
     .await;
     let link = format!("{}/v1.0/users?$skiptoken=a", stub.base);
-    let answer = stub.client.list_users(&tenant(), Some(&link), Lane::Bulk).await;
+    let answer =
+        stub.client.list_users(&tenant(), &UserSelection::default(), Some(&link), Lane::Bulk).await;
     assert!(matches!(answer, Err(DirectoryError::Unavailable { .. })), "{answer:?}");
 }
 
@@ -66,7 +81,8 @@ async fn a_next_link_that_leads_to_itself_is_not_followed_for_ever() {
 async fn no_token_goes_to_where_a_foreign_link_points() {
     let foreign = "https://evil.example/v1.0/users/delta?$deltatoken=x";
     let stub = Stub::of(vec![Reply::json(&json!({"value": [], "@odata.nextLink": foreign}))]).await;
-    let answer = stub.client.list_users(&tenant(), None, Lane::Bulk).await;
+    let answer =
+        stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await;
     assert!(matches!(answer, Err(DirectoryError::ForeignLink)), "{answer:?}");
     let stored = stub.client.users_delta(&tenant(), foreign).await;
     assert!(matches!(stored, Err(DirectoryError::ForeignLink)), "{stored:?}");
@@ -80,7 +96,8 @@ async fn the_latest_link_is_bound_to_the_same_attributes_as_the_listing() {
         (!received.is_token()).then(|| Reply::json(&json!({"value": [], "@odata.deltaLink": link})))
     })
     .await;
-    let (link, cost) = stub.client.latest_users_link(&tenant()).await.unwrap();
+    let (link, cost) =
+        stub.client.latest_users_link(&tenant(), &UserSelection::default()).await.unwrap();
     assert_eq!(cost.requests, 1);
     assert!(link.ends_with("/v1.0/users/delta?$deltatoken=0M"));
     let path = &stub.graph_requests()[0].path;
@@ -135,7 +152,7 @@ async fn a_thousand_ids_go_in_one_request_and_the_recycle_bin_is_told_apart() {
     .await;
     let mut ids = vec![id(ADA), id(BEN)];
     ids.extend((0..1_500).map(ObjectId::from_u128));
-    let answer = stub.client.users_by_id(&tenant(), &ids).await.unwrap();
+    let answer = stub.client.users_by_id(&tenant(), &UserSelection::default(), &ids).await.unwrap();
     assert_eq!(answer.found.len(), 1);
     assert!(!answer.found[0].attributes.contains_key("deletedDateTime"));
     assert_eq!(answer.soft_deleted, [id(BEN)]);
@@ -167,7 +184,8 @@ async fn hidden_people_are_a_missing_permission() {
     let hidden = json!({"@odata.type": "#microsoft.graph.user", "id": ADA,
         "userPrincipalName": null, "displayName": null, "accountEnabled": null});
     let stub = Stub::of(vec![page(&[user(BEN, "ben"), hidden])]).await;
-    let listed = stub.client.list_users(&tenant(), None, Lane::Bulk).await;
+    let listed =
+        stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await;
     assert!(matches!(listed, Err(DirectoryError::Forbidden { .. })), "{listed:?}");
 }
 
@@ -175,7 +193,10 @@ async fn hidden_people_are_a_missing_permission() {
 async fn keys_and_searches_cannot_break_out_of_their_quotes() {
     let stub = Stub::of(vec![page(&[])]).await;
     let odd = "o'neil&$top=1#@contoso.example";
-    assert_eq!(stub.client.find_user(&tenant(), odd).await.unwrap(), None);
+    assert_eq!(
+        stub.client.find_user(&tenant(), &UserSelection::default(), odd).await.unwrap(),
+        None
+    );
     stub.client.search_users(&tenant(), "Grün') or true", 5).await.unwrap();
     let asked = stub.graph_requests();
     let filter = |path: &str| {
@@ -200,8 +221,16 @@ async fn a_user_that_is_not_there_is_none_and_one_by_address_is_the_one_who_sign
         })
     })
     .await;
-    assert_eq!(stub.client.find_user(&tenant(), ADA).await.unwrap(), None);
-    let found = stub.client.find_user(&tenant(), "Ada@contoso.example").await.unwrap().unwrap();
+    assert_eq!(
+        stub.client.find_user(&tenant(), &UserSelection::default(), ADA).await.unwrap(),
+        None
+    );
+    let found = stub
+        .client
+        .find_user(&tenant(), &UserSelection::default(), "Ada@contoso.example")
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.id, id(ADA));
 }
 
@@ -251,9 +280,14 @@ async fn a_compressed_page_is_read_and_a_bomb_is_not() {
     let listing = json!({"value": [user(ADA, "ada")]}).to_string();
     let bomb = vec![b' '; 11 * 1024 * 1024];
     let stub = Stub::of(vec![gzip(listing.as_bytes()), gzip(&bomb)]).await;
-    let listed = stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    let listed = stub
+        .client
+        .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+        .await
+        .unwrap();
     assert_eq!(listed.users.len(), 1);
     assert_eq!(stub.graph_requests()[0].header("accept-encoding"), "gzip");
-    let refused = stub.client.list_users(&tenant(), None, Lane::Bulk).await;
+    let refused =
+        stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await;
     assert!(matches!(refused, Err(DirectoryError::Unavailable { .. })), "{refused:?}");
 }

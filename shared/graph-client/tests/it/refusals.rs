@@ -1,5 +1,6 @@
 //! Every way in which Graph refuses or breaks, and what the engine is told.
 
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::ObjectId;
 use contact_sync_engine::port::{Directory, DirectoryError, Lane};
 use jiff::SignedDuration;
@@ -13,7 +14,8 @@ type Test = fn(&DirectoryError) -> bool;
 
 async fn listed(replies: Vec<Reply>) -> (Result<usize, DirectoryError>, Stub) {
     let stub = Stub::of(replies).await;
-    let answer = stub.client.list_users(&tenant(), None, Lane::Bulk).await;
+    let answer =
+        stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await;
     (answer.map(|page| page.users.len()), stub)
 }
 
@@ -45,7 +47,12 @@ async fn retries_count_as_cost() {
     let busy = Reply::refusal(503, "serviceNotAvailable", "").header("x-ms-resource-unit", "1");
     let good = page(&[]).header("x-ms-resource-unit", "1");
     let stub = Stub::of(vec![busy.clone(), busy, good]).await;
-    let cost = stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap().cost;
+    let cost = stub
+        .client
+        .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+        .await
+        .unwrap()
+        .cost;
     assert_eq!((cost.requests, cost.resource_units), (3, 3));
 }
 
@@ -63,7 +70,12 @@ async fn a_long_wait_is_handed_back_and_the_whole_tenant_keeps_it() {
     );
     assert_eq!(stub.graph_requests().len(), 1, "what is sent meanwhile counts against us");
     stub.clock.advance(SignedDuration::from_secs(121));
-    assert!(stub.client.list_users(&tenant(), None, Lane::Bulk).await.is_ok());
+    assert!(
+        stub.client
+            .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -130,7 +142,8 @@ async fn an_answer_that_breaks_off_is_asked_for_again_and_never_taken_for_the_en
         stub.clock.clone(),
     )
     .unwrap();
-    let listed = client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    let listed =
+        client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await.unwrap();
     assert_eq!((listed.users.len(), listed.cost.requests), (1, 2));
     server.abort();
 }
@@ -212,11 +225,21 @@ async fn a_denied_permission_is_tried_once_more_with_a_new_token() {
     assert!(matches!(answer, Err(DirectoryError::Forbidden { .. })));
     // More denials in the same minute ask for no more tokens.
     for _ in 0..5 {
-        assert!(stub.client.list_users(&tenant(), None, Lane::Bulk).await.is_err());
+        assert!(
+            stub.client
+                .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+                .await
+                .is_err()
+        );
     }
     assert_eq!(stub.token_requests().len(), 2);
     stub.clock.advance(SignedDuration::from_mins(2));
-    assert!(stub.client.list_users(&tenant(), None, Lane::Bulk).await.is_err());
+    assert!(
+        stub.client
+            .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+            .await
+            .is_err()
+    );
     assert_eq!(stub.token_requests().len(), 3);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::extract::Query;
-use contact_sync_domain::directory::{DeltaEntry, RemovedReason};
+use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::segment::NextStep;
 use contact_sync_domain::subscription::SubscribedResource;
@@ -80,7 +80,10 @@ impl World {
         let mut ids = Vec::new();
         let mut link: Option<String> = None;
         loop {
-            let page = self.client.list_users(&self.tenant, link.as_deref(), Lane::Bulk).await?;
+            let page = self
+                .client
+                .list_users(&self.tenant, &UserSelection::default(), link.as_deref(), Lane::Bulk)
+                .await?;
             ids.extend(page.users.into_iter().map(|user| user.id));
             match page.next {
                 NextStep::Next(next) => link = Some(next),
@@ -126,7 +129,8 @@ async fn everybody_is_listed_once_and_as_many_as_are_counted() {
 #[tokio::test]
 async fn changes_since_a_link_are_told_and_nothing_else() {
     let world = World::with_users(60).await;
-    let (link, _) = world.client.latest_users_link(&world.tenant).await.unwrap();
+    let (link, _) =
+        world.client.latest_users_link(&world.tenant, &UserSelection::default()).await.unwrap();
     let (renamed, deleted, purged) = (world.someone(3), world.someone(4), world.someone(5));
     world.sim.update_user(&world.tenant, &renamed, json!({"jobTitle": "Captain"})).unwrap();
     world.sim.delete_user(&world.tenant, &deleted).unwrap();
@@ -142,7 +146,8 @@ async fn changes_since_a_link_are_told_and_nothing_else() {
     assert!(world.changes(&next).await.unwrap().0.is_empty());
 
     let ids = [renamed.clone(), deleted.clone(), purged];
-    let by_id = world.client.users_by_id(&world.tenant, &ids).await.unwrap();
+    let by_id =
+        world.client.users_by_id(&world.tenant, &UserSelection::default(), &ids).await.unwrap();
     assert_eq!(by_id.found.iter().map(|user| &user.id).collect::<Vec<_>>(), [&renamed]);
     assert_eq!(by_id.soft_deleted, [deleted]);
 }
@@ -150,16 +155,24 @@ async fn changes_since_a_link_are_told_and_nothing_else() {
 #[tokio::test]
 async fn a_delta_link_that_died_starts_over_and_a_page_that_died_loses_its_round() {
     let world = World::with_users(60).await;
-    let (link, _) = world.client.latest_users_link(&world.tenant).await.unwrap();
+    let (link, _) =
+        world.client.latest_users_link(&world.tenant, &UserSelection::default()).await.unwrap();
     world.sim.advance_clock(std::time::Duration::from_hours(8 * 24));
     let dead = world.changes(&link).await;
     assert!(matches!(dead, Err(DirectoryError::Gone { .. })), "{dead:?}");
 
     world.sim.merge_settings(&json!({"graph": {"maxPageSize": 20}})).unwrap();
-    let page = world.client.list_users(&world.tenant, None, Lane::Bulk).await.unwrap();
+    let page = world
+        .client
+        .list_users(&world.tenant, &UserSelection::default(), None, Lane::Bulk)
+        .await
+        .unwrap();
     let NextStep::Next(next) = page.next else { panic!("more pages") };
     world.sim.expire_page_tokens(&world.tenant).unwrap();
-    let lost = world.client.list_users(&world.tenant, Some(&next), Lane::Bulk).await;
+    let lost = world
+        .client
+        .list_users(&world.tenant, &UserSelection::default(), Some(&next), Lane::Bulk)
+        .await;
     assert!(matches!(lost, Err(DirectoryError::PageExpired)), "{lost:?}");
 }
 
@@ -167,20 +180,39 @@ async fn a_delta_link_that_died_starts_over_and_a_page_that_died_loses_its_round
 async fn people_and_groups_are_found_by_name() {
     let world = World::with_users(60).await;
     let person = world.someone(2);
-    let known = world.client.find_user(&world.tenant, person.as_str()).await.unwrap().unwrap();
+    let known = world
+        .client
+        .find_user(&world.tenant, &UserSelection::default(), person.as_str())
+        .await
+        .unwrap()
+        .unwrap();
     let name = known.text("userPrincipalName").unwrap();
-    let by_name = world.client.find_user(&world.tenant, name).await.unwrap().unwrap();
+    let by_name = world
+        .client
+        .find_user(&world.tenant, &UserSelection::default(), name)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(by_name.id, person);
     let odd = "it's#odd+1@contoso.example";
     let properties = json!({"userPrincipalName": odd, "displayName": "It's Odd"});
     let odd_id = world.sim.create_user(&world.tenant, properties).unwrap().to_string();
-    let found = world.client.find_user(&world.tenant, odd).await.unwrap().unwrap();
+    let found = world
+        .client
+        .find_user(&world.tenant, &UserSelection::default(), odd)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.id.as_str(), odd_id);
     let found = world.client.search_users(&world.tenant, "It's O", 5).await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(world.client.search_users(&world.tenant, "", 10).await.unwrap().len(), 10);
     assert_eq!(
-        world.client.find_user(&world.tenant, "nobody@contoso.example").await.unwrap(),
+        world
+            .client
+            .find_user(&world.tenant, &UserSelection::default(), "nobody@contoso.example")
+            .await
+            .unwrap(),
         None
     );
     let group = world.sim.create_group(&world.tenant, "Zebra keepers").unwrap().to_string();

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::TenantId;
 use contact_sync_engine::port::{Directory, DirectoryError, Lane};
 use contact_sync_graph_client::ClientCredential;
@@ -17,7 +18,7 @@ use crate::stub::{APP, Reply, Stub, TENANT, good_token, page, tenant};
 #[tokio::test]
 async fn a_secret_is_sent_form_encoded_to_the_tenant_itself() {
     let stub = Stub::of(vec![page(&[])]).await;
-    stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await.unwrap();
     let asked = &stub.token_requests()[0];
     assert_eq!(asked.path, format!("/{TENANT}/oauth2/v2.0/token"));
     assert_eq!(asked.header("content-type"), "application/x-www-form-urlencoded");
@@ -37,9 +38,9 @@ async fn a_certificate_signs_a_fresh_assertion_for_each_request() {
         private_key_pem: key.serialize_pem().into(),
     };
     let stub = Stub::with(credential, |received| (!received.is_token()).then(|| page(&[]))).await;
-    stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await.unwrap();
     stub.client.forget_token(&tenant()).await;
-    stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await.unwrap();
     let asked = stub.token_requests();
     let assertions: Vec<Value> = asked
         .iter()
@@ -70,7 +71,7 @@ async fn a_certificate_signs_a_fresh_assertion_for_each_request() {
 async fn a_token_of_a_federated_credential_is_shown_as_it_is() {
     let credential = ClientCredential::Assertion("header.claims.signature".to_owned().into());
     let stub = Stub::with(credential, |received| (!received.is_token()).then(|| page(&[]))).await;
-    stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await.unwrap();
     let asked = &stub.token_requests()[0];
     assert_eq!(asked.form("client_assertion").as_deref(), Some("header.claims.signature"));
     let kind = asked.form("client_assertion_type").unwrap();
@@ -85,7 +86,8 @@ async fn a_certificate_without_a_usable_key_is_our_fault_and_asks_nobody() {
         private_key_pem: "no key".to_owned().into(),
     };
     let stub = Stub::with(credential, |_| None).await;
-    let answer = stub.client.list_users(&tenant(), None, Lane::Bulk).await;
+    let answer =
+        stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await;
     assert!(matches!(answer, Err(DirectoryError::CredentialRefused { .. })), "{answer:?}");
     assert!(stub.token_requests().is_empty());
 }
@@ -95,11 +97,12 @@ async fn many_requests_at_once_share_one_token_per_tenant() {
     let stub = Stub::of(vec![page(&[])]).await;
     let other = TenantId::from_u128(2);
     let (one, two) = (tenant(), tenant());
+    let select = UserSelection::default();
     let (a, b, c, d) = tokio::join!(
-        stub.client.list_users(&one, None, Lane::Bulk),
+        stub.client.list_users(&one, &select, None, Lane::Bulk),
         stub.client.search_users(&two, "", 1),
-        stub.client.list_users(&one, None, Lane::Bulk),
-        stub.client.list_users(&other, None, Lane::Bulk),
+        stub.client.list_users(&one, &select, None, Lane::Bulk),
+        stub.client.list_users(&other, &select, None, Lane::Bulk),
     );
     assert!(a.is_ok() && b.is_ok() && c.is_ok() && d.is_ok());
     assert_eq!(stub.token_requests().len(), 2);
@@ -116,7 +119,10 @@ async fn a_token_is_renewed_at_four_fifths_of_its_life_and_used_on_if_that_fails
     .await;
     let bearer = async |advance: i64| {
         stub.clock.advance(SignedDuration::from_secs(advance));
-        stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+        stub.client
+            .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+            .await
+            .unwrap();
         stub.graph_requests().last().unwrap().header("authorization").to_owned()
     };
     assert_eq!(bearer(0).await, "Bearer token-1");
@@ -129,9 +135,9 @@ async fn a_token_is_renewed_at_four_fifths_of_its_life_and_used_on_if_that_fails
 #[tokio::test]
 async fn a_new_consent_drops_the_token() {
     let stub = Stub::of(vec![page(&[])]).await;
-    stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await.unwrap();
     stub.client.forget_token(&tenant()).await;
-    stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap();
+    stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await.unwrap();
     assert_eq!(stub.token_requests().len(), 2);
 }
 
@@ -149,14 +155,20 @@ async fn a_credential_that_was_replaced_is_read_anew_once() {
         (true, _) => None,
     })
     .await;
-    assert!(stub.client.list_users(&tenant(), None, Lane::Bulk).await.is_ok());
+    assert!(
+        stub.client
+            .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+            .await
+            .is_ok()
+    );
     assert_eq!(stub.credential.forgotten.load(Ordering::Relaxed), 1);
 
     let stub = Stub::new(|received| {
         received.is_token().then(|| refusal(401, "invalid_client", 7_000_215))
     })
     .await;
-    let answer = stub.client.list_users(&tenant(), None, Lane::Bulk).await;
+    let answer =
+        stub.client.list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk).await;
     assert!(
         matches!(answer, Err(DirectoryError::CredentialRefused { code }) if code == "AADSTS7000215")
     );
@@ -170,7 +182,11 @@ async fn a_lost_consent_and_a_policy_are_not_asked_again() {
     {
         let stub =
             Stub::new(move |received| received.is_token().then(|| refusal(400, error, code))).await;
-        let answer = stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap_err();
+        let answer = stub
+            .client
+            .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+            .await
+            .unwrap_err();
         assert_eq!(matches!(answer, DirectoryError::ConsentLost { .. }), consent, "{answer:?}");
         assert_eq!(matches!(answer, DirectoryError::Blocked { .. }), !consent, "{answer:?}");
         assert_eq!(stub.token_requests().len(), 1);
@@ -188,7 +204,12 @@ async fn a_sign_in_in_trouble_is_asked_again_as_it_says() {
         (true, _) => None,
     })
     .await;
-    assert!(stub.client.list_users(&tenant(), None, Lane::Bulk).await.is_ok());
+    assert!(
+        stub.client
+            .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+            .await
+            .is_ok()
+    );
     assert_eq!(stub.clock.waits.lock().unwrap()[0], SignedDuration::from_secs(3));
 }
 
@@ -200,7 +221,11 @@ async fn no_error_shows_a_secret_or_a_token() {
             .then(|| Reply::new(200, r#"{"access_token":"hush-hush","expires_in":"x"}"#))
     })
     .await;
-    let error = stub.client.list_users(&tenant(), None, Lane::Bulk).await.unwrap_err();
+    let error = stub
+        .client
+        .list_users(&tenant(), &UserSelection::default(), None, Lane::Bulk)
+        .await
+        .unwrap_err();
     let shown = format!("{error} {error:?} {:?}", stub.client);
     assert!(!shown.contains("hush-hush") && !shown.contains("s3cret"), "{shown}");
 }

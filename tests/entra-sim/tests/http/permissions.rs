@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_engine::port::{Clock, Directory, Lane, NewSubscription, Subscriptions};
@@ -79,12 +80,22 @@ async fn call_everything(sim: &Client, hook: &str) {
     let clock = Simulated(sim.sim.clock().clone());
     let graph = GraphClient::new(endpoints, &DEFAULT_APP_ID.to_string(), Secret, clock);
     let graph = graph.expect("a client");
-    let page = graph.list_users(&tenant, None, Lane::Bulk).await.expect("users");
+    let page = graph
+        .list_users(&tenant, &UserSelection::default(), None, Lane::Bulk)
+        .await
+        .expect("users");
     let someone = page.users[0].id.clone();
-    let (link, _) = graph.latest_users_link(&tenant).await.expect("a link");
+    let (link, _) =
+        graph.latest_users_link(&tenant, &UserSelection::default()).await.expect("a link");
     graph.users_delta(&tenant, &link).await.expect("changes");
-    graph.users_by_id(&tenant, std::slice::from_ref(&someone)).await.expect("by id");
-    graph.find_user(&tenant, &someone.to_string()).await.expect("a user");
+    graph
+        .users_by_id(&tenant, &UserSelection::default(), std::slice::from_ref(&someone))
+        .await
+        .expect("by id");
+    graph
+        .find_user(&tenant, &UserSelection::default(), &someone.to_string())
+        .await
+        .expect("a user");
     graph.search_users(&tenant, "a", 5).await.expect("a search");
     graph.count_users(&tenant).await.expect("a count");
     graph.count_groups(&tenant).await.expect("a count");

@@ -1,5 +1,6 @@
 //! What a settings document names in the directory, and what of it does not exist there.
 
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::settings::{AllOr, Problem, Settings};
@@ -104,7 +105,7 @@ async fn look_up_users(
     if ignored.is_empty() {
         return Ok(());
     }
-    let read = directory.users_by_id(tenant, ignored).await?;
+    let read = directory.users_by_id(tenant, &UserSelection::default(), ignored).await?;
     into.cost.add(read.cost);
     for (index, id) in ignored.iter().enumerate() {
         if !read.found.iter().any(|user| user.id == *id) && !read.soft_deleted.contains(id) {

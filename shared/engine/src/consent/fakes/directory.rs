@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 
@@ -34,12 +34,17 @@ fn told<T>(
 }
 
 impl Directory for FakeDirectory {
-    async fn latest_users_link(&self, _: &TenantId) -> Result<(String, GraphCost), DirectoryError> {
+    async fn latest_users_link(
+        &self,
+        _: &TenantId,
+        _: &UserSelection,
+    ) -> Result<(String, GraphCost), DirectoryError> {
         unreachable!("consent and readiness never ask this")
     }
     async fn list_users(
         &self,
         _: &TenantId,
+        _: &UserSelection,
         _: Option<&str>,
         _: Lane,
     ) -> Result<UserPage, DirectoryError> {
@@ -48,12 +53,18 @@ impl Directory for FakeDirectory {
     async fn users_delta(&self, _: &TenantId, _: &str) -> Result<DeltaPage, DirectoryError> {
         unreachable!("consent and readiness never ask this")
     }
-    async fn users_by_id(&self, _: &TenantId, _: &[ObjectId]) -> Result<ByIds, DirectoryError> {
+    async fn users_by_id(
+        &self,
+        _: &TenantId,
+        _: &UserSelection,
+        _: &[ObjectId],
+    ) -> Result<ByIds, DirectoryError> {
         unreachable!("consent and readiness never ask this")
     }
     async fn find_user(
         &self,
         _: &TenantId,
+        _: &UserSelection,
         _: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
         unreachable!("consent and readiness never ask this")

@@ -49,6 +49,7 @@ fn checkpoint(kind: RunKind) -> Checkpoint {
         first_page: 0,
         first_fence: 0,
         baseline: None,
+        select_hash: String::new(),
         counts: Counts::default(),
         graph: GraphCost::default(),
         total: None,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::NextStep;
@@ -60,20 +60,21 @@ fn offset(link: &str) -> usize {
 }
 
 impl Directory for Graph {
-    async fn latest_users_link(&self, tenant: &TenantId) -> Linked {
+    async fn latest_users_link(&self, tenant: &TenantId, select: &UserSelection) -> Linked {
         self.asked();
-        self.inner.latest_users_link(tenant).await
+        self.inner.latest_users_link(tenant, select).await
     }
 
     async fn list_users(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         link: Option<&str>,
         lane: Lane,
     ) -> Result<UserPage, DirectoryError> {
         self.page_asked()?;
         let start = link.map_or(0, offset);
-        let all = self.inner.list_users(tenant, None, lane).await?.users;
+        let all = self.inner.list_users(tenant, select, None, lane).await?.users;
         let end = (start + self.page_size).min(all.len());
         let next =
             if end < all.len() { NextStep::Next(format!("list-{end}")) } else { NextStep::End };
@@ -101,18 +102,20 @@ impl Directory for Graph {
     async fn users_by_id(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         ids: &[ObjectId],
     ) -> Result<ByIds, DirectoryError> {
         self.asked();
-        self.inner.users_by_id(tenant, ids).await
+        self.inner.users_by_id(tenant, select, ids).await
     }
 
     async fn find_user(
         &self,
         tenant: &TenantId,
+        select: &UserSelection,
         key: &str,
     ) -> Result<Option<DirectoryUser>, DirectoryError> {
-        self.inner.find_user(tenant, key).await
+        self.inner.find_user(tenant, select, key).await
     }
 
     async fn search_users(
