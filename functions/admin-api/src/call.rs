@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::header;
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, RunId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, RunId, TeamId};
 use contact_sync_engine::admin::{Caller, Precondition};
 use serde_json::Value;
 
@@ -46,6 +46,10 @@ impl Call {
 
     pub(crate) fn contact(&self) -> Result<ContactId, Problem> {
         ContactId::parse(self.param("contact")).or(Err(Problem::not_found("contact")))
+    }
+
+    pub(crate) fn team(&self) -> Result<TeamId, Problem> {
+        TeamId::parse(self.param("team")).or(Err(Problem::not_found("team")))
     }
 
     pub(crate) fn run(&self) -> Result<RunId, Problem> {

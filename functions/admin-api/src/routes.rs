@@ -12,6 +12,7 @@ mod import;
 mod presets;
 mod runs;
 mod settings;
+mod teams;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -115,6 +116,7 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
         get("/v1/events", VIEWER, events::list),
     ];
     table.extend(of_accounts());
+    table.extend(of_teams());
     table.extend(of_connections());
     table.extend(of_settings_and_runs());
     table
@@ -134,6 +136,19 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         get(account!("/contacts/{contact}"), VIEWER, contacts::show),
         patch(account!("/contacts/{contact}"), OPERATOR, contacts::change),
         delete(account!("/contacts/{contact}"), OPERATOR, contacts::delete),
+    ]
+}
+
+fn of_teams<P: Outside>() -> Vec<Endpoint<P>> {
+    vec![
+        get(account!("/teams"), VIEWER, teams::list),
+        post(account!("/teams"), OPERATOR, teams::create),
+        get(account!("/teams/{team}"), VIEWER, teams::show),
+        patch(account!("/teams/{team}"), OPERATOR, teams::change),
+        delete(account!("/teams/{team}"), OPERATOR, teams::delete),
+        get(account!("/teams/{team}/members"), VIEWER, teams::members),
+        put(account!("/teams/{team}/members/{contact}"), OPERATOR, teams::add),
+        delete(account!("/teams/{team}/members/{contact}"), OPERATOR, teams::remove),
     ]
 }
 

@@ -3,10 +3,12 @@
 mod connection;
 mod contact;
 mod run;
+mod team;
 
 pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
 pub(crate) use contact::{ContactShape, EventShape};
 pub(crate) use run::{ChangeShape, RunShape};
+pub(crate) use team::{MemberShape, TeamShape};
 
 use contact_sync_domain::account::{Account, CustomField};
 use contact_sync_domain::id::AccountId;

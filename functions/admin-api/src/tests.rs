@@ -10,3 +10,4 @@ mod outside;
 mod runs;
 mod settings;
 mod settings_versions;
+mod teams;

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
-use crate::id::{AccountId, ConnectionId, ContactId, RunId, TenantId};
+use crate::id::{AccountId, ConnectionId, ContactId, RunId, TeamId, TenantId};
 use crate::run::{Counts, RunKind, RunStatus};
+use crate::team::HeldBy;
 
 /// The bus `source` of every event.
 pub const SOURCE: &str = "entra-contact-sync";
@@ -19,6 +20,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub enum Event {
     /// `ContactCreated`, `ContactUpdated`, `ContactUnlinked`, `ContactRemoved`.
     Contact(Box<ContactEvent>),
+    /// `TeamMembershipChanged`; before the others, since its members are the most.
+    TeamMembershipChanged(TeamMembershipChanged),
     /// `SyncRequested`.
     SyncRequested(SyncRequested),
     /// `DirectoryChanged`.
@@ -38,6 +41,7 @@ impl Event {
     pub fn detail_type(&self) -> &'static str {
         match self {
             Self::Contact(event) => event.kind.detail_type(),
+            Self::TeamMembershipChanged(_) => "TeamMembershipChanged",
             Self::SyncRequested(_) => "SyncRequested",
             Self::DirectoryChanged(_) => "DirectoryChanged",
             Self::SyncRunFinished(_) => "SyncRunFinished",
@@ -100,6 +104,43 @@ impl ContactEventKind {
             Self::Removed => "ContactRemoved",
         }
     }
+}
+
+/// A contact joined or left a team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamMembershipChanged {
+    /// 1.
+    pub schema_version: u32,
+    /// Unique: contact, team and sequence. A repeated event has the same.
+    pub event_id: String,
+    /// Grows with every change of this membership; a gap means that what holds it changed, and
+    /// nobody joined or left.
+    pub sequence: u64,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Through which connection; null where only people are behind it.
+    pub connection_id: Option<ConnectionId>,
+    /// Which contact.
+    pub contact_id: ContactId,
+    /// Which team.
+    pub team_id: TeamId,
+    /// What happened.
+    pub change: TeamChange,
+    /// Who holds the membership, or held it.
+    pub origin: HeldBy,
+    /// When.
+    pub occurred_at: Timestamp,
+}
+
+/// What happened to a membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TeamChange {
+    /// The contact is in the team now.
+    Joined,
+    /// The contact is no longer in the team.
+    Left,
 }
 
 /// Somebody or something wants a run, or its continuation.

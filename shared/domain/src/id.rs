@@ -178,6 +178,10 @@ own_id! {
     ContactId, "ctc"
 }
 own_id! {
+    /// A team of an account.
+    TeamId, "team"
+}
+own_id! {
     /// Our own key of a Graph subscription, carried in its notification URL (`?s=`).
     SubscriptionKey, "sub"
 }

@@ -29,3 +29,4 @@ pub mod standing;
 pub mod subscription;
 mod suggestion;
 pub mod sync_state;
+pub mod team;

@@ -14,7 +14,7 @@ mod scope;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::ObjectId;
+use crate::id::{ObjectId, TeamId};
 
 pub use difference::{Difference, differences};
 pub use mapping::{FieldDefaults, FieldPolicy, MappingDefaults, MappingRow, WhenEmpty};
@@ -80,8 +80,15 @@ pub struct TeamMapping {
     pub on_leave: OnLeave,
 }
 
+impl TeamMapping {
+    /// The team's id; settings that were checked always name one.
+    pub fn team_id(&self) -> Option<TeamId> {
+        TeamId::parse(&self.team).ok()
+    }
+}
+
 /// What leaving a mapped group means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OnLeave {
     /// Leave the team too.

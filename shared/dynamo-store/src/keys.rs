@@ -1,7 +1,8 @@
 //! Where each item lies. One place, so that no two kinds can meet under one key.
 
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TenantId, shard_of,
+    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TeamId, TenantId,
+    shard_of,
 };
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_engine::port::{PendingKind, SHARDS};
@@ -71,6 +72,18 @@ pub(crate) const CONNECTION_PREFIX: &str = "CONNECTION#";
 
 pub(crate) fn connection(account: &AccountId, connection: &ConnectionId) -> Key {
     Key::new(account_partition(account), format!("{CONNECTION_PREFIX}{connection}"))
+}
+
+/// What the sort keys of an account's teams begin with.
+pub(crate) const TEAM_PREFIX: &str = "TEAM#";
+
+pub(crate) fn team(account: &AccountId, team: &TeamId) -> Key {
+    Key::new(account_partition(account), format!("{TEAM_PREFIX}{team}"))
+}
+
+/// Makes a team's name unique within its account.
+pub(crate) fn team_name(account: &AccountId, name_key: &str) -> Key {
+    Key::new(account_partition(account), format!("TEAMNAME#{}", bounded(name_key)))
 }
 
 pub(crate) fn tenant_claim(tenant: &TenantId) -> Key {
@@ -234,4 +247,23 @@ pub(crate) fn claim(account: &AccountId, email_key: &str) -> Key {
 pub(crate) fn adoption(account: &AccountId, tenant: &TenantId, user: &ObjectId) -> Key {
     let shard = shard_of(user.as_str(), SHARDS);
     Key::new(contacts_partition(account, shard), format!("L#{tenant}#{user}"))
+}
+
+/// What the sort keys of memberships begin with.
+pub(crate) const MEMBERSHIP_PREFIX: &str = "M#";
+
+/// What the sort keys of one contact's memberships begin with.
+pub(crate) fn memberships_prefix(contact: &ContactId) -> String {
+    format!("{MEMBERSHIP_PREFIX}{contact}#")
+}
+
+pub(crate) fn membership(account: &AccountId, contact: &ContactId, team: &TeamId) -> Key {
+    let sk = format!("{}{team}", memberships_prefix(contact));
+    Key::new(contacts_partition(account, contact.shard(SHARDS)), sk)
+}
+
+/// The contact and the team behind a membership's sort key.
+pub(crate) fn membership_of(sk: &str) -> Option<(ContactId, TeamId)> {
+    let (contact, team) = sk.strip_prefix(MEMBERSHIP_PREFIX)?.split_once('#')?;
+    Some((ContactId::parse(contact).ok()?, TeamId::parse(team).ok()?))
 }

@@ -20,6 +20,7 @@ pub mod stream;
 mod subscriptions;
 mod sync_states;
 mod table;
+mod teams;
 mod transaction;
 
 use aws_config::SdkConfig;

@@ -5,7 +5,7 @@ use contact_sync_engine::publish::ChangedItem;
 use serde::de::DeserializeOwned;
 
 use crate::item::{Item, name, read_document, text_of};
-use crate::{connections, contacts, runs, sync_states};
+use crate::{connections, contacts, runs, sync_states, teams};
 
 /// Tells what an item was and is. An image that the stream leaves out is an empty map.
 pub fn changed_item(
@@ -31,6 +31,10 @@ pub fn changed_item(
         sync_states::KIND => ChangedItem::SyncState {
             old: old.map(sync_states::read).transpose()?.map(Box::new),
             new: new.map(sync_states::read).transpose()?.map(Box::new),
+        },
+        teams::MEMBERSHIP => ChangedItem::Membership {
+            old: whole(teams::MEMBERSHIP, old)?,
+            new: whole(teams::MEMBERSHIP, new)?,
         },
         _ => ChangedItem::Other,
     })

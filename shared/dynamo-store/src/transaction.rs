@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure as OnRefusal,
-    TransactWriteItem, Update,
+    CancellationReason, ConditionCheck, Delete, Put,
+    ReturnValuesOnConditionCheckFailure as OnRefusal, TransactWriteItem, Update,
 };
 use contact_sync_engine::port::StoreError;
 
@@ -85,6 +85,22 @@ impl Transaction {
             .build()
             .map_err(unavailable(operation))?;
         self.actions.push(TransactWriteItem::builder().update(update).build());
+        Ok(self)
+    }
+
+    /// Adds deleting an item, whatever stands there.
+    pub(crate) fn delete(
+        mut self,
+        operation: &'static str,
+        table: &Table,
+        key: &Key,
+    ) -> Result<Self, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&table.name)
+            .set_key(Some(key.attributes()))
+            .build()
+            .map_err(unavailable(operation))?;
+        self.actions.push(TransactWriteItem::builder().delete(delete).build());
         Ok(self)
     }
 

@@ -19,6 +19,7 @@ mod reports;
 mod runs;
 mod schedule;
 mod settings;
+mod teams;
 
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
 pub use caller::{Caller, Role};
@@ -45,6 +46,10 @@ pub use settings::{
     FileTenant, HistoryEntry, Import, Imported as ImportedSettings, Saved, SettingsFile,
     export_settings, import_settings, roll_back, save_settings, settings, settings_history,
     settings_version, validate,
+};
+pub use teams::{
+    Member, MembersPage, TeamDeleted, TeamOf, add_member, create_team, delete_team, read_team,
+    remove_member, rename_team, team, team_members, teams, teams_of,
 };
 
 /// How often a change is tried again when somebody else was faster.

@@ -13,6 +13,7 @@ mod requests;
 mod runs;
 mod subscriptions;
 mod sync_states;
+mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,12 +22,13 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TenantId,
+    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TeamId, TenantId,
 };
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
 use contact_sync_domain::subscription::Subscription;
 use contact_sync_domain::sync_state::SyncState;
+use contact_sync_domain::team::{Membership, Team};
 use jiff::Timestamp;
 
 use crate::port::{
@@ -82,6 +84,12 @@ pub struct World {
     pub former_connections: BTreeMap<ContactId, ConnectionId>,
     /// Contacts that existed before, by the user they were linked to.
     pub adoptions: BTreeMap<(AccountId, TenantId, ObjectId), ContactId>,
+    /// Teams.
+    pub teams: BTreeMap<TeamId, Team>,
+    /// Who is or was in which team.
+    pub memberships: BTreeMap<(ContactId, TeamId), Membership>,
+    /// Memberships written so far.
+    pub membership_writes: usize,
     /// The event log.
     pub events: Vec<ContactEvent>,
     /// Contacts read by [`crate::port::ContactStore::get_many`] so far.

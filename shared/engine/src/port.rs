@@ -8,6 +8,7 @@ mod idempotency;
 mod identity;
 mod outside;
 mod sync;
+mod teams;
 
 pub use connections::{
     AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentLeg, ConsentStore,
@@ -32,3 +33,4 @@ pub use sync::{
     PendingItem, PendingKind, PendingStore, Release, RunPage, RunStore, SegmentRef, SegmentStore,
     ShardPage, SyncStateStore, Taken,
 };
+pub use teams::{MembershipKey, MembershipPage, Renamed, TeamStore};

@@ -10,6 +10,7 @@ mod changes;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::SyncState;
+use contact_sync_domain::team::Membership;
 use jiff::Timestamp;
 
 use crate::port::StoredContact;
@@ -57,6 +58,13 @@ pub enum ChangedItem {
         old: Option<Box<SyncState>>,
         /// After.
         new: Option<Box<SyncState>>,
+    },
+    /// A contact's membership of a team.
+    Membership {
+        /// Before.
+        old: Option<Box<Membership>>,
+        /// After. Absent when the time of one that ended was up, or its account was erased.
+        new: Option<Box<Membership>>,
     },
     /// Anything else in the tables; nobody is told.
     Other,

@@ -38,7 +38,7 @@ use sha2::{Digest, Sha256};
 
 use crate::port::{
     AccountStore, ConnectionStore, ContactStore, DirectoryError, PendingStore, RunStore,
-    SegmentStore, SettingsStore, StoreError, SyncStateStore,
+    SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore,
 };
 
 /// Everything that runs need of the state.
@@ -51,6 +51,7 @@ pub trait SyncStores:
     + SegmentStore
     + SettingsStore
     + SyncStateStore
+    + TeamStore
 {
 }
 
@@ -63,6 +64,7 @@ impl<S> SyncStores for S where
         + SegmentStore
         + SettingsStore
         + SyncStateStore
+        + TeamStore
 {
 }
 

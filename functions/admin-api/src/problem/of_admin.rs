@@ -32,6 +32,9 @@ impl From<AdminError> for Problem {
             | AdminError::EmailTaken
             | AdminError::ManagedFields(_)
             | AdminError::CustomFieldInUse { .. }
+            | AdminError::TeamNameTaken
+            | AdminError::TeamMapped(_)
+            | AdminError::HeldByGroups(_)
             | AdminError::WrongState(_)
             | AdminError::NotNow { .. }
             | AdminError::WrongTenant
@@ -152,6 +155,29 @@ fn of_state(error: AdminError) -> Problem {
                  settings first."
             ),
         ),
+        AdminError::TeamNameTaken => conflict(
+            "team-name-taken",
+            "The team's name is taken",
+            "Another team of the account has this name.".to_owned(),
+        )
+        .with_errors(at("/name", "another team has this name")),
+        AdminError::TeamMapped(connections) => conflict(
+            "team-mapped",
+            "Groups are mapped to the team",
+            format!(
+                "The settings of {} map groups to this team; take the mappings out first.",
+                listed(&connections)
+            ),
+        ),
+        AdminError::HeldByGroups(groups) => conflict(
+            "held-by-group",
+            "A group holds the contact in the team",
+            format!(
+                "Sync holds this membership because the user is in {}: take the user out of the \
+                 group in Entra, or take the group's mapping out of the connection's settings.",
+                listed(&groups)
+            ),
+        ),
         AdminError::WrongState(refused) => conflict(
             "wrong-state",
             "The connection's state does not allow this",
@@ -180,6 +206,10 @@ fn of_state(error: AdminError) -> Problem {
         ),
         other => unexpected(&other),
     }
+}
+
+fn listed(ids: &[impl ToString]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn of_schedule(error: &AdminError, cause: &ScheduleError) -> Problem {

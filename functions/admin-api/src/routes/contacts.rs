@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use contact_sync_domain::contact::ContactSource;
+use contact_sync_domain::contact::{Contact, ContactSource};
+use contact_sync_domain::id::ContactId;
 use contact_sync_engine::admin::{
-    ContactEdit, Outside, account, contact, contacts, create_contact, delete_contact, edit_contact,
+    ContactEdit, Outside, Page, account, contact, contacts, create_contact, delete_contact,
+    edit_contact, teams_of,
 };
 use contact_sync_engine::port::ContactQuery;
 
@@ -31,7 +33,11 @@ pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     };
     let store = api.outside.store();
     let page = contacts(store, &account.id, &query, call.cursor(), call.limit()?).await?;
-    Ok(Answer::list(page, ContactShape::from))
+    let ids: Vec<ContactId> = page.items.iter().map(|contact| contact.id.clone()).collect();
+    let teams = teams_of(store, &account.id, &ids).await?;
+    let items = page.items.into_iter().zip(teams).collect();
+    let page = Page { items, next: page.next };
+    Ok(Answer::list(page, |(contact, teams)| ContactShape::with_teams(contact, teams)))
 }
 
 pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -40,13 +46,13 @@ pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let made = create_contact(&api.outside, &account, &edit).await?;
     let location = format!("/v1/accounts/{}/contacts/{}", account.id, made.id);
     let version = made.version;
-    Ok(Answer::created(location, &ContactShape::from(made)).with_version(version))
+    let shape = ContactShape::with_teams(made, Vec::new());
+    Ok(Answer::created(location, &shape).with_version(version))
 }
 
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let found = contact(api.outside.store(), &call.account()?, &call.contact()?).await?;
-    let version = found.version;
-    Ok(Answer::ok(&ContactShape::from(found)).with_version(version))
+    shown(&api.outside, found).await
 }
 
 pub(super) async fn change<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -54,8 +60,15 @@ pub(super) async fn change<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let id = call.contact()?;
     let edit = ContactEdit::read(&call.document()?, &account.custom_fields)?;
     let changed = edit_contact(&api.outside, &account, &id, &edit, &call.precondition()?).await?;
-    let version = changed.version;
-    Ok(Answer::ok(&ContactShape::from(changed)).with_version(version))
+    shown(&api.outside, changed).await
+}
+
+async fn shown(outside: &impl Outside, contact: Contact) -> Reply {
+    let ids = std::slice::from_ref(&contact.id);
+    let teams = teams_of(outside.store(), &contact.account_id, ids).await?;
+    let version = contact.version;
+    let teams = teams.into_iter().flatten().collect();
+    Ok(Answer::ok(&ContactShape::with_teams(contact, teams)).with_version(version))
 }
 
 pub(super) async fn delete<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

@@ -7,9 +7,12 @@ use contact_sync_domain::contact::{
 };
 use contact_sync_domain::event::{ContactEvent, ContactEventKind};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId};
+use contact_sync_engine::admin::TeamOf;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+
+use super::team::TeamOfShape;
 
 /// A contact without what sync keeps for itself.
 #[derive(Debug, Serialize)]
@@ -24,8 +27,19 @@ pub(crate) struct ContactShape {
     custom: BTreeMap<String, Value>,
     managed_fields: Vec<Target>,
     link: Option<Link>,
+    /// Left out of events: who joins or leaves a team is told by events of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    teams: Option<Vec<TeamOfShape>>,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+impl ContactShape {
+    /// A contact and the teams it is in.
+    pub(crate) fn with_teams(contact: Contact, teams: Vec<TeamOf>) -> Self {
+        let teams = teams.into_iter().map(TeamOfShape::from).collect();
+        Self { teams: Some(teams), ..Self::from(contact) }
+    }
 }
 
 impl From<Contact> for ContactShape {
@@ -40,6 +54,7 @@ impl From<Contact> for ContactShape {
             custom: contact.custom,
             managed_fields: contact.managed_fields,
             link: contact.link,
+            teams: None,
             created_at: contact.created_at,
             updated_at: contact.updated_at,
         }

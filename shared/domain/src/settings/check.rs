@@ -3,6 +3,7 @@
 mod availability;
 mod schema;
 mod shape;
+mod teams;
 
 use serde_json::Value;
 
@@ -35,6 +36,7 @@ pub fn check(
         compile_rows(&rows, &settings, custom_fields).err(),
         ScopeRule::compile(&settings.scope).err(),
         Timing::compile(&settings.schedule, account_zone).err(),
+        Some(teams::problems(&settings.teams)),
         Some(availability::problems(&settings)),
     ];
     for problem in meanings.into_iter().flatten().flatten() {

@@ -17,3 +17,4 @@ mod samples;
 mod streams;
 mod sync_states;
 mod tables;
+mod teams;

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::contact_values::ContactEdit;
 use super::settings::ignore_user;
+use super::teams::end_memberships;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Page, Precondition, Role};
 use crate::port::{
     ClaimOutcome, Clock, ConnectionStore, ContactQuery, ContactStore, ContactWrite, Randomness,
@@ -166,6 +167,7 @@ pub async fn delete_contact(
         if let Some(link) = &old.link {
             store.delete_adoption(account, &link.tenant_id, &link.object_id).await?;
         }
+        end_memberships(store, account, id, outside.clock().now()).await?;
         return Ok(());
     }
     Err(AdminError::Moved)

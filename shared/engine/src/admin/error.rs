@@ -2,6 +2,7 @@
 
 use contact_sync_domain::connection::{ConnectionStatus, RefusedTransition};
 use contact_sync_domain::contact::Target;
+use contact_sync_domain::id::{ConnectionId, ObjectId};
 use contact_sync_domain::settings::Problem;
 use thiserror::Error;
 
@@ -44,6 +45,15 @@ pub enum AdminError {
         /// The field's key.
         key: String,
     },
+    /// Another team of the account has this name.
+    #[error("the team's name is taken")]
+    TeamNameTaken,
+    /// These connections map groups to the team.
+    #[error("{} connections map groups to the team", .0.len())]
+    TeamMapped(Vec<ConnectionId>),
+    /// These groups hold the contact in the team.
+    #[error("{} groups hold the membership", .0.len())]
+    HeldByGroups(Vec<ObjectId>),
     /// The connection's state does not allow it.
     #[error("the connection's state does not allow it")]
     WrongState(#[from] RefusedTransition),
@@ -121,6 +131,9 @@ impl AdminError {
             | Self::EmailTaken
             | Self::ManagedFields(_)
             | Self::CustomFieldInUse { .. }
+            | Self::TeamNameTaken
+            | Self::TeamMapped(_)
+            | Self::HeldByGroups(_)
             | Self::WrongState(_)
             | Self::NotNow { .. }
             | Self::WrongTenant

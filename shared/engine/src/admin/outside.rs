@@ -3,7 +3,7 @@
 use crate::port::{
     AccountStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore, Directory, EventLog,
     IdempotencyStore, PendingStore, Randomness, RunStore, Schedules, SegmentStore, SettingsStore,
-    SubscriptionStore, Subscriptions, SyncStateStore,
+    SubscriptionStore, Subscriptions, SyncStateStore, TeamStore,
 };
 
 /// A store of everything.
@@ -20,6 +20,7 @@ pub trait AdminStore:
     + SettingsStore
     + SubscriptionStore
     + SyncStateStore
+    + TeamStore
 {
 }
 
@@ -36,6 +37,7 @@ impl<S> AdminStore for S where
         + SettingsStore
         + SubscriptionStore
         + SyncStateStore
+        + TeamStore
 {
 }
 

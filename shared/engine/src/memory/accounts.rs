@@ -52,6 +52,7 @@ impl AccountStore for MemoryStore {
     async fn erase_account_state(&self, account: &Account) -> Result<(), StoreError> {
         let mut world = self.up()?;
         world.accounts.remove(&account.id);
+        world.teams.retain(|_, team| team.account_id != account.id);
         world.connections.retain(|_, connection| connection.account_id != account.id);
         world.states.retain(|_, state| state.account_id != account.id);
         world.tenants.retain(|_, claim| claim.account_id != account.id);

@@ -326,6 +326,7 @@ impl ContactStore for MemoryStore {
         world.contacts.retain(
             |_, stored| !matches!(stored, StoredContact::Present(one) if one.account_id == *account),
         );
+        world.memberships.retain(|_, membership| membership.account_id != *account);
         world.claims.retain(|(owner, _), _| owner != account);
         world.adoptions.retain(|(owner, _, _), _| owner != account);
         Ok(())

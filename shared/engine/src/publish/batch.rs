@@ -81,7 +81,8 @@ async fn record(
             | Event::SyncRunFinished(_)
             | Event::ReportReady(_)
             | Event::ConnectionAuthorized(_)
-            | Event::ConnectionAttention(_) => None,
+            | Event::ConnectionAttention(_)
+            | Event::TeamMembershipChanged(_) => None,
         })
         .collect();
     // In the order in which the accounts first occur, so that all before a failure is recorded.

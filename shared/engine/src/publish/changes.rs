@@ -4,10 +4,12 @@ use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ContactEvent, ContactEventKind, Event, ReportReady,
-    RequestTrigger, SCHEMA_VERSION, SyncRequested, SyncRunFinished,
+    RequestTrigger, SCHEMA_VERSION, SyncRequested, SyncRunFinished, TeamChange,
+    TeamMembershipChanged,
 };
 use contact_sync_domain::run::{Run, Trigger};
 use contact_sync_domain::sync_state::{QueuedRun, SyncState};
+use contact_sync_domain::team::{HeldBy, Membership, Origin};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangedItem, StreamChange};
@@ -34,6 +36,12 @@ pub fn events_of(change: &StreamChange) -> Vec<Event> {
             .as_ref()
             .map(|new| request_events(old.as_deref(), new, change.at))
             .unwrap_or_default(),
+        ChangedItem::Membership { old, new } => new
+            .as_ref()
+            .and_then(|new| team_event(old.as_deref(), new))
+            .map(Event::TeamMembershipChanged)
+            .into_iter()
+            .collect(),
         ChangedItem::Other => Vec::new(),
     }
 }
@@ -88,6 +96,28 @@ fn told(kind: ContactEventKind, contact: &Contact, linked: &Contact) -> ContactE
         contact: Some(Contact { sync: None, ..contact.clone() }),
         occurred_at: contact.updated_at,
     }
+}
+
+/// What holds a membership may change without anybody joining or leaving: nobody is told of that.
+fn team_event(old: Option<&Membership>, new: &Membership) -> Option<TeamMembershipChanged> {
+    let (change, told) = match (old.filter(|old| old.stands()), new.stands()) {
+        (None, true) => (TeamChange::Joined, new),
+        // Who held it says through which connection it ended.
+        (Some(old), false) => (TeamChange::Left, old),
+        (Some(_), true) | (None, false) => return None,
+    };
+    Some(TeamMembershipChanged {
+        schema_version: SCHEMA_VERSION,
+        event_id: format!("{}:{}:{}", new.contact_id, new.team_id, new.version),
+        sequence: new.version,
+        account_id: new.account_id.clone(),
+        connection_id: told.origins.iter().find_map(Origin::group).map(|(of, _)| of.clone()),
+        contact_id: new.contact_id.clone(),
+        team_id: new.team_id.clone(),
+        change,
+        origin: told.held_by().unwrap_or(HeldBy::Manual),
+        occurred_at: new.updated_at,
+    })
 }
 
 fn run_events(old: Option<&Run>, new: &Run) -> Vec<Event> {

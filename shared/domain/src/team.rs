@@ -1,0 +1,159 @@
+//! Teams of an account, and who is in them: each membership with everything that holds it.
+
+mod settle;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use settle::{Evidence, Observed, Standing, TeamRow};
+
+use crate::email::email_key;
+use crate::id::{AccountId, ConnectionId, ContactId, ObjectId, TeamId};
+use crate::settings::OnLeave;
+
+/// A team of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Team {
+    /// Its id.
+    pub id: TeamId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Its name, unique within the account.
+    pub name: String,
+    /// Raised by every write; the ETag.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The key under which a team's name is unique within its account: trimmed, NFC, lower case.
+pub fn name_key(name: &str) -> String {
+    email_key(name)
+}
+
+/// Something that holds a membership. A membership lasts while anything does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Origin {
+    /// A person or the host product put the contact into the team.
+    Manual,
+    /// The directory: its user is in a group that is mapped to the team.
+    Group {
+        /// Through which connection.
+        connection_id: ConnectionId,
+        /// Which group.
+        group_id: ObjectId,
+        /// Which user.
+        user_id: ObjectId,
+        /// What leaving means, should the mapping be gone by then.
+        on_leave: OnLeave,
+    },
+    /// The user left the group, and the mapping says that leavers stay.
+    Kept {
+        /// Through which connection it was held.
+        connection_id: ConnectionId,
+        /// Which group it was.
+        group_id: ObjectId,
+    },
+}
+
+impl Origin {
+    /// The connection and the group behind it.
+    pub fn group(&self) -> Option<(&ConnectionId, &ObjectId)> {
+        match self {
+            Self::Manual => None,
+            Self::Group { connection_id, group_id, .. }
+            | Self::Kept { connection_id, group_id } => Some((connection_id, group_id)),
+        }
+    }
+}
+
+/// A contact in a team. Who left everything keeps the item for a while, so that its number goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Membership {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which team.
+    pub team_id: TeamId,
+    /// Which contact.
+    pub contact_id: ContactId,
+    /// Raised by every write; the events' `sequence`.
+    pub version: u64,
+    /// What holds it; empty once the contact left.
+    pub origins: BTreeSet<Origin>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Who put a contact into a team, as one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HeldBy {
+    /// The directory, perhaps beside people.
+    Entra,
+    /// People only; also who stayed after leaving the group.
+    Manual,
+}
+
+impl Membership {
+    /// A membership that nothing holds yet.
+    pub fn none(account: AccountId, team: TeamId, contact: ContactId) -> Self {
+        Self {
+            account_id: account,
+            team_id: team,
+            contact_id: contact,
+            version: 0,
+            origins: BTreeSet::new(),
+            updated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// Whether the contact is in the team.
+    pub fn stands(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// Who holds it; `None` for whoever left.
+    pub fn held_by(&self) -> Option<HeldBy> {
+        let by_group = self.origins.iter().any(|origin| matches!(origin, Origin::Group { .. }));
+        match by_group {
+            true => Some(HeldBy::Entra),
+            false => self.stands().then_some(HeldBy::Manual),
+        }
+    }
+
+    /// The groups that hold it, each with its connection.
+    pub fn groups(&self) -> impl Iterator<Item = (&ConnectionId, &ObjectId)> {
+        self.origins
+            .iter()
+            .filter(|origin| matches!(origin, Origin::Group { .. }))
+            .filter_map(Origin::group)
+    }
+
+    /// Whether anything of this connection holds it.
+    pub fn is_of(&self, connection: &ConnectionId) -> bool {
+        self.origins.iter().filter_map(Origin::group).any(|(of, _)| of == connection)
+    }
+
+    /// Put into the team by a person.
+    #[must_use]
+    pub fn joined_by_hand(mut self) -> Self {
+        self.origins.insert(Origin::Manual);
+        self
+    }
+
+    /// The next version of it, as it is to be written.
+    #[must_use]
+    pub fn next(self, now: Timestamp) -> Self {
+        Self { version: self.version + 1, updated_at: now, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! Teams of an account, and who people put into them.
+
+mod members;
+
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, TeamId};
+use contact_sync_domain::team::{HeldBy, Membership, Origin, Team};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+pub use members::{Member, MembersPage, add_member, remove_member, team_members};
+
+use super::accounts::account;
+use super::document::Members;
+use super::{ATTEMPTS, AdminError, Outside, Page, Precondition};
+use crate::port::{
+    Clock, ConnectionStore, MembershipKey, Randomness, Renamed, SHARDS, SettingsStore, StoreError,
+    TeamStore,
+};
+
+/// Teams of an account at most: each contact that is shown names its teams.
+const MOST_TEAMS: usize = 1_000;
+
+/// How many contacts' memberships are read at the same time.
+const READERS: usize = 16;
+
+/// How long ending a deleted team's memberships may take before the answer must be on its way.
+const TIME: SignedDuration = SignedDuration::from_secs(20);
+
+/// Reads `{name}`.
+pub fn read_team(document: &Value) -> Result<String, AdminError> {
+    let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
+    let name = members.text("name", 256);
+    let problems = members.finish();
+    match name {
+        Some(name) if problems.is_empty() => Ok(name),
+        Some(_) | None => Err(AdminError::Invalid(problems)),
+    }
+}
+
+/// A team that a contact is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamOf {
+    /// Its id.
+    pub id: TeamId,
+    /// Its name.
+    pub name: String,
+    /// Who holds the membership.
+    pub origin: HeldBy,
+}
+
+/// How far deleting a team came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TeamDeleted {
+    /// Nothing is left.
+    Whole,
+    /// Time was up; deleting again goes on.
+    Partly,
+}
+
+/// The account's teams, by id.
+pub async fn teams(
+    outside: &impl Outside,
+    id: &AccountId,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<Page<Team>, AdminError> {
+    account(outside.store(), id).await?;
+    let after = cursor.map(TeamId::parse).transpose().or(Err(AdminError::BadCursor))?;
+    let mut items = outside.store().teams(id).await?;
+    items.sort_by(|one, other| one.id.cmp(&other.id));
+    items.retain(|team| after.as_ref().is_none_or(|after| team.id > *after));
+    let more = items.len() > usize::from(limit);
+    items.truncate(usize::from(limit));
+    let next = items.last().filter(|_| more).map(|team| team.id.to_string());
+    Ok(Page { items, next })
+}
+
+/// Finds a team.
+pub async fn team(
+    store: &impl TeamStore,
+    account: &AccountId,
+    id: &TeamId,
+) -> Result<Team, AdminError> {
+    store.team(account, id).await?.ok_or(AdminError::NotFound("team"))
+}
+
+/// Makes a team.
+pub async fn create_team(
+    outside: &impl Outside,
+    id: &AccountId,
+    name: String,
+) -> Result<Team, AdminError> {
+    account(outside.store(), id).await?;
+    if outside.store().teams(id).await?.len() >= MOST_TEAMS {
+        return Err(AdminError::invalid("", format!("an account has at most {MOST_TEAMS} teams")));
+    }
+    let now = outside.clock().now();
+    let team = Team {
+        id: TeamId::from_bits(outside.randomness().bits()),
+        account_id: id.clone(),
+        name,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    if outside.store().create_team(&team).await? {
+        Ok(team)
+    } else {
+        Err(AdminError::TeamNameTaken)
+    }
+}
+
+/// Gives a team another name. Mappings and memberships name it by id, so nothing else changes.
+pub async fn rename_team(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &TeamId,
+    name: &str,
+    precondition: &Precondition,
+) -> Result<Team, AdminError> {
+    for _ in 0..ATTEMPTS {
+        let old = team(outside.store(), account, id).await?;
+        if !precondition.holds(old.version) {
+            return Err(AdminError::Stale);
+        }
+        if old.name == name {
+            return Ok(old);
+        }
+        let new = Team {
+            name: name.to_owned(),
+            version: old.version + 1,
+            updated_at: outside.clock().now(),
+            ..old.clone()
+        };
+        match outside.store().rename_team(&old, &new).await? {
+            Renamed::Done => return Ok(new),
+            Renamed::NameTaken => return Err(AdminError::TeamNameTaken),
+            Renamed::Moved => {}
+        }
+    }
+    Err(AdminError::Moved)
+}
+
+/// Deletes a team with its memberships. One that a connection maps groups to is refused.
+pub async fn delete_team(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &TeamId,
+    precondition: &Precondition,
+) -> Result<TeamDeleted, AdminError> {
+    let store = outside.store();
+    let found = team(store, account, id).await?;
+    if !precondition.holds(found.version) {
+        return Err(AdminError::Stale);
+    }
+    let mapping = mapped_by(outside, account, id).await?;
+    if !mapping.is_empty() {
+        return Err(AdminError::TeamMapped(mapping));
+    }
+    let until = outside.clock().now() + TIME;
+    for shard in 0..SHARDS {
+        let mut after: Option<MembershipKey> = None;
+        loop {
+            let page = store.memberships(account, shard, after.as_ref()).await?;
+            let mut held = page.memberships;
+            held.retain(|one| one.team_id == *id && one.stands());
+            for membership in held {
+                if outside.clock().now() > until {
+                    return Ok(TeamDeleted::Partly);
+                }
+                end(store, membership, outside.clock().now()).await?;
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    store.delete_team(&found).await?;
+    Ok(TeamDeleted::Whole)
+}
+
+/// The connections whose settings map groups to a team.
+async fn mapped_by(
+    outside: &impl Outside,
+    account: &AccountId,
+    team: &TeamId,
+) -> Result<Vec<ConnectionId>, AdminError> {
+    let mut mapping = Vec::new();
+    for connection in outside.store().connections(account).await? {
+        let current = outside.store().settings(account, &connection.id).await?;
+        if current.settings.teams.iter().any(|row| row.team == team.as_str()) {
+            mapping.push(connection.id);
+        }
+    }
+    Ok(mapping)
+}
+
+/// Ends a membership, whatever holds it.
+async fn end(
+    store: &impl TeamStore,
+    membership: Membership,
+    now: Timestamp,
+) -> Result<(), AdminError> {
+    let mut standing = Some(membership);
+    for _ in 0..ATTEMPTS {
+        let Some(mut membership) = standing.filter(Membership::stands) else { return Ok(()) };
+        membership.origins.clear();
+        let ended = membership.next(now);
+        if store.put_membership(&ended).await? {
+            return Ok(());
+        }
+        standing = store.membership(&ended.account_id, &ended.contact_id, &ended.team_id).await?;
+    }
+    Err(AdminError::Moved)
+}
+
+/// Ends all memberships of a contact that a person deleted.
+pub(super) async fn end_memberships(
+    store: &impl TeamStore,
+    account: &AccountId,
+    contact: &ContactId,
+    now: Timestamp,
+) -> Result<(), AdminError> {
+    for membership in store.memberships_of(account, contact).await? {
+        end(store, membership, now).await?;
+    }
+    Ok(())
+}
+
+/// The teams that each of these contacts is in, by name.
+pub async fn teams_of(
+    store: &impl TeamStore,
+    account: &AccountId,
+    contacts: &[ContactId],
+) -> Result<Vec<Vec<TeamOf>>, AdminError> {
+    let teams = store.teams(account).await?;
+    if teams.is_empty() || contacts.is_empty() {
+        return Ok(contacts.iter().map(|_| Vec::new()).collect());
+    }
+    let memberships: Vec<Vec<Membership>> = stream::iter(contacts.to_vec())
+        .map(|contact| async move { store.memberships_of(account, &contact).await })
+        .buffered(READERS)
+        .try_collect()
+        .await
+        .map_err(|error: StoreError| AdminError::from(error))?;
+    let of = |membership: &Membership| {
+        let team = teams.iter().find(|team| team.id == membership.team_id)?;
+        let origin = membership.held_by()?;
+        Some(TeamOf { id: team.id.clone(), name: team.name.clone(), origin })
+    };
+    let sorted = |memberships: Vec<Membership>| {
+        let mut teams: Vec<TeamOf> = memberships.iter().filter_map(of).collect();
+        teams.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        teams
+    };
+    Ok(memberships.into_iter().map(sorted).collect())
+}
+
+/// The groups that hold a membership through connections that are still there.
+async fn holding(
+    outside: &impl Outside,
+    membership: &Membership,
+) -> Result<Vec<Origin>, AdminError> {
+    let mut holding = Vec::new();
+    for origin in &membership.origins {
+        let Origin::Group { connection_id, .. } = origin else { continue };
+        let found = outside.store().connection(&membership.account_id, connection_id).await?;
+        if found.is_some() {
+            holding.push(origin.clone());
+        }
+    }
+    Ok(holding)
+}

@@ -1,0 +1,152 @@
+//! The members of one team.
+
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::id::{AccountId, ContactId, TeamId};
+use contact_sync_domain::team::{Membership, Origin};
+
+use super::{holding, team};
+use crate::admin::contacts::contact;
+use crate::admin::{ATTEMPTS, AdminError, Outside, Page};
+use crate::port::{Clock, ContactStore, MembershipKey, SHARDS, StoredContact, TeamStore};
+
+/// How many pages of up to 1 MB one call looks through before it answers what it found so far.
+const PAGES: usize = 16;
+
+/// A member of a team.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// The membership.
+    pub membership: Membership,
+    /// Who it is.
+    pub contact: Contact,
+}
+
+/// A page of members.
+pub type MembersPage = Page<Member>;
+
+/// Where a list of members goes on.
+struct Position {
+    shard: u8,
+    after: Option<ContactId>,
+}
+
+impl Position {
+    fn parse(cursor: Option<&str>) -> Option<Self> {
+        let Some(cursor) = cursor else { return Some(Self { shard: 0, after: None }) };
+        let (shard, after) = cursor.split_once('.')?;
+        let after = match after {
+            "" => None,
+            after => Some(ContactId::parse(after).ok()?),
+        };
+        Some(Self { shard: shard.parse().ok().filter(|shard| *shard < SHARDS)?, after })
+    }
+
+    fn cursor(&self) -> String {
+        format!("{}.{}", self.shard, self.after.as_ref().map_or("", ContactId::as_str))
+    }
+}
+
+/// A page of a team's members by contact. It may be short although more follow.
+pub async fn team_members(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &TeamId,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<MembersPage, AdminError> {
+    let store = outside.store();
+    team(store, account, id).await?;
+    let mut position = Position::parse(cursor).ok_or(AdminError::BadCursor)?;
+    let mut found: Vec<Membership> = Vec::new();
+    let mut pages = 0;
+    let mut next = None;
+    while position.shard < SHARDS {
+        // Behind this very team of the contact: its other teams are none of this list.
+        let after: Option<MembershipKey> =
+            position.after.take().map(|contact| (contact, id.clone()));
+        let page = store.memberships(account, position.shard, after.as_ref()).await?;
+        pages += 1;
+        let of_team = page.memberships.into_iter().filter(|one| one.team_id == *id && one.stands());
+        let mut of_team = of_team.peekable();
+        while found.len() < usize::from(limit)
+            && let Some(membership) = of_team.next()
+        {
+            found.push(membership);
+        }
+        let is_full = found.len() >= usize::from(limit);
+        if is_full && of_team.peek().is_some() {
+            position.after = found.last().map(|last| last.contact_id.clone());
+            next = Some(position.cursor());
+            break;
+        }
+        match page.next {
+            Some((contact, _)) => position.after = Some(contact),
+            None => position.shard += 1,
+        }
+        if (is_full || pages >= PAGES) && position.shard < SHARDS {
+            next = Some(position.cursor());
+            break;
+        }
+    }
+    let ids: Vec<ContactId> = found.iter().map(|one| one.contact_id.clone()).collect();
+    let contacts = store.get_many(account, &ids).await?;
+    let items = found.into_iter().zip(contacts).filter_map(|(membership, stored)| match stored {
+        Some(StoredContact::Present(contact)) => Some(Member { membership, contact: *contact }),
+        Some(StoredContact::Tombstone { .. }) | None => None,
+    });
+    Ok(Page { items: items.collect(), next })
+}
+
+/// Puts a contact into a team, whatever else holds it there.
+pub async fn add_member(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &TeamId,
+    contact_id: &ContactId,
+) -> Result<Member, AdminError> {
+    let store = outside.store();
+    team(store, account, id).await?;
+    let contact = contact(store, account, contact_id).await?;
+    for _ in 0..ATTEMPTS {
+        let before = store.membership(account, contact_id, id).await?;
+        let before = before
+            .unwrap_or_else(|| Membership::none(account.clone(), id.clone(), contact_id.clone()));
+        let membership = before.clone().joined_by_hand();
+        if membership == before {
+            return Ok(Member { membership, contact });
+        }
+        let membership = membership.next(outside.clock().now());
+        if store.put_membership(&membership).await? {
+            return Ok(Member { membership, contact });
+        }
+    }
+    Err(AdminError::Moved)
+}
+
+/// Takes a contact out of a team. Whom a group holds there is refused: sync would put the contact
+/// back, so the group or the mapping must change.
+pub async fn remove_member(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &TeamId,
+    contact_id: &ContactId,
+) -> Result<(), AdminError> {
+    let store = outside.store();
+    team(store, account, id).await?;
+    for _ in 0..ATTEMPTS {
+        let found = store.membership(account, contact_id, id).await?;
+        let before = found.filter(Membership::stands).ok_or(AdminError::NotFound("member"))?;
+        let holding = holding(outside, &before).await?;
+        if !holding.is_empty() {
+            let groups = holding.iter().filter_map(Origin::group).map(|(_, group)| group.clone());
+            return Err(AdminError::HeldByGroups(groups.collect()));
+        }
+        // What is left are people, those who stayed, and connections that were deleted.
+        let mut membership = before;
+        membership.origins.clear();
+        if store.put_membership(&membership.next(outside.clock().now())).await? {
+            return Ok(());
+        }
+    }
+    Err(AdminError::Moved)
+}
