@@ -165,6 +165,8 @@ fn of_connections<P: Outside>() -> Vec<Endpoint<P>> {
         post(connection!("/resume"), OPERATOR, actions::resume),
         post(connection!("/disable"), ADMIN, actions::disable),
         post(connection!("/disconnect"), ADMIN, actions::disconnect),
+        // An unfinished move is sent again, with the same key too.
+        post(connection!("/move"), ADMIN, connections::relocate).done_again(),
         get(connection!("/tenant"), VIEWER, directory::tenant),
         get(connection!("/directory/users"), VIEWER, directory::users),
         get(connection!("/directory/groups"), VIEWER, directory::groups),

@@ -145,6 +145,8 @@ pub enum ConnectionAction {
     Disconnect,
     /// Delete the connection itself.
     Delete,
+    /// Give it to another account.
+    Move,
 }
 
 /// An action that the state does not allow.
@@ -211,6 +213,11 @@ impl ConnectionStatus {
             (A::Disconnect, _) => Ok(S::Disconnected),
             (A::Delete, S::Disconnected | S::Invited) => Ok(S::Disconnected),
             (A::Delete, _) => refused("disconnect it first"),
+            // What runs, or may go on by itself, could write contacts while they are taken away.
+            (A::Move, S::Enabled | S::Paused | S::Attention) => refused("disable it first"),
+            (A::Move, S::Invited | S::Authorized | S::Ready | S::Disabled | S::Disconnected) => {
+                Ok(self)
+            }
         }
     }
 

@@ -131,6 +131,34 @@ impl ConnectionStore for DynamoStore {
         Ok(())
     }
 
+    /// The connection stands in the new account before it goes from the old one: whoever dies
+    /// between has lost nothing, and repeating the call ends it.
+    async fn move_connection(
+        &self,
+        from: &Connection,
+        to: &Connection,
+    ) -> Result<bool, StoreError> {
+        let id = &from.id;
+        let standing = self.connection(&from.account_id, id).await?;
+        if standing.as_ref() != Some(from) {
+            return Ok(false);
+        }
+        let state = keys::sync_state(&from.account_id, id);
+        self.state.delete("DeleteItem sync state", &state).await?;
+        self.erase_consent(id).await?;
+        for partition in
+            [keys::pending_partition(id), keys::segments_partition(id), keys::runs_partition(id)]
+        {
+            self.state.purge("BatchWriteItem connection", partition).await?;
+        }
+        self.create_connection(to).await?;
+        let condition =
+            Condition::new("#doc.#version = :read", vec![(":read", number(from.version))]);
+        let key = keys::connection(&from.account_id, id);
+        self.state.delete_if("DeleteItem connection", &key, condition).await?;
+        Ok(true)
+    }
+
     async fn claim_tenant(
         &self,
         claim: &TenantClaim,

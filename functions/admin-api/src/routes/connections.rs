@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use contact_sync_domain::connection::Connection;
+use contact_sync_domain::id::ContactId;
+use contact_sync_domain::settings;
 use contact_sync_engine::admin::{
-    AdminError, NewConnection, Outside, Page, account, connection, create_connection,
-    delete_connection, overview, overviews,
+    AdminError, Move, Moved, NewConnection, Outside, Page, account, connection, create_connection,
+    delete_connection, move_connection, overview, overviews,
 };
 use contact_sync_engine::consent::open_invitation;
 use jiff::Timestamp;
@@ -36,6 +38,36 @@ struct MadeShape {
     consent_url_expires_at: Timestamp,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MoveShape {
+    dry_run: bool,
+    done: bool,
+    contacts_removed: u64,
+    contacts_unlinked: u64,
+    emails_taken: TakenShape,
+    warnings: Vec<settings::Problem>,
+}
+
+#[derive(Serialize)]
+struct TakenShape {
+    count: u64,
+    examples: Vec<ContactId>,
+}
+
+impl MoveShape {
+    fn new(dry_run: bool, moved: Moved) -> Self {
+        Self {
+            dry_run,
+            done: moved.is_done,
+            contacts_removed: moved.removed,
+            contacts_unlinked: moved.unlinked,
+            emails_taken: TakenShape { count: moved.emails_taken, examples: moved.taken_examples },
+            warnings: moved.warnings,
+        }
+    }
+}
+
 pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let account = account(api.outside.store(), &call.account()?).await?;
     let new = NewConnection::read(call.optional_document()?.as_ref())?;
@@ -63,6 +95,26 @@ pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 pub(super) async fn delete<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     delete_connection(&api.outside, &call.account()?, &call.connection()?).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// Gives a connection to another account. What there was no time for is done by sending it again.
+pub(super) async fn relocate<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let (from, id) = (call.account()?, call.connection()?);
+    let dry_run = call.flag("dryRun")?;
+    let wanted = Move::read(&call.document()?, dry_run)?;
+    let moved = move_connection(&api.outside, &call.caller, &from, &id, &wanted).await?;
+    let is_done = moved.is_done;
+    let shape = MoveShape::new(dry_run, moved);
+    if dry_run {
+        return Ok(Answer::ok(&shape));
+    }
+    let answer = Answer::accepted(&shape);
+    Ok(if is_done {
+        let location = format!("/v1/accounts/{}/connections/{id}", wanted.account);
+        answer.with_header(header::LOCATION, location)
+    } else {
+        answer.with_header(header::RETRY_AFTER, "1".to_owned())
+    })
 }
 
 pub(super) async fn consent_link<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

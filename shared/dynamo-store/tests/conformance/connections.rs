@@ -5,8 +5,9 @@ use contact_sync_domain::id::{SubscriptionKey, TenantId};
 use contact_sync_domain::settings::{Mode, Settings};
 use contact_sync_domain::subscription::{SubscribedResource, Subscription, SubscriptionState};
 use contact_sync_engine::port::{
-    ConnectionStore, PendingItem, PendingKind, PendingStore, SHARDS, SegmentRef, SegmentStore,
-    SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore, SyncStateStore, TenantClaim,
+    ConnectionStore, PendingItem, PendingKind, PendingStore, RunStore, SHARDS, SegmentRef,
+    SegmentStore, SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore, SyncStateStore,
+    TenantClaim,
 };
 use serde_json::json;
 
@@ -77,6 +78,31 @@ fn claim(account: u128, connection: u128) -> TenantClaim {
         account_id: account_id(account),
         connection_id: connection_id(connection),
     }
+}
+
+#[tokio::test]
+async fn a_moved_connection_takes_its_settings_along_and_leaves_its_runs() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let made = connection(1, 1);
+    store.create_connection(&made).await.unwrap();
+    for number in 1..=3 {
+        store.enqueue(&run(1, 1, number)).await.unwrap();
+    }
+    assert!(store.save_settings(&account_id(1), &made.id, &saved(1)).await.unwrap());
+    let there = Connection { account_id: account_id(2), ..made.clone() };
+    let stale = Connection { version: 9, ..made.clone() };
+    assert!(!store.move_connection(&stale, &there).await.unwrap());
+    tables.lose_next_answer();
+    assert!(store.move_connection(&made, &there).await.unwrap());
+    assert_eq!(store.connection(&account_id(1), &made.id).await.unwrap(), None);
+    assert_eq!(store.connection(&account_id(2), &made.id).await.unwrap(), Some(there));
+    assert_eq!(store.settings(&account_id(2), &made.id).await.unwrap(), saved(1));
+    assert!(store.sync_state(&account_id(1), &made.id).await.unwrap().is_none());
+    let state = store.sync_state(&account_id(2), &made.id).await.unwrap().unwrap();
+    assert!(state.queue.is_empty());
+    let runs = store.runs(&account_id(2), &made.id, None, 9).await.unwrap().unwrap();
+    assert!(runs.runs.is_empty());
 }
 
 #[tokio::test]

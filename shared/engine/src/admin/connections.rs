@@ -20,7 +20,7 @@ use crate::port::{
 use crate::segments::{blob_prefix, state_prefix};
 
 /// Connections that an account may have.
-const MOST_CONNECTIONS: usize = 100;
+pub(super) const MOST_CONNECTIONS: usize = 100;
 
 /// What a connection is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

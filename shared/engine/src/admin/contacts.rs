@@ -21,7 +21,7 @@ use crate::port::{
 };
 
 /// How long a removed contact's number is kept, so that a returning one goes on counting.
-const TOMBSTONE_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub(super) const TOMBSTONE_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// A page of contacts.
 pub async fn contacts(

@@ -118,6 +118,24 @@ impl ConnectionStore for MemoryStore {
         Ok(())
     }
 
+    async fn move_connection(
+        &self,
+        from: &Connection,
+        to: &Connection,
+    ) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let standing = world.connections.get(&from.id).map(|standing| standing.version);
+        if world.loses_race() || standing != Some(from.version) {
+            return Ok(false);
+        }
+        let state = SyncState::new(to.account_id.clone(), to.id.clone());
+        world.states.insert(to.id.clone(), state);
+        world.connections.insert(to.id.clone(), to.clone());
+        world.runs.retain(|_, run| run.connection_id != to.id);
+        world.pending.retain(|(of, _, _), _| *of != to.id);
+        Ok(true)
+    }
+
     async fn claim_tenant(
         &self,
         claim: &TenantClaim,

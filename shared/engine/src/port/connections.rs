@@ -93,6 +93,15 @@ pub trait ConnectionStore: Send + Sync {
         id: &ConnectionId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Gives a connection to the account that `to` names, its id and settings as they are, with an
+    /// empty sync state; its runs, segments' index, consent links and what waited are deleted.
+    /// `false` when the connection is not in the version of `from` any more. May be repeated.
+    fn move_connection(
+        &self,
+        from: &Connection,
+        to: &Connection,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Claims a tenant for an account. `Err` inside: who has it. A claim by the same account and
     /// connection is fine.
     fn claim_tenant(
