@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use contact_sync_domain::id::SubscriptionKey;
-use contact_sync_engine::intake::{Acceptance, Delivery, DeliveryError, accept_delivery};
+use contact_sync_engine::intake::{
+    Acceptance, Delivery, DeliveryError, RecentSubscriptions, accept_delivery,
+};
 use contact_sync_engine::port::{Clock, EventPublisher, SubscriptionStore, SyncStateStore};
 use contact_sync_lambda_shell::Chain;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -18,6 +20,7 @@ use crate::handshake::{self, Handshake};
 #[tracing::instrument(name = "graph_webhook", skip_all)]
 pub(crate) async fn handle(
     store: &(impl SubscriptionStore + SyncStateStore),
+    recent: &RecentSubscriptions,
     bus: &impl EventPublisher,
     clock: &impl Clock,
     request: Request,
@@ -45,7 +48,8 @@ pub(crate) async fn handle(
             return Ok(answer(StatusCode::PAYLOAD_TOO_LARGE, "at most 256 KiB and 1,000 items"));
         }
     };
-    match accept_delivery(store, bus, clock, subscription_key(query).as_ref(), &delivery).await {
+    let key = subscription_key(query);
+    match accept_delivery(store, recent, bus, clock, key.as_ref(), &delivery).await {
         Ok(acceptance) => {
             report(&acceptance);
             Ok(answer(StatusCode::ACCEPTED, ""))

@@ -4,6 +4,7 @@ mod handler;
 mod handshake;
 
 use contact_sync_dynamo_store::DynamoStore;
+use contact_sync_engine::intake::RecentSubscriptions;
 use contact_sync_event_bus::EventBus;
 use contact_sync_lambda_shell::env::Env;
 use contact_sync_lambda_shell::{SystemClock, fatal, logs, sdk_config};
@@ -18,5 +19,9 @@ async fn main() -> Result<(), Error> {
     let sdk = sdk_config().await;
     let store = &DynamoStore::connect(&sdk, &tables.state, &tables.contacts);
     let bus = &EventBus::connect(&sdk, event_bus);
-    lambda_http::run(service_fn(|request| handler::handle(store, bus, &SystemClock, request))).await
+    let recent = &RecentSubscriptions::default();
+    lambda_http::run(service_fn(|request| {
+        handler::handle(store, recent, bus, &SystemClock, request)
+    }))
+    .await
 }

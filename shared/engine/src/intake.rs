@@ -5,9 +5,11 @@
 
 mod accept;
 mod delivery;
+mod recent;
 
 pub(crate) use accept::hint;
 pub use accept::{Acceptance, IntakeError, Rejections, accept_delivery};
 pub use delivery::{
     Delivery, DeliveryError, LifecycleEvent, MAX_BODY_BYTES, MAX_ITEMS, Notification,
 };
+pub use recent::RecentSubscriptions;

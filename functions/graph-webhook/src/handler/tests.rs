@@ -13,6 +13,7 @@ use super::*;
 /// Two subscriptions of one connection, and what was counted and published.
 struct World {
     store: MemoryStore,
+    recent: RecentSubscriptions,
     bus: MemoryBus,
     clock: HeldClock,
 }
@@ -42,6 +43,7 @@ impl World {
         };
         let world = Self {
             store: MemoryStore::default(),
+            recent: RecentSubscriptions::default(),
             bus: MemoryBus::default(),
             clock: HeldClock::at(now()),
         };
@@ -80,7 +82,7 @@ impl World {
     }
 
     async fn answer_to(&self, request: Request) -> (u16, String, http::HeaderMap) {
-        let Ok(response) = handle(&self.store, &self.bus, &self.clock, request).await;
+        let Ok(response) = handle(&self.store, &self.recent, &self.bus, &self.clock, request).await;
         let status = response.status().as_u16();
         let (parts, body) = response.into_parts();
         (status, String::from_utf8(body.to_vec()).unwrap(), parts.headers)

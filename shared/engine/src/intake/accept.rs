@@ -1,5 +1,7 @@
 //! Checking a delivery against our record, and passing on what it hints at.
 
+use std::sync::Arc;
+
 use contact_sync_domain::event::{
     DirectoryChanged, Event, RequestTrigger, SCHEMA_VERSION, SyncRequested,
 };
@@ -10,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{Delivery, LifecycleEvent, Notification};
+use super::{Delivery, LifecycleEvent, Notification, RecentSubscriptions};
 use crate::port::{Clock, EventPublisher, StoreError, SubscriptionStore, SyncStateStore};
 use crate::publish::{AnnouncementError, announce};
 
@@ -68,8 +70,12 @@ pub enum IntakeError {
 /// Accepts a delivery to the address of the subscription `key`. Whatever does not match our record
 /// is counted and has no effect. However many notifications there are, each connection gets one
 /// hint; it is announced only while that helps.
+///
+/// A `recent` record spares reading it while everything matches. It never suffices to refuse
+/// anything, nor for news of the subscription itself.
 pub async fn accept_delivery(
     store: &(impl SubscriptionStore + SyncStateStore),
+    recent: &RecentSubscriptions,
     bus: &impl EventPublisher,
     clock: &impl Clock,
     key: Option<&SubscriptionKey>,
@@ -83,27 +89,28 @@ pub async fn accept_delivery(
     if delivery.notifications.is_empty() {
         return Ok(acceptance);
     }
-    let record = match key {
-        Some(key) => store.subscription(key).await?,
+    let now = clock.now();
+    let sorted = match key {
+        Some(key) => checked(store, recent, key, &delivery.notifications, now).await?,
         None => None,
     };
-    let Some(record) = record else {
+    let Some((record, sorted)) = sorted else {
         acceptance.rejected.unknown = delivery.notifications.len();
         return Ok(acceptance);
     };
-
-    let now = clock.now();
-    let news = sort(&record, &delivery.notifications, now, &mut acceptance);
-    if let Some(mark) = news.mark {
+    acceptance.accepted = sorted.accepted;
+    acceptance.lag = sorted.lag;
+    acceptance.rejected = Rejections { incomplete, ..sorted.rejected };
+    if let Some(mark) = sorted.mark {
         apply_mark(store, &record.key, mark).await?;
     }
     let mut events = Vec::new();
     for subscriber in &record.connections {
-        if news.hint {
+        if sorted.hint {
             acceptance.hinted += 1;
             events.extend(hint(store, subscriber, now).await?);
         }
-        if news.mark == Some(Mark::Due) {
+        if sorted.mark == Some(Mark::Due) {
             events.push(look_again(subscriber));
         }
     }
@@ -112,9 +119,38 @@ pub async fn accept_delivery(
     Ok(acceptance)
 }
 
-/// What believed notifications add up to.
+/// The record of `key` and what it makes of the notifications; `None` when there is no such record.
+async fn checked(
+    store: &impl SubscriptionStore,
+    recent: &RecentSubscriptions,
+    key: &SubscriptionKey,
+    notifications: &[Notification],
+    now: Timestamp,
+) -> Result<Option<(Arc<Subscription>, Sorted)>, StoreError> {
+    let news_of_itself = notifications.iter().any(|it| it.lifecycle.is_some());
+    if let Some(record) = recent.get(key, now).filter(|_| !news_of_itself) {
+        let sorted = sort(&record, notifications, now);
+        if sorted.rejected.total() == 0 {
+            return Ok(Some((record, sorted)));
+        }
+    }
+    let read = store.subscription(key).await?.map(Arc::new);
+    recent.keep(key, read.as_ref(), now);
+    Ok(read.map(|record| {
+        let sorted = sort(&record, notifications, now);
+        (record, sorted)
+    }))
+}
+
+/// What a record makes of notifications.
 #[derive(Default)]
-struct News {
+struct Sorted {
+    /// How many it believes.
+    accepted: usize,
+    /// Those that do not match it, by reason.
+    rejected: Rejections,
+    /// How long the oldest believed change was on its way, where that was told.
+    lag: Option<SignedDuration>,
     /// The directory changed, or may have without our knowing.
     hint: bool,
     /// What the subscription itself needs.
@@ -130,17 +166,12 @@ enum Mark {
     Lost,
 }
 
-fn sort(
-    record: &Subscription,
-    notifications: &[Notification],
-    now: Timestamp,
-    acceptance: &mut Acceptance,
-) -> News {
-    let mut news = News::default();
+fn sort(record: &Subscription, notifications: &[Notification], now: Timestamp) -> Sorted {
+    let mut sorted = Sorted::default();
     // Compared by digest: how long that takes tells nothing that leads to the secret.
     let secret = Sha256::digest(record.client_state.as_bytes());
     for notification in notifications {
-        let rejected = &mut acceptance.rejected;
+        let rejected = &mut sorted.rejected;
         if Sha256::digest(notification.client_state.as_bytes()) != secret {
             rejected.client_state += 1;
         } else if notification.tenant_id != record.tenant_id {
@@ -152,13 +183,13 @@ fn sort(
         {
             rejected.subscription_id += 1;
         } else {
-            acceptance.accepted += 1;
+            sorted.accepted += 1;
             let lag = notification.event_time.map(|at| now.duration_since(at));
-            acceptance.lag = acceptance.lag.max(lag);
+            sorted.lag = sorted.lag.max(lag);
             match notification.lifecycle {
-                None => news.hint = true,
+                None => sorted.hint = true,
                 Some(LifecycleEvent::ReauthorizationRequired) => {
-                    news.mark = news.mark.max(Some(Mark::Due));
+                    sorted.mark = sorted.mark.max(Some(Mark::Due));
                 }
                 // Directories are promised neither of the first two. Should they come, or
                 // something unheard of, the worst is assumed.
@@ -167,13 +198,13 @@ fn sort(
                     | LifecycleEvent::Missed
                     | LifecycleEvent::Unknown,
                 ) => {
-                    news.hint = true;
-                    news.mark = Some(Mark::Lost);
+                    sorted.hint = true;
+                    sorted.mark = Some(Mark::Lost);
                 }
             }
         }
     }
-    news
+    sorted
 }
 
 /// How often a record that somebody else changes meanwhile is read again.

@@ -61,7 +61,8 @@ async fn accept(
     notifications: Vec<Notification>,
 ) -> Result<Acceptance, IntakeError> {
     let delivery = Delivery { notifications, incomplete: 0 };
-    accept_delivery(store, bus, &HeldClock::at(at(NOW)), Some(&key()), &delivery).await
+    let recent = RecentSubscriptions::default();
+    accept_delivery(store, &recent, bus, &HeldClock::at(at(NOW)), Some(&key()), &delivery).await
 }
 
 fn types(bus: &MemoryBus) -> Vec<&'static str> {
@@ -150,8 +151,9 @@ async fn an_address_we_never_gave_out_has_no_effect() {
     let clock = HeldClock::at(at(NOW));
     let delivery = Delivery { notifications: vec![notification()], incomplete: 2 };
     for key in [None, Some(SubscriptionKey::from_bits(404))] {
+        let recent = RecentSubscriptions::default();
         let acceptance =
-            accept_delivery(&store, &bus, &clock, key.as_ref(), &delivery).await.unwrap();
+            accept_delivery(&store, &recent, &bus, &clock, key.as_ref(), &delivery).await.unwrap();
         let expected = Rejections { incomplete: 2, unknown: 1, ..Rejections::default() };
         assert_eq!(acceptance.rejected, expected);
     }
