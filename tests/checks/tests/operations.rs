@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use contact_sync_checks::sources::product;
 use contact_sync_checks::template::{
-    each_written, functions, get, members, resources, section, template, text, untagged, written,
+    each_written, functions, get, members, resources, section, statements, template, text,
+    untagged, written,
 };
 use serde_yaml_ng::Value;
 
@@ -126,6 +127,23 @@ fn every_function_has_a_log_that_ends_an_alarm_and_a_way_back() {
     for (name, group) in logs {
         let kept = get(&group, &["Properties", "RetentionInDays"]).map(written);
         assert_eq!(kept.as_deref(), Some("!Ref LogRetentionDays"), "{name} is kept for ever");
+    }
+}
+
+#[test]
+fn every_function_records_its_traces_where_the_operator_wants_them() {
+    let template = template();
+    let tracing = get(&template, &["Globals", "Function", "Tracing"]).map(written);
+    assert_eq!(tracing.as_deref(), Some("!Ref Tracing"));
+    let roles = resources(&template, "AWS::IAM::Role");
+    for function in functions(&template) {
+        assert!(get(&function.resource, &["Properties", "Tracing"]).is_none(), "{}", function.name);
+        let granted: Vec<String> =
+            statements(&roles[&function.role()]).into_iter().flat_map(|it| it.actions).collect();
+        // Without them Lambda drops the segments and nobody is told.
+        for needed in ["xray:PutTraceSegments", "xray:PutTelemetryRecords"] {
+            assert!(granted.iter().any(|action| action == needed), "{}: {needed}", function.name);
+        }
     }
 }
 

@@ -69,6 +69,9 @@ struct FunctionProperties {
     _alias_all_properties: IgnoredAny,
     #[serde(rename = "DeploymentPreference", default)]
     _deployment: IgnoredAny,
+    // Nothing on one machine gathers traces.
+    #[serde(rename = "Tracing", default)]
+    _tracing: IgnoredAny,
     // The programs are built beforehand, for this machine.
     #[serde(rename = "CodeUri")]
     _code: IgnoredAny,

@@ -12,8 +12,9 @@ use serde_json::json;
 
 /// Grants that this journey need not use, and why they stand: part of the function's name, the
 /// beginning of the grant in short, the reason.
-const UNUSED: [(&str, &str, &str); 22] = [
+const UNUSED: [(&str, &str, &str); 23] = [
     ("", "logs:", "Lambda writes the log; a process on one machine has a file"),
+    ("", "xray:", "Lambda records traces; one machine has nowhere to record them"),
     ("", "sqs:SendMessage", "Lambda leaves what was given up; the local stack does it itself"),
     ("event-publisher", "dynamodb:DescribeStream", "Lambda reads streams, here the stack itself"),
     ("event-publisher", "dynamodb:GetRecords", "Lambda reads streams, here the stack itself"),
