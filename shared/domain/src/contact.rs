@@ -31,6 +31,9 @@ pub struct Contact {
     /// The targets that sync manages, in their text form (`email`, `custom.costCenter`).
     #[serde(default)]
     pub managed_fields: Vec<Target>,
+    /// Whether it is linked, unlinked, deactivated or deleted only by a person's decision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
     /// The tie to a directory user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,

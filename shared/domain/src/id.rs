@@ -186,6 +186,23 @@ own_id! {
     SubscriptionKey, "sub"
 }
 
+own_id! {
+    /// A decision that waits for a person; its connection asks once about each user.
+    ReviewId, "rev"
+}
+
+impl ReviewId {
+    /// The id of whatever is asked about this user.
+    pub fn of(user: &ObjectId) -> Self {
+        Self::from_bits(user.as_u128())
+    }
+
+    /// About whom.
+    pub fn user(&self) -> ObjectId {
+        ObjectId::from_u128(self.to_bits())
+    }
+}
+
 impl ContactId {
     /// The id of a contact that sync creates: the same person gets the same id again after a
     /// reconnect, and no link item is needed to find it.

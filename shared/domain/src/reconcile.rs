@@ -1,17 +1,20 @@
 //! Reconciling: what becomes of one directory user's contact.
 //!
-//! Pairs by object id; by e-mail only while no contact is linked, and then only a contact that
-//! nothing else is linked to. Whoever cannot be decided is queued or failed, never guessed.
+//! Pairs by object id; by the settings' keys only while no contact is linked, and then only a
+//! contact that nothing else is linked to. Whoever cannot be decided is queued or failed, never
+//! guessed.
 
+mod asking;
 mod gone;
 mod item;
 #[cfg(test)]
 mod tests;
+mod unlinked;
 
 pub use gone::GoneCause;
 pub use item::{blank_item, hex, user_address};
 
-use item::{failed, item_of, refused_by_claimant};
+use item::{failed, item_of};
 
 use crate::account::CustomField;
 use crate::contact::{
@@ -22,9 +25,11 @@ use crate::email::email_key;
 use crate::fingerprint::Fingerprint;
 use crate::id::{ConnectionId, ContactId, ObjectId, TenantId};
 use crate::mapping::{Mapped, Mapping};
+use crate::matching::MatchKeys;
+use crate::review::{RejectedSet, ReviewAction, ReviewList};
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
 use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem};
-use crate::settings::{ChangeMode, LinkMode, Policies, Problem, Settings};
+use crate::settings::{ChangeMode, Policies, Problem, Settings};
 
 /// The rules of one run, compiled from one settings version.
 #[derive(Debug, Clone)]
@@ -32,6 +37,11 @@ pub struct Rules {
     mapping: Mapping,
     scope: ScopeRule,
     policies: Policies,
+    keys: MatchKeys,
+    /// What people refused.
+    rejected: RejectedSet,
+    /// Whether what would happen by itself waits for the next run.
+    holds: bool,
     /// Digest of everything that shapes a decision besides the user.
     digest: u64,
 }
@@ -84,6 +94,8 @@ pub struct Found<'a> {
     pub existing: Option<&'a Contact>,
     /// Who has the e-mail that the user wants anew.
     pub claimant: Claimant<'a>,
+    /// Other contacts that a key may lead to, in any order.
+    pub candidates: &'a [&'a Contact],
 }
 
 /// Through what a decision links.
@@ -102,6 +114,9 @@ impl Rules {
             mapping: Mapping::compile(settings, fields)?,
             scope: ScopeRule::compile(&settings.scope)?,
             policies: settings.policies.clone(),
+            keys: MatchKeys::compile(settings, fields)?,
+            rejected: RejectedSet::default(),
+            holds: false,
             digest: rules_digest(settings),
         })
     }
@@ -109,6 +124,23 @@ impl Rules {
     /// Whom sync means.
     pub fn scope(&self) -> &ScopeRule {
         &self.scope
+    }
+
+    /// The same rules, after what people refused.
+    #[must_use]
+    pub fn after_refusals(self, rejected: RejectedSet) -> Self {
+        Self { rejected, ..self }
+    }
+
+    /// The same rules for a look between runs whose finds wait for the next run or a person.
+    #[must_use]
+    pub fn holding(self) -> Self {
+        Self { holds: true, ..self }
+    }
+
+    /// The keys by which users find contacts.
+    pub fn keys(&self) -> &MatchKeys {
+        &self.keys
     }
 
     /// The policies.
@@ -177,11 +209,17 @@ impl Rules {
     ) -> SegmentItem {
         let mut item = item_of(user, Some(contact.id.clone()), Outcome::Unchanged);
         item.version = contact.version;
-        let changes = match self.mapping.changes(&wanted.mapped, Some(contact)) {
+        let mut changes = match self.mapping.changes(&wanted.mapped, Some(contact)) {
             Ok(changes) => changes,
             Err(failures) => return failed(item, user, &failures),
         };
-        let pending = self.mapping.pending(&wanted.mapped, contact);
+        let mut pending = self.mapping.pending(&wanted.mapped, contact);
+        let all = changes.len() + pending.len();
+        let is_open =
+            |one: &FieldChange| !self.rejected.has_value(&contact.id, &one.field, &one.new);
+        changes.retain(is_open);
+        pending.retain(is_open);
+        let refused = all - changes.len() - pending.len();
         let (status, link) = status_and_link(user, wanted, contact, tie);
         // Other rules may manage other fields, although no value differs.
         let managed = self.mapping.managed_targets(contact.source) == contact.managed_fields;
@@ -189,179 +227,59 @@ impl Rules {
         if settled && pending.is_empty() {
             return item;
         }
-        match self.policies.update {
+        let mode = self.mode(self.policies.update);
+        match mode {
             ChangeMode::Off => {
                 item.reason = Some("updating contacts is switched off".to_owned());
                 return item;
             }
+            // What only sync itself sees (the UPN on the link, which fields it manages) asks nobody.
+            ChangeMode::Review if changes.is_empty() && pending.is_empty() && status.is_none() => {}
             ChangeMode::Review => {
                 item.outcome = Outcome::AwaitingReview;
                 item.fields = changes;
                 item.fields.extend(pending);
-                item.reason = Some("changes wait for review".to_owned());
+                item.reason = Some(self.waits("changes wait"));
                 item.email = user_address(user);
+                item.question = asking::about(ReviewList::Changes, user, [])
+                    .suggesting(Some(ReviewAction::Accept));
                 return item;
             }
             ChangeMode::Auto => {}
         }
+        let ask =
+            || asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
         if settled {
             item.outcome = Outcome::AwaitingReview;
+            item.question = ask();
             item.pending = pending;
             item.reason = Some("changes wait for review".to_owned());
             item.email = user_address(user);
             return item;
         }
         item.fields = changes;
-        if let Some(taken) = refused_by_claimant(&item, claimant, tie) {
+        if let Some(taken) = self.refused(&item, user, wanted, claimant, tie) {
             return SegmentItem { email: user_address(user), ..taken };
         }
+        item.question = if pending.is_empty() { None } else { ask() };
         item.pending = pending;
         item.outcome = Outcome::Update;
         item.status = status;
         item.link = link;
-        item.fingerprint = decided_for_good(wanted, &item.pending);
+        // A contact that lacks what was refused is not decided for good.
+        item.fingerprint = decided_for_good(wanted, &item.pending).filter(|_| refused == 0);
         item
     }
 
-    fn decide_unlinked(
-        &self,
-        user: &DirectoryUser,
-        wanted: &Wanted,
-        found: Found<'_>,
-        tie: Tie<'_>,
-    ) -> SegmentItem {
-        let claimant = found.claimant;
-        let former = found.existing.filter(|contact| {
-            contact.id == ContactId::derived(&contact.account_id, tie.tenant, &user.id)
-        });
-        // A note of an earlier adoption leads to a contact that is somebody else's by now.
-        let derived = found
-            .existing
-            .map(|contact| ContactId::derived(&contact.account_id, tie.tenant, &user.id));
-        let contact_id = derived.as_ref().unwrap_or(found.contact_id);
-        // A contact under the user's own id that lost its link was unlinked on purpose or comes
-        // from an earlier connection to the same tenant: it is this person's, taken back as it is.
-        let candidate = former.or(match claimant {
-            Claimant::Contact(contact) if contact.link.is_none() => Some(contact),
-            Claimant::Contact(_) | Claimant::Nobody | Claimant::SamePage => None,
-        });
-        match candidate {
-            Some(contact) => self.adopt(user, wanted, contact, claimant, tie),
-            None => self.create(user, wanted, contact_id, claimant, tie),
-        }
+    /// What may happen by itself, unless it has to wait for the next run.
+    fn mode(&self, mode: ChangeMode) -> ChangeMode {
+        if self.holds && mode == ChangeMode::Auto { ChangeMode::Review } else { mode }
     }
 
-    fn create(
-        &self,
-        user: &DirectoryUser,
-        wanted: &Wanted,
-        contact_id: &ContactId,
-        claimant: Claimant<'_>,
-        tie: Tie<'_>,
-    ) -> SegmentItem {
-        let mut item = item_of(user, None, Outcome::Create);
-        item.email = user_address(user);
-        item.fields = match self.mapping.changes(&wanted.mapped, None) {
-            Ok(fields) => fields,
-            Err(failures) => return failed(item, user, &failures),
-        };
-        match self.policies.create {
-            ChangeMode::Off => {
-                item.outcome = Outcome::Skipped;
-                item.fields.clear();
-                item.reason = Some("creating contacts is switched off".to_owned());
-                return item;
-            }
-            ChangeMode::Review => {
-                item.outcome = Outcome::AwaitingReview;
-                item.reason = Some("a new contact waits for review".to_owned());
-                return item;
-            }
-            ChangeMode::Auto => {}
-        }
-        if let Some(taken) = refused_by_claimant(&item, claimant, tie) {
-            return SegmentItem { email: user_address(user), ..taken };
-        }
-        item.contact_id = Some(contact_id.clone());
-        item.email = None;
-        item.status = Some(status_of(wanted));
-        item.link = Some(LinkChange {
-            old: None,
-            new: LinkState::Linked,
-            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
-        });
-        item.fingerprint = Some(hex(wanted.fingerprint));
-        item
-    }
-
-    fn adopt(
-        &self,
-        user: &DirectoryUser,
-        wanted: &Wanted,
-        contact: &Contact,
-        claimant: Claimant<'_>,
-        tie: Tie<'_>,
-    ) -> SegmentItem {
-        let mut item = item_of(user, None, Outcome::Update);
-        item.email = user_address(user);
-        item.fields = match self.mapping.changes(&wanted.mapped, Some(contact)) {
-            Ok(fields) => fields,
-            Err(failures) => return failed(item, user, &failures),
-        };
-        // What sync itself made for this very person is no stranger's record: no question of
-        // taking over. What it made for somebody else, who let it go, is.
-        let own_work = contact.source == ContactSource::Entra
-            && contact.id == ContactId::derived(&contact.account_id, tie.tenant, &user.id);
-        match self.policies.link {
-            LinkMode::Auto => {}
-            LinkMode::Review | LinkMode::Off | LinkMode::Fail if own_work => {}
-            LinkMode::Review => {
-                item.outcome = Outcome::AwaitingReview;
-                item.contact_id = Some(contact.id.clone());
-                item.fields.extend(self.mapping.pending(&wanted.mapped, contact));
-                item.reason =
-                    Some("a contact with this e-mail exists; linking waits for review".to_owned());
-                return item;
-            }
-            LinkMode::Off => {
-                item.outcome = Outcome::Skipped;
-                item.fields.clear();
-                item.reason = Some(
-                    "a contact with this e-mail exists and linking is switched off".to_owned(),
-                );
-                return item;
-            }
-            LinkMode::Fail => {
-                item.outcome = Outcome::Failed;
-                item.fields.clear();
-                item.reason = Some("a contact with this e-mail exists already".to_owned());
-                item.remedy = Some(
-                    "change or remove the other contact's e-mail, or allow linking in the settings"
-                        .to_owned(),
-                );
-                return item;
-            }
-        }
-        if let Claimant::Contact(owner) = claimant
-            && owner.id != contact.id
-            && let Some(taken) = refused_by_claimant(&item, claimant, tie)
-        {
-            return taken;
-        }
-        item.contact_id = Some(contact.id.clone());
-        item.email = None;
-        item.version = contact.version;
-        item.adopted = true;
-        let status = status_of(wanted);
-        item.status = (contact.status != status).then_some(status);
-        item.link = Some(LinkChange {
-            old: contact.link.as_ref().map(|link| link.state),
-            new: LinkState::Linked,
-            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
-        });
-        item.pending = self.mapping.pending(&wanted.mapped, contact);
-        item.fingerprint = decided_for_good(wanted, &item.pending);
-        item
+    /// Why something waits.
+    fn waits(&self, what: &str) -> String {
+        let until = if self.holds { "the next run, or for a person" } else { "review" };
+        format!("{what} for {until}")
     }
 
     /// The targets that sync manages on a contact of this origin.

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::contact::{LinkState, Target};
 use crate::id::{ContactId, ObjectId};
+use crate::matching::Match;
+use crate::review::Question;
 
 /// One page of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,6 +104,12 @@ pub struct SegmentItem {
     /// The status the contact gets, where it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<crate::contact::ContactStatus>,
+    /// What led to a contact that existed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matched: Option<Box<Match>>,
+    /// What only a person can decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

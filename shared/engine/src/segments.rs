@@ -199,6 +199,8 @@ mod tests {
                 fingerprint: None,
                 adopted: false,
                 status: None,
+                matched: None,
+                question: None,
             }],
             unclear: vec![ObjectId::from_u128(6)],
         };

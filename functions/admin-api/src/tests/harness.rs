@@ -247,6 +247,7 @@ impl App {
             ]
             .into(),
             custom: std::collections::BTreeMap::new(),
+            protected: false,
             managed_fields: vec![
                 Target::Field(ContactField::Email),
                 Target::Field(ContactField::JobTitle),

@@ -47,6 +47,8 @@ fn item(number: u128, outcome: Outcome) -> SegmentItem {
         fingerprint: None,
         adopted: false,
         status: None,
+        matched: None,
+        question: None,
     }
 }
 

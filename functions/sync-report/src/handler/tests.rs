@@ -59,6 +59,8 @@ fn item(number: u128, outcome: Outcome, email: &str) -> SegmentItem {
         fingerprint: None,
         adopted: false,
         status: None,
+        matched: None,
+        question: None,
     }
 }
 

@@ -42,6 +42,7 @@ fn contact(source: ContactSource, fields: &[(ContactField, &str)]) -> Contact {
         fields: fields.iter().map(|(field, text)| (*field, (*text).to_owned())).collect(),
         custom: BTreeMap::new(),
         managed_fields: Vec::new(),
+        protected: false,
         link: None,
         sync: None,
         created_at: Timestamp::UNIX_EPOCH,

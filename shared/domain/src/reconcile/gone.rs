@@ -3,6 +3,7 @@
 use super::{Rules, Tie, blank_item, is_own};
 use crate::contact::{Contact, LinkState};
 use crate::id::ObjectId;
+use crate::review::{Question, ReviewAction, ReviewList, ReviewUser};
 use crate::segment::{LinkChange, Outcome, SegmentItem};
 use crate::settings::RemovalAction;
 
@@ -63,11 +64,31 @@ impl Rules {
         if old == Some(new) || old == Some(LinkState::Removed) {
             return item;
         }
-        let action = self.removal_action(cause);
+        let asked = || {
+            Some(Box::new(Question {
+                list: ReviewList::Removals,
+                user: ReviewUser::of_contact(user, contact),
+                candidates: Vec::new(),
+                suggested: Some(ReviewAction::Unlink),
+            }))
+        };
+        let action = match self.removal_action(cause) {
+            // Nothing takes a protected contact away but a person.
+            action if contact.protected && action.is_destructive() => RemovalAction::Review,
+            action => action,
+        };
+        if self.holds && action.is_destructive() {
+            // The link stays as it is, so that the next run finds the removal again and does it.
+            item.question = asked();
+            return item;
+        }
         item.outcome = match action {
             RemovalAction::Keep => return item,
             RemovalAction::StopUpdating => Outcome::StopUpdating,
-            RemovalAction::Review => Outcome::AwaitingReview,
+            RemovalAction::Review => {
+                item.question = asked();
+                Outcome::AwaitingReview
+            }
             RemovalAction::Unlink => Outcome::Unlink,
             RemovalAction::Deactivate => Outcome::Deactivate,
             RemovalAction::Delete => Outcome::Delete,

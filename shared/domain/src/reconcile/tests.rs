@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::contact::SyncMark;
 use crate::id::AccountId;
-use crate::settings::{NameOfExisting, Removal, RemovalAction};
+use crate::settings::{LinkMode, NameOfExisting, Removal, RemovalAction};
 
 const TENANT: u128 = 9;
 
@@ -63,6 +63,7 @@ impl World {
             .into(),
             custom: std::collections::BTreeMap::new(),
             managed_fields: rules(|_| {}).managed_targets(source),
+            protected: false,
             link: linked_to.map(|user| Link {
                 connection_id: self.connection.clone(),
                 tenant_id: self.tenant.clone(),
@@ -92,7 +93,7 @@ impl World {
             panic!("in scope")
         };
         let contact_id = ContactId::from_bits(7);
-        let found = Found { contact_id: &contact_id, existing, claimant };
+        let found = Found { contact_id: &contact_id, existing, claimant, candidates: &[] };
         rules.decide(user, &wanted, found, self.tie())
     }
 }

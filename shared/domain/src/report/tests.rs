@@ -19,6 +19,8 @@ fn item(user: u128, outcome: Outcome) -> SegmentItem {
         fingerprint: None,
         adopted: false,
         status: None,
+        matched: None,
+        question: None,
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{MappingRow, Problem, Settings};
 use crate::account::CustomField;
 use crate::mapping::compile_rows;
+use crate::matching::MatchKeys;
 use crate::schedule::Timing;
 use crate::scope::ScopeRule;
 
@@ -37,6 +38,7 @@ pub fn check(
         ScopeRule::compile(&settings.scope).err(),
         Timing::compile(&settings.schedule, account_zone).err(),
         Some(teams::problems(&settings.teams)),
+        MatchKeys::compile(&settings, custom_fields).err(),
         Some(availability::problems(&settings)),
     ];
     for problem in meanings.into_iter().flatten().flatten() {

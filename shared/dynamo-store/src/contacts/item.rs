@@ -8,6 +8,7 @@
 //! | `m` | managed fields: the letters in order, a custom key in parentheses |
 //! | `i` | present: inactive |
 //! | `o` | present: of local origin |
+//! | `g` | present: protected |
 //! | `a` `b` | made, changed: nanoseconds |
 //! | `c` | the connection that `sv` counts in, and of the link: 16 bytes |
 //! | `u` `t` `n` `l` | linked user (16 bytes), its tenant (16 bytes), its UPN, where it stands |
@@ -171,6 +172,9 @@ pub(super) fn contact(
     if contact.source == ContactSource::Local {
         set("o", AttributeValue::Bool(true));
     }
+    if contact.protected {
+        set("g", AttributeValue::Bool(true));
+    }
     if let Some(link) = &contact.link {
         set("c", connection_bytes(&link.connection_id));
         set("u", bytes(link.object_id.as_u128().to_be_bytes()));
@@ -249,6 +253,7 @@ pub(crate) fn read(item: &Item) -> Result<StoredContact, StoreError> {
         fields: fields(item),
         custom: custom.map_err(corrupt(CONTACT))?.unwrap_or_default(),
         managed_fields: managed_fields.ok_or_else(|| missing(CONTACT, "m"))?,
+        protected: item.contains_key("g"),
         link: link(item)?,
         sync: sync_mark(item),
         created_at: instant_of(item, "a").ok_or_else(|| missing(CONTACT, "a"))?,

@@ -125,6 +125,7 @@ pub(crate) fn contact(account: u128, number: u128, fence: u64) -> Contact {
         ]),
         custom: BTreeMap::new(),
         managed_fields: vec![Target::Field(ContactField::Email)],
+        protected: false,
         link: Some(Link {
             connection_id: connection_id(1),
             tenant_id: TenantId::from_u128(1),
@@ -148,6 +149,7 @@ pub(crate) fn local(account: u128, number: u128) -> Contact {
     Contact {
         source: ContactSource::Local,
         managed_fields: vec![],
+        protected: false,
         link: None,
         sync: None,
         ..contact(account, number, 0)

@@ -145,6 +145,8 @@ mod tests {
             fingerprint: None,
             adopted: false,
             status: None,
+            matched: None,
+            question: None,
         }
     }
 

@@ -65,6 +65,7 @@ pub async fn create_contact(
         fields: std::collections::BTreeMap::new(),
         custom: std::collections::BTreeMap::new(),
         managed_fields: Vec::new(),
+        protected: false,
         link: None,
         sync: None,
         created_at: now,

@@ -185,6 +185,7 @@ mod tests {
             fields: std::collections::BTreeMap::new(),
             custom: std::collections::BTreeMap::new(),
             managed_fields: Vec::new(),
+            protected: false,
             link: None,
             sync: None,
             created_at: at,

@@ -43,6 +43,8 @@ fn item(number: u32, outcome: Outcome) -> SegmentItem {
         fingerprint: None,
         adopted: false,
         status: None,
+        matched: None,
+        question: None,
     }
 }
 
@@ -145,6 +147,7 @@ impl World {
             fields: BTreeMap::from([(ContactField::Email, email.to_owned())]),
             custom: BTreeMap::new(),
             managed_fields: Vec::new(),
+            protected: false,
             link: None,
             sync: None,
             created_at: Timestamp::UNIX_EPOCH,

@@ -312,7 +312,7 @@ fn decide_here<'a>(
                 Some(key) => claimant_of(&key),
                 None => Claimant::Nobody,
             };
-            let found = Found { contact_id, existing, claimant };
+            let found = Found { contact_id, existing, claimant, candidates: &[] };
             pass.rules.decide(user, wanted, found, pass.tie())
         }
     }

@@ -269,6 +269,7 @@ pub(super) fn written(
         fields: std::collections::BTreeMap::new(),
         custom: std::collections::BTreeMap::new(),
         managed_fields: Vec::new(),
+        protected: false,
         link: None,
         sync: None,
         created_at: now,

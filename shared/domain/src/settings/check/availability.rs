@@ -1,6 +1,6 @@
 //! What the document can say and this release cannot do: refused, never ignored.
 
-use crate::settings::{BetweenRuns, FieldPolicy, Problem, Routing, Settings};
+use crate::settings::{FieldPolicy, Problem, Routing, Settings};
 
 /// Every member that asks for something this release cannot do.
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
@@ -29,11 +29,6 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
             "/routing/overlap",
             "splitting a tenant over accounts",
         ),
-        (
-            settings.schedule.between_runs == BetweenRuns::List,
-            "/schedule/betweenRuns",
-            "`list`; choose `apply` or `ignore`",
-        ),
         (settings.policies.removal.grace_days > 0, "/policies/removal/graceDays", "days of grace"),
         (
             defaults.custom.policy == FieldPolicy::Review,
@@ -49,31 +44,5 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     let asked = asked.into_iter().filter(|(is_asked, ..)| *is_asked).map(|(_, pointer, what)| {
         Problem { pointer: pointer.to_owned(), message: format!("not available yet: {what}") }
     });
-    asked.chain(rows_for_review(settings)).chain(matching(settings)).collect()
-}
-
-fn rows_for_review(settings: &Settings) -> impl Iterator<Item = Problem> {
-    let rows = settings.mapping.iter().enumerate();
-    rows.filter(|(_, row)| row.policy == Some(FieldPolicy::Review)).map(|(index, _)| Problem {
-        pointer: format!("/mapping/{index}/policy"),
-        message: "not available yet: `review`".to_owned(),
-    })
-}
-
-fn matching(settings: &Settings) -> Vec<Problem> {
-    let keys = &settings.matching;
-    if keys.is_empty() {
-        let message = "expected [\"email\"]: people and contacts find each other by it".to_owned();
-        return vec![Problem { pointer: "/matching".to_owned(), message }];
-    }
-    let mut problems = Vec::new();
-    for (index, key) in keys.iter().enumerate() {
-        let message = match key.as_str() {
-            "email" if index == 0 => continue,
-            "email" => "`email` is there already".to_owned(),
-            other => format!("not available yet: matching by `{other}`; leave only `email`"),
-        };
-        problems.push(Problem { pointer: format!("/matching/{index}"), message });
-    }
-    problems
+    asked.collect()
 }

@@ -124,10 +124,6 @@ fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
             "/routing/overlap not available yet: splitting a tenant over accounts",
         ),
         (
-            json!({"schedule": {"betweenRuns": "list"}}),
-            "/schedule/betweenRuns not available yet: `list`; choose `apply` or `ignore`",
-        ),
-        (
             json!({"policies": {"removal": {"graceDays": 1}}}),
             "/policies/removal/graceDays not available yet: days of grace",
         ),
@@ -138,14 +134,6 @@ fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
         (
             json!({"scope": {"expression": "x"}}),
             "/scope/expression not available yet: conditions over attributes; leave it null",
-        ),
-        (
-            json!({"matching": ["email", "custom.employeeId"]}),
-            "/matching/1 not available yet: matching by `custom.employeeId`; leave only `email`",
-        ),
-        (
-            json!({"matching": []}),
-            "/matching expected [\"email\"]: people and contacts find each other by it",
         ),
     ] {
         assert_eq!(told(document.clone()), [expected], "{document}");
@@ -248,4 +236,26 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_key_that_finds_nobody_is_refused_where_it_stands() {
+    for (matching, expected) in [
+        (json!([]), "/matching expected [\"email\"]: people and contacts find each other by a key"),
+        (json!(["email", "email"]), "/matching/1 `email` is there already"),
+        (
+            json!(["email", "nickname"]),
+            "/matching/1 `nickname` is no key; expected `email`, `userPrincipalName`, \
+             `employeeId`, a phone, or `custom.<key>`",
+        ),
+        (
+            json!(["employeeId"]),
+            "/matching/0 no mapping row gives `employeeId` a value; add one, or leave the key out",
+        ),
+        (json!(["custom.staff"]), "/matching/0 the account has no field `staff`"),
+    ] {
+        assert_eq!(told(json!({"matching": matching})), [expected], "{matching}");
+    }
+    let keys = json!({"matching": ["userPrincipalName", "mobilePhone", "email"]});
+    assert!(check(&keys, &[], "UTC").is_ok());
 }

@@ -26,6 +26,7 @@ fn person() -> Contact {
         managed_fields: fields.iter().map(|(field, _)| Target::Field(*field)).collect(),
         fields: fields.iter().map(|(field, value)| (*field, (*value).to_owned())).collect(),
         custom: BTreeMap::new(),
+        protected: false,
         link: Some(Link {
             connection_id: ConnectionId::from_bits(u128::MAX - 2),
             tenant_id: TenantId::from_u128(u128::MAX - 3),

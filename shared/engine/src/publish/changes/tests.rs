@@ -25,6 +25,7 @@ fn contact(version: u64) -> Contact {
         fields: std::collections::BTreeMap::new(),
         custom: std::collections::BTreeMap::new(),
         managed_fields: Vec::new(),
+        protected: false,
         link: Some(Link {
             connection_id: ConnectionId::from_bits(2),
             tenant_id: TenantId::from_u128(4),

@@ -1,0 +1,265 @@
+//! Users to whom no contact is linked: taken over, made, or asked about.
+
+use super::asking;
+use super::item::{failed, item_of};
+use super::{Claimant, Found, Rules, Tie, Wanted, decided_for_good, hex, status_of, user_address};
+use crate::contact::{Contact, ContactSource, LinkState};
+use crate::directory::DirectoryUser;
+use crate::id::ContactId;
+use crate::matching::{Match, MatchKey, Matched};
+use crate::review::{ReviewAction, ReviewList};
+use crate::segment::{LinkChange, Outcome, SegmentItem};
+use crate::settings::{ChangeMode, LinkMode};
+
+impl Rules {
+    pub(super) fn decide_unlinked(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        found: Found<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let claimant = found.claimant;
+        let derived = found
+            .existing
+            .map(|contact| ContactId::derived(&contact.account_id, tie.tenant, &user.id));
+        // A contact under the user's own id that lost its link was unlinked on purpose or comes
+        // from an earlier connection to the same tenant: it is this person's, taken back as it is.
+        let own = found.existing.filter(|contact| Some(&contact.id) == derived.as_ref());
+        if let Some(own) = own {
+            return match &own.link {
+                None => self.adopt(user, wanted, own, None, claimant, tie),
+                Some(_) => self.given_away(user, wanted, own),
+            };
+        }
+        // A note of an earlier adoption leads to a contact that is somebody else's by now.
+        let contact_id = derived.as_ref().unwrap_or(found.contact_id);
+        let mut candidates = found.candidates.to_vec();
+        if let Claimant::Contact(owner) = claimant {
+            candidates.push(owner);
+        }
+        candidates.retain(|contact| !self.rejected.has_match(&user.id, &contact.id));
+        match self.keys.find(user, &wanted.mapped, &candidates) {
+            Matched::One { contact, key } => {
+                self.adopt(user, wanted, contact, Some(key), claimant, tie)
+            }
+            Matched::Several { contacts, key } => self.ambiguous(user, wanted, &contacts, key),
+            Matched::Nobody => match self.made_anew(user, wanted, found.candidates, tie) {
+                Some(item) => item,
+                None => self.create(user, wanted, contact_id, claimant, tie),
+            },
+        }
+    }
+
+    /// Makes a contact.
+    pub fn create(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        contact_id: &ContactId,
+        claimant: Claimant<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let mut item = item_of(user, None, Outcome::Create);
+        item.email = user_address(user);
+        item.fields = match self.mapping.changes(&wanted.mapped, None) {
+            Ok(fields) => fields,
+            Err(failures) => return failed(item, user, &failures),
+        };
+        match self.mode(self.policies.create) {
+            ChangeMode::Off => {
+                item.outcome = Outcome::Skipped;
+                item.fields.clear();
+                item.reason = Some("creating contacts is switched off".to_owned());
+                return item;
+            }
+            ChangeMode::Review => {
+                item.outcome = Outcome::AwaitingReview;
+                item.reason = Some(self.waits("a new contact waits"));
+                item.question = asking::about(ReviewList::Available, user, [])
+                    .suggesting(Some(ReviewAction::Create));
+                return item;
+            }
+            ChangeMode::Auto => {}
+        }
+        if let Some(taken) = self.refused(&item, user, wanted, claimant, tie) {
+            return SegmentItem { email: user_address(user), ..taken };
+        }
+        item.contact_id = Some(contact_id.clone());
+        item.email = None;
+        item.status = Some(status_of(wanted));
+        item.link = Some(LinkChange {
+            old: None,
+            new: LinkState::Linked,
+            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
+        });
+        item.fingerprint = Some(hex(wanted.fingerprint));
+        item
+    }
+
+    /// Takes a contact over that is there already; `key` led to it, or none because it is the
+    /// user's own.
+    pub fn adopt(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        contact: &Contact,
+        key: Option<&MatchKey>,
+        claimant: Claimant<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let mut item = item_of(user, None, Outcome::Update);
+        item.email = user_address(user);
+        let matched = key.map(|key| Match::of(key, &wanted.mapped, contact));
+        let told = matched.as_ref().map(ToString::to_string);
+        item.matched = matched.map(Box::new);
+        item.fields = match self.mapping.changes(&wanted.mapped, Some(contact)) {
+            Ok(fields) => fields,
+            Err(failures) => return failed(item, user, &failures),
+        };
+        // What sync itself made for this very person is no stranger's record: no question of
+        // taking over. What it made for somebody else, who let it go, is.
+        let own_work = contact.source == ContactSource::Entra
+            && contact.id == ContactId::derived(&contact.account_id, tie.tenant, &user.id);
+        let mode = match self.policies.link {
+            _ if own_work => LinkMode::Auto,
+            LinkMode::Auto if contact.protected || self.holds => LinkMode::Review,
+            mode => mode,
+        };
+        match mode {
+            LinkMode::Auto => {}
+            LinkMode::Review => {
+                item.outcome = Outcome::AwaitingReview;
+                item.contact_id = Some(contact.id.clone());
+                item.version = contact.version;
+                item.fields.extend(self.mapping.pending(&wanted.mapped, contact));
+                let what = if contact.protected {
+                    "the contact is protected: linking waits"
+                } else {
+                    "linking waits"
+                };
+                let told = told.map_or_else(String::new, |told| format!("; {told}"));
+                item.reason = Some(format!("{}{told}", self.waits(what)));
+                item.question = asking::about(ReviewList::Matched, user, [contact.id.clone()])
+                    .suggesting(Some(ReviewAction::Accept));
+                return item;
+            }
+            LinkMode::Off => {
+                item.outcome = Outcome::Skipped;
+                item.fields.clear();
+                item.reason = Some(format!(
+                    "a contact of this person exists and linking is switched off; {}",
+                    told.unwrap_or_default()
+                ));
+                return item;
+            }
+            LinkMode::Fail => {
+                let conflict = self.conflict(&item, user, wanted, contact);
+                return SegmentItem {
+                    reason: Some("a contact with this e-mail exists already".to_owned()),
+                    remedy: Some(
+                        "change or remove the other contact's e-mail, or allow linking in the \
+                         settings"
+                            .to_owned(),
+                    ),
+                    matched: item.matched,
+                    ..conflict
+                };
+            }
+        }
+        if let Claimant::Contact(owner) = claimant
+            && owner.id != contact.id
+        {
+            let bearing = SegmentItem { contact_id: Some(contact.id.clone()), ..item.clone() };
+            if let Some(taken) = self.refused(&bearing, user, wanted, claimant, tie) {
+                return SegmentItem { contact_id: None, ..taken };
+            }
+        }
+        item.contact_id = Some(contact.id.clone());
+        item.email = None;
+        item.version = contact.version;
+        item.adopted = true;
+        item.reason = told;
+        let status = status_of(wanted);
+        item.status = (contact.status != status).then_some(status);
+        item.link = Some(LinkChange {
+            old: contact.link.as_ref().map(|link| link.state),
+            new: LinkState::Linked,
+            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
+        });
+        item.pending = self.mapping.pending(&wanted.mapped, contact);
+        if !item.pending.is_empty() {
+            item.question =
+                asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
+        }
+        item.fingerprint = decided_for_good(wanted, &item.pending);
+        item
+    }
+
+    /// Several contacts could be this person's.
+    fn ambiguous(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        contacts: &[&Contact],
+        key: &MatchKey,
+    ) -> SegmentItem {
+        let ids: Vec<ContactId> = contacts.iter().map(|contact| contact.id.clone()).collect();
+        SegmentItem {
+            email: user_address(user),
+            reason: Some(format!("{} contacts have the same {key}", contacts.len())),
+            remedy: Some("choose the one that is this person's, or merge them".to_owned()),
+            matched: contacts.first().map(|first| Box::new(Match::of(key, &wanted.mapped, first))),
+            question: self.ask_conflict(user, ids, None),
+            ..item_of(user, None, Outcome::AwaitingReview)
+        }
+    }
+
+    /// A person who left and came back as another object: a key other than the e-mail leads to
+    /// the contact of the one who left.
+    fn made_anew(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        candidates: &[&Contact],
+        tie: Tie<'_>,
+    ) -> Option<SegmentItem> {
+        let of_the_gone: Vec<Contact> = candidates
+            .iter()
+            .filter(|contact| {
+                contact.link.as_ref().is_some_and(|link| {
+                    link.state == LinkState::Removed && link.tenant_id == *tie.tenant
+                })
+            })
+            .map(|contact| Contact { link: None, ..(*contact).clone() })
+            .collect();
+        let free: Vec<&Contact> = of_the_gone.iter().collect();
+        let Matched::One { contact, key } = self.keys.find(user, &wanted.mapped, &free) else {
+            return None;
+        };
+        let question =
+            self.ask_conflict(user, vec![contact.id.clone()], Some(ReviewAction::Link))?;
+        Some(SegmentItem {
+            email: user_address(user),
+            reason: Some(format!(
+                "the person seems to have been made anew in Entra: the contact of the one who left \
+                 has the same {key}"
+            )),
+            remedy: Some("link this contact to the new user, or make a new one".to_owned()),
+            matched: Some(Box::new(Match::of(key, &wanted.mapped, contact))),
+            question: Some(question),
+            ..item_of(user, None, Outcome::AwaitingReview)
+        })
+    }
+
+    /// The contact that sync made for this user is linked to another one by now.
+    fn given_away(&self, user: &DirectoryUser, wanted: &Wanted, own: &Contact) -> SegmentItem {
+        let item =
+            SegmentItem { email: user_address(user), ..item_of(user, None, Outcome::Failed) };
+        SegmentItem {
+            reason: Some("the contact of this person was given to another user".to_owned()),
+            remedy: Some("link the user to the right contact".to_owned()),
+            ..self.conflict(&item, user, wanted, own)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What people refused: kept by what it was about, and not asked again.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::contact::Target;
+use crate::id::{ContactId, ObjectId, leading_bits};
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "what")]
+pub enum Rejected {
+    /// This value for this field of this contact.
+    #[serde(rename_all = "camelCase")]
+    Value {
+        /// The contact.
+        contact_id: ContactId,
+        /// The field.
+        field: Target,
+        /// The value; null where it would have been cleared.
+        value: Value,
+    },
+    /// That this contact is this user's.
+    #[serde(rename_all = "camelCase")]
+    Match {
+        /// The user.
+        object_id: ObjectId,
+        /// The contact.
+        contact_id: ContactId,
+    },
+    /// Any change because of this conflict between a user and these contacts.
+    #[serde(rename_all = "camelCase")]
+    Conflict {
+        /// The user.
+        object_id: ObjectId,
+        /// The contacts, in any order.
+        candidates: Vec<ContactId>,
+    },
+}
+
+impl Rejected {
+    /// Under what it is found.
+    pub fn key(&self) -> u128 {
+        let digest = match self {
+            Self::Value { contact_id, field, value } => {
+                digest("value", &[contact_id.as_str(), &field.to_string(), &value.to_string()])
+            }
+            Self::Match { object_id, contact_id } => {
+                digest("match", &[object_id.as_str(), contact_id.as_str()])
+            }
+            Self::Conflict { object_id, candidates } => {
+                let mut parts: Vec<&str> = candidates.iter().map(ContactId::as_str).collect();
+                parts.sort_unstable();
+                parts.insert(0, object_id.as_str());
+                digest("conflict", &parts)
+            }
+        };
+        leading_bits(&digest)
+    }
+}
+
+fn digest(kind: &str, parts: &[&str]) -> Vec<u8> {
+    let mut digest = Sha256::new().chain_update(kind);
+    for part in parts {
+        digest = digest.chain_update([0]).chain_update(part);
+    }
+    digest.finalize().to_vec()
+}
+
+/// What people refused in one connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RejectedSet(HashSet<u128>);
+
+impl RejectedSet {
+    /// Whether nothing was refused.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether this value was refused for this field of this contact.
+    pub fn has_value(&self, contact: &ContactId, field: &Target, value: &Value) -> bool {
+        !self.is_empty()
+            && self.0.contains(
+                &Rejected::Value {
+                    contact_id: contact.clone(),
+                    field: field.clone(),
+                    value: value.clone(),
+                }
+                .key(),
+            )
+    }
+
+    /// Whether somebody said that this contact is not this user's.
+    pub fn has_match(&self, user: &ObjectId, contact: &ContactId) -> bool {
+        !self.is_empty()
+            && self.0.contains(
+                &Rejected::Match { object_id: user.clone(), contact_id: contact.clone() }.key(),
+            )
+    }
+
+    /// Whether somebody said that this conflict may stay.
+    pub fn has_conflict(&self, user: &ObjectId, candidates: &[ContactId]) -> bool {
+        let conflict =
+            Rejected::Conflict { object_id: user.clone(), candidates: candidates.to_vec() };
+        !self.is_empty() && self.0.contains(&conflict.key())
+    }
+}
+
+impl FromIterator<u128> for RejectedSet {
+    fn from_iter<I: IntoIterator<Item = u128>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
