@@ -138,6 +138,11 @@ impl Rules {
         Self { holds: true, ..self }
     }
 
+    /// Digests by which contacts are looked up for a user, beside his e-mail.
+    pub fn lookup_digests(&self, user: &DirectoryUser, wanted: &Wanted) -> Vec<u128> {
+        self.keys.digests_of_user(user, &wanted.mapped)
+    }
+
     /// The keys by which users find contacts.
     pub fn keys(&self) -> &MatchKeys {
         &self.keys

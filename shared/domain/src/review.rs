@@ -15,7 +15,7 @@ use crate::id::{ConnectionId, ContactId, ObjectId, ReviewId};
 use crate::matching::Match;
 use crate::segment::FieldChange;
 
-pub use decided::{Rejected, RejectedSet};
+pub use decided::{Decision, Rejected, RejectedSet};
 pub use effect::{Effect, Seen};
 
 /// The lists in which decisions wait.

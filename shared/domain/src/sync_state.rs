@@ -110,6 +110,9 @@ pub struct Work {
     /// no checkpoint that could count them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub look_hops: u32,
+    /// Whether review items or refusals may stand, so that runs must look at them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asks: bool,
     /// How long the latest hints waited until what they told of was in the contacts.
     #[serde(default, skip_serializing_if = "Delays::is_empty")]
     pub delays: Delays,

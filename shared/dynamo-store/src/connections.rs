@@ -2,6 +2,7 @@
 
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
+use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_domain::sync_state::SyncState;
 use contact_sync_engine::port::{ConnectionStore, StoreError, SubscriptionStore, TenantClaim};
@@ -119,12 +120,15 @@ impl ConnectionStore for DynamoStore {
     ) -> Result<(), StoreError> {
         self.state.delete("DeleteItem sync state", &keys::sync_state(account, id)).await?;
         self.erase_consent(id).await?;
-        for partition in [
+        let reviews = ReviewList::ALL.map(|list| keys::reviews_partition(id, list));
+        for partition in reviews.into_iter().chain([
+            keys::decisions_partition(id),
+            keys::refused_partition(id),
             keys::pending_partition(id),
             keys::segments_partition(id),
             keys::runs_partition(id),
             keys::settings_partition(id),
-        ] {
+        ]) {
             self.state.purge("BatchWriteItem connection", partition).await?;
         }
         self.state.delete("DeleteItem connection", &keys::connection(account, id)).await?;

@@ -150,6 +150,32 @@ impl ContactStore for DynamoStore {
         Ok(IndexPage { entries, cursor: page.next })
     }
 
+    async fn unlinked(
+        &self,
+        account: &AccountId,
+        shard: u8,
+        cursor: Option<&str>,
+    ) -> Result<ContactPage, StoreError> {
+        let page = self
+            .contacts
+            .query(
+                "Query unlinked contacts",
+                Query {
+                    partition: keys::contacts_partition(account, shard),
+                    prefix: keys::CONTACT_PREFIX,
+                    after: cursor.map(str::to_owned),
+                    only: Some(item::unlinked()),
+                    ..Query::default()
+                },
+            )
+            .await?;
+        let contacts = page.items.iter().filter_map(|item| match read(item) {
+            Ok(StoredContact::Present(contact)) => Some(*contact),
+            Ok(StoredContact::Tombstone { .. }) | Err(_) => None,
+        });
+        Ok(ContactPage { contacts: contacts.collect(), cursor: page.next })
+    }
+
     async fn list(
         &self,
         account: &AccountId,

@@ -1,11 +1,13 @@
 //! Where each item lies. One place, so that no two kinds can meet under one key.
 
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TeamId, TenantId,
-    shard_of,
+    AccountId, ConnectionId, ContactId, ObjectId, ReviewId, RunId, SubscriptionKey, TeamId,
+    TenantId, shard_of,
 };
+use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_engine::port::{PendingKind, SHARDS};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::item::{Item, name, text};
@@ -169,6 +171,32 @@ pub(crate) fn pending_prefix(kind: PendingKind) -> &'static str {
 pub(crate) fn pending(connection: &ConnectionId, kind: PendingKind, key: &str) -> Key {
     let sk = format!("{}{}", pending_prefix(kind), bounded(key));
     Key::new(pending_partition(connection), sk)
+}
+
+pub(crate) fn reviews_partition(connection: &ConnectionId, list: ReviewList) -> String {
+    format!("REVIEWS#{connection}#{}", list.name())
+}
+
+pub(crate) fn review(connection: &ConnectionId, list: ReviewList, user: &ObjectId) -> Key {
+    Key::new(reviews_partition(connection, list), user.as_str())
+}
+
+pub(crate) fn decisions_partition(connection: &ConnectionId) -> String {
+    format!("DECISIONS#{connection}")
+}
+
+/// Decisions sort by when they were made.
+pub(crate) fn decision(connection: &ConnectionId, at: Timestamp, item: &ReviewId) -> Key {
+    let sk = format!("{:020}#{item}", at.as_microsecond());
+    Key::new(decisions_partition(connection), sk)
+}
+
+pub(crate) fn refused_partition(connection: &ConnectionId) -> String {
+    format!("REFUSED#{connection}")
+}
+
+pub(crate) fn refused(connection: &ConnectionId, key: u128) -> Key {
+    Key::new(refused_partition(connection), format!("{key:032x}"))
 }
 
 /// A log of events: the common one, or an account's.

@@ -13,6 +13,7 @@ mod idempotency;
 mod item;
 mod keys;
 mod pending;
+mod reviews;
 mod runs;
 mod segments;
 mod settings;

@@ -81,6 +81,8 @@ pub(crate) struct Query<'a> {
     pub(crate) strongly: bool,
     /// Only these attributes, as an expression.
     pub(crate) projection: Option<&'a str>,
+    /// Only items of which this holds; the others are read and paid for all the same.
+    pub(crate) only: Option<Condition>,
 }
 
 /// A page of a query.
@@ -246,6 +248,10 @@ impl Table {
         if !query.prefix.is_empty() {
             bound.push((":prefix", text(query.prefix)));
         }
+        let only = query.only.map(|only| {
+            bound.extend(only.values);
+            only.expression
+        });
         let start = query.after.map(|sk| Key { pk: query.partition, sk }.attributes());
         let output = self
             .client
@@ -255,7 +261,9 @@ impl Table {
             .set_expression_attribute_names(Some(names(&[
                 condition,
                 query.projection.unwrap_or_default(),
+                only.as_deref().unwrap_or_default(),
             ])))
+            .set_filter_expression(only.clone())
             .set_expression_attribute_values(values(bound))
             .set_projection_expression(query.projection.map(str::to_owned))
             .set_exclusive_start_key(start)

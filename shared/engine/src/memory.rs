@@ -10,6 +10,7 @@ mod clock;
 mod contacts;
 mod directory;
 mod requests;
+mod reviews;
 mod runs;
 mod subscriptions;
 mod sync_states;
@@ -24,6 +25,7 @@ use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TeamId, TenantId,
 };
+use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
 use contact_sync_domain::subscription::Subscription;
@@ -72,6 +74,10 @@ pub struct World {
     pub deviations: BTreeMap<(RunId, u32), Vec<Deviation>>,
     /// What waits for the end of a run: whether it is a collision, and its key.
     pub pending: BTreeMap<(ConnectionId, bool, String), PendingItem>,
+    /// What waits for people.
+    pub reviews: BTreeMap<(ConnectionId, ReviewList, ObjectId), ReviewItem>,
+    /// What people decided, oldest first.
+    pub decisions: BTreeMap<ConnectionId, Vec<Decision>>,
     /// Requests that carried an idempotency key, by its hash.
     pub keyed: BTreeMap<String, KeyedRequest>,
     /// Contacts and their tombstones.

@@ -7,6 +7,7 @@ mod directory;
 mod idempotency;
 mod identity;
 mod outside;
+mod reviews;
 mod sync;
 mod teams;
 
@@ -29,6 +30,7 @@ pub use outside::{
     Blobs, BoxError, Clock, EventPublisher, PublishError, Randomness, ScheduleError, Schedules,
     StoreError,
 };
+pub use reviews::{DecisionPage, DecisionStore, ReviewPage, ReviewStore};
 pub use sync::{
     PendingItem, PendingKind, PendingStore, Release, RunPage, RunStore, SegmentRef, SegmentStore,
     ShardPage, SyncStateStore, Taken,

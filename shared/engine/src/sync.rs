@@ -6,6 +6,7 @@
 //! raises the fence that orders all observations of the directory.
 
 mod apply;
+mod asking;
 mod collisions;
 mod decide;
 mod drive;
@@ -14,6 +15,7 @@ mod groups;
 mod index;
 mod judge;
 mod listing;
+mod lookup;
 mod members;
 mod open;
 mod page;
@@ -37,8 +39,8 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use crate::port::{
-    AccountStore, ConnectionStore, ContactStore, DirectoryError, PendingStore, RunStore,
-    SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore,
+    AccountStore, ConnectionStore, ContactStore, DecisionStore, DirectoryError, PendingStore,
+    ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore,
 };
 
 /// Everything that runs need of the state.
@@ -46,7 +48,9 @@ pub trait SyncStores:
     AccountStore
     + ConnectionStore
     + ContactStore
+    + DecisionStore
     + PendingStore
+    + ReviewStore
     + RunStore
     + SegmentStore
     + SettingsStore
@@ -59,7 +63,9 @@ impl<S> SyncStores for S where
     S: AccountStore
         + ConnectionStore
         + ContactStore
+        + DecisionStore
         + PendingStore
+        + ReviewStore
         + RunStore
         + SegmentStore
         + SettingsStore

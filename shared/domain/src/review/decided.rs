@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::{ReviewAction, ReviewList};
 use crate::contact::Target;
-use crate::id::{ContactId, ObjectId, leading_bits};
+use crate::id::{ContactId, ObjectId, ReviewId, leading_bits};
 
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,4 +115,29 @@ impl FromIterator<u128> for RejectedSet {
     fn from_iter<I: IntoIterator<Item = u128>>(keys: I) -> Self {
         Self(keys.into_iter().collect())
     }
+}
+
+/// A decision that a person made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// Who: the token's `sub`, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// What was done.
+    pub action: ReviewAction,
+    /// To which item.
+    pub item: ReviewId,
+    /// In which list.
+    pub list: ReviewList,
+    /// In which version.
+    pub version: u64,
+    /// The contact that came of it or was concerned, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_id: Option<ContactId>,
+    /// What is not asked again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Rejected>,
 }

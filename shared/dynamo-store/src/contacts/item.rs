@@ -30,12 +30,20 @@ use crate::item::{
     text_of,
 };
 use crate::keys;
+use crate::table::Condition;
 
 pub(crate) const CONTACT: &str = "contact";
 pub(crate) const TOMBSTONE: &str = "tombstone";
 
 /// What the index reads of each item.
 pub(super) const INDEX: &str = "#sk, #c, #u, #l, #p, #sv";
+
+/// Contacts without a link, and those whose user left the directory.
+pub(super) fn unlinked() -> Condition {
+    let values =
+        vec![(":kind", text(CONTACT)), (":removed", text(state_letter(LinkState::Removed)))];
+    Condition::new("#kind = :kind AND (attribute_not_exists(#u) OR #l = :removed)", values)
+}
 
 fn letter(field: ContactField) -> char {
     use ContactField as F;

@@ -1,9 +1,10 @@
 //! All that administration needs of the outside, as one parameter.
 
 use crate::port::{
-    AccountStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore, Directory, EventLog,
-    IdempotencyStore, PendingStore, Randomness, RunStore, Schedules, SegmentStore, SettingsStore,
-    SubscriptionStore, Subscriptions, SyncStateStore, TeamStore,
+    AccountStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore, DecisionStore,
+    Directory, EventLog, IdempotencyStore, PendingStore, Randomness, ReviewStore, RunStore,
+    Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore,
+    TeamStore,
 };
 
 /// A store of everything.
@@ -12,9 +13,11 @@ pub trait AdminStore:
     + ConnectionStore
     + ConsentStore
     + ContactStore
+    + DecisionStore
     + EventLog
     + IdempotencyStore
     + PendingStore
+    + ReviewStore
     + RunStore
     + SegmentStore
     + SettingsStore
@@ -29,9 +32,11 @@ impl<S> AdminStore for S where
         + ConnectionStore
         + ConsentStore
         + ContactStore
+        + DecisionStore
         + EventLog
         + IdempotencyStore
         + PendingStore
+        + ReviewStore
         + RunStore
         + SegmentStore
         + SettingsStore

@@ -1,6 +1,6 @@
 //! Contacts, claims and the event log.
 
-use contact_sync_domain::contact::Contact;
+use contact_sync_domain::contact::{Contact, LinkState};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
@@ -296,6 +296,21 @@ impl ContactStore for MemoryStore {
         };
         let own = world.contacts.keys().filter(|id| id.shard(crate::port::SHARDS) == shard);
         Ok(IndexPage { entries: own.filter_map(entry).collect(), cursor: None })
+    }
+
+    async fn unlinked(
+        &self,
+        account: &AccountId,
+        shard: u8,
+        _: Option<&str>,
+    ) -> Result<ContactPage, StoreError> {
+        let world = self.up()?;
+        let is_free = |contact: &&Contact| {
+            contact.link.as_ref().is_none_or(|link| link.state == LinkState::Removed)
+        };
+        let own = world.contacts.keys().filter(|id| id.shard(crate::port::SHARDS) == shard);
+        let free = own.filter_map(|id| present(&world, account, id)).filter(is_free);
+        Ok(ContactPage { contacts: free.cloned().collect(), cursor: None })
     }
 
     async fn list(

@@ -262,6 +262,15 @@ pub trait ContactStore: Send + Sync {
         cursor: Option<&str>,
     ) -> impl Future<Output = Result<IndexPage, StoreError>> + Send;
 
+    /// A page of the contacts of one of the [`SHARDS`] that have no link or whose user left the
+    /// directory, eventually consistent. What cannot be read is left out.
+    fn unlinked(
+        &self,
+        account: &AccountId,
+        shard: u8,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<ContactPage, StoreError>> + Send;
+
     /// A page of contacts for people. A cursor that is not ours is `Ok(None)`.
     fn list(
         &self,

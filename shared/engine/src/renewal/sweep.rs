@@ -252,8 +252,8 @@ where
             ConnectionStatus::Enabled | ConnectionStatus::Paused if is_silent => {
                 let settings = self.stores.settings(&connection.account_id, &connection.id).await?;
                 Ok(match settings.settings.schedule.between_runs {
-                    BetweenRuns::Apply => true,
-                    BetweenRuns::List | BetweenRuns::Ignore => false,
+                    BetweenRuns::Apply | BetweenRuns::List => true,
+                    BetweenRuns::Ignore => false,
                 })
             }
             ConnectionStatus::Enabled

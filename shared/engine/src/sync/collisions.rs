@@ -31,6 +31,12 @@ const READ: usize = 1_000;
 /// How many people are decided at the same time: each may ask who has an address.
 const DECIDERS: usize = 16;
 
+/// Why somebody fails whose address is taken, where nothing more is known.
+const TAKEN: &str = "another person in the directory has this e-mail";
+
+/// What helps then.
+const GIVE_ANOTHER: &str = "give one of the two another e-mail in Entra";
+
 /// One person whose address another contact has.
 struct Party {
     user: DirectoryUser,
@@ -137,6 +143,7 @@ where
             by_id.insert(user.id.clone(), user);
             items.push(item);
         }
+        pass.rules.settle_contests(&mut items, |user| by_id.get(user));
         let items = self.stage_removals(pass, items).await?;
         if !items.is_empty() {
             let segment = judgement(held, pass, items);
@@ -300,9 +307,10 @@ where
             let items = decided.into_iter().map(|(_, item, _)| SegmentItem {
                 outcome: Outcome::Failed,
                 fields: Vec::new(),
+                pending: Vec::new(),
                 link: None,
-                reason: Some("another person in the directory has this e-mail".to_owned()),
-                remedy: Some("give one of the two another e-mail in Entra".to_owned()),
+                reason: item.reason.or_else(|| Some(TAKEN.to_owned())),
+                remedy: item.remedy.or_else(|| Some(GIVE_ANOTHER.to_owned())),
                 ..item
             });
             let segment = judgement(held, pass, items.collect());

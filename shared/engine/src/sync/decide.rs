@@ -13,6 +13,7 @@ use contact_sync_domain::segment::{Outcome, SegmentItem};
 
 use super::apply::unreadable_item;
 use super::index::KnownContact;
+use super::lookup::Lookup;
 use super::pass::Pass;
 use super::people::{Person, fold, gone_cause, gone_sentence};
 use super::{Stop, SyncStores, Worker};
@@ -64,6 +65,7 @@ where
             .collect();
         let unreadable = self.read_contacts(pass, &needed, &mut decided.stored).await?;
         let claimants = self.read_claimants(pass, &open, &mut decided.stored).await?;
+        let led_to = self.look_up(pass, &open, &mut decided.stored).await?;
         let mut on_page = HashSet::new();
         for (person, contact_id) in open {
             let existing = present(decided.stored.get(&contact_id));
@@ -79,7 +81,8 @@ where
                     pass.tie(),
                 ),
                 Person::Here(user, view) => {
-                    decide_here(pass, user, view, &contact_id, existing, |key| {
+                    let candidates = candidates(led_to.get(&user.id), &decided.stored);
+                    decide_here(pass, user, view, (&contact_id, existing, &candidates), |key| {
                         claimant(key, &claimants, &decided.stored, &on_page)
                     })
                 }
@@ -90,7 +93,43 @@ where
             }
             decided.items.push(item);
         }
+        pass.rules.settle_contests(&mut decided.items, |user| decided.users.get(user));
         Ok(decided)
+    }
+
+    /// The contacts to which keys beside the e-mail lead people who have none, read as they are.
+    async fn look_up(
+        &self,
+        pass: &mut Pass,
+        open: &[(Person, ContactId)],
+        stored: &mut HashMap<ContactId, StoredContact>,
+    ) -> Result<HashMap<ObjectId, Vec<ContactId>>, Stop> {
+        let mut wanted = HashMap::new();
+        for (person, contact_id) in open {
+            let Person::Here(user, View::In(view)) = person else { continue };
+            if present(stored.get(contact_id)).is_none_or(|contact| contact.link.is_none()) {
+                let digests = pass.rules.lookup_digests(user, view);
+                if !digests.is_empty() {
+                    wanted.insert(user.id.clone(), digests);
+                }
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        if pass.lookup.is_none() {
+            let keys = pass.rules.keys();
+            pass.lookup = Some(Lookup::load(&self.stores, &pass.account.id, keys).await?);
+        }
+        let Some(lookup) = &pass.lookup else { return Ok(HashMap::new()) };
+        let found: HashMap<ObjectId, Vec<ContactId>> = wanted
+            .into_iter()
+            .map(|(user, digests)| (user, lookup.find(&digests)))
+            .filter(|(_, contacts)| !contacts.is_empty())
+            .collect();
+        let ids: Vec<ContactId> = found.values().flatten().cloned().collect();
+        self.read_contacts(pass, &ids, stored).await?;
+        Ok(found)
     }
 
     /// The contact that is or would be each person's.
@@ -200,8 +239,17 @@ where
                 claimants.insert(key, owner);
             }
         }
+        let led_to = match (&view, &pass.lookup) {
+            (View::In(wanted), Some(lookup)) => {
+                lookup.find(&pass.rules.lookup_digests(user, wanted))
+            }
+            (View::In(_) | View::Out { .. } | View::Unknown { .. }, _) => Vec::new(),
+        };
+        self.read_contacts(pass, &led_to, &mut stored).await?;
         let nobody = HashSet::new();
-        let item = decide_here(pass, user, &view, contact_id, existing.as_ref(), |key| {
+        let candidates = candidates(Some(&led_to), &stored);
+        let found = (contact_id, existing.as_ref(), candidates.as_slice());
+        let item = decide_here(pass, user, &view, found, |key| {
             claimant(key, &claimants, &stored, &nobody)
         });
         let target = item.contact_id.clone();
@@ -238,7 +286,7 @@ pub(super) fn decide_as_if_free(
     existing: Option<&Contact>,
 ) -> SegmentItem {
     let view = pass.rules.view(user, &pass.memberships);
-    decide_here(pass, user, &view, contact_id, existing, |_| Claimant::Nobody)
+    decide_here(pass, user, &view, (contact_id, existing, &[]), |_| Claimant::Nobody)
 }
 
 /// The item of a person whom the index recognises as unchanged; no contact is read.
@@ -279,8 +327,7 @@ fn decide_here<'a>(
     pass: &Pass,
     user: &DirectoryUser,
     view: &View,
-    contact_id: &ContactId,
-    existing: Option<&Contact>,
+    (contact_id, existing, candidates): (&ContactId, Option<&Contact>, &[&Contact]),
     claimant_of: impl FnOnce(&str) -> Claimant<'a>,
 ) -> SegmentItem {
     match view {
@@ -312,10 +359,18 @@ fn decide_here<'a>(
                 Some(key) => claimant_of(&key),
                 None => Claimant::Nobody,
             };
-            let found = Found { contact_id, existing, claimant, candidates: &[] };
+            let found = Found { contact_id, existing, claimant, candidates };
             pass.rules.decide(user, wanted, found, pass.tie())
         }
     }
+}
+
+/// Those of these contacts that stand.
+fn candidates<'a>(
+    ids: Option<&Vec<ContactId>>,
+    stored: &'a HashMap<ContactId, StoredContact>,
+) -> Vec<&'a Contact> {
+    ids.into_iter().flatten().filter_map(|id| present(stored.get(id))).collect()
 }
 
 fn claimant<'a>(

@@ -186,7 +186,7 @@ where
         tenant: TenantId,
     ) -> Result<Driven, Stop> {
         let settings = self.stores.settings(&request.account_id, &connection.id).await?;
-        let looks = settings.settings.schedule.between_runs == BetweenRuns::Apply;
+        let looks = settings.settings.schedule.between_runs != BetweenRuns::Ignore;
         let mut desk = Desk { connection, tenant, settings };
         let mut must_look = request.kind == RunKind::Delta && looks;
         for _ in 0..MAX_ROUNDS {

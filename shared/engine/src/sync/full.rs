@@ -237,6 +237,7 @@ where
             let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
+        self.forget_absent(held, pass).await?;
         pass.point.stage = Stage::Collisions;
         Ok(())
     }

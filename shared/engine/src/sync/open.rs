@@ -9,7 +9,7 @@ use contact_sync_domain::reconcile::Rules;
 use contact_sync_domain::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::Outcome;
-use contact_sync_domain::settings::Settings;
+use contact_sync_domain::settings::{BetweenRuns, Settings};
 use contact_sync_domain::sync_state::{Checkpoint, Stage};
 
 use super::drive::{Desk, Worker};
@@ -62,6 +62,15 @@ where
                 (fallback, problem)
             }
         };
+        let rules = if held.work.asks {
+            rules.after_refusals(self.stores.refused(&connection.id).await?)
+        } else {
+            rules
+        };
+        let looks_only = matches!(point.trigger, Trigger::Notification | Trigger::Sweep);
+        let lists = settings.schedule.between_runs == BetweenRuns::List;
+        let holds = point.kind == RunKind::Delta && looks_only && lists;
+        let rules = if holds { rules.holding() } else { rules };
         let created_before = point.counts.created;
         let mut pass = Pass {
             created_before,
@@ -77,6 +86,8 @@ where
             memberships: Memberships::default(),
             index: None,
             tally: Tally::default(),
+            lookup: None,
+            waiting: None,
             staged: None,
             deferred: HashMap::new(),
             may_replay: false,

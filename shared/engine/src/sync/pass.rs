@@ -15,7 +15,9 @@ use contact_sync_domain::settings::{AllOr, Settings};
 use contact_sync_domain::sync_state::{Checkpoint, SyncState, Work};
 use jiff::{SignedDuration, Timestamp};
 
+use super::asking::Waiting;
 use super::index::Index;
+use super::lookup::Lookup;
 use super::members::MemberSets;
 use super::tally::Tally;
 use super::{RESERVE, Stop, SyncStores};
@@ -137,6 +139,10 @@ pub(super) struct Pass {
     /// Full runs only: what is known of all linked contacts.
     pub(super) index: Option<Index>,
     pub(super) tally: Tally,
+    /// Contacts that other keys than the e-mail may lead to, read when first needed.
+    pub(super) lookup: Option<Lookup>,
+    /// Full runs only: who waits for people, read when first needed.
+    pub(super) waiting: Option<Waiting>,
     /// Users whose removal is staged, read when first needed.
     pub(super) staged: Option<HashSet<ObjectId>>,
     /// People of this slice whose e-mail another contact still has, as last read.

@@ -177,7 +177,7 @@ async fn a_directory_is_looked_at_hourly_although_nothing_was_notified() {
 async fn settings_that_let_only_runs_look_are_kept() {
     for (between_runs, expected) in [
         (BetweenRuns::Apply, Some(RunKind::Delta)),
-        (BetweenRuns::List, None),
+        (BetweenRuns::List, Some(RunKind::Delta)),
         (BetweenRuns::Ignore, None),
     ] {
         let renewal = renewal();

@@ -1,0 +1,87 @@
+//! What waits for people, and what they decided.
+
+use contact_sync_domain::id::{ConnectionId, ObjectId};
+use contact_sync_domain::review::{Decision, Rejected, RejectedSet, ReviewItem, ReviewList};
+
+use super::{MemoryStore, page};
+use crate::port::{DecisionPage, DecisionStore, ReviewPage, ReviewStore, StoreError};
+
+impl ReviewStore for MemoryStore {
+    async fn reviews_of(
+        &self,
+        connection: &ConnectionId,
+        places: &[(ReviewList, ObjectId)],
+    ) -> Result<Vec<ReviewItem>, StoreError> {
+        let world = self.up()?;
+        let of = |(list, user): &(ReviewList, ObjectId)| {
+            world.reviews.get(&(connection.clone(), *list, user.clone())).cloned()
+        };
+        Ok(places.iter().filter_map(of).collect())
+    }
+
+    async fn reviews(
+        &self,
+        connection: &ConnectionId,
+        list: ReviewList,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Option<ReviewPage>, StoreError> {
+        let world = self.up()?;
+        let own = world
+            .reviews
+            .iter()
+            .filter(|((of, in_list, _), _)| of == connection && *in_list == list)
+            .map(|(_, item)| item.clone());
+        let page = page(own.collect(), cursor, limit);
+        Ok(page.map(|(items, cursor)| ReviewPage { items, cursor }))
+    }
+
+    async fn put_review(&self, item: &ReviewItem, over: Option<u64>) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let place = (item.connection_id.clone(), item.list, item.user.object_id.clone());
+        let standing = world.reviews.get(&place);
+        let may = standing.map(|standing| standing.version) == over || standing == Some(item);
+        if may {
+            world.reviews.insert(place, item.clone());
+        }
+        Ok(may)
+    }
+
+    async fn delete_review(&self, item: &ReviewItem) -> Result<(), StoreError> {
+        let mut world = self.up()?;
+        let place = (item.connection_id.clone(), item.list, item.user.object_id.clone());
+        if world.reviews.get(&place).is_some_and(|standing| standing.version == item.version) {
+            world.reviews.remove(&place);
+        }
+        Ok(())
+    }
+}
+
+impl DecisionStore for MemoryStore {
+    async fn record_decision(
+        &self,
+        connection: &ConnectionId,
+        decision: &Decision,
+    ) -> Result<(), StoreError> {
+        self.up()?.decisions.entry(connection.clone()).or_default().push(decision.clone());
+        Ok(())
+    }
+
+    async fn decisions(
+        &self,
+        connection: &ConnectionId,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Option<DecisionPage>, StoreError> {
+        let world = self.up()?;
+        let own = world.decisions.get(connection).into_iter().flatten().rev().cloned();
+        let page = page(own.collect(), cursor, limit);
+        Ok(page.map(|(decisions, cursor)| DecisionPage { decisions, cursor }))
+    }
+
+    async fn refused(&self, connection: &ConnectionId) -> Result<RejectedSet, StoreError> {
+        let world = self.up()?;
+        let own = world.decisions.get(connection).into_iter().flatten();
+        Ok(own.flat_map(|decision| &decision.refused).map(Rejected::key).collect())
+    }
+}

@@ -1,0 +1,84 @@
+//! What waits for people, and what they decided.
+
+use std::future::Future;
+
+use contact_sync_domain::id::{ConnectionId, ObjectId};
+use contact_sync_domain::review::{Decision, RejectedSet, ReviewItem, ReviewList};
+
+use super::StoreError;
+
+/// A page of a list of review items.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewPage {
+    /// The items, by their users' ids.
+    pub items: Vec<ReviewItem>,
+    /// Where the list goes on.
+    pub cursor: Option<String>,
+}
+
+/// The review items, by connection, list and user.
+pub trait ReviewStore: Send + Sync {
+    /// The items under these lists and users, read strongly, in any order. A user has one, or two
+    /// for the moment in which his moves to another list.
+    fn reviews_of(
+        &self,
+        connection: &ConnectionId,
+        places: &[(ReviewList, ObjectId)],
+    ) -> impl Future<Output = Result<Vec<ReviewItem>, StoreError>> + Send;
+
+    /// A page of a list. A cursor that is not ours is `Ok(None)`.
+    fn reviews(
+        &self,
+        connection: &ConnectionId,
+        list: ReviewList,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Option<ReviewPage>, StoreError>> + Send;
+
+    /// Stores an item over the one of this version in the same list, or where none stands. `false`
+    /// when something else stands there.
+    fn put_review(
+        &self,
+        item: &ReviewItem,
+        over: Option<u64>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Deletes an item if it still has this version.
+    fn delete_review(
+        &self,
+        item: &ReviewItem,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// A page of decisions, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionPage {
+    /// The decisions.
+    pub decisions: Vec<Decision>,
+    /// Where the list goes on.
+    pub cursor: Option<String>,
+}
+
+/// What people decided: kept for the record, and so that nothing refused is asked again.
+pub trait DecisionStore: Send + Sync {
+    /// Records a decision; what it refuses counts from now on.
+    fn record_decision(
+        &self,
+        connection: &ConnectionId,
+        decision: &Decision,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// A page of a connection's decisions, newest first. A cursor that is not ours is `Ok(None)`.
+    fn decisions(
+        &self,
+        connection: &ConnectionId,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Option<DecisionPage>, StoreError>> + Send;
+
+    /// Everything that was refused in a connection.
+    fn refused(
+        &self,
+        connection: &ConnectionId,
+    ) -> impl Future<Output = Result<RejectedSet, StoreError>> + Send;
+}
