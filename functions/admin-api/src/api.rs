@@ -75,7 +75,7 @@ async fn serve<P: Outside>(
         http.method = %method,
         http.route = route,
         http.status = status,
-        duration_ms = duration_ms.unwrap_or_default(),
+        http.duration_ms = duration_ms.unwrap_or_default(),
         "answered {method} {route} with {status}"
     );
     answer.into_response()

@@ -88,7 +88,8 @@ fn report(acceptance: &Acceptance) {
             notifications.accepted = accepted,
             connections.hinted = hinted,
             events.announced = announced,
-            lag_ms = lag.map(|lag| i64::try_from(lag.as_millis()).unwrap_or(i64::MAX)),
+            notifications.lag_ms =
+                lag.map(|lag| i64::try_from(lag.as_millis()).unwrap_or(i64::MAX)),
             "accepted {accepted} notifications"
         );
     }

@@ -108,8 +108,20 @@ fn tell(readiness: &Readiness, connection: &str) {
 
 /// One line for the whole, one for each trouble; what kept whole parts from being done is an error.
 fn report(task: &'static str, swept: Swept) -> Result<(), RenewalError> {
-    let Swept { requested, tried, made, renewed, released, refused, troubles, failure, cut_short } =
-        swept;
+    let Swept {
+        requested,
+        tried,
+        made,
+        renewed,
+        released,
+        refused,
+        expiring,
+        standing,
+        longest_wait,
+        troubles,
+        failure,
+        cut_short,
+    } = swept;
     for Trouble { with, error } in &troubles {
         match with {
             Party::Connection(id) => {
@@ -125,14 +137,21 @@ fn report(task: &'static str, swept: Swept) -> Result<(), RenewalError> {
     }
     tracing::info!(
         task,
-        requested,
-        tried,
-        made,
-        renewed,
-        released,
-        refused,
-        troubles = troubles.len(),
-        cut_short,
+        sweep.requested = requested,
+        sweep.tried = tried,
+        sweep.made = made,
+        sweep.renewed = renewed,
+        sweep.released = released,
+        sweep.refused = refused,
+        sweep.troubles = troubles.len(),
+        sweep.cut_short = cut_short,
+        subscriptions.expiring = expiring,
+        connections.waiting = standing.waiting,
+        connections.enabled = standing.enabled,
+        connections.paused = standing.paused,
+        connections.attention = standing.attention,
+        connections.off = standing.off,
+        sync.dirty_seconds = longest_wait.map(|waited| waited.as_secs()),
         "a {task} ended"
     );
     failure.map_or(Ok(()), Err)

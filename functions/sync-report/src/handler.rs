@@ -44,7 +44,11 @@ where
     let run = (account_id, connection_id, run_id);
     match compile_report(stores, blobs, run, CONTENT_TYPE, CsvSheet::new).await {
         Ok(Compiled::Stored { simple, extended }) => {
-            tracing::info!(rows.simple = simple, rows.extended = extended, "stored a report");
+            tracing::info!(
+                report.rows = simple,
+                report.rows_extended = extended,
+                "stored a report"
+            );
             Ok(())
         }
         Ok(Compiled::Known) => {

@@ -90,6 +90,9 @@ pub struct Work {
     /// When a full run last reached its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_full_at: Option<Timestamp>,
+    /// The settings version under which that run worked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_full_settings: Option<u64>,
     /// Removals of the rolling window.
     #[serde(default)]
     pub guard: GuardWindow,

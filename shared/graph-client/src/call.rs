@@ -147,6 +147,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                 }
                 Ok(answer) => {
                     used.cost.resource_units += resource_units(&answer);
+                    log_pressure(call, &answer);
                     if answer.status.is_success() {
                         accept(call, read(&answer.body))
                     } else {
@@ -262,6 +263,19 @@ fn accept<T>(call: &Call, read: Result<T, Unusable>) -> Step<T> {
         Err(Unusable::Broken(what, source)) => {
             Step::Again(Seen::broken(format!("{}: {what}", call.what), source))
         }
+    }
+}
+
+/// Graph tells how much of a limit is used once most of it is (Graph:
+/// `x-ms-throttle-limit-percentage`, a fraction of one).
+fn log_pressure(call: &Call, answer: &Answer) {
+    let told = answer.header("x-ms-throttle-limit-percentage");
+    if let Some(part) = told.and_then(|text| text.trim().parse::<f64>().ok()) {
+        tracing::info!(
+            graph.call = call.what,
+            graph.throttle_percent = part * 100.0,
+            "Graph's limit is nearly used"
+        );
     }
 }
 

@@ -26,7 +26,15 @@ use measures::measured;
 const NAMESPACE: &str = "EntraContactSync";
 
 /// What a line of a metric may carry beside its numbers.
-const PROPERTIES: [&str; 4] = ["account.id", "connection.id", "sync.run_id", "tenant.id"];
+const PROPERTIES: [&str; 7] = [
+    "account.id",
+    "connection.id",
+    "sync.run_id",
+    "tenant.id",
+    "graph.call",
+    "graph.code",
+    "security.event",
+];
 
 /// Writes a line of metrics beside each line of the log that holds something measured.
 pub(crate) struct Metrics<W> {
@@ -74,6 +82,10 @@ where
         line.insert("Function".to_owned(), json!(self.function));
         for (name, _, value) in measured {
             line.insert(name.to_owned(), json!(value));
+        }
+        // Why something was refused, beside how often.
+        for (name, number) in seen.numbers.iter().filter(|(name, _)| name.starts_with("refused.")) {
+            line.insert((*name).to_owned(), json!(number));
         }
         for name in PROPERTIES {
             if let Some(text) = seen.text(name) {
@@ -206,10 +218,18 @@ mod tests {
         let lines = measured_from(|| {
             tracing::info!(graph.status = 429_u16, "Graph did not serve a request");
             tracing::info!(graph.status = 503_u16, "Graph did not serve a request");
+            let code = "Authorization_RequestDenied";
+            tracing::info!(
+                graph.status = 403_u16,
+                graph.code = code,
+                "Graph did not serve a request"
+            );
         });
         assert_eq!(lines[0]["GraphThrottled"], 1.0);
         assert!(lines[0].get("GraphRefused").is_none());
-        assert_eq!(lines[1]["GraphRefused"], 1.0);
+        assert_eq!(lines[1]["GraphUnavailable"], 1.0);
+        assert_eq!(lines[2]["GraphRefused"], 1.0);
+        assert_eq!(lines[2]["graph.code"], "Authorization_RequestDenied");
     }
 
     #[test]

@@ -97,6 +97,50 @@ fn what_is_watched_is_measured() {
     }
 }
 
+/// A function that is called once in five minutes, and fails each time, must wake somebody.
+#[test]
+fn failing_functions_are_noticed_however_seldom_they_are_called() {
+    let template = template();
+    for function in functions(&template) {
+        let name = format!("{}ErrorsAlarm", function.logical_id);
+        let alarm = &resources(&template, "AWS::CloudWatch::Alarm")[&name]["Properties"];
+        let number = |member: &str| alarm[member].as_u64().expect(member);
+        let metrics = alarm["Metrics"].as_sequence().expect("metrics");
+        assert_eq!(text(&metrics[0], &["Expression"]), Some("100 * errors / invocations"));
+        let period = metrics[1]["MetricStat"]["Period"].as_u64().expect("a period");
+        let window = period * number("EvaluationPeriods");
+        // The sweep's three tries fall into three minutes of each five.
+        assert!(window >= 900 && number("DatapointsToAlarm") <= 3, "{name}");
+        // What a canary can take back within its five minutes.
+        assert!(period * number("DatapointsToAlarm") < 300, "{name}");
+        assert_eq!(number("Threshold"), 1, "{name}");
+    }
+}
+
+/// CloudWatch Logs Insights reads `a.b` without backticks as a part of `a`, and finds nothing.
+#[test]
+fn the_handbooks_queries_name_fields_that_are_logged() {
+    let handbook = contact_sync_checks::read("docs/operations.md");
+    let logged: String = ["functions", "shared"].map(product).concat();
+    let mut fields = BTreeSet::new();
+    for line in handbook.lines().filter(|line| line.contains("filter ")) {
+        let query = line.split_once("filter ").map(|(_, query)| query).unwrap_or_default();
+        let query = query.split(" ``").next().unwrap_or_default();
+        for (index, part) in query.split('`').enumerate() {
+            let words = part.trim_matches('.').contains('.');
+            let dotted = words && !part.contains(['"', '/', ' ']);
+            if dotted {
+                assert_eq!(index % 2, 1, "{part} is not in backticks: {line}");
+                fields.insert(part.to_owned());
+            }
+        }
+    }
+    assert!(fields.len() >= 8, "queries were found: {fields:?}");
+    for field in fields {
+        assert!(logged.contains(&format!("{field} =")), "nothing logs {field}");
+    }
+}
+
 #[test]
 fn no_customer_is_a_dimension() {
     let metrics = product("shared/lambda-shell/src");

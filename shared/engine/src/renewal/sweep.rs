@@ -1,6 +1,8 @@
 //! Every five minutes: what nobody works on, what has not been looked at for an hour, and the
 //! subscriptions that need something.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::event::{Event, RequestTrigger, SCHEMA_VERSION, SyncRequested};
 use contact_sync_domain::id::{ConnectionId, TenantId};
@@ -41,12 +43,48 @@ pub struct Swept {
     pub released: usize,
     /// Subscriptions that Graph refused; polling covers them.
     pub refused: usize,
+    /// Subscriptions that end within a day although half of their life is to be extended.
+    pub expiring: usize,
+    /// How the connections stand whose turn it was; each has its turn once an hour.
+    pub standing: Standing,
+    /// For how long the oldest hint waits that no slice has dealt with.
+    pub longest_wait: Option<SignedDuration>,
     /// Connections and tenants that could not be dealt with; the others were.
     pub troubles: Vec<Trouble>,
     /// What kept whole parts from being dealt with.
     pub failure: Option<RenewalError>,
     /// Whether time ran out; the next one begins elsewhere.
     pub cut_short: bool,
+}
+
+/// Connections by what an operator makes of their status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Not enabled yet: invited, authorized or ready.
+    pub waiting: usize,
+    /// Enabled.
+    pub enabled: usize,
+    /// Paused.
+    pub paused: usize,
+    /// In need of a person.
+    pub attention: usize,
+    /// Disabled or disconnected.
+    pub off: usize,
+}
+
+impl Standing {
+    fn add(&mut self, status: ConnectionStatus) {
+        let count = match status {
+            ConnectionStatus::Invited | ConnectionStatus::Authorized | ConnectionStatus::Ready => {
+                &mut self.waiting
+            }
+            ConnectionStatus::Enabled => &mut self.enabled,
+            ConnectionStatus::Paused => &mut self.paused,
+            ConnectionStatus::Attention => &mut self.attention,
+            ConnectionStatus::Disabled | ConnectionStatus::Disconnected => &mut self.off,
+        };
+        *count += 1;
+    }
 }
 
 /// One connection or tenant that could not be dealt with.
@@ -76,6 +114,10 @@ struct Found {
     tended: Vec<Tended>,
     tried: bool,
     out_of_time: bool,
+    /// Of a connection whose turn it was.
+    status: Option<ConnectionStatus>,
+    /// How long its oldest hint waits.
+    waited: Option<SignedDuration>,
 }
 
 impl Swept {
@@ -101,8 +143,12 @@ impl Swept {
     /// Adds what was found, or the trouble there was; the event to publish is returned.
     fn add(&mut self, with: Party, found: Result<Found, RenewalError>) -> Option<Event> {
         match found {
-            Ok(Found { request, tended, tried, out_of_time }) => {
+            Ok(Found { request, tended, tried, out_of_time, status, waited }) => {
                 self.tried += usize::from(tried);
+                self.longest_wait = self.longest_wait.max(waited);
+                if let Some(status) = status {
+                    self.standing.add(status);
+                }
                 for tended in tended {
                     match tended {
                         Tended::Kept | Tended::Waiting => {}
@@ -140,8 +186,17 @@ where
     pub async fn sweep(&self, deadline: Timestamp) -> Swept {
         let mut swept = Swept::default();
         self.sweep_states(deadline, &mut swept).await;
-        let look_after = async |record: &Subscription| self.look_after(record).await;
+        let now = self.clock.now();
+        let expiring = AtomicUsize::new(0);
+        let look_after = async |record: &Subscription| {
+            let tended = self.look_after(record).await?;
+            if tended == [Tended::Kept] && ends_soon(record, now) {
+                expiring.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(tended)
+        };
         self.each_record(PERIOD, deadline, &mut swept, look_after).await;
+        swept.expiring = expiring.into_inner();
         swept
     }
 
@@ -197,14 +252,20 @@ where
         // Only what has never synced can be waiting for its permissions to work.
         let is_untouched = state.work.last_checked_at.is_none() && !is_undone;
         if !(is_undone || is_silent || is_its_turn || is_untouched) {
-            return Ok(Found::default());
+            // Whoever has hints that wait and is not undone is being worked on.
+            return Ok(Found { waited: state.waited(now), ..Found::default() });
         }
         if now >= deadline {
             return Ok(Found { out_of_time: true, ..Found::default() });
         }
         let found = self.stores.connection(&state.account_id, &state.connection_id).await?;
         let Some(connection) = found else { return Ok(Found::default()) };
-        let mut found = Found::default();
+        let mut found = Found {
+            status: is_its_turn.then_some(connection.status),
+            // What waits elsewhere waits for a person.
+            waited: state.waited(now).filter(|_| connection.status == ConnectionStatus::Enabled),
+            ..Found::default()
+        };
         // A first run that never began, or never reached its end, is tried again every hour.
         let is_undone = is_undone || (is_untouched && is_its_turn);
         // A paused one that has let its cursor go has nothing that could grow old.
@@ -351,6 +412,14 @@ where
         });
         Ok(of_this_tenant.as_ref().map_or(Claim::LetsGo, claim))
     }
+}
+
+/// Whether a subscription that should have been extended long ago has less than a day left.
+fn ends_soon(record: &Subscription, now: Timestamp) -> bool {
+    record.is_due(now)
+        && record
+            .expires_at
+            .is_some_and(|end| end.duration_since(now) < SignedDuration::from_hours(24))
 }
 
 /// Whether a directory that has been read was not looked at for too long, and nobody is at it.

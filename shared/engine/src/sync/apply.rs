@@ -1,6 +1,7 @@
 //! Applying what a segment intends, one conditional write a contact.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use contact_sync_domain::contact::ContactStatus;
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
@@ -101,6 +102,15 @@ where
                 }
             }
         }
+        let stale = pass.stale_writes.swap(0, Ordering::Relaxed);
+        if stale > 0 {
+            tracing::info!(
+                connection.id = %pass.connection.id,
+                sync.run_id = %pass.point.run_id,
+                sync.stale_writes = stale,
+                "contacts moved between reading and writing them"
+            );
+        }
         Ok(segment
             .items
             .iter()
@@ -136,7 +146,10 @@ where
     ) -> Result<Option<Applied>, Stop> {
         let Known { base, user, ignored } = known;
         let moved = match self.attempt(pass, segment, item, base, ignored).await? {
-            Attempt::Moved(now) => now,
+            Attempt::Moved(now) => {
+                pass.stale_writes.fetch_add(1, Ordering::Relaxed);
+                now
+            }
             other => return Ok(conclude(item.clone(), item.outcome, &other, segment.phase)),
         };
         // Re-read once and decide anew.

@@ -1,6 +1,7 @@
 //! Opening a run: from its checkpoint to everything that a slice works with.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, RunId};
@@ -94,6 +95,7 @@ where
             gap_seconds: None,
             allowed_at: None,
             peeked: None,
+            stale_writes: AtomicU32::new(0),
         };
         // What is left of a run that ended needs no rules.
         let ended = pass.point.ending.is_some();

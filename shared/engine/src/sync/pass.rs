@@ -1,6 +1,7 @@
 //! A pass: one run's work inside one slice, and the lease it is done under.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
@@ -155,6 +156,8 @@ pub(super) struct Pass {
     pub(super) allowed_at: Option<Timestamp>,
     /// The first page of a delta, where it was read already.
     pub(super) peeked: Option<Ahead>,
+    /// How many writes of the page found that the contact had moved.
+    pub(super) stale_writes: AtomicU32,
 }
 
 impl Pass {

@@ -3,6 +3,7 @@
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{NextStep, Phase};
+use contact_sync_domain::settings::BetweenRuns;
 use contact_sync_domain::sync_state::{Checkpoint, Ending, QueuedRun, Stage};
 use jiff::Timestamp;
 
@@ -60,6 +61,13 @@ where
         held.drop_queued = Some(queued.run_id.clone());
         held.work.checkpoint = Some(point.clone());
         held.checkpoint(&self.stores).await?;
+        tracing::info!(
+            account.id = %desk.connection.account_id,
+            connection.id = %desk.connection.id,
+            sync.run_id = %queued.run_id,
+            sync.began = ?kind,
+            "a run began"
+        );
         self.continue_run(held, desk, point).await
     }
 
@@ -293,13 +301,14 @@ where
             let mut run = run_of(pass, status);
             run.ended_at = Some(now);
             self.stores.put_run(&run).await?;
-            log_summary(&run);
+            log_summary(&run, drift(held, pass, &run));
         }
         if whole {
             held.serve(pass.point.wanted_seen, now);
             held.work.last_checked_at = Some(now);
             if pass.point.kind == RunKind::Full {
                 held.work.last_full_at = Some(now);
+                held.work.last_full_settings = Some(pass.point.settings_version);
                 held.work.linked = pass.index.as_ref().map_or(0, Index::linked)
                     + pass.point.counts.created.saturating_sub(pass.created_before);
                 self.note_sync(pass, now).await?;
@@ -361,7 +370,18 @@ fn conclusion(point: &Checkpoint) -> (RunStatus, Option<String>) {
 }
 
 /// The line that the metric filter, the alarm and a support agent read.
-fn log_summary(run: &Run) {
+/// How many contacts a scheduled full run had to touch although every change should have come by
+/// notification or look before it. Not told of runs under new settings, nor where changes are to
+/// wait for the run.
+fn drift(held: &Held, pass: &Pass, run: &Run) -> Option<u64> {
+    let follows = run.kind == RunKind::Full
+        && run.trigger == Trigger::Schedule
+        && pass.settings.schedule.between_runs == BetweenRuns::Apply
+        && held.work.last_full_settings == Some(pass.point.settings_version);
+    follows.then_some(run.counts.created + run.counts.updated + run.counts.removed)
+}
+
+fn log_summary(run: &Run, drift: Option<u64>) {
     tracing::info!(
         account.id = %run.account_id,
         connection.id = %run.connection_id,
@@ -376,6 +396,7 @@ fn log_summary(run: &Run) {
         sync.failed = run.counts.failed,
         sync.removed = run.counts.removed,
         sync.awaiting_review = run.counts.awaiting_review,
+        sync.drift = drift,
         graph.requests = run.graph.requests,
         graph.resource_units = run.graph.resource_units,
         "run {} ended",

@@ -8,6 +8,7 @@ pub(super) enum Unit {
     Count,
     Milliseconds,
     Seconds,
+    Percent,
 }
 
 impl Unit {
@@ -16,12 +17,13 @@ impl Unit {
             Self::Count => "Count",
             Self::Milliseconds => "Milliseconds",
             Self::Seconds => "Seconds",
+            Self::Percent => "Percent",
         }
     }
 }
 
 /// A number of the log, its metric and its unit.
-const NUMBERS: [(&str, &str, Unit); 25] = [
+const NUMBERS: [(&str, &str, Unit); 35] = [
     // An ended run.
     ("sync.seen", "UsersSeen", Unit::Count),
     ("sync.created", "ContactsCreated", Unit::Count),
@@ -31,10 +33,16 @@ const NUMBERS: [(&str, &str, Unit); 25] = [
     ("sync.awaiting_review", "ChangesAwaitingReview", Unit::Count),
     ("graph.requests", "GraphRequests", Unit::Count),
     ("graph.resource_units", "GraphResourceUnits", Unit::Count),
+    // A full run: what notifications and looks should have brought before it.
+    ("sync.drift", "ReconcileDrift", Unit::Count),
+    // Contacts that somebody else wrote between reading and writing them.
+    ("sync.stale_writes", "StaleWritesRejected", Unit::Count),
     // A look at what changed: from the event that asked for it until its changes stood.
     ("sync.lag_seconds", "DeltaLag", Unit::Seconds),
+    // How much of Graph's limit is used, told by Graph from 80 % on.
+    ("graph.throttle_percent", "GraphThrottlePercent", Unit::Percent),
     // A delivery of Graph: from the change until it was here.
-    ("lag_ms", "NotificationDelay", Unit::Milliseconds),
+    ("notifications.lag_ms", "NotificationDelay", Unit::Milliseconds),
     ("notifications.accepted", "NotificationsAccepted", Unit::Count),
     ("refused.incomplete", "NotificationsRefused", Unit::Count),
     ("refused.unknown", "NotificationsRefused", Unit::Count),
@@ -46,18 +54,30 @@ const NUMBERS: [(&str, &str, Unit); 25] = [
     // What streams became.
     ("events.published", "EventsPublished", Unit::Count),
     // A sweep or an audit.
-    ("requested", "SyncsRedriven", Unit::Count),
-    ("made", "SubscriptionsMade", Unit::Count),
-    ("renewed", "SubscriptionsRenewed", Unit::Count),
-    ("refused", "SubscriptionsRefused", Unit::Count),
-    ("troubles", "SweepTroubles", Unit::Count),
+    ("sweep.requested", "SyncsRedriven", Unit::Count),
+    ("sweep.made", "SubscriptionsMade", Unit::Count),
+    ("sweep.renewed", "SubscriptionsRenewed", Unit::Count),
+    ("sweep.refused", "SubscriptionsRefused", Unit::Count),
+    ("sweep.troubles", "SweepTroubles", Unit::Count),
+    ("subscriptions.expiring", "SubscriptionsExpiring", Unit::Count),
+    ("sync.dirty_seconds", "DirtyAge", Unit::Seconds),
+    // Each connection has its turn once an hour: an hour's sum is all of them.
+    ("connections.waiting", "ConnectionsWaiting", Unit::Count),
+    ("connections.enabled", "ConnectionsEnabled", Unit::Count),
+    ("connections.paused", "ConnectionsPaused", Unit::Count),
+    ("connections.attention", "ConnectionsInAttention", Unit::Count),
+    ("connections.off", "ConnectionsOff", Unit::Count),
     // An answer of the REST API.
-    ("duration_ms", "RequestDuration", Unit::Milliseconds),
-    ("rows.extended", "ReportRows", Unit::Count),
+    ("http.duration_ms", "RequestDuration", Unit::Milliseconds),
+    ("report.rows_extended", "ReportRows", Unit::Count),
 ];
 
 /// A word of the log that is counted: its field, itself, its metric.
-const WORDS: [(&str, &str, &str); 5] = [
+const WORDS: [(&str, &str, &str); 8] = [
+    ("sync.began", "Full", "RunsStarted"),
+    ("sync.began", "Delta", "RunsStarted"),
+    // Somebody else took over while it worked.
+    ("sync.slice", "Lost", "LeasesLost"),
     ("sync.status", "Succeeded", "RunsSucceeded"),
     ("sync.status", "Partial", "RunsPartial"),
     ("sync.status", "Failed", "RunsFailed"),
@@ -68,6 +88,9 @@ const WORDS: [(&str, &str, &str); 5] = [
 
 /// Graph's way to say that it is asked too much.
 const TOO_MANY_REQUESTS: f64 = 429.0;
+
+/// From here on the trouble is Graph's own.
+const SERVER_ERROR: f64 = 500.0;
 
 /// What one line of the log measures; each metric once.
 pub(super) fn measured(seen: &Seen) -> Vec<(&'static str, Unit, f64)> {
@@ -91,10 +114,15 @@ pub(super) fn measured(seen: &Seen) -> Vec<(&'static str, Unit, f64)> {
     }
     if let Some(status) = seen.number("graph.status") {
         let throttled = (status - TOO_MANY_REQUESTS).abs() < f64::EPSILON;
-        add(if throttled { "GraphThrottled" } else { "GraphRefused" }, Unit::Count, 1.0);
+        let metric = match status {
+            _ if throttled => "GraphThrottled",
+            status if status >= SERVER_ERROR => "GraphUnavailable",
+            _ => "GraphRefused",
+        };
+        add(metric, Unit::Count, 1.0);
     }
     if let Some(status) = seen.number("http.status") {
-        let metric = if status >= 500.0 { "RequestsFailed" } else { "RequestsServed" };
+        let metric = if status >= SERVER_ERROR { "RequestsFailed" } else { "RequestsServed" };
         add(metric, Unit::Count, 1.0);
     }
     if seen.text("credential.refused").is_some() {

@@ -11,6 +11,8 @@ use super::super::tests::{
 };
 use super::*;
 
+mod standing;
+
 const DAY: i64 = 86_400;
 
 /// What was done to a state before the sweep.
