@@ -12,6 +12,7 @@
 
 mod bare;
 mod counts;
+mod held_table;
 mod phase;
 mod prices;
 mod programs;

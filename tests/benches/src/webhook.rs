@@ -1,5 +1,5 @@
 //! How fast the webhook answers while Graph posts at a steady rate, beside a handler that does
-//! nothing behind the same gateway and Runtime API.
+//! nothing behind the same gateway and Runtime API. What others do with a hint is not measured.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a broken measurement may panic")]
 #![expect(
     clippy::cast_precision_loss,
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::held_table::HeldTable;
 use crate::programs::{median, programs};
 use crate::table::Row;
 
@@ -65,12 +66,15 @@ pub(crate) async fn measure(
     let mut options = SceneOptions::with_users(20);
     options.settings.notifications.enabled = false;
     options.log_level = "WARN";
+    let table = HeldTable::start().await;
+    options.environment.push(("graph-webhook", "AWS_ENDPOINT_URL_DYNAMODB", table.url()));
     options.further_resources = BARE_HANDLER;
     options.binaries = folder.as_ref().map(|folder| folder.path().to_owned());
     options.further_programs = vec![("bare-handler", this_program())];
     let scene = Scene::start(options).await;
     let customer = scene.synced().await;
     let record = scene.subscription_record("users").await;
+    table.hold(&record, &scene.sync_state(&customer.connection).await);
     let text = |name: &str| record["doc"]["M"][name]["S"].as_str().expect("a text").to_owned();
     let path = format!("/webhooks/graph?s={}", text("key"));
     let person = customer.people_in_scope()[0].id().to_owned();
