@@ -73,6 +73,7 @@ impl fmt::Display for Fingerprint {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
@@ -93,7 +94,7 @@ mod tests {
         told.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
         let Value::Object(attributes) = told else { panic!("an object") };
         let user = DirectoryUser { id: ObjectId::from_u128(1), attributes };
-        Mapping::compile(&settings, fields).unwrap().map(&user)
+        Mapping::compile(&settings, fields).unwrap().map(&user, Timestamp::UNIX_EPOCH)
     }
 
     #[test]

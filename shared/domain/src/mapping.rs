@@ -11,6 +11,7 @@ mod value;
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::account::CustomField;
@@ -122,16 +123,16 @@ impl Mapping {
     }
 
     /// The selectable attributes (roots, as in `$select`) that the rows read.
-    pub fn attributes(&self) -> BTreeSet<&'static str> {
+    pub fn attributes(&self) -> BTreeSet<String> {
         self.rows.iter().flat_map(|row| row.expression.attributes()).collect()
     }
 
-    /// What the user's attributes ask of a contact.
-    pub fn map(&self, user: &DirectoryUser) -> Mapped {
+    /// What the user's attributes ask of a contact; `now` is what `Now()` gives.
+    pub fn map(&self, user: &DirectoryUser, now: Timestamp) -> Mapped {
         let values = self
             .rows
             .iter()
-            .map(|row| MappedField { target: row.target.clone(), outcome: row.outcome(user) })
+            .map(|row| MappedField { target: row.target.clone(), outcome: row.outcome(user, now) })
             .collect();
         Mapped { values, rules: self.rules }
     }
@@ -186,9 +187,18 @@ impl Mapped {
 }
 
 impl Row {
-    fn outcome(&self, user: &DirectoryUser) -> FieldOutcome {
-        match self.expression.evaluate(user) {
+    fn outcome(&self, user: &DirectoryUser, now: Timestamp) -> FieldOutcome {
+        match self.expression.evaluate(user, now) {
             Evaluated::Absent => FieldOutcome::Absent,
+            Evaluated::Ignore => FieldOutcome::Keep,
+            Evaluated::Failed(failure) => FieldOutcome::Fail {
+                reason: format!("{}: {}", self.place(), failure.problem),
+                remedy: format!(
+                    "Correct {} of this user in Entra, or the mapping of {} ({failure}).",
+                    self.sources(),
+                    self.target
+                ),
+            },
             Evaluated::Empty => self.outcome_of_empty(),
             Evaluated::Value(value) => match self.kind.convert(&value) {
                 Ok(Some(value)) => FieldOutcome::Write(value),

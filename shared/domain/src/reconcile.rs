@@ -16,6 +16,8 @@ pub use item::{blank_item, hex, user_address};
 
 use item::{failed, item_of};
 
+use jiff::Timestamp;
+
 use crate::account::CustomField;
 use crate::contact::{
     Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, Target,
@@ -42,6 +44,8 @@ pub struct Rules {
     rejected: RejectedSet,
     /// Whether what would happen by itself waits for the next run.
     holds: bool,
+    /// What `Now()` gives: one instant for the whole run, so that deciding again decides alike.
+    now: Timestamp,
     /// Digest of everything that shapes a decision besides the user.
     digest: u64,
 }
@@ -108,9 +112,15 @@ pub struct Tie<'a> {
 }
 
 impl Rules {
-    /// Compiles a settings document against the account's custom fields.
-    pub fn compile(settings: &Settings, fields: &[CustomField]) -> Result<Self, Vec<Problem>> {
+    /// Compiles a settings document against the account's custom fields, for a run that began
+    /// `now`.
+    pub fn compile(
+        settings: &Settings,
+        fields: &[CustomField],
+        now: Timestamp,
+    ) -> Result<Self, Vec<Problem>> {
         Ok(Self {
+            now,
             mapping: Mapping::compile(settings, fields)?,
             scope: ScopeRule::compile(&settings.scope)?,
             policies: settings.policies.clone(),
@@ -169,7 +179,7 @@ impl Rules {
                 return View::Unknown { attribute: absent.to_owned() };
             }
         };
-        let mapped = self.mapping.map(user);
+        let mapped = self.mapping.map(user, self.now);
         let status = if inactive { ContactStatus::Inactive } else { ContactStatus::Active };
         let upn = user.text("userPrincipalName");
         match Fingerprint::of(&mapped, status, upn, self.digest) {

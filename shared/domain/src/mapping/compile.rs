@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{Kind, Mapping, OnEmpty, RequiredField, Row};
 use crate::account::{CustomField, CustomFieldType};
 use crate::contact::{ContactField, Target};
-use crate::directory::DirectoryUser;
+use crate::directory::{DirectoryUser, USER_SELECT};
 use crate::expression::{Evaluated, SourceExpression};
 use crate::id::{ObjectId, leading_bits};
 use crate::settings::{FieldDefaults, FieldPolicy, MappingRow, Problem, Settings, WhenEmpty};
@@ -94,7 +95,14 @@ impl RowCheck<'_> {
 
     fn source(&mut self) -> Option<SourceExpression> {
         match SourceExpression::parse(&self.row.source) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                let roots = expression.attributes();
+                let Some(unread) = roots.iter().find(|root| !is_read(root)) else {
+                    return Some(expression);
+                };
+                self.problem("source", format!("not available yet: `{unread}`"));
+                None
+            }
             Err(error) => {
                 self.problem("source", error.to_string());
                 None
@@ -193,12 +201,17 @@ impl RowCheck<'_> {
     fn check_constant(&mut self, kind: &Kind, expression: &SourceExpression) {
         let nobody = DirectoryUser { id: ObjectId::from_u128(0), attributes: Map::new() };
         if expression.attributes().is_empty()
-            && let Evaluated::Value(value) = expression.evaluate(&nobody)
+            && let Evaluated::Value(value) = expression.evaluate(&nobody, Timestamp::UNIX_EPOCH)
             && let Err(mismatch) = kind.convert(&value)
         {
             self.problem("source", mismatch.to_string());
         }
     }
+}
+
+/// Whether Graph is asked for the attribute.
+fn is_read(root: &str) -> bool {
+    USER_SELECT.contains(&root)
 }
 
 fn defaults_of(target: &Target, settings: &Settings) -> FieldDefaults {

@@ -57,7 +57,7 @@ fn email_row() -> Value {
 /// The outcome of one more row beside the e-mail's.
 fn outcome(row: Value, fields: &[CustomField], attributes: Value) -> FieldOutcome {
     let mapping = Mapping::compile(&settings(json!([email_row(), row])), fields).unwrap();
-    mapping.map(&user(attributes)).values.remove(1).outcome
+    mapping.map(&user(attributes), Timestamp::UNIX_EPOCH).values.remove(1).outcome
 }
 
 fn reason(outcome: FieldOutcome) -> String {
@@ -74,11 +74,14 @@ fn told(problems: Vec<Problem>) -> Vec<String> {
 #[test]
 fn the_default_mapping_makes_a_contact() {
     let mapping = Mapping::compile(&Settings::default(), &[]).unwrap();
-    let mapped = mapping.map(&user(json!({
-        "mail": null, "userPrincipalName": "ana@contoso.com", "displayName": "Ana Ruiz",
-        "givenName": "Ana", "surname": "Ruiz", "jobTitle": null, "department": "Sales",
-        "mobilePhone": null, "businessPhones": ["+1 555"], "officeLocation": " ",
-    })));
+    let mapped = mapping.map(
+        &user(json!({
+            "mail": null, "userPrincipalName": "ana@contoso.com", "displayName": "Ana Ruiz",
+            "givenName": "Ana", "surname": "Ruiz", "jobTitle": null, "department": "Sales",
+            "mobilePhone": null, "businessPhones": ["+1 555"], "officeLocation": " ",
+        })),
+        Timestamp::UNIX_EPOCH,
+    );
     assert!(!mapped.needs_reread());
     let changes = mapping.changes(&mapped, None).unwrap();
     let written: Vec<String> =
@@ -185,7 +188,8 @@ fn a_guest_and_a_list_of_addresses_give_an_address_that_reaches_the_person() {
     ] {
         let settings = settings(json!([{"target": "email", "source": source}]));
         let mapping = Mapping::compile(&settings, &[]).unwrap();
-        let outcome = mapping.map(&user(attributes)).values.remove(0).outcome;
+        let outcome =
+            mapping.map(&user(attributes), Timestamp::UNIX_EPOCH).values.remove(0).outcome;
         match expected {
             Some(expected) => assert_eq!(outcome, FieldOutcome::Write(json!(expected))),
             None => assert!(reason(outcome).ends_with("the value is not an e-mail address")),
@@ -226,7 +230,10 @@ fn defaults_fill_what_custom_and_phone_rows_leave_out() {
     });
     let settings: Settings = serde_json::from_value(document).unwrap();
     let mapping = Mapping::compile(&settings, &[custom("x", CustomFieldType::Text)]).unwrap();
-    let mapped = mapping.map(&user(json!({"mail": "a@x", "mobilePhone": null, "city": "Bonn"})));
+    let mapped = mapping.map(
+        &user(json!({"mail": "a@x", "mobilePhone": null, "city": "Bonn"})),
+        Timestamp::UNIX_EPOCH,
+    );
     let targets: Vec<String> = mapped.values.iter().map(|f| f.target.to_string()).collect();
     assert_eq!(targets, ["email", "mobilePhone"], "a row that never writes is not read either");
     let failures = mapping.changes(&mapped, None).unwrap_err();

@@ -17,7 +17,7 @@ fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
 }
 
 fn rules(change: impl FnOnce(&mut Settings)) -> Rules {
-    Rules::compile(&settings(change), &[]).expect("the settings hold")
+    Rules::compile(&settings(change), &[], Timestamp::UNIX_EPOCH).expect("the settings hold")
 }
 
 fn user(change: Value) -> DirectoryUser {

@@ -80,6 +80,7 @@ fn happyfox() -> Settings {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
@@ -114,7 +115,8 @@ mod tests {
             panic!("an object")
         };
         let user = DirectoryUser { id: ObjectId::from_u128(1), attributes };
-        let failures = mapping.changes(&mapping.map(&user), None).unwrap_err();
+        let failures =
+            mapping.changes(&mapping.map(&user, Timestamp::UNIX_EPOCH), None).unwrap_err();
         assert_eq!(failures.len(), 1);
         assert_eq!(failures[0].target.to_string(), "mobilePhone");
     }

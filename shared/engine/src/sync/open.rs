@@ -51,13 +51,14 @@ where
         };
         let ignored = desk.settings.settings.scope.ignored_users.iter().cloned().collect();
         let settings = settings.unwrap_or_else(|| desk.settings.clone()).settings;
-        let (rules, problem) = match Rules::compile(&settings, &account.custom_fields) {
+        let now = point.started_at;
+        let (rules, problem) = match Rules::compile(&settings, &account.custom_fields, now) {
             Ok(rules) => (rules, None),
             Err(problems) => {
                 let problem = problems.into_iter().next().map(|problem| {
                     format!("the settings no longer hold: {} {}", problem.pointer, problem.message)
                 });
-                let Ok(fallback) = Rules::compile(&Settings::default(), &[]) else {
+                let Ok(fallback) = Rules::compile(&Settings::default(), &[], now) else {
                     return Err(Stop::Failed("the default settings do not hold".to_owned()));
                 };
                 (fallback, problem)

@@ -13,26 +13,31 @@ fn a_contact_without_its_required_field_is_refused_whether_mapped_or_not() {
     let unmapped = Mapping::compile(&settings(json!([email_row()])), &fields).unwrap();
     let person = user(json!({"mail": "a@x", "employeeOrgData": null}));
 
-    let failures = mapped_row.changes(&mapped_row.map(&person), None).unwrap_err();
+    let failures =
+        mapped_row.changes(&mapped_row.map(&person, Timestamp::UNIX_EPOCH), None).unwrap_err();
     assert_eq!(
         failures[0].reason,
         "custom.costCenter (from employeeOrgData.costCenter): the required field \"Cost centre\" is empty in Entra"
     );
-    let failures = unmapped.changes(&unmapped.map(&person), None).unwrap_err();
+    let failures =
+        unmapped.changes(&unmapped.map(&person, Timestamp::UNIX_EPOCH), None).unwrap_err();
     assert_eq!(
         failures[0].reason,
         "custom.costCenter: no mapping fills the required field \"Cost centre\""
     );
     let mut existing = contact(ContactSource::Entra, &[(ContactField::Email, "a@x")]);
     existing.custom.insert("costCenter".into(), json!("7"));
-    assert_eq!(mapped_row.changes(&mapped_row.map(&person), Some(&existing)), Ok(vec![]));
+    assert_eq!(
+        mapped_row.changes(&mapped_row.map(&person, Timestamp::UNIX_EPOCH), Some(&existing)),
+        Ok(vec![])
+    );
 }
 
 #[test]
 fn a_contact_is_never_made_without_an_email() {
     let row = json!({"target": "email", "source": "[mail]", "whenEmpty": "keep"});
     let mapping = Mapping::compile(&settings(json!([row])), &[]).unwrap();
-    let mapped = mapping.map(&user(json!({"mail": null})));
+    let mapped = mapping.map(&user(json!({"mail": null})), Timestamp::UNIX_EPOCH);
     let failures = mapping.changes(&mapped, None).unwrap_err();
     assert_eq!(
         failures[0].reason,
@@ -51,7 +56,7 @@ fn after(policy: &str, old: Option<&str>, attributes: Value, when_empty: &str) -
     attributes["mail"] = json!("a@x");
     let mut contact = contact(ContactSource::Entra, &[(ContactField::Email, "a@x")]);
     contact.set(&Target::Field(ContactField::City), old.map(|text| json!(text)));
-    let mapped = mapping.map(&user(attributes));
+    let mapped = mapping.map(&user(attributes), Timestamp::UNIX_EPOCH);
     for change in mapping.changes(&mapped, Some(&contact)).unwrap() {
         let new = Some(change.new).filter(|new| !new.is_null());
         contact.set(&change.field, new);
@@ -102,7 +107,7 @@ fn the_name_of_a_contact_that_was_there_before_stays_unless_the_account_wants_it
         let document = json!({"mapping": rows, "policies": {"nameOfExisting": name}});
         let settings: Settings = serde_json::from_value(document).unwrap();
         let mapping = Mapping::compile(&settings, &[]).unwrap();
-        let mapped = mapping.map(&user(attributes.clone()));
+        let mapped = mapping.map(&user(attributes.clone()), Timestamp::UNIX_EPOCH);
         let changes = mapping.changes(&mapped, Some(contact)).unwrap();
         let fields: Vec<String> = changes.iter().map(|c| c.field.to_string()).collect();
         assert_eq!(fields, expected, "{name} {:?}", contact.source);
@@ -164,7 +169,7 @@ proptest! {
         let mut told: serde_json::Map<String, Value> =
             attributes.iter().map(|name| (*name).to_owned()).zip(values).collect();
         told.insert("mail".into(), json!("a@x"));
-        let mapped = mapping.map(&user(Value::Object(told)));
+        let mapped = mapping.map(&user(Value::Object(told)), Timestamp::UNIX_EPOCH);
         let source = if local { ContactSource::Local } else { ContactSource::Entra };
         let mut contact = contact(source, &[(ContactField::Email, "old@x")]);
         let _ = mapping.changes(&mapped, None);
