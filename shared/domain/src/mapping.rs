@@ -192,6 +192,7 @@ impl Row {
             Evaluated::Absent => FieldOutcome::Absent,
             Evaluated::Ignore => FieldOutcome::Keep,
             Evaluated::Failed(failure) => FieldOutcome::Fail {
+                rule: BrokenRule::of(failure.problem),
                 reason: format!("{}: {}", self.place(), failure.problem),
                 remedy: format!(
                     "Correct {} of this user in Entra, or the mapping of {} ({failure}).",

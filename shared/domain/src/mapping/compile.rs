@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::{Kind, Mapping, OnEmpty, RequiredField, Row};
 use crate::account::{CustomField, CustomFieldType};
 use crate::contact::{ContactField, Target};
-use crate::directory::{DirectoryUser, USER_SELECT};
-use crate::expression::{Evaluated, SourceExpression};
+use crate::directory::DirectoryUser;
+use crate::expression::{Evaluated, SourceExpression, ValueType};
 use crate::id::{ObjectId, leading_bits};
 use crate::settings::{FieldDefaults, FieldPolicy, MappingRow, Problem, Settings, WhenEmpty};
 use crate::suggestion;
@@ -95,14 +95,7 @@ impl RowCheck<'_> {
 
     fn source(&mut self) -> Option<SourceExpression> {
         match SourceExpression::parse(&self.row.source) {
-            Ok(expression) => {
-                let roots = expression.attributes();
-                let Some(unread) = roots.iter().find(|root| !is_read(root)) else {
-                    return Some(expression);
-                };
-                self.problem("source", format!("not available yet: `{unread}`"));
-                None
-            }
+            Ok(expression) => Some(expression),
             Err(error) => {
                 self.problem("source", error.to_string());
                 None
@@ -131,6 +124,7 @@ impl RowCheck<'_> {
         self.check_policy(&target, policy);
         self.check_when_empty(&target, when_empty);
         self.check_constant(&kind, &expression);
+        self.check_person(&target, &expression);
         let on_empty = match when_empty {
             WhenEmpty::Keep => OnEmpty::Keep,
             WhenEmpty::Clear => OnEmpty::Clear,
@@ -197,6 +191,15 @@ impl RowCheck<'_> {
         None
     }
 
+    /// A person is no text.
+    fn check_person(&mut self, target: &Target, expression: &SourceExpression) {
+        let is_person = expression.result_type() == ValueType::Reference;
+        if is_person && *target != Target::Field(ContactField::Manager) {
+            let message = "`[manager]` is a person: only the target `manager` takes one";
+            self.problem("source", message.to_owned());
+        }
+    }
+
     /// A text that never fits its field would fail every record.
     fn check_constant(&mut self, kind: &Kind, expression: &SourceExpression) {
         let nobody = DirectoryUser { id: ObjectId::from_u128(0), attributes: Map::new() };
@@ -207,11 +210,6 @@ impl RowCheck<'_> {
             self.problem("source", mismatch.to_string());
         }
     }
-}
-
-/// Whether Graph is asked for the attribute.
-fn is_read(root: &str) -> bool {
-    USER_SELECT.contains(&root)
 }
 
 fn defaults_of(target: &Target, settings: &Settings) -> FieldDefaults {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::contact::Target;
+use crate::expression::EvaluationProblem;
 
 /// Why a record cannot be written, for one of its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,20 @@ pub enum BrokenRule {
 }
 
 impl BrokenRule {
+    /// The rule that a function's argument or result broke.
+    pub(super) fn of(problem: EvaluationProblem) -> Self {
+        match problem {
+            EvaluationProblem::NoDate
+            | EvaluationProblem::OtherFormat
+            | EvaluationProblem::NoSuchDate => Self::NotADate,
+            EvaluationProblem::NoNumber => Self::NotANumber,
+            EvaluationProblem::NoBoolean => Self::NotABoolean,
+            EvaluationProblem::TextTooLong
+            | EvaluationProblem::ListTooLong
+            | EvaluationProblem::PatternTooSlow => Self::TooLong,
+        }
+    }
+
     /// Its name in JSON.
     pub fn name(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ fn waiting(
     let mapping = Mapping::compile(&settings(json!([email_row(), row])), fields).unwrap();
     let mut attributes = attributes;
     attributes["mail"] = json!("a@x");
-    let mapped = mapping.map(&user(attributes));
+    let mapped = mapping.map(&user(attributes), Timestamp::UNIX_EPOCH);
     assert_eq!(mapping.changes(&mapped, Some(contact)), Ok(vec![]), "nothing is written unasked");
     mapping
         .pending(&mapped, contact)
