@@ -43,7 +43,9 @@ fn user(own: Value) -> (DirectoryUser, Mapped) {
     }
     let Value::Object(attributes) = attributes else { panic!("an object") };
     let user = DirectoryUser { id: ObjectId::from_u128(1), attributes };
-    let mapped = Mapping::compile(&settings(&["email"]), &[]).unwrap().map(&user);
+    let mapped = Mapping::compile(&settings(&["email"]), &[])
+        .unwrap()
+        .map(&user, jiff::Timestamp::UNIX_EPOCH);
     (user, mapped)
 }
 
