@@ -128,6 +128,7 @@ impl AccountStore for DynamoStore {
             self.forget_tenant(&connection).await?;
             self.delete_connection(&account.id, &connection.id).await?;
         }
+        self.forget_grants(&account.id).await?;
         self.erase_events(&account.id).await?;
         let operation = "BatchWriteItem account";
         // The account's own item goes last: until then the call can be repeated.

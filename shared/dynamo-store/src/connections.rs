@@ -1,20 +1,21 @@
-//! Connections, and which of them has a tenant.
+//! Connections.
 
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
+use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_domain::sync_state::SyncState;
-use contact_sync_engine::port::{ConnectionStore, StoreError, SubscriptionStore, TenantClaim};
+use contact_sync_engine::port::{
+    ConnectionStore, StoreError, SubscriptionStore, TenantClaim, TenantStore,
+};
 
-use crate::failure::{Answer, Defect, corrupt};
-use crate::item::{document, number, read_document, text};
+use crate::failure::{Defect, corrupt};
+use crate::item::{document, number, read_document};
 use crate::table::{Condition, Query};
 use crate::transaction::{Transacted, Transaction};
 use crate::{DynamoStore, keys};
 
 pub(crate) const KIND: &str = "connection";
-const CLAIM: &str = "tenantClaim";
 
 impl DynamoStore {
     /// Gives up the connection's tenant, and the records of subscriptions that only its account
@@ -161,35 +162,5 @@ impl ConnectionStore for DynamoStore {
         let key = keys::connection(&from.account_id, id);
         self.state.delete_if("DeleteItem connection", &key, condition).await?;
         Ok(true)
-    }
-
-    async fn claim_tenant(
-        &self,
-        claim: &TenantClaim,
-    ) -> Result<Result<(), TenantClaim>, StoreError> {
-        let item = document(&keys::tenant_claim(&claim.tenant_id), CLAIM, claim)?;
-        let answer = self.state.put_if("PutItem tenant claim", item, Condition::absent()).await?;
-        match answer {
-            Answer::Done(()) => Ok(Ok(())),
-            Answer::Refused(Some(standing)) => {
-                let standing: TenantClaim = read_document(CLAIM, standing)?;
-                Ok(if standing == *claim { Ok(()) } else { Err(standing) })
-            }
-            Answer::Refused(None) => Err(corrupt(CLAIM)(Defect::Missing)),
-        }
-    }
-
-    async fn tenant_claim(&self, tenant: &TenantId) -> Result<Option<TenantClaim>, StoreError> {
-        let found = self.state.get("GetItem tenant claim", &keys::tenant_claim(tenant)).await?;
-        found.map(|item| read_document(CLAIM, item)).transpose()
-    }
-
-    async fn release_tenant(&self, claim: &TenantClaim) -> Result<(), StoreError> {
-        let condition = Condition::new(
-            "#doc.#connectionId = :connection",
-            vec![(":connection", text(claim.connection_id.as_str()))],
-        );
-        let key = keys::tenant_claim(&claim.tenant_id);
-        self.state.delete_if("DeleteItem tenant claim", &key, condition).await
     }
 }

@@ -88,12 +88,36 @@ pub(crate) fn team_name(account: &AccountId, name_key: &str) -> Key {
     Key::new(account_partition(account), format!("TEAMNAME#{}", bounded(name_key)))
 }
 
+pub(crate) fn tenant_partition(tenant: &TenantId) -> String {
+    format!("TENANT#{tenant}")
+}
+
+/// What the sort keys of a tenant's claims begin with.
+pub(crate) const CLAIM_PREFIX: &str = "CLAIM";
+
+/// The claim of a tenant that nobody was granted.
 pub(crate) fn tenant_claim(tenant: &TenantId) -> Key {
-    Key::new(format!("TENANT#{tenant}"), "CLAIM")
+    Key::new(tenant_partition(tenant), CLAIM_PREFIX)
+}
+
+/// The claim of one of the accounts that were granted a tenant.
+pub(crate) fn granted_claim(tenant: &TenantId, account: &AccountId) -> Key {
+    Key::new(tenant_partition(tenant), format!("{CLAIM_PREFIX}#{account}"))
+}
+
+pub(crate) fn tenant_grant(tenant: &TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "GRANT")
+}
+
+/// What the sort keys of an account's pointers to its grants begin with.
+pub(crate) const GRANT_PREFIX: &str = "GRANT#";
+
+pub(crate) fn grant_pointer(account: &AccountId, tenant: &TenantId) -> Key {
+    Key::new(account_partition(account), format!("{GRANT_PREFIX}{tenant}"))
 }
 
 pub(crate) fn tenant_subscription(tenant: &TenantId, resource: SubscribedResource) -> Key {
-    Key::new(format!("TENANT#{tenant}"), format!("SUBSCRIPTION#{}", resource.path()))
+    Key::new(tenant_partition(tenant), format!("SUBSCRIPTION#{}", resource.path()))
 }
 
 pub(crate) fn subscription_partition(shard: u8) -> String {

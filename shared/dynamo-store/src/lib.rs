@@ -22,6 +22,7 @@ mod subscriptions;
 mod sync_states;
 mod table;
 mod teams;
+mod tenants;
 mod transaction;
 
 use aws_config::SdkConfig;

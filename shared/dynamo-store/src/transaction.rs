@@ -104,6 +104,27 @@ impl Transaction {
         Ok(self)
     }
 
+    /// Adds deleting an item on condition.
+    pub(crate) fn delete_if(
+        mut self,
+        operation: &'static str,
+        table: &Table,
+        key: &Key,
+        condition: Condition,
+    ) -> Result<Self, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&table.name)
+            .set_key(Some(key.attributes()))
+            .set_expression_attribute_names(Some(names(&[&condition.expression])))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(values(condition.values))
+            .return_values_on_condition_check_failure(OnRefusal::AllOld)
+            .build()
+            .map_err(unavailable(operation))?;
+        self.actions.push(TransactWriteItem::builder().delete(delete).build());
+        Ok(self)
+    }
+
     /// Adds that a condition must hold.
     pub(crate) fn check(
         mut self,

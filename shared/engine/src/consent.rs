@@ -26,7 +26,7 @@ pub use invitation::{
 };
 pub use refusal::{Refusal, RefusalText};
 
-use crate::port::{AccountStore, ConnectionStore, ConsentStore, StoreError};
+use crate::port::{AccountStore, ConnectionStore, ConsentStore, StoreError, TenantStore};
 
 /// How long a consent link lives.
 pub const INVITATION_LIFETIME: SignedDuration = SignedDuration::from_hours(72);
@@ -38,9 +38,9 @@ pub const ATTEMPT_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 pub const ATTEMPTS: u32 = 10;
 
 /// What consent reads and writes.
-pub trait ConsentStores: AccountStore + ConnectionStore + ConsentStore {}
+pub trait ConsentStores: AccountStore + ConnectionStore + ConsentStore + TenantStore {}
 
-impl<S: AccountStore + ConnectionStore + ConsentStore> ConsentStores for S {}
+impl<S: AccountStore + ConnectionStore + ConsentStore + TenantStore> ConsentStores for S {}
 
 /// Why a step of consent did not happen. Nothing was written then but the attempt's end.
 #[derive(Debug, Error)]

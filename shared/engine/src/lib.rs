@@ -13,4 +13,5 @@ pub mod readiness;
 pub mod renewal;
 pub mod report;
 pub mod segments;
+mod split;
 pub mod sync;

@@ -15,6 +15,7 @@ mod runs;
 mod subscriptions;
 mod sync_states;
 mod teams;
+mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,7 @@ use jiff::Timestamp;
 
 use crate::port::{
     ConsentAttempt, ConsentInvitation, KeyedRequest, PendingItem, SegmentRef, SettingsVersion,
-    StoreError, StoredContact, TenantClaim,
+    StoreError, StoredContact, TenantClaim, TenantGrant,
 };
 
 pub use blobs::MemoryBlobs;
@@ -56,6 +57,10 @@ pub struct World {
     pub connections: BTreeMap<ConnectionId, Connection>,
     /// Who uses which tenant.
     pub tenants: BTreeMap<TenantId, TenantClaim>,
+    /// Which accounts may use a tenant side by side.
+    pub grants: BTreeMap<TenantId, TenantGrant>,
+    /// Who does.
+    pub granted_claims: BTreeMap<(TenantId, AccountId), TenantClaim>,
     /// Saved settings, oldest first.
     pub settings: BTreeMap<ConnectionId, Vec<SettingsVersion>>,
     /// Consent links by the hash of their token.

@@ -10,10 +10,11 @@ mod outside;
 mod reviews;
 mod sync;
 mod teams;
+mod tenants;
 
 pub use connections::{
     AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentLeg, ConsentStore,
-    SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore, TenantClaim,
+    SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore,
 };
 pub use contacts::{
     Bar, CLAIM_STANDS, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore,
@@ -36,3 +37,4 @@ pub use sync::{
     ShardPage, SyncStateStore, Taken,
 };
 pub use teams::{MembershipKey, MembershipPage, Renamed, TeamStore};
+pub use tenants::{Granted, TenantClaim, TenantGrant, TenantStore, TenantTaken};

@@ -25,13 +25,14 @@ mod queue;
 mod reaction;
 mod reading;
 mod run;
+mod sharing;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use drive::{Driven, Request, Worker};
-pub(crate) use members::scope_groups;
+pub(crate) use members::{GroupsError, MemberSets, read_groups, scope_groups};
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::ObjectId;
@@ -40,7 +41,7 @@ use sha2::{Digest, Sha256};
 
 use crate::port::{
     AccountStore, ConnectionStore, ContactStore, DecisionStore, DirectoryError, PendingStore,
-    ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore,
+    ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore, TenantStore,
 };
 
 /// Everything that runs need of the state.
@@ -56,6 +57,7 @@ pub trait SyncStores:
     + SettingsStore
     + SyncStateStore
     + TeamStore
+    + TenantStore
 {
 }
 
@@ -71,6 +73,7 @@ impl<S> SyncStores for S where
         + SettingsStore
         + SyncStateStore
         + TeamStore
+        + TenantStore
 {
 }
 

@@ -7,7 +7,6 @@ use contact_sync_domain::subscription::{SubscribedResource, Subscription, Subscr
 use contact_sync_engine::port::{
     ConnectionStore, PendingItem, PendingKind, PendingStore, RunStore, SHARDS, SegmentRef,
     SegmentStore, SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore, SyncStateStore,
-    TenantClaim,
 };
 use serde_json::json;
 
@@ -72,14 +71,6 @@ async fn a_deleted_connection_leaves_nothing_behind() {
     store.delete_connection(&account, &id).await.unwrap();
 }
 
-fn claim(account: u128, connection: u128) -> TenantClaim {
-    TenantClaim {
-        tenant_id: TenantId::from_u128(9),
-        account_id: account_id(account),
-        connection_id: connection_id(connection),
-    }
-}
-
 #[tokio::test]
 async fn a_moved_connection_takes_its_settings_along_and_leaves_its_runs() {
     let tables = Tables::start().await;
@@ -103,22 +94,6 @@ async fn a_moved_connection_takes_its_settings_along_and_leaves_its_runs() {
     assert!(state.queue.is_empty());
     let runs = store.runs(&account_id(2), &made.id, None, 9).await.unwrap().unwrap();
     assert!(runs.runs.is_empty());
-}
-
-#[tokio::test]
-async fn a_tenant_is_one_accounts_until_that_connection_gives_it_up() {
-    let tables = Tables::start().await;
-    let store = &tables.store;
-    let tenant = TenantId::from_u128(9);
-    tables.lose_next_answer();
-    assert_eq!(store.claim_tenant(&claim(1, 1)).await.unwrap(), Ok(()));
-    assert_eq!(store.claim_tenant(&claim(1, 1)).await.unwrap(), Ok(()));
-    assert_eq!(store.claim_tenant(&claim(2, 2)).await.unwrap(), Err(claim(1, 1)));
-    store.release_tenant(&claim(2, 2)).await.unwrap();
-    assert_eq!(store.tenant_claim(&tenant).await.unwrap(), Some(claim(1, 1)));
-    store.release_tenant(&claim(1, 1)).await.unwrap();
-    assert_eq!(store.tenant_claim(&tenant).await.unwrap(), None);
-    assert_eq!(store.claim_tenant(&claim(2, 2)).await.unwrap(), Ok(()));
 }
 
 fn saved(version: u64) -> SettingsVersion {

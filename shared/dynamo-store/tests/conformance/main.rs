@@ -18,3 +18,4 @@ mod streams;
 mod sync_states;
 mod tables;
 mod teams;
+mod tenants;

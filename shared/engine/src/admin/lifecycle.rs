@@ -19,7 +19,7 @@ use super::schedule::set_schedule;
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
     Clock, ConnectionStore, Directory, PendingKind, PendingStore, RunStore, Schedules,
-    SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TenantClaim,
+    SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TenantClaim, TenantStore,
 };
 
 /// Reads `{tenantId}`.

@@ -4,7 +4,7 @@ use crate::port::{
     AccountStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore, DecisionStore,
     Directory, EventLog, IdempotencyStore, PendingStore, Randomness, ReviewStore, RunStore,
     Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore,
-    TeamStore,
+    TeamStore, TenantStore,
 };
 
 /// A store of everything.
@@ -24,6 +24,7 @@ pub trait AdminStore:
     + SubscriptionStore
     + SyncStateStore
     + TeamStore
+    + TenantStore
 {
 }
 
@@ -43,6 +44,7 @@ impl<S> AdminStore for S where
         + SubscriptionStore
         + SyncStateStore
         + TeamStore
+        + TenantStore
 {
 }
 

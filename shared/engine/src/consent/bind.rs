@@ -4,7 +4,7 @@ use contact_sync_domain::id::TenantId;
 
 use super::decision::authorized;
 use super::{ConsentError, ConsentFlow, ConsentStores, Refusal};
-use crate::port::{Clock, ConsentAttempt, TenantClaim};
+use crate::port::{Clock, ConsentAttempt, TenantClaim, TenantTaken};
 
 /// How often a connection may change under our hands.
 const TRIES: u8 = 5;
@@ -46,8 +46,11 @@ where
                 }
             };
             if !claimed {
-                if let Err(owner) = self.stores.claim_tenant(&claim).await? {
-                    let by_same_account = owner.account_id == claim.account_id;
+                if let Err(taken) = self.stores.claim_tenant(&claim).await? {
+                    let by_same_account = match taken {
+                        TenantTaken::By(owner) => owner.account_id == claim.account_id,
+                        TenantTaken::GrantedToOthers => false,
+                    };
                     return Err(Refusal::TenantTaken { by_same_account }.into());
                 }
                 claimed = true;

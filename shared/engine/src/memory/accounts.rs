@@ -2,7 +2,7 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
+use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::sync_state::SyncState;
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use super::{MemoryStore, page, unreadable};
 use crate::consent::ATTEMPTS;
 use crate::port::{
     AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentStore, SettingsStore,
-    SettingsVersion, StoreError, TenantClaim,
+    SettingsVersion, StoreError,
 };
 
 impl AccountStore for MemoryStore {
@@ -56,6 +56,7 @@ impl AccountStore for MemoryStore {
         world.connections.retain(|_, connection| connection.account_id != account.id);
         world.states.retain(|_, state| state.account_id != account.id);
         world.tenants.retain(|_, claim| claim.account_id != account.id);
+        world.forget_grants(&account.id);
         world.runs.retain(|_, run| run.account_id != account.id);
         world.events.retain(|event| event.account_id != account.id);
         Ok(())
@@ -134,29 +135,6 @@ impl ConnectionStore for MemoryStore {
         world.runs.retain(|_, run| run.connection_id != to.id);
         world.pending.retain(|(of, _, _), _| *of != to.id);
         Ok(true)
-    }
-
-    async fn claim_tenant(
-        &self,
-        claim: &TenantClaim,
-    ) -> Result<Result<(), TenantClaim>, StoreError> {
-        let mut world = self.up()?;
-        let standing =
-            world.tenants.entry(claim.tenant_id.clone()).or_insert_with(|| claim.clone());
-        Ok(if standing == claim { Ok(()) } else { Err(standing.clone()) })
-    }
-
-    async fn tenant_claim(&self, tenant: &TenantId) -> Result<Option<TenantClaim>, StoreError> {
-        Ok(self.up()?.tenants.get(tenant).cloned())
-    }
-
-    async fn release_tenant(&self, claim: &TenantClaim) -> Result<(), StoreError> {
-        let mut world = self.up()?;
-        let standing = world.tenants.get(&claim.tenant_id);
-        if standing.is_some_and(|standing| standing.connection_id == claim.connection_id) {
-            world.tenants.remove(&claim.tenant_id);
-        }
-        Ok(())
     }
 }
 

@@ -47,18 +47,6 @@ pub trait AccountStore: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// Who uses a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TenantClaim {
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// Whose it is.
-    pub account_id: AccountId,
-    /// Through which connection.
-    pub connection_id: ConnectionId,
-}
-
 /// The connections.
 pub trait ConnectionStore: Send + Sync {
     /// Makes a connection together with its empty sync state.
@@ -101,25 +89,6 @@ pub trait ConnectionStore: Send + Sync {
         from: &Connection,
         to: &Connection,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Claims a tenant for an account. `Err` inside: who has it. A claim by the same account and
-    /// connection is fine.
-    fn claim_tenant(
-        &self,
-        claim: &TenantClaim,
-    ) -> impl Future<Output = Result<Result<(), TenantClaim>, StoreError>> + Send;
-
-    /// Who uses a tenant.
-    fn tenant_claim(
-        &self,
-        tenant: &TenantId,
-    ) -> impl Future<Output = Result<Option<TenantClaim>, StoreError>> + Send;
-
-    /// Gives a tenant up, if this connection has it.
-    fn release_tenant(
-        &self,
-        claim: &TenantClaim,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// One saved version of a connection's settings.

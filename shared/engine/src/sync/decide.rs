@@ -226,7 +226,7 @@ where
         contact_id: &ContactId,
         now_stored: Option<StoredContact>,
     ) -> Result<(SegmentItem, Option<StoredContact>), Stop> {
-        let view = pass.rules.view(user, &pass.memberships);
+        let view = pass.view(user);
         let existing = present(now_stored.as_ref()).cloned();
         let mut stored = HashMap::new();
         let mut claimants = BTreeMap::new();
@@ -270,7 +270,7 @@ pub(super) fn decide_leaving(
             let cause = gone_cause(*reason);
             (cause, gone_sentence(cause).to_owned())
         }
-        DeltaEntry::Changed(user) => match pass.rules.view(user, &pass.memberships) {
+        DeltaEntry::Changed(user) => match pass.view(user) {
             View::Out { cause, because } => (cause, because),
             View::In(_) | View::Unknown { .. } => return None,
         },
@@ -285,7 +285,7 @@ pub(super) fn decide_as_if_free(
     contact_id: &ContactId,
     existing: Option<&Contact>,
 ) -> SegmentItem {
-    let view = pass.rules.view(user, &pass.memberships);
+    let view = pass.view(user);
     decide_here(pass, user, &view, (contact_id, existing, &[]), |_| Claimant::Nobody)
 }
 
@@ -354,6 +354,9 @@ fn decide_here<'a>(
             if same {
                 let id = existing.map(|contact| contact.id.clone());
                 return blank_item(&user.id, id, Outcome::Unchanged);
+            }
+            if let Some(item) = pass.contested(user, existing) {
+                return item;
             }
             let claimant = match pass.rules.wanted_email_key(wanted, existing) {
                 Some(key) => claimant_of(&key),

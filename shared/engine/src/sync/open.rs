@@ -7,6 +7,7 @@ use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::Rules;
+use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::Outcome;
@@ -86,6 +87,7 @@ where
             point,
             members: MemberSets::default(),
             memberships: Memberships::default(),
+            rivals: Rivals::default(),
             index: None,
             tally: Tally::default(),
             lookup: None,
@@ -107,6 +109,9 @@ where
         }
         if pass.uses_groups() && pass.point.stage != Stage::Baseline && !ended {
             self.load_members(&mut pass).await?;
+        }
+        if !ended {
+            self.load_rivals(&mut pass).await?;
         }
         if pass.point.kind == RunKind::Full {
             self.load_index(held, &mut pass).await?;

@@ -9,6 +9,7 @@ use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie};
+use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::Counts;
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
@@ -137,6 +138,8 @@ pub(super) struct Pass {
     pub(super) members: MemberSets,
     /// The same, as the scope asks for them.
     pub(super) memberships: Memberships,
+    /// The tenant's other connections.
+    pub(super) rivals: Rivals,
     /// Full runs only: what is known of all linked contacts.
     pub(super) index: Option<Index>,
     pub(super) tally: Tally,

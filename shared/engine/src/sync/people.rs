@@ -44,7 +44,7 @@ where
                 DeltaEntry::Removed { id, reason } => {
                     people.push(Person::Gone(id, gone_cause(reason)));
                 }
-                DeltaEntry::Changed(user) => match pass.rules.view(&user, &pass.memberships) {
+                DeltaEntry::Changed(user) => match pass.view(&user) {
                     View::Unknown { .. } => unclear.push(user.id),
                     view @ (View::In(_) | View::Out { .. }) => {
                         people.push(Person::Here(user, view));
@@ -60,7 +60,7 @@ where
             pass.point.unclear.clear();
             pass.point.graph.add(read.cost);
             for user in read.found {
-                let view = pass.rules.view(&user, &pass.memberships);
+                let view = pass.view(&user);
                 people.push(Person::Here(user, view));
             }
             // Whoever is in the bin by now is told by `@removed` in a later page, with his cause;
