@@ -13,6 +13,7 @@ mod proof;
 mod queue;
 mod replay;
 mod scene;
+mod sharing;
 mod tombstones;
 mod unreadable;
 mod waiting;

@@ -1,0 +1,166 @@
+//! One tenant, two organisations: who takes whom.
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::connection::{Connection, ConnectionStatus};
+use contact_sync_domain::contact::LinkState;
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId};
+use contact_sync_domain::run::RunStatus;
+use contact_sync_domain::settings::{AllOr, GroupScope, Overlap, Scope, Settings};
+use serde_json::json;
+
+use super::scene::{Scene, account_id, connection_id, contact_id, tenant_id, user_with};
+use crate::port::{Group, SettingsVersion, TenantClaim};
+
+fn other_account() -> AccountId {
+    AccountId::from_bits(2)
+}
+
+fn other_connection() -> ConnectionId {
+    ConnectionId::from_bits(2)
+}
+
+/// People 1 to 4 are in Sales, 5 to 8 in Research; the other organisation means whom `theirs` says,
+/// with priority 1.
+fn scene(theirs: Scope) -> Scene {
+    let scene = Scene::of((1..=8).map(|number| {
+        let department = if number <= 4 { "Sales" } else { "Research" };
+        user_with(number, &json!({"department": department}))
+    }));
+    let mut world = scene.worker.stores.world();
+    let account = Account {
+        id: other_account(),
+        external_id: "other".into(),
+        ..world.accounts[&account_id()].clone()
+    };
+    let connection = Connection {
+        id: other_connection(),
+        account_id: other_account(),
+        ..world.connections[&connection_id()].clone()
+    };
+    for claim in [(account_id(), connection_id()), (other_account(), other_connection())] {
+        let claimed = TenantClaim {
+            tenant_id: tenant_id(),
+            account_id: claim.0.clone(),
+            connection_id: claim.1,
+        };
+        world.granted_claims.insert((tenant_id(), claim.0), claimed);
+    }
+    world.accounts.insert(account.id.clone(), account);
+    world.connections.insert(connection.id.clone(), connection);
+    drop(world);
+    set_theirs(&scene, theirs);
+    scene
+}
+
+fn set_theirs(scene: &Scene, scope: Scope) {
+    let settings = Settings { scope, ..Settings::default() };
+    let mut world = scene.worker.stores.world();
+    let versions = world.settings.entry(other_connection()).or_default();
+    let version = u64::try_from(versions.len()).unwrap() + 1;
+    versions.push(SettingsVersion { version, settings, ..SettingsVersion::never_saved() });
+}
+
+fn set_ours(scene: &Scene, overlap: Overlap, priority: u32) {
+    scene.set_settings(|settings| {
+        settings.routing.overlap = overlap;
+        settings.routing.priority = priority;
+    });
+}
+
+fn of_department(department: &str) -> Scope {
+    Scope { departments: AllOr::Any(vec![department.to_owned()]), ..Scope::default() }
+}
+
+fn linked(scene: &Scene) -> Vec<u128> {
+    let is_linked = |number: &u128| {
+        scene
+            .contact(&contact_id(*number))
+            .and_then(|contact| contact.link)
+            .is_some_and(|link| link.state == LinkState::Linked)
+    };
+    (1..=8).filter(is_linked).collect()
+}
+
+#[tokio::test]
+async fn each_way_of_sharing_leads_to_these_contacts() {
+    for (overlap, priority, expected) in [
+        (Overlap::Both, 2, vec![1, 2, 3, 4, 5, 6, 7, 8]),
+        (Overlap::First, 0, vec![1, 2, 3, 4, 5, 6, 7, 8]),
+        (Overlap::First, 2, vec![5, 6, 7, 8]),
+        (Overlap::First, 1, vec![5, 6, 7, 8]),
+        (Overlap::Conflict, 0, vec![5, 6, 7, 8]),
+    ] {
+        let mut scene = scene(of_department("Sales"));
+        set_ours(&scene, overlap, priority);
+        let run = scene.full().await;
+        assert_eq!(run.status, RunStatus::Succeeded, "{overlap:?} {priority}: {run:?}");
+        assert_eq!(linked(&scene), expected, "{overlap:?} {priority}");
+        let skipped = 8 - u64::try_from(expected.len()).unwrap();
+        assert_eq!(run.counts.skipped, skipped, "{overlap:?} {priority}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_linked_stays_and_is_updated_when_somebody_else_means_them_too() {
+    let mut scene = scene(of_department("Nobody"));
+    set_ours(&scene, Overlap::Conflict, 1);
+    scene.full().await;
+    assert_eq!(linked(&scene).len(), 8);
+    set_theirs(&scene, of_department("Sales"));
+    let changed = user_with(1, &json!({"department": "Sales", "jobTitle": "Chief"}));
+    scene.worker.directory.inner.entra().put_user(changed);
+    let joined = user_with(9, &json!({"department": "Sales"}));
+    scene.worker.directory.inner.entra().put_user(joined);
+    let run = scene.full().await;
+    assert_eq!((run.counts.updated, run.counts.skipped), (1, 1), "{run:?}");
+    assert_eq!(linked(&scene).len(), 8, "nobody loses a contact by somebody else's settings");
+    assert!(scene.contact(&contact_id(9)).is_none());
+}
+
+#[tokio::test]
+async fn a_person_goes_to_whoever_comes_first_and_back_when_that_scope_shrinks() {
+    let mut scene = scene(of_department("Nobody"));
+    set_ours(&scene, Overlap::First, 2);
+    scene.full().await;
+    set_theirs(&scene, of_department("Sales"));
+    scene.full().await;
+    assert_eq!(linked(&scene), [5, 6, 7, 8]);
+    let left = scene.contact(&contact_id(1)).unwrap();
+    assert_eq!(left.link.unwrap().state, LinkState::OutOfScope, "the contact is kept");
+    set_theirs(&scene, of_department("Nobody"));
+    scene.full().await;
+    assert_eq!(linked(&scene).len(), 8);
+}
+
+#[tokio::test]
+async fn only_connections_that_sync_have_a_claim_to_people() {
+    for (status, expected) in [
+        (ConnectionStatus::Ready, 8),
+        (ConnectionStatus::Disabled, 8),
+        (ConnectionStatus::Enabled, 4),
+        (ConnectionStatus::Paused, 4),
+        (ConnectionStatus::Attention, 4),
+    ] {
+        let mut scene = scene(of_department("Sales"));
+        set_ours(&scene, Overlap::First, 2);
+        let mut world = scene.worker.stores.world();
+        world.connections.get_mut(&other_connection()).unwrap().status = status;
+        drop(world);
+        scene.full().await;
+        assert_eq!(linked(&scene).len(), expected, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_others_groups_count_also_before_they_were_ever_read_for_them() {
+    let group = ObjectId::from_u128(50_001);
+    let any = vec![group.clone()];
+    let theirs = GroupScope { any, include_nested: true };
+    let mut scene = scene(Scope { groups: AllOr::Any(theirs), ..Scope::default() });
+    let made = Group { id: group, display_name: None };
+    let members = vec![ObjectId::from_u128(3), ObjectId::from_u128(6)];
+    scene.worker.directory.inner.entra().put_group(made, members, Vec::new());
+    set_ours(&scene, Overlap::First, 2);
+    scene.full().await;
+    assert_eq!(linked(&scene), [1, 2, 4, 5, 7, 8]);
+}
