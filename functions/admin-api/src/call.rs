@@ -44,6 +44,11 @@ impl Call {
         ConnectionId::parse(self.param("connection")).or(Err(Problem::not_found("connection")))
     }
 
+    /// The tenant that the path names, as it stands there.
+    pub(crate) fn tenant(&self) -> &str {
+        self.param("tenant")
+    }
+
     pub(crate) fn contact(&self) -> Result<ContactId, Problem> {
         ContactId::parse(self.param("contact")).or(Err(Problem::not_found("contact")))
     }

@@ -13,6 +13,7 @@ mod presets;
 mod runs;
 mod settings;
 mod teams;
+mod tenants;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -114,6 +115,9 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
         get("/health", Need::Nothing, health::show),
         get("/v1/presets", VIEWER, presets::list),
         get("/v1/events", VIEWER, events::list),
+        get("/v1/tenants/{tenant}/accounts", VIEWER, tenants::accounts),
+        put("/v1/tenants/{tenant}/accounts", ADMIN, tenants::grant),
+        get("/v1/tenants/{tenant}/overlap", VIEWER, tenants::overlap),
     ];
     table.extend(of_accounts());
     table.extend(of_teams());

@@ -4,11 +4,13 @@ mod connection;
 mod contact;
 mod run;
 mod team;
+mod tenants;
 
 pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
 pub(crate) use contact::{ContactShape, EventShape};
 pub(crate) use run::{ChangeShape, RunShape};
 pub(crate) use team::{MemberShape, TeamShape};
+pub(crate) use tenants::{OverlapShape, TenantUseShape};
 
 use contact_sync_domain::account::{Account, CustomField};
 use contact_sync_domain::id::AccountId;

@@ -12,3 +12,4 @@ mod runs;
 mod settings;
 mod settings_versions;
 mod teams;
+mod tenants;

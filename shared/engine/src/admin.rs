@@ -16,11 +16,13 @@ mod idempotency;
 mod lifecycle;
 mod moving;
 mod outside;
+mod overlap;
 mod reports;
 mod runs;
 mod schedule;
 mod settings;
 mod teams;
+mod tenants;
 
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
 pub use caller::{Caller, Role};
@@ -42,6 +44,9 @@ pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use moving::{LeftContacts, Move, Moved, move_connection};
 pub use outside::{AdminStore, Outside};
+pub use overlap::{
+    Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
+};
 pub use reports::{Report, report, report_file_name};
 pub use runs::{read_kind, request_run, run, runs};
 pub use settings::{
@@ -53,6 +58,7 @@ pub use teams::{
     Member, MembersPage, TeamDeleted, TeamOf, add_member, create_team, delete_team, read_team,
     remove_member, rename_team, team, team_members, teams, teams_of,
 };
+pub use tenants::{TenantUse, grant_tenant, read_accounts, read_tenant, tenant_accounts};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: usize = 3;

@@ -38,6 +38,7 @@ impl From<AdminError> for Problem {
             | AdminError::WrongState(_)
             | AdminError::NotNow { .. }
             | AdminError::WrongTenant
+            | AdminError::TenantInUse(_)
             | AdminError::RequirementUnmet(_)
             | AdminError::Moved => of_state(error),
         }
@@ -196,6 +197,12 @@ fn of_state(error: AdminError) -> Problem {
              connection's tenant; if it is the wrong organisation, disconnect and consent again.",
         )
         .with_errors(at("/tenantId", "not the tenant whose admin consented")),
+        AdminError::TenantInUse(account) => conflict(
+            "tenant-in-use",
+            "An account uses the tenant",
+            format!("Account {account} is connected to the tenant; disconnect it first."),
+        )
+        .with_errors(at("/accounts", "an account that is connected is left out")),
         AdminError::RequirementUnmet(what) => {
             conflict("requirement-unmet", "Something required is missing", format!("{what}."))
         }

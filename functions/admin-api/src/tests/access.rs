@@ -19,6 +19,7 @@ fn routes() -> Vec<(&'static str, String, Need)> {
                 .path
                 .replace("{account}", ACCOUNT)
                 .replace("{connection}", CONNECTION)
+                .replace("{tenant}", "8f0c1b1e-0000-4000-8000-00000000000a")
                 .replace("{contact}", "ctc_00000000000000000000000000000009")
                 .replace("{run}", "run_00000000000000000000000000000009");
             let method = match endpoint.method.as_str() {

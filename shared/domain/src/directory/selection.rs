@@ -41,6 +41,14 @@ impl UserSelection {
         Self { added, has_manager }
     }
 
+    /// These attributes besides.
+    #[must_use]
+    pub fn also(self, names: impl IntoIterator<Item = String>) -> Self {
+        let mut all = Self::with(self.added.into_iter().chain(names));
+        all.has_manager |= self.has_manager;
+        all
+    }
+
     /// The attributes, as `$select` lists them.
     pub fn attributes(&self) -> String {
         let added = self.added.iter().map(String::as_str);

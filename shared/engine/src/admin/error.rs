@@ -2,7 +2,7 @@
 
 use contact_sync_domain::connection::{ConnectionStatus, RefusedTransition};
 use contact_sync_domain::contact::Target;
-use contact_sync_domain::id::{ConnectionId, ObjectId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId};
 use contact_sync_domain::settings::Problem;
 use thiserror::Error;
 
@@ -68,6 +68,9 @@ pub enum AdminError {
     /// The tenant named is not the one that was proven.
     #[error("the tenant named is not the proven one")]
     WrongTenant,
+    /// An account that uses the tenant would lose it.
+    #[error("account {0} uses the tenant")]
+    TenantInUse(AccountId),
     /// Something that the settings demand is not set up.
     #[error("{0}")]
     RequirementUnmet(&'static str),
@@ -137,6 +140,7 @@ impl AdminError {
             | Self::WrongState(_)
             | Self::NotNow { .. }
             | Self::WrongTenant
+            | Self::TenantInUse(_)
             | Self::RequirementUnmet(_)
             | Self::Stale
             | Self::VersionNeeded

@@ -17,6 +17,7 @@ mod pitfalls;
 mod policies;
 mod rotation;
 mod schedules;
+mod split_tenant;
 mod storm;
 mod subscriptions;
 mod variants;

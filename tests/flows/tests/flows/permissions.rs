@@ -53,6 +53,10 @@ async fn live(scene: &Scene) {
     let customer = scene.connected().await;
     let people = customer.people_in_scope();
     let group = scene.sim.create_group(scene.tenant, "Team").unwrap();
+    // A tenant that nobody has connected yet.
+    let grant = json!({"accounts": [customer.account]});
+    let path = format!("/v1/tenants/{}/accounts", scene.other_tenant);
+    scene.rest().put(&path, &grant).await.expect(200);
     for person in &people[..people.len() - 1] {
         scene.sim.add_member(scene.tenant, group, person.id()).unwrap();
     }

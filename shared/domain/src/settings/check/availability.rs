@@ -1,12 +1,11 @@
 //! What the document can say and this release cannot do: refused, never ignored.
 
-use crate::settings::{FieldPolicy, Problem, Routing, Settings};
+use crate::settings::{FieldPolicy, Problem, Settings};
 
 /// Every member that asks for something this release cannot do.
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     let features = settings.features;
     let defaults = &settings.mapping_defaults;
-    let routing = Routing::default();
     let asked = [
         (!settings.teams.is_empty(), "/teams", "mapping groups to teams"),
         (!settings.notifications.users.is_empty(), "/notifications/users", "notifications"),
@@ -19,16 +18,6 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
         (features.devices, "/features/devices", "devices"),
         (features.mailbox_settings, "/features/mailboxSettings", "mailbox settings"),
         (features.calendar, "/features/calendar", "calendars"),
-        (
-            settings.routing.priority != routing.priority,
-            "/routing/priority",
-            "splitting a tenant over accounts",
-        ),
-        (
-            settings.routing.overlap != routing.overlap,
-            "/routing/overlap",
-            "splitting a tenant over accounts",
-        ),
         (settings.policies.removal.grace_days > 0, "/policies/removal/graceDays", "days of grace"),
         (
             defaults.custom.policy == FieldPolicy::Review,

@@ -116,14 +116,6 @@ fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
             "/features/mfa not available yet: authentication methods",
         ),
         (
-            json!({"routing": {"priority": 2}}),
-            "/routing/priority not available yet: splitting a tenant over accounts",
-        ),
-        (
-            json!({"routing": {"overlap": "both"}}),
-            "/routing/overlap not available yet: splitting a tenant over accounts",
-        ),
-        (
             json!({"policies": {"removal": {"graceDays": 1}}}),
             "/policies/removal/graceDays not available yet: days of grace",
         ),

@@ -1,0 +1,114 @@
+//! Tenants that several accounts share.
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::id::{AccountId, TenantId};
+use contact_sync_engine::port::TenantClaim;
+use serde_json::json;
+
+use super::harness::{ACCOUNT, App, Ask, CONNECTION, TENANT, account_id, connection_id};
+
+const SECOND: &str = "acc_000000000000000000000000000000aa";
+
+const STRANGER: &str = "acc_000000000000000000000000000000ff";
+
+fn path() -> String {
+    format!("/v1/tenants/{TENANT}/accounts")
+}
+
+fn connected() -> App {
+    let app = App::with_connection(ConnectionStatus::Enabled);
+    let tenant_id = TenantId::parse(TENANT).unwrap();
+    let claim = TenantClaim {
+        tenant_id: tenant_id.clone(),
+        account_id: account_id(),
+        connection_id: connection_id(),
+    };
+    app.outside.store.world().tenants.insert(tenant_id, claim);
+    app
+}
+
+fn second_account(app: &App) -> &'static str {
+    let id = AccountId::parse(SECOND).unwrap();
+    let mut world = app.outside.store.world();
+    let account = Account {
+        id: id.clone(),
+        external_id: "second".to_owned(),
+        ..world.accounts[&account_id()].clone()
+    };
+    world.accounts.insert(id, account);
+    SECOND
+}
+
+#[tokio::test]
+async fn an_operator_grants_a_tenant_and_sees_who_uses_it() {
+    let app = connected();
+    let second = second_account(&app);
+    let shown = app.ask(Ask::get(path())).await.expect(200).json();
+    assert_eq!(
+        shown["accounts"],
+        json!([{"accountId": ACCOUNT, "granted": false, "connectionId": CONNECTION,
+                "status": "enabled"}])
+    );
+    let both = json!({"accounts": [ACCOUNT, second, second]});
+    let shown = app.ask(Ask::put(path(), &both)).await.expect(200).json();
+    assert_eq!(
+        shown["accounts"],
+        json!([
+            {"accountId": ACCOUNT, "granted": true, "connectionId": CONNECTION, "status": "enabled"},
+            {"accountId": second, "granted": true, "connectionId": null, "status": null},
+        ])
+    );
+    assert_eq!(app.ask(Ask::put(path(), &both)).await.expect(200).json(), shown);
+
+    let without = json!({"accounts": [second]});
+    let pointers = app.ask(Ask::put(path(), &without)).await.problem(409, "tenant-in-use");
+    assert_eq!(pointers, ["/accounts"]);
+    let stranger = json!({"accounts": [ACCOUNT, STRANGER, "nonsense"]});
+    let pointers = app.ask(Ask::put(path(), &stranger)).await.problem(422, "invalid-fields");
+    assert_eq!(pointers, ["/accounts/2"]);
+    let stranger = json!({"accounts": [ACCOUNT, STRANGER]});
+    let pointers = app.ask(Ask::put(path(), &stranger)).await.problem(422, "invalid-fields");
+    assert_eq!(pointers, ["/accounts/1"]);
+    app.ask(Ask::get("/v1/tenants/contoso.com/accounts")).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn nobody_of_an_account_learns_who_else_uses_its_tenant() {
+    let app = connected();
+    let own = json!({"role": "admin", "account": ACCOUNT, "sub": "eve"});
+    for ask in [
+        Ask::get(path()),
+        Ask::put(path(), &json!({"accounts": []})),
+        Ask::get(format!("/v1/tenants/{TENANT}/overlap")),
+    ] {
+        app.ask(ask.claims(Some(own.clone()))).await.problem(403, "operators-only");
+    }
+}
+
+#[tokio::test]
+async fn the_overlap_report_names_whom_nobody_means_and_why() {
+    let app = connected();
+    for user in app.outside.directory.entra().users.values_mut() {
+        let told = json!({"accountEnabled": true, "userType": "Member", "department": "Sales"});
+        user.attributes.extend(told.as_object().unwrap().clone());
+    }
+    let report = format!("/v1/tenants/{TENANT}/overlap?limit=3");
+    let all = app.ask(Ask::get(&report)).await.expect(200).json();
+    assert_eq!((&all["people"], &all["complete"]), (&json!(12), &json!(true)));
+    assert_eq!(all["connections"][0]["means"], 12);
+    assert_eq!(all["unclaimed"]["count"], 0);
+
+    let settings = format!("/v1/accounts/{ACCOUNT}/connections/{CONNECTION}/settings");
+    let scope = json!({"scope": {"departments": {"any": ["Nobody's"]}}});
+    app.ask(Ask::put(settings, &scope).header("if-match", "*")).await.expect(200);
+    let none = app.ask(Ask::get(&report)).await.expect(200).json();
+    assert_eq!(none["unclaimed"]["activeMembers"], 12);
+    assert_eq!(none["unclaimed"]["examples"].as_array().unwrap().len(), 3);
+    let because = &none["unclaimed"]["examples"][0]["because"][0];
+    assert_eq!(because["accountId"], ACCOUNT);
+    assert!(because["because"].as_str().unwrap().contains("scope.departments"), "{because}");
+
+    let other = "/v1/tenants/8f0c1b1e-0000-4000-8000-0000000000ff/overlap";
+    app.ask(Ask::get(other)).await.problem(404, "not-found");
+}

@@ -1,0 +1,174 @@
+//! One Microsoft tenant, several organisations: who may connect it, who takes whom.
+
+use std::collections::BTreeSet;
+
+use contact_sync_flows::{Customer, Person, Scene};
+use entra_sim::SignIn;
+use serde_json::{Value, json};
+
+fn accounts_path(scene: &Scene) -> String {
+    format!("/v1/tenants/{}/accounts", scene.tenant)
+}
+
+async fn grant(scene: &Scene, customers: &[&Customer<'_>]) {
+    let accounts: Vec<&str> = customers.iter().map(|customer| customer.account.as_str()).collect();
+    let body = json!({ "accounts": accounts });
+    scene.rest().put(&accounts_path(scene), &body).await.expect(200);
+}
+
+/// Two customers that share Contoso, not enabled yet.
+async fn sharing(scene: &Scene) -> (Customer<'_>, Customer<'_>) {
+    let sales = scene.connected().await;
+    let research = scene.customer("research").await;
+    grant(scene, &[&sales, &research]).await;
+    research.connect_tenant().await;
+    (sales, research)
+}
+
+async fn enable(scene: &Scene, customer: &Customer<'_>) -> Value {
+    let run = customer.enable().await;
+    let ended = customer.wait_for_run(&run).await;
+    scene.settle().await;
+    // A shared address or two fail; that is no matter of whose people are whose.
+    let is_whole = matches!(ended["status"].as_str(), Some("succeeded" | "partial"));
+    assert!(is_whole, "{ended}\n{}", scene.story());
+    ended
+}
+
+async fn linked(customer: &Customer<'_>) -> BTreeSet<String> {
+    let contacts = customer.contacts_by_user().await.into_iter();
+    let linked = contacts.filter(|(_, contact)| contact["link"]["state"] == "linked");
+    linked.map(|(user, _)| user).collect()
+}
+
+/// The most frequent departments of people in scope, and who is in the first.
+fn departments(people: &[Person]) -> (String, String) {
+    let mut names: Vec<&str> = people.iter().filter_map(|one| one.text("department")).collect();
+    names.sort_unstable();
+    let count = |name: &str| names.iter().filter(|other| **other == name).count();
+    let mut distinct = names.clone();
+    distinct.dedup();
+    distinct.sort_by_key(|name| std::cmp::Reverse(count(name)));
+    (distinct[0].to_owned(), distinct[1].to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_granted_account_may_share_a_tenant() {
+    let scene = Scene::with_users(15).await;
+    let first = scene.connected().await;
+    let second = scene.customer("second").await;
+    let refused = second.consent_as(&SignIn::admin(scene.tenant)).await;
+    assert_eq!(refused.status.as_u16(), 409, "{}", refused.text());
+    assert!(!refused.text().contains(&first.account), "the other account stays unnamed");
+
+    let body = json!({"accounts": [second.account]});
+    let left_out = scene.rest().put(&accounts_path(&scene), &body).await.expect(409);
+    assert_eq!(left_out.problem(), "tenant-in-use");
+    grant(&scene, &[&first, &second]).await;
+    second.with_new_link().await.connect_tenant().await;
+
+    let third = scene.customer("third").await;
+    let refused = third.consent_as(&SignIn::admin(scene.tenant)).await;
+    assert_eq!(refused.status.as_u16(), 409, "{}", refused.text());
+    let shown = scene.rest().get(&accounts_path(&scene)).await.expect(200).json();
+    let using: Vec<&Value> = shown["accounts"].as_array().unwrap().iter().collect();
+    assert_eq!(using.len(), 2, "{shown}");
+    assert!(using.iter().all(|one| one["connectionId"].is_string()), "{shown}");
+    let own = scene.rest_as(&first.account, "admin");
+    assert_eq!(own.get(&accounts_path(&scene)).await.expect(403).problem(), "operators-only");
+}
+
+/// SY-7, SY-30: one tenant holds the people of several organisations, each with its own filters.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_organisations_with_a_department_each_follow_their_own_people_by_one_subscription() {
+    let scene = Scene::with_users(60).await;
+    let (sales, research) = sharing(&scene).await;
+    let people = sales.people_in_scope();
+    let (one, other) = departments(&people);
+    for (customer, department) in [(&sales, &one), (&research, &other)] {
+        let scope = json!({"departments": {"any": [department]}});
+        customer.change_settings(json!({"scope": scope})).await;
+        enable(&scene, customer).await;
+    }
+    let of = |department: &str| -> BTreeSet<String> {
+        let meant = people.iter().filter(|one| one.text("department") == Some(department));
+        meant.map(|one| one.id().to_owned()).collect()
+    };
+    assert!(linked(&sales).await.is_superset(&of(&one)));
+    assert!(linked(&research).await.is_superset(&of(&other)));
+    assert!(linked(&sales).await.is_disjoint(&linked(&research).await));
+    let users = scene.sim.subscriptions();
+    assert_eq!(users.iter().filter(|one| one.resource.contains("users")).count(), 1);
+
+    // Somebody moves from one organisation to the other.
+    let moved = of(&one).into_iter().next().unwrap();
+    sales.edit(&moved, json!({"department": other}));
+    scene.settle().await;
+    let left = sales.linked_contact(&moved).await;
+    assert_eq!(left["link"]["state"], "outOfScope", "{left}\n{}", scene.story());
+    let joined = research.linked_contact(&moved).await;
+    assert_eq!(joined["fields"]["department"], json!(other), "{joined}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_whom_both_mean_are_taken_as_routing_says_and_reported_to_the_operator() {
+    let scene = Scene::with_users(30).await;
+    let (first, second) = sharing(&scene).await;
+    enable(&scene, &first).await;
+    let taken = linked(&first).await;
+    let run = enable(&scene, &second).await;
+    assert_eq!(linked(&second).await, BTreeSet::new(), "by default nobody takes what is contested");
+    assert_eq!(run["counts"]["created"], 0);
+    let rows = second.extended_report(run["id"].as_str().unwrap()).await;
+    let contested: Vec<_> =
+        rows.iter().filter(|row| row.cell("Reason").contains("another organisation")).collect();
+    assert!(contested.len() >= taken.len(), "{rows:?}");
+    assert!(rows.iter().all(|row| !row.cell("Reason").contains(&first.account)), "unnamed");
+    assert_eq!(linked(&first).await, taken, "whoever was linked stays");
+
+    let path = format!("/v1/tenants/{}/overlap?limit=5", scene.tenant);
+    let report = scene.rest().get(&path).await.expect(200).json();
+    assert_eq!(report["complete"], true, "{report}");
+    assert_eq!(report["shared"]["count"], report["shared"]["contested"], "{report}");
+    assert!(report["shared"]["count"].as_u64().unwrap() >= taken.len() as u64, "{report}");
+    assert_eq!(report["shared"]["examples"].as_array().unwrap().len(), 5);
+    assert!(report["unclaimed"]["count"].as_u64().unwrap() > 0, "guests are meant by nobody");
+
+    // Both say who goes first.
+    for (customer, priority) in [(&first, 2), (&second, 1)] {
+        let routing = json!({"overlap": "first", "priority": priority});
+        customer.change_settings(json!({"routing": routing})).await;
+    }
+    second.sync_now().await;
+    first.sync_now().await;
+    assert!(linked(&second).await.is_superset(&taken), "{}", scene.story());
+    assert_eq!(linked(&first).await, BTreeSet::new());
+    let kept = first.contacts().await;
+    assert!(kept.len() >= taken.len(), "their contacts are kept, no longer updated");
+
+    for customer in [&first, &second] {
+        customer.change_settings(json!({"routing": {"overlap": "both"}})).await;
+        customer.sync_now().await;
+    }
+    assert_eq!(linked(&first).await, linked(&second).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_a_shared_tenant_leaves_the_others_as_they_are() {
+    let scene = Scene::with_users(15).await;
+    let (first, second) = sharing(&scene).await;
+    for customer in [&first, &second] {
+        customer.change_settings(json!({"routing": {"overlap": "both"}})).await;
+        enable(&scene, customer).await;
+    }
+    first.act("disconnect").await.expect(202);
+    scene.settle().await;
+    let user = second.people_in_scope()[0].id().to_owned();
+    second.edit(&user, json!({"jobTitle": "Still followed"}));
+    scene.settle().await;
+    assert_eq!(second.linked_contact(&user).await["fields"]["jobTitle"], "Still followed");
+    let rest = scene.rest();
+    rest.delete(&first.account_path("")).await.expect(204);
+    let shown = rest.get(&accounts_path(&scene)).await.expect(200).json();
+    assert_eq!(shown["accounts"].as_array().unwrap().len(), 1, "{shown}");
+}
