@@ -41,7 +41,8 @@ use sha2::{Digest, Sha256};
 
 use crate::port::{
     AccountStore, ConnectionStore, ContactStore, DecisionStore, DirectoryError, PendingStore,
-    ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore, TenantStore,
+    ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore,
+    TenantStore,
 };
 
 /// Everything that runs need of the state.

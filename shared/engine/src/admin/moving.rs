@@ -26,7 +26,7 @@ use super::document::Members;
 use super::{ATTEMPTS, AdminError, Caller, Outside};
 use crate::port::{
     Blobs, Clock, ConnectionStore, ContactStore, ContactWrite, SHARDS, SettingsStore,
-    StoredContact, SyncStateStore, TenantClaim, WriteOutcome,
+    StoredContact, SyncStateStore, TenantClaim, TenantStore, WriteOutcome,
 };
 use crate::segments::{blob_prefix, state_prefix};
 
@@ -349,7 +349,10 @@ async fn pass_tenant(
     };
     store.release_tenant(&claim(&found.account_id)).await?;
     if store.claim_tenant(&claim(to)).await?.is_err() {
-        let message = "another connection has this organisation";
+        // The account has another connection to it, or was not granted a tenant that is shared.
+        drop(store.claim_tenant(&claim(&found.account_id)).await?);
+        let message =
+            "another connection has this organisation, or it is not granted to the account";
         return Err(AdminError::invalid("/account", message));
     }
     Ok(())
