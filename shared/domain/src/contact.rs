@@ -151,9 +151,9 @@ contact_fields! {
     City => "city": "City.",
     State => "state": "State or province.",
     PostalCode => "postalCode": "Postal code.",
-    Country => "country": "Country, as the directory writes it.",
-    TimeZone => "timeZone": "Time zone.",
-    PreferredLanguage => "preferredLanguage": "Language tag.",
+    Country => "country": "Country: its ISO 3166-1 alpha-2 code, or what the directory says where that is no country's name.",
+    TimeZone => "timeZone": "Time zone: its IANA name, or what the directory says where that names none.",
+    PreferredLanguage => "preferredLanguage": "Language tag, as BCP 47 writes it.",
     EmployeeId => "employeeId": "Staff number.",
     Manager => "manager": "The manager, as a reference to a contact.",
 }

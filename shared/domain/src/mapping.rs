@@ -7,6 +7,7 @@
 mod changes;
 mod compile;
 mod failure;
+mod spelling;
 mod value;
 
 use std::collections::BTreeSet;
@@ -52,6 +53,9 @@ enum Kind {
     Email,
     Phone,
     Text,
+    Country,
+    TimeZone,
+    Language,
     Number,
     Boolean,
     Date,

@@ -221,12 +221,13 @@ fn defaults_of(target: &Target, settings: &Settings) -> FieldDefaults {
 }
 
 fn kind_of_field(field: ContactField) -> Kind {
-    if field == ContactField::Email {
-        Kind::Email
-    } else if field.is_phone() {
-        Kind::Phone
-    } else {
-        Kind::Text
+    match field {
+        ContactField::Email => Kind::Email,
+        ContactField::Country => Kind::Country,
+        ContactField::TimeZone => Kind::TimeZone,
+        ContactField::PreferredLanguage => Kind::Language,
+        _ if field.is_phone() => Kind::Phone,
+        _ => Kind::Text,
     }
 }
 

@@ -198,6 +198,25 @@ fn a_guest_and_a_list_of_addresses_give_an_address_that_reaches_the_person() {
 }
 
 #[test]
+fn country_time_zone_and_language_get_one_spelling_and_the_unknown_stays() {
+    for (target, told, expected) in [
+        ("country", "Deutschland", "DE"),
+        ("country", "Narnia", "Narnia"),
+        ("timeZone", "W. Europe Standard Time", "Europe/Berlin"),
+        ("timeZone", "Customized Time Zone", "Customized Time Zone"),
+        ("preferredLanguage", "de_ch", "de-CH"),
+        ("preferredLanguage", "German (Swiss)", "German (Swiss)"),
+        ("city", "DEUTSCHLAND", "DEUTSCHLAND"),
+    ] {
+        let row = json!({"target": target, "source": "[department]"});
+        let outcome = outcome(row, &[], json!({"department": told}));
+        assert_eq!(outcome, FieldOutcome::Write(json!(expected)), "{target} {told}");
+    }
+    let row = json!({"target": "country", "source": "[country]", "whenEmpty": "default", "default": "Suisse"});
+    assert_eq!(outcome(row, &[], json!({"country": null})), FieldOutcome::Write(json!("CH")));
+}
+
+#[test]
 fn an_empty_source_does_what_its_row_says() {
     let row = |more: Value| {
         let mut row = json!({"target": "mobilePhone", "source": "[mobilePhone]"});

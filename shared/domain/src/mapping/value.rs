@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use serde_json::{Number, Value};
 
-use super::{BrokenRule, Kind};
+use super::{BrokenRule, Kind, spelling};
 use crate::email;
 
 /// The longest text a contact field takes, in characters.
@@ -93,6 +93,9 @@ impl Kind {
             Self::Boolean => Value::Bool(boolean(&text)?),
             Self::Date => Value::String(date(&text)?),
             Self::SingleSelect(options) => Value::String(option(&text, options)?.to_owned()),
+            Self::Country => spelling::country(&text).map_or(Value::String(text), Value::from),
+            Self::TimeZone => spelling::zone(&text).map_or(Value::String(text), Value::from),
+            Self::Language => spelling::language(&text).map_or(Value::String(text), Value::from),
             Self::Phone | Self::Text | Self::MultiSelect(_) => Value::String(text),
         };
         Ok(Some(converted))

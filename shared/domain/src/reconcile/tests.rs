@@ -142,7 +142,7 @@ fn a_field_that_a_person_decides_on_waits_while_the_others_go_on() {
         changes.iter().map(|change| change.field.to_string()).collect()
     };
     let renamed = || json!({"displayName": "Ada L", "department": "Maths"});
-    let mut managed = contact.clone();
+    let mut managed = contact;
     managed.managed_fields = rules(reviewed).managed_targets(ContactSource::Entra);
 
     let both = world.decide(&rules(reviewed), &user(renamed()), Some(&managed), Claimant::Nobody);
