@@ -4,7 +4,7 @@ mod selection;
 
 use serde_json::{Map, Value};
 
-use crate::id::ObjectId;
+use crate::id::{ContactId, ObjectId};
 
 pub use selection::UserSelection;
 
@@ -64,7 +64,38 @@ pub enum SourceValue<'a> {
     Value(&'a Value),
 }
 
+/// Where the manager's object id stands among a user's attributes. No expression can name it: what
+/// `[manager]` reads is the manager's contact.
+const MANAGER_ID: &str = "manager@id";
+
+/// Where the manager's contact stands.
+const MANAGER: &str = "manager";
+
 impl DirectoryUser {
+    /// Notes who the manager is, as a read told it: nobody, or the user of this id.
+    pub fn tell_manager(&mut self, manager: Option<&ObjectId>) {
+        let id = manager.map(|manager| manager.as_str().to_owned());
+        self.attributes.insert(MANAGER_ID.to_owned(), id.into());
+    }
+
+    /// Who the manager is; absent and null as for any attribute.
+    pub fn manager(&self) -> Option<Option<ObjectId>> {
+        let told = self.attributes.get(MANAGER_ID)?;
+        Some(told.as_str().and_then(|id| ObjectId::parse(id).ok()))
+    }
+
+    /// Puts the manager's contact where `[manager]` reads it; without one, `[manager]` is empty.
+    pub fn set_manager_contact(&mut self, contact: Option<&ContactId>) {
+        let id = contact.map(|contact| contact.as_str().to_owned());
+        self.attributes.insert(MANAGER.to_owned(), id.into());
+    }
+
+    /// The manager, where he was looked for among the contacts and has none.
+    pub fn manager_without_contact(&self) -> Option<ObjectId> {
+        let missing = self.attributes.get(MANAGER).is_some_and(Value::is_null);
+        if missing { self.manager().flatten() } else { None }
+    }
+
     /// The attribute at a dotted path, for instance `employeeOrgData.costCenter`. A null or absent
     /// parent makes its members null or absent.
     pub fn attribute(&self, path: &str) -> SourceValue<'_> {
@@ -163,6 +194,26 @@ mod tests {
             user.attribute("onPremisesExtensionAttributes.extensionAttribute1"),
             SourceValue::Null
         );
+    }
+
+    #[test]
+    fn a_manager_is_his_contact_and_nobody_takes_his_object_id_for_it() {
+        let mut user = user(json!({}));
+        assert_eq!((user.manager(), user.attribute("manager")), (None, SourceValue::Absent));
+        let manager = ObjectId::from_u128(2);
+        user.tell_manager(Some(&manager));
+        assert_eq!(user.manager(), Some(Some(manager.clone())));
+        assert_eq!(user.attribute("manager"), SourceValue::Absent, "nobody looked for his contact");
+        assert_eq!(user.manager_without_contact(), None);
+        user.set_manager_contact(None);
+        assert_eq!(user.attribute("manager"), SourceValue::Null);
+        assert_eq!(user.manager_without_contact(), Some(manager));
+        let contact = ContactId::from_bits(7);
+        user.set_manager_contact(Some(&contact));
+        assert_eq!(user.attribute("manager"), SourceValue::Value(&json!(contact.as_str())));
+        assert_eq!(user.manager_without_contact(), None);
+        user.tell_manager(None);
+        assert_eq!(user.manager(), Some(None));
     }
 
     #[test]

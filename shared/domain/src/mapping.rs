@@ -52,6 +52,8 @@ struct Row {
 enum Kind {
     Email,
     Phone,
+    /// Another contact.
+    Reference,
     Text,
     Country,
     TimeZone,
@@ -227,10 +229,14 @@ impl Row {
             OnEmpty::Clear => FieldOutcome::Clear,
             OnEmpty::Write(value) => FieldOutcome::Write(value.clone()),
             OnEmpty::Fail => {
-                let what = if self.kind == Kind::Phone { "the mapped phone" } else { "the value" };
+                let what = match self.kind {
+                    Kind::Phone => "the mapped phone is empty in Entra",
+                    Kind::Reference => "there is none in Entra, or he has no contact",
+                    _ => "the value is empty in Entra",
+                };
                 FieldOutcome::Fail {
                     rule: BrokenRule::Empty,
-                    reason: format!("{}: {what} is empty in Entra", self.place()),
+                    reason: format!("{}: {what}", self.place()),
                     remedy: self.remedy_of_empty(),
                 }
             }

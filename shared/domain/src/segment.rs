@@ -83,6 +83,10 @@ pub struct SegmentItem {
     /// `fields`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<FieldChange>,
+    /// The user's manager, where he had no contact when this was decided: looked for once more at
+    /// the end of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<ObjectId>,
     /// Why: the scope clause, the failed field, the link state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -244,6 +244,8 @@ pub enum Stage {
     Groups,
     /// Resolve collisions of e-mails.
     Collisions,
+    /// Look once more for managers who had no contact when their people were decided.
+    References,
     /// Judge the staged removals.
     Judge,
     /// Record the end.

@@ -192,6 +192,7 @@ mod tests {
                 version: 0,
                 fields: vec![],
                 pending: vec![],
+                awaits: None,
                 reason: Some("userType is Guest".into()),
                 remedy: None,
                 email: Some("líne\nbreak@contoso.example".into()),

@@ -24,6 +24,7 @@ mod people;
 mod queue;
 mod reaction;
 mod reading;
+mod references;
 mod run;
 mod sharing;
 mod tally;

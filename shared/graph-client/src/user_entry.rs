@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason};
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason, UserSelection};
 use contact_sync_domain::id::ObjectId;
 use contact_sync_engine::port::DirectoryError;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ enum Member {
     Removed,
     /// `@odata.…`, `manager@delta`: about the entry, not of the person.
     Annotation,
+    /// Whom an expansion tells.
+    Manager,
     Attribute(String),
 }
 
@@ -48,6 +50,7 @@ impl<'de> Deserialize<'de> for Member {
                 Ok(match name {
                     "id" => Member::Id,
                     "@removed" => Member::Removed,
+                    "manager" => Member::Manager,
                     _ if name.contains('@') => Member::Annotation,
                     _ => Member::Attribute(name.to_owned()),
                 })
@@ -55,6 +58,12 @@ impl<'de> Deserialize<'de> for Member {
         }
         deserializer.deserialize_str(Name)
     }
+}
+
+/// Another object, as an expansion shows it.
+#[derive(Deserialize)]
+struct Related {
+    id: ObjectId,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +93,7 @@ impl<'de> Deserialize<'de> for WireUser {
                 let mut id: Option<ObjectId> = None;
                 let mut removed = None;
                 let mut attributes = Map::new();
+                let mut manager = None;
                 while let Some(member) = members.next_key()? {
                     match member {
                         Member::Id => id = Some(members.next_value()?),
@@ -93,13 +103,20 @@ impl<'de> Deserialize<'de> for WireUser {
                         Member::Annotation => {
                             members.next_value::<IgnoredAny>()?;
                         }
+                        Member::Manager => {
+                            manager = members.next_value::<Option<Related>>()?;
+                        }
                         Member::Attribute(name) => {
                             attributes.insert(name, members.next_value()?);
                         }
                     }
                 }
                 let id = id.ok_or_else(|| serde::de::Error::missing_field("id"))?;
-                Ok(WireUser { user: DirectoryUser { id, attributes }, removed })
+                let mut user = DirectoryUser { id, attributes };
+                if let Some(Related { id }) = manager {
+                    user.tell_manager(Some(&id));
+                }
+                Ok(WireUser { user, removed })
             }
         }
         deserializer.deserialize_map(Entry)
@@ -131,6 +148,19 @@ pub(crate) fn people(
         users.push(entry.user);
     }
     Ok(users)
+}
+
+/// Whom an expansion of the manager did not show has none.
+pub(crate) fn with_managers(
+    select: &UserSelection,
+    mut users: Vec<DirectoryUser>,
+) -> Vec<DirectoryUser> {
+    if select.has_manager() {
+        for user in users.iter_mut().filter(|user| user.manager().is_none()) {
+            user.tell_manager(None);
+        }
+    }
+    users
 }
 
 /// The entries of a delta page, tombstones recognised first.

@@ -1,6 +1,6 @@
 //! Users: listing, delta, by id, by name.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::directory::{DirectoryUser, USER_SELECT, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
@@ -16,13 +16,16 @@ use crate::client::GraphClient;
 use crate::credential::CredentialSource;
 use crate::directory::{add, escape, quoted};
 use crate::page::{no_json, read_page};
-use crate::user_entry::{WireUser, changes, people, split};
+use crate::user_entry::{WireUser, changes, people, split, with_managers};
 
 /// Graph's largest page of a listing.
 const PAGE_SIZE: u16 = 999;
 
 /// Graph answers so many ids in one `getByIds`.
 const IDS_PER_REQUEST: usize = 1_000;
+
+/// Graph takes so many values in one `in`.
+const IDS_PER_FILTER: usize = 15;
 
 /// Graph answers them on one page; more pages than these are a loop.
 const PAGES_PER_PACKET: u8 = 20;
@@ -70,7 +73,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
             Ok((people(what, entries)?, next))
         };
         let ((users, next), cost) = self.call(tenant, &call, read).await?;
-        Ok(UserPage { users, next, cost })
+        Ok(UserPage { users: with_managers(select, users), next, cost })
     }
 
     pub(crate) async fn user_changes(
@@ -131,7 +134,39 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                 }
             }
         }
+        if select.has_manager() {
+            self.add_managers(tenant, &mut answer).await?;
+        }
         Ok(answer)
+    }
+
+    /// Reads the managers of users that were read by their ids: that read cannot expand. Whom Graph
+    /// does not list here stays without a word about his manager.
+    async fn add_managers(
+        &self,
+        tenant: &TenantId,
+        answer: &mut ByIds,
+    ) -> Result<(), DirectoryError> {
+        let what = "managers";
+        for users in answer.found.chunks_mut(IDS_PER_FILTER) {
+            let ids: Vec<String> = users.iter().map(|user| quoted(user.id.as_str())).collect();
+            let filter = escape(&format!("id in ({})", ids.join(",")));
+            let path = format!("/users?$filter={filter}&$select=id&$expand=manager($select=id)");
+            let call = Call::get(what, self.endpoints.graph(&path)?);
+            let read = |body: &[u8]| Ok(read_page::<WireUser>(body)?.0);
+            let (entries, cost) = self.call(tenant, &call, read).await?;
+            add(&mut answer.cost, cost);
+            let told: HashMap<ObjectId, Option<ObjectId>> = entries
+                .into_iter()
+                .map(|entry| (entry.user.id.clone(), entry.user.manager().flatten()))
+                .collect();
+            for user in users {
+                if let Some(manager) = told.get(&user.id) {
+                    user.tell_manager(manager.as_ref());
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) async fn user_by_key(
@@ -150,7 +185,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                 people(what, vec![entry])
             };
             return match self.call(tenant, &Call::glance(what, url), read).await {
-                Ok((mut users, _)) => Ok(users.pop()),
+                Ok((users, _)) => Ok(with_managers(select, users).pop()),
                 Err(failure) => match failure.error {
                     DirectoryError::NotFound { .. } => Ok(None),
                     error => Err(error),
@@ -165,8 +200,8 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         let filter = escape(&format!("userPrincipalName eq {quoted_key} or mail eq {quoted_key}"));
         let path = format!("/users?$filter={filter}&$select={attributes}{expanded}&$top=10");
         let call = Call::glance(what, self.endpoints.graph(&path)?);
-        let (mut users, _) =
-            self.call(tenant, &call, |body| people(what, read_page(body)?.0)).await?;
+        let (users, _) = self.call(tenant, &call, |body| people(what, read_page(body)?.0)).await?;
+        let mut users = with_managers(select, users);
         // A mail address may belong to several; the sign-in name belongs to one.
         let named = |user: &DirectoryUser| {
             user.text("userPrincipalName").is_some_and(|name| name.eq_ignore_ascii_case(key))

@@ -40,6 +40,7 @@ fn item(number: u128, outcome: Outcome) -> SegmentItem {
             rule: "overwrite".to_owned(),
         }],
         pending: Vec::new(),
+        awaits: None,
         reason: None,
         remedy: None,
         email: None,

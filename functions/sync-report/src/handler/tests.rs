@@ -52,6 +52,7 @@ fn item(number: u128, outcome: Outcome, email: &str) -> SegmentItem {
         version: 0,
         fields: if failed { vec![] } else { vec![change] },
         pending: vec![],
+        awaits: None,
         reason: failed.then(|| "mobilePhone is required, but empty".into()),
         remedy: None,
         email: failed.then(|| email.to_owned()),

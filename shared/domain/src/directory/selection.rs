@@ -65,6 +65,12 @@ impl UserSelection {
         tracked
     }
 
+    /// The same without the manager, for who knows him already.
+    #[must_use]
+    pub fn without_manager(&self) -> Self {
+        Self { has_manager: false, ..self.clone() }
+    }
+
     /// Whether the manager is read too.
     pub fn has_manager(&self) -> bool {
         self.has_manager

@@ -15,6 +15,8 @@ use crate::id::{ObjectId, leading_bits};
 use crate::settings::{FieldDefaults, FieldPolicy, MappingRow, Problem, Settings, WhenEmpty};
 use crate::suggestion;
 
+const MANAGER: Target = Target::Field(ContactField::Manager);
+
 /// Compiles rows that stand at the given places of the document.
 pub(crate) fn compile_rows(
     rows: &[(usize, &MappingRow)],
@@ -70,10 +72,6 @@ impl RowCheck<'_> {
     fn target(&mut self, custom_fields: &[CustomField]) -> Option<(Target, Kind)> {
         let name = self.row.target.as_str();
         let found = match Target::parse(name) {
-            Some(Target::Field(ContactField::Manager)) => {
-                self.problem("target", "not available yet: `manager`".to_owned());
-                return None;
-            }
             Some(Target::Field(field)) => Some((Target::Field(field), kind_of_field(field))),
             Some(Target::Custom(key)) => custom_fields
                 .iter()
@@ -123,6 +121,7 @@ impl RowCheck<'_> {
         };
         self.check_policy(&target, policy);
         self.check_when_empty(&target, when_empty);
+        self.check_reference(&target, &expression);
         self.check_constant(&kind, &expression);
         self.check_person(&target, &expression);
         let on_empty = match when_empty {
@@ -154,6 +153,7 @@ impl RowCheck<'_> {
 
     fn check_when_empty(&mut self, target: &Target, when_empty: WhenEmpty) {
         let is_email = *target == Target::Field(ContactField::Email);
+        let is_manager = *target == MANAGER;
         let wrong = match when_empty {
             WhenEmpty::Keep | WhenEmpty::Clear if self.row.required => {
                 Some("a required row needs `fail`, or `default` with a value")
@@ -164,6 +164,9 @@ impl RowCheck<'_> {
             WhenEmpty::Default if is_email => {
                 Some("`email` takes no default: every contact has its own; use `fail` or `keep`")
             }
+            WhenEmpty::Keep | WhenEmpty::Default if is_manager => Some(
+                "a manager is never kept or made up when Entra tells none: use `clear` or `fail`",
+            ),
             WhenEmpty::Keep | WhenEmpty::Clear | WhenEmpty::Default | WhenEmpty::Fail => None,
         };
         if let Some(message) = wrong {
@@ -172,6 +175,19 @@ impl RowCheck<'_> {
         if when_empty != WhenEmpty::Default && self.row.default.is_some() {
             let message = "a default has effect only with `whenEmpty` set to `default`";
             self.problem("default", message.to_owned());
+        }
+    }
+
+    /// The manager is another contact: only that attribute tells it, and nothing else can hold it.
+    fn check_reference(&mut self, target: &Target, expression: &SourceExpression) {
+        let reads = expression.attributes().into_iter().any(|name| name == "manager");
+        let is_plain = expression.to_string() == "[manager]";
+        if *target == MANAGER && !is_plain {
+            let message = "`manager` refers to a contact: its source is `[manager]`";
+            self.problem("source", message.to_owned());
+        } else if *target != MANAGER && reads {
+            let message = "`[manager]` is another contact: only the field `manager` takes it";
+            self.problem("source", message.to_owned());
         }
     }
 
@@ -216,6 +232,10 @@ fn defaults_of(target: &Target, settings: &Settings) -> FieldDefaults {
     match target {
         Target::Custom(_) => settings.mapping_defaults.custom,
         Target::Field(field) if field.is_phone() => settings.mapping_defaults.phones,
+        // A reference to somebody who is no manager any more is worth nothing.
+        Target::Field(ContactField::Manager) => {
+            FieldDefaults { when_empty: WhenEmpty::Clear, ..FieldDefaults::default() }
+        }
         Target::Field(_) => FieldDefaults::default(),
     }
 }
@@ -223,6 +243,7 @@ fn defaults_of(target: &Target, settings: &Settings) -> FieldDefaults {
 fn kind_of_field(field: ContactField) -> Kind {
     match field {
         ContactField::Email => Kind::Email,
+        ContactField::Manager => Kind::Reference,
         ContactField::Country => Kind::Country,
         ContactField::TimeZone => Kind::TimeZone,
         ContactField::PreferredLanguage => Kind::Language,

@@ -271,7 +271,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
         {"target": "city", "source": "[city]", "required": true, "whenEmpty": "keep"},
         {"target": "state", "source": "[state]", "whenEmpty": "default"},
         {"target": "country", "source": "[country]", "default": "Peru"},
-        {"target": "manager", "source": "[mail]"},
+        {"target": "manager", "source": "[mail]", "whenEmpty": "keep"},
     ]);
     let fields = [custom("seats", CustomFieldType::Number)];
     let problems = Mapping::compile(&settings(rows), &fields).unwrap_err();
@@ -286,7 +286,8 @@ fn every_mistake_is_told_at_once_with_its_place() {
             "/mapping/5/whenEmpty a required row needs `fail`, or `default` with a value",
             "/mapping/6/default `whenEmpty` is `default`, so a default with a value is needed",
             "/mapping/7/default a default has effect only with `whenEmpty` set to `default`",
-            "/mapping/8/target not available yet: `manager`",
+            "/mapping/8/source `manager` refers to a contact: its source is `[manager]`",
+            "/mapping/8/whenEmpty a manager is never kept or made up when Entra tells none: use `clear` or `fail`",
             "/mapping a row for `email` is needed: contacts are found and told apart by it",
         ]
     );

@@ -96,7 +96,9 @@ impl Kind {
             Self::Country => spelling::country(&text).map_or(Value::String(text), Value::from),
             Self::TimeZone => spelling::zone(&text).map_or(Value::String(text), Value::from),
             Self::Language => spelling::language(&text).map_or(Value::String(text), Value::from),
-            Self::Phone | Self::Text | Self::MultiSelect(_) => Value::String(text),
+            Self::Phone | Self::Reference | Self::Text | Self::MultiSelect(_) => {
+                Value::String(text)
+            }
         };
         Ok(Some(converted))
     }

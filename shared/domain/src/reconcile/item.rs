@@ -43,6 +43,7 @@ pub fn blank_item(user: &ObjectId, contact: Option<ContactId>, outcome: Outcome)
         version: 0,
         fields: Vec::new(),
         pending: Vec::new(),
+        awaits: None,
         reason: None,
         remedy: None,
         email: None,

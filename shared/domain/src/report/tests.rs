@@ -12,6 +12,7 @@ fn item(user: u128, outcome: Outcome) -> SegmentItem {
         version: u64::from(outcome != Outcome::Create),
         fields: Vec::new(),
         pending: Vec::new(),
+        awaits: None,
         reason: None,
         remedy: None,
         email: None,

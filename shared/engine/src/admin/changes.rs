@@ -138,6 +138,7 @@ mod tests {
             version: 0,
             fields: Vec::new(),
             pending: Vec::new(),
+            awaits: None,
             reason: Some("as decided".to_owned()),
             remedy: None,
             email: None,

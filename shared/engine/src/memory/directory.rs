@@ -102,7 +102,11 @@ fn seen(link: &str) -> Result<usize, DirectoryError> {
 /// A user as a read of these attributes tells him.
 fn told(user: &DirectoryUser, select: &UserSelection) -> DirectoryUser {
     let mut user = user.clone();
+    let manager = user.manager().flatten();
     user.attributes.retain(|name, _| select.names(name));
+    if select.has_manager() {
+        user.tell_manager(manager.as_ref());
+    }
     user
 }
 

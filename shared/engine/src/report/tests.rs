@@ -36,6 +36,7 @@ fn item(number: u32, outcome: Outcome) -> SegmentItem {
         version: 1,
         fields: Vec::new(),
         pending: Vec::new(),
+        awaits: None,
         reason: None,
         remedy: None,
         email: None,

@@ -76,7 +76,7 @@ where
             let keys: Vec<String> = waiting.into_iter().map(|item| item.key).collect();
             self.stores.delete_pending(&pass.connection.id, PendingKind::Collision, &keys).await?;
         }
-        pass.point.stage = Stage::Judge;
+        pass.point.stage = Stage::References;
         Ok(())
     }
 
@@ -97,7 +97,7 @@ where
         }
         for ids in unknown.chunks(READ) {
             held.check_time(&self.clock)?;
-            let read = self.directory.users_by_id(&pass.tenant, &pass.selection, ids).await?;
+            let read = self.read_users(pass, ids).await?;
             pass.point.graph.add(read.cost);
             open.extend(read.found);
         }

@@ -297,7 +297,10 @@ fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<Segme
         Person::Here(user, View::In(wanted)) => (index.known(contact, Some(wanted.fingerprint))
             == KnownContact::Unchanged
             && !pass.tally.touched(&user.id))
-        .then(|| blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)),
+        .then(|| SegmentItem {
+            awaits: user.manager_without_contact(),
+            ..blank_item(&user.id, Some(contact.clone()), Outcome::Unchanged)
+        }),
         Person::Here(user, View::Out { because, .. }) => {
             let nobody = index.known(contact, None) == KnownContact::None;
             (nobody && !pass.tally.touched(&user.id)).then(|| SegmentItem {
@@ -353,7 +356,8 @@ fn decide_here<'a>(
             });
             if same {
                 let id = existing.map(|contact| contact.id.clone());
-                return blank_item(&user.id, id, Outcome::Unchanged);
+                let item = blank_item(&user.id, id, Outcome::Unchanged);
+                return SegmentItem { awaits: user.manager_without_contact(), ..item };
             }
             if let Some(item) = pass.contested(user, existing) {
                 return item;
@@ -363,7 +367,8 @@ fn decide_here<'a>(
                 None => Claimant::Nobody,
             };
             let found = Found { contact_id, existing, claimant, candidates };
-            pass.rules.decide(user, wanted, found, pass.tie())
+            let item = pass.rules.decide(user, wanted, found, pass.tie());
+            SegmentItem { awaits: user.manager_without_contact(), ..item }
         }
     }
 }

@@ -284,7 +284,7 @@ where
         pass: &Pass,
         users: &[ObjectId],
     ) -> Result<(Vec<DeltaEntry>, GraphCost), Stop> {
-        let read = self.directory.users_by_id(&pass.tenant, &pass.selection, users).await?;
+        let read = self.read_users(pass, users).await?;
         let there: HashSet<ObjectId> = read.found.iter().map(|user| user.id.clone()).collect();
         let soft: HashSet<&ObjectId> = read.soft_deleted.iter().collect();
         let gone = users.iter().filter(|user| !there.contains(user)).map(|user| {

@@ -1,6 +1,6 @@
 //! Opening a run: from its checkpoint to everything that a slice works with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::directory::UserSelection;
@@ -93,6 +93,7 @@ where
             lookup: None,
             waiting: None,
             staged: None,
+            awaiting: BTreeMap::new(),
             deferred: HashMap::new(),
             may_replay: false,
             gap_seconds: None,

@@ -1,6 +1,6 @@
 //! A pass: one run's work inside one slice, and the lease it is done under.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
@@ -149,6 +149,8 @@ pub(super) struct Pass {
     pub(super) waiting: Option<Waiting>,
     /// Users whose removal is staged, read when first needed.
     pub(super) staged: Option<HashSet<ObjectId>>,
+    /// Whose manager had no contact when they were decided, and who the manager is.
+    pub(super) awaiting: BTreeMap<ObjectId, ObjectId>,
     /// People of this slice whose e-mail another contact still has, as last read.
     pub(super) deferred: HashMap<ObjectId, DirectoryUser>,
     /// The first page of a resumed slice may have been begun before.
@@ -200,6 +202,10 @@ impl Pass {
         let mut ids = 0;
         for (item, outcome) in outcomes {
             ids += 1;
+            match &item.awaits {
+                Some(manager) => self.awaiting.insert(item.object_id.clone(), manager.clone()),
+                None => self.awaiting.remove(&item.object_id),
+            };
             if !counts_now {
                 self.tally.remember(item, outcome);
                 continue;

@@ -32,9 +32,14 @@ where
     pub(super) async fn view_people(
         &self,
         pass: &mut Pass,
-        entries: Vec<DeltaEntry>,
+        mut entries: Vec<DeltaEntry>,
         last: bool,
     ) -> Result<Vec<Person>, Stop> {
+        let changed = entries.iter_mut().filter_map(|entry| match entry {
+            DeltaEntry::Changed(user) => Some(user),
+            DeltaEntry::Removed { .. } => None,
+        });
+        self.find_managers(pass, changed.collect()).await?;
         let mut people = Vec::with_capacity(entries.len());
         let mut unclear = pass.point.unclear.clone();
         // A later entry about somebody outdates the earlier one.
@@ -55,7 +60,7 @@ where
         if !last && unclear.len() < READ_AGAIN {
             pass.point.unclear = unclear;
         } else if !unclear.is_empty() {
-            let read = self.directory.users_by_id(&pass.tenant, &pass.selection, &unclear).await?;
+            let read = self.read_users(pass, &unclear).await?;
             // Only now: should the read fail, they stay unclear.
             pass.point.unclear.clear();
             pass.point.graph.add(read.cost);

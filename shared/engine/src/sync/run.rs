@@ -250,8 +250,13 @@ where
                 Stage::Collisions if pass.point.recorded => {
                     Box::pin(self.collisions(held, pass)).await?;
                 }
+                Stage::References if pass.point.recorded => {
+                    Box::pin(self.references(held, pass)).await?;
+                }
                 Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
-                Stage::Collisions | Stage::Judge => pass.point.stage = Stage::Finish,
+                Stage::Collisions | Stage::References | Stage::Judge => {
+                    pass.point.stage = Stage::Finish
+                }
                 Stage::Finish => {
                     let (status, reason) = conclusion(&pass.point);
                     return self.finish(held, pass, status, reason).await;

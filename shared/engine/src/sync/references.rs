@@ -1,0 +1,130 @@
+//! Managers: a contact's manager is another contact, which may be made later in the same run.
+//!
+//! Whoever is decided while his manager has no contact is written without one, and looked at once
+//! more at the end of the run. A manager whose contact is gone is empty again at the next full run.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::segment::{NextStep, Phase};
+use contact_sync_domain::sync_state::Stage;
+
+use super::decide::present;
+use super::index::KnownContact;
+use super::page::Source;
+use super::pass::{Held, Pass};
+use super::reading::people_hash;
+use super::{Stop, SyncStores, Worker};
+use crate::port::{Blobs, ByIds, Clock, Directory, Randomness};
+
+/// How many people are read again and decided as one page.
+const PER_PAGE: usize = 200;
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Reads users by id, ready to be looked at by the rules.
+    pub(super) async fn read_users(&self, pass: &Pass, ids: &[ObjectId]) -> Result<ByIds, Stop> {
+        let mut read = self.directory.users_by_id(&pass.tenant, &pass.selection, ids).await?;
+        self.find_managers(pass, read.found.iter_mut().collect()).await?;
+        Ok(read)
+    }
+
+    /// Puts the contact of everybody's manager where `[manager]` reads it.
+    pub(super) async fn find_managers(
+        &self,
+        pass: &Pass,
+        users: Vec<&mut DirectoryUser>,
+    ) -> Result<(), Stop> {
+        if !pass.selection.has_manager() {
+            return Ok(());
+        }
+        let managers: BTreeSet<ObjectId> =
+            users.iter().filter_map(|user| user.manager().flatten()).collect();
+        let contacts = self.contacts_of_managers(pass, managers).await?;
+        for user in users {
+            if let Some(manager) = user.manager() {
+                let contact = manager.and_then(|manager| contacts.get(&manager));
+                user.set_manager_contact(contact);
+            }
+        }
+        Ok(())
+    }
+
+    /// The contacts that these users have. A full run knows most from its index; whom it dealt with
+    /// itself it looks up.
+    async fn contacts_of_managers(
+        &self,
+        pass: &Pass,
+        managers: BTreeSet<ObjectId>,
+    ) -> Result<HashMap<ObjectId, ContactId>, Stop> {
+        let mut found = HashMap::new();
+        let mut open = Vec::new();
+        for manager in managers {
+            let Some(index) = &pass.index else {
+                open.push(manager);
+                continue;
+            };
+            let contact = index.contact_of(&manager);
+            if index.known(&contact, None) != KnownContact::None {
+                found.insert(manager, contact);
+            } else if pass.tally.touched(&manager) {
+                open.push(manager);
+            }
+        }
+        let contacts = self.contacts_of(pass, &open).await?;
+        let mut stored = HashMap::new();
+        self.read_contacts(pass, &contacts, &mut stored).await?;
+        found.extend(
+            open.into_iter()
+                .zip(contacts)
+                .filter(|(_, contact)| present(stored.get(contact)).is_some()),
+        );
+        Ok(found)
+    }
+
+    /// Decides once more whose manager has got a contact since.
+    pub(super) async fn references(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        let waiting = std::mem::take(&mut pass.awaiting);
+        let managers = waiting.values().cloned().collect();
+        let contacts = self.contacts_of_managers(pass, managers).await?;
+        let ready: BTreeMap<ObjectId, ObjectId> =
+            waiting.into_iter().filter(|(_, manager)| contacts.contains_key(manager)).collect();
+        let users: Vec<ObjectId> = ready.keys().cloned().collect();
+        for users in users.chunks(PER_PAGE) {
+            held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
+            let fence = held.fence();
+            let entries = self.read_whose_manager_is_known(pass, users, &ready).await?;
+            let link = people_hash(users.iter());
+            let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
+            self.page(held, pass, source, entries).await?;
+        }
+        pass.point.stage = Stage::Judge;
+        Ok(())
+    }
+
+    /// Reads people by id. Who their managers are was read in this run: Graph is not asked again.
+    async fn read_whose_manager_is_known(
+        &self,
+        pass: &mut Pass,
+        users: &[ObjectId],
+        managers: &BTreeMap<ObjectId, ObjectId>,
+    ) -> Result<Vec<DeltaEntry>, Stop> {
+        let select = pass.selection.without_manager();
+        let read = self.directory.users_by_id(&pass.tenant, &select, users).await?;
+        pass.point.graph.add(read.cost);
+        // Whoever left meanwhile is told by the next delta.
+        let entries = read.found.into_iter().map(|mut user| {
+            user.tell_manager(managers.get(&user.id));
+            DeltaEntry::Changed(user)
+        });
+        Ok(entries.collect())
+    }
+}
