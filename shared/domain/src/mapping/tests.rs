@@ -286,8 +286,8 @@ fn every_mistake_is_told_at_once_with_its_place() {
             "/mapping/5/whenEmpty a required row needs `fail`, or `default` with a value",
             "/mapping/6/default `whenEmpty` is `default`, so a default with a value is needed",
             "/mapping/7/default a default has effect only with `whenEmpty` set to `default`",
-            "/mapping/8/source `manager` refers to a contact: its source is `[manager]`",
             "/mapping/8/whenEmpty a manager is never kept or made up when Entra tells none: use `clear` or `fail`",
+            "/mapping/8/source `manager` refers to a contact: its source is `[manager]`",
             "/mapping a row for `email` is needed: contacts are found and told apart by it",
         ]
     );
