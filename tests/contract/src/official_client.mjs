@@ -9,7 +9,7 @@ const LISTS = new Set(["otherMails", "businessPhones"]);
 /** Lists, delta, batch and throttling; answers what was compared. */
 export async function useOfficialClient(simulator, tenant, problems) {
     const token = (await simulator.token(tenant.id)).access_token;
-    const client = Client.init({ authProvider: (done) => done(null, token) });
+    const client = connect(token);
     const compared = [];
     const compare = (what, seen, wanted) => {
         const differences = difference(seen, wanted);
@@ -74,7 +74,13 @@ export async function useOfficialClient(simulator, tenant, problems) {
     return compared;
 }
 
-async function everything(client, link, headers = {}) {
+/** Microsoft's client with this token. */
+export function connect(token) {
+    return Client.init({ authProvider: (done) => done(null, token) });
+}
+
+/** All pages of a list or a delta round. */
+export async function everything(client, link, headers = {}) {
     const items = [];
     const page = await client.api(link).headers(headers).get();
     const iterator = new PageIterator(client, page, (item) => items.push(item) > 0, { headers });
@@ -84,7 +90,7 @@ async function everything(client, link, headers = {}) {
 }
 
 /** Applies delta entries: absent members stay as they are. */
-function merged(state, entries) {
+export function merged(state, entries) {
     for (const entry of entries) {
         if (entry["@removed"]) state.delete(entry.id);
         else state.set(entry.id, { ...state.get(entry.id), ...entry });

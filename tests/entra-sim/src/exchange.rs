@@ -91,6 +91,8 @@ pub(crate) struct Reply {
     /// Resource units charged.
     pub(crate) units: f64,
     pub(crate) tenant: Option<Uuid>,
+    /// Which credential bought the token in it.
+    pub(crate) credential: Option<String>,
     /// Send only so many bytes of the body and then break the connection.
     pub(crate) broken_after: Option<usize>,
 }
@@ -107,6 +109,7 @@ impl Reply {
             template: String::new(),
             units: 0.0,
             tenant: None,
+            credential: None,
             broken_after: None,
         }
     }

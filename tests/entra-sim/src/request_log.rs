@@ -27,6 +27,14 @@ pub struct LoggedRequest {
     pub status: u16,
     /// The caller's tenant, once known.
     pub tenant: Option<Uuid>,
+    /// Headers that change how Graph serves a request, by name in lower case: `accept`,
+    /// `consistencylevel`, `prefer`, `x-ms-throttle-priority`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Which of the app's credentials bought a token: the first eight hexadecimal digits of the
+    /// SHA-256 digest of the secret's text or of the certificate.
+    #[serde(default)]
+    pub credential: Option<String>,
     /// Resource units charged.
     pub resource_units: f64,
     /// Bytes of the body before compression.

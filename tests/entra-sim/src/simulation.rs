@@ -15,6 +15,10 @@ use crate::request_log::{LoggedRequest, RequestLog, shortened};
 use crate::world::World;
 use crate::{graph, login};
 
+/// Headers that change how Graph serves a request.
+const SERVING_HEADERS: [&str; 4] =
+    ["accept", "consistencylevel", "prefer", "x-ms-throttle-priority"];
+
 /// What the listener, the delivery task and the handle share.
 #[derive(Debug)]
 pub(crate) struct Sim {
@@ -78,6 +82,13 @@ impl Sim {
             url: shortened(&incoming.described()),
             status: reply.status.as_u16(),
             tenant: reply.tenant,
+            headers: SERVING_HEADERS
+                .iter()
+                .filter_map(|name| {
+                    Some(((*name).to_owned(), incoming.header(name)?.to_owned()))
+                })
+                .collect(),
+            credential: reply.credential.clone(),
             resource_units: reply.units,
             bytes: reply.body.len(),
         };

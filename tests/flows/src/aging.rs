@@ -14,6 +14,17 @@ impl Scene {
         self.set(&item, "#work.#lastCheckedAt = :then", &json!({":then": {"S": then}})).await;
     }
 
+    /// What Graph asked us to wait is over, also for the process of a function that was told: by
+    /// then Lambda has started another one.
+    pub async fn let_waiting_end(&self, connection: &str, function: &str) {
+        self.stack.function(function).expect("a function").warm().await.expect("it starts");
+        let item = self.sync_state(connection).await;
+        if item["work"]["M"].get("notBefore").is_some_and(|at| at.get("S").is_some()) {
+            let then = past(SignedDuration::from_secs(1)).to_string();
+            self.set(&item, "#work.#notBefore = :then", &json!({":then": {"S": then}})).await;
+        }
+    }
+
     /// The lease of a process that died runs out.
     pub async fn let_lease_run_out(&self, connection: &str) {
         let then = past(SignedDuration::from_secs(1)).as_nanosecond().to_string();

@@ -65,7 +65,10 @@ pub(crate) fn story(stack: &LocalStack) -> String {
         let lines = pool.log().lines();
         let warnings: Vec<&String> = lines
             .iter()
-            .filter(|line| !line.contains("\"INFO\"") && !line.contains("\"DEBUG\""))
+            // Lines of metrics have no level.
+            .filter(|line| {
+                !["\"INFO\"", "\"DEBUG\"", "\"_aws\""].iter().any(|quiet| line.contains(quiet))
+            })
             .collect();
         for line in warnings.iter().rev().take(SHOWN_LINES).rev() {
             let _ = writeln!(story, "  {line}");

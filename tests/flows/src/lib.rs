@@ -39,4 +39,4 @@ pub use history::{CallsOf, function_logs};
 pub use patience::{PATIENCE, eventually, within};
 pub use report::{EXTENDED_COLUMNS, ReportRow, SIMPLE_COLUMNS};
 pub use rest::{Reply, Rest};
-pub use scene::{Scene, SceneOptions};
+pub use scene::{Scene, SceneOptions, register_certificate};

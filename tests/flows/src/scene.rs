@@ -107,7 +107,7 @@ impl Scene {
         app.roles.extend(options.further_roles.into_iter().map(str::to_owned));
         let credential = options.uses_certificate.then(|| {
             app.secrets.clear();
-            certificate(&mut app)
+            register_certificate(&mut app)
         });
         let sim = EntraSim::start(SimOptions {
             tenants: options.tenants,
@@ -328,8 +328,8 @@ impl Scene {
     }
 }
 
-/// Registers a new certificate with the app; answers what the installation's secret must hold.
-fn certificate(app: &mut AppRegistration) -> String {
+/// Registers a new certificate with an app, beside what it has; answers what the installation's secret must hold.
+pub fn register_certificate(app: &mut AppRegistration) -> String {
     // Entra takes RSA keys only.
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("a key can be made");
     let made = rcgen::CertificateParams::new(vec!["contact-sync.example".to_owned()])

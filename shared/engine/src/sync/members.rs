@@ -107,6 +107,30 @@ impl MemberSets {
         users.into_iter().map(ObjectId::from_u128).collect()
     }
 
+    /// The same sets, in which each of these users stands as in the former ones.
+    #[must_use]
+    pub(crate) fn with_former(mut self, former: &MemberSets, users: &[ObjectId]) -> Self {
+        let nobody = Vec::new();
+        for (group, set) in &mut self.sets {
+            let before = former.sets.get(group).unwrap_or(&nobody);
+            for user in users.iter().map(ObjectId::as_u128) {
+                match (set.binary_search(&user), before.binary_search(&user)) {
+                    (Ok(at), Err(_)) => {
+                        set.remove(at);
+                    }
+                    (Err(at), Ok(_)) => set.insert(at, user),
+                    (Ok(_), Ok(_)) | (Err(_), Err(_)) => {}
+                }
+            }
+        }
+        self
+    }
+
+    /// Whether a user is in any of the groups.
+    pub(crate) fn has(&self, user: &ObjectId) -> bool {
+        self.sets.values().any(|set| set.binary_search(&user.as_u128()).is_ok())
+    }
+
     /// Reads the stored sets; `None` when one of them is missing.
     pub(crate) async fn load(
         blobs: &impl Blobs,

@@ -40,6 +40,9 @@ pub enum Effect {
     Aadsts {
         /// The number, as 700016.
         code: u32,
+        /// HTTP status; the usual one of the number unless given.
+        #[serde(default)]
+        status: Option<u16>,
     },
     /// Serves the request and breaks the connection in the middle of the body.
     Reset {
@@ -103,6 +106,21 @@ pub enum Effect {
     Edit {
         /// What to merge.
         merge: Value,
+    },
+    /// Changes objects of the page that was served, as a service does that holds values back.
+    EditObjects {
+        /// Ids of the objects it concerns; all on the page unless given.
+        #[serde(default)]
+        only: Vec<String>,
+        /// Members that are left out.
+        #[serde(default)]
+        without: Vec<String>,
+        /// Members that become `null`.
+        #[serde(default)]
+        blank: Vec<String>,
+        /// Leaves out the objects themselves.
+        #[serde(default)]
+        hide: bool,
     },
     /// Puts claims into the id token that this token request buys; `null` removes one.
     IdToken {
@@ -213,7 +231,11 @@ impl Effect {
                     None => reply,
                 })
             }
-            Self::Aadsts { code } => Some(LoginError::numbered(*code).reply(incoming, now)),
+            Self::Aadsts { code, status } => {
+                let mut error = LoginError::numbered(*code);
+                error.status = status.map_or(error.status, known);
+                Some(error.reply(incoming, now))
+            }
             Self::ExpiredPageToken => Some(GraphError::expired_page_token().reply(incoming, now)),
             Self::Gone { status, code, location } => {
                 let error = GraphError::new(known(*status), code, "Resync required.");
@@ -237,6 +259,7 @@ impl Effect {
             | Self::Mutate { .. }
             | Self::Act { .. }
             | Self::Edit { .. }
+            | Self::EditObjects { .. }
             | Self::IdToken { .. }
             | Self::Duplicate { .. }
             | Self::Drop
@@ -294,6 +317,25 @@ impl Effect {
             | Self::Drop
             | Self::Reorder
             | Self::Forge { .. } => reply,
+            Self::EditObjects { only, without, blank, hide } => edit(reply, |page| {
+                let Some(objects) = page.get_mut("value").and_then(Value::as_array_mut) else {
+                    return;
+                };
+                let is_meant = |object: &Value| {
+                    let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
+                    only.is_empty() || only.iter().any(|meant| meant == id)
+                };
+                if *hide {
+                    objects.retain(|object| !is_meant(object));
+                }
+                let meant = objects.iter_mut().filter(|object| is_meant(object));
+                for object in meant.filter_map(Value::as_object_mut) {
+                    object.retain(|name, _| !without.contains(name));
+                    for name in blank {
+                        object.insert(name.clone(), Value::Null);
+                    }
+                }
+            }),
             Self::Edit { merge } => edit(reply, |page| {
                 let mut whole = Value::Object(std::mem::take(page));
                 merge_patch(&mut whole, merge);

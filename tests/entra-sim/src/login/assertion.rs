@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sha1::Digest as _;
 
 use super::errors::LoginError;
+use super::token::credential_key;
 use crate::options::AppRegistration;
 
 /// Skew granted to the client's clock, in seconds.
@@ -33,13 +34,13 @@ struct AssertionClaims {
     nbf: Option<f64>,
 }
 
-/// Checks an assertion against the app's certificates.
+/// Checks an assertion against the app's certificates; answers the key of the one that signed it.
 pub(super) fn verify(
     assertion: &str,
     app: &AppRegistration,
     audiences: &[String],
     now: Timestamp,
-) -> Result<(), LoginError> {
+) -> Result<String, LoginError> {
     let malformed = || LoginError::numbered(50_027);
     let header = assertion.split('.').next().ok_or_else(malformed)?;
     let header =
@@ -65,7 +66,8 @@ pub(super) fn verify(
     let claims: AssertionClaims = jsonwebtoken::decode(assertion, &key, &validation)
         .map_err(|_forged| LoginError::numbered(700_027).about("The signature is not valid."))?
         .claims;
-    judge(&claims, app, audiences, now)
+    judge(&claims, app, audiences, now)?;
+    Ok(credential_key(&der(certificate).unwrap_or_default()))
 }
 
 fn judge(
@@ -151,7 +153,9 @@ mod tests {
     fn check(fixture: &Fixture, header: &Header, claims: &Value) -> Result<(), u32> {
         let token = jsonwebtoken::encode(header, claims, &fixture.key).expect("signed");
         let now = Timestamp::from_second(1_200).expect("instant");
-        verify(&token, &fixture.app, &[AUDIENCE.to_owned()], now).map_err(|error| error.code)
+        verify(&token, &fixture.app, &[AUDIENCE.to_owned()], now)
+            .map(drop)
+            .map_err(|error| error.code)
     }
 
     #[test]

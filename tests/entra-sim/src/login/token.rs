@@ -61,12 +61,19 @@ pub(super) fn answer(
         Audience::Organizations | Audience::Common | Audience::Consumers => None,
     };
     match issue(world, tenant, segment, incoming, now) {
-        Ok(body) => Reply {
+        Ok(Issued { body, credential }) => Reply {
             tenant,
+            credential,
             ..Reply::json(StatusCode::OK, &body).with_header("cache-control", "no-store".to_owned())
         },
         Err(error) => Reply { tenant, ..error.reply(incoming, now) },
     }
+}
+
+/// A token answer and what it was bought with.
+struct Issued {
+    body: Value,
+    credential: Option<String>,
 }
 
 fn issue(
@@ -75,7 +82,7 @@ fn issue(
     segment: &str,
     incoming: &Incoming,
     now: Timestamp,
-) -> Result<Value, LoginError> {
+) -> Result<Issued, LoginError> {
     let content_type = incoming.header("content-type").unwrap_or_default();
     if !content_type.starts_with("application/x-www-form-urlencoded") {
         return Err(LoginError::numbered(900_144).about("'grant_type'"));
@@ -95,30 +102,31 @@ fn client_credentials(
     world: &mut World,
     tenant: Uuid,
     request: &Request<'_>,
-) -> Result<Value, LoginError> {
+) -> Result<Issued, LoginError> {
     let Request { form, now, .. } = request;
     let now = *now;
     let (client, secret) = client(request.incoming, form)?;
     check_graph_scope(world, form.required("scope")?)?;
     let app = known_app(world, &client)?;
     let grant = granted(world, tenant, &app, now)?;
-    authenticate(world, &app, secret.as_deref(), tenant, request)?;
+    let credential = authenticate(world, &app, secret.as_deref(), tenant, request)?;
     let lifetime = lifetime(world, now);
     let claims = AccessClaims::for_app(world, tenant, &app, &grant, now, lifetime);
     let access_token = world.keys.sign(&claims).map_err(unsignable)?;
-    Ok(json!({
+    let body = json!({
         "token_type": "Bearer",
         "expires_in": lifetime,
         "ext_expires_in": lifetime,
         "access_token": access_token,
-    }))
+    });
+    Ok(Issued { body, credential })
 }
 
 fn authorization_code(
     world: &mut World,
     tenant: Option<Uuid>,
     request: &Request<'_>,
-) -> Result<Value, LoginError> {
+) -> Result<Issued, LoginError> {
     let Request { form, now, .. } = request;
     let now = *now;
     let (client, secret) = client(request.incoming, form)?;
@@ -126,7 +134,7 @@ fn authorization_code(
     let key = form.required("code")?.to_owned();
     let redirect_uri = form.required("redirect_uri")?;
     let code = world.codes.get(&key).cloned().ok_or_else(|| LoginError::numbered(70_000))?;
-    authenticate(world, &app, secret.as_deref(), code.tenant, request)?;
+    let credential = authenticate(world, &app, secret.as_deref(), code.tenant, request)?;
     if code.app != app.app_id || code.redirect_uri != redirect_uri {
         return Err(LoginError::numbered(70_000).about("The code was issued for another request."));
     }
@@ -151,14 +159,15 @@ fn authorization_code(
     let id_token = id_token(world, &app, &code, now)?;
     let claims = AccessClaims::for_user(world, code.tenant, &app, code.user, now, lifetime);
     let access_token = world.keys.sign(&claims).map_err(unsignable)?;
-    Ok(json!({
+    let body = json!({
         "token_type": "Bearer",
         "scope": code.scope,
         "expires_in": lifetime,
         "ext_expires_in": lifetime,
         "access_token": access_token,
         "id_token": id_token,
-    }))
+    });
+    Ok(Issued { body, credential })
 }
 
 /// Client id and secret, from the form or from basic authentication.
@@ -208,13 +217,15 @@ fn granted(
     Ok(grant.clone())
 }
 
+/// Checks what the app proves itself with; answers which of its credentials that was, `None` for a
+/// federated one.
 fn authenticate(
     world: &World,
     app: &AppRegistration,
     secret: Option<&str>,
     tenant: Uuid,
     request: &Request<'_>,
-) -> Result<(), LoginError> {
+) -> Result<Option<String>, LoginError> {
     let Request { form, segment, now, .. } = request;
     let now = *now;
     if let Some(assertion) = form.get("client_assertion") {
@@ -222,7 +233,7 @@ fn authenticate(
             return Err(LoginError::numbered(900_144).about("'client_assertion_type'"));
         }
         if federated::is_foreign(assertion) {
-            return federated::verify(assertion, app, now);
+            return federated::verify(assertion, app, now).map(|()| None);
         }
         let base = &world.base_url;
         let audiences = [tenant.to_string(), (*segment).to_owned()]
@@ -231,7 +242,7 @@ fn authenticate(
                 [format!("{base}/{name}/oauth2/v2.0/token"), format!("{base}/{name}/v2.0")]
             })
             .collect::<Vec<_>>();
-        return assertion::verify(assertion, app, &audiences, now);
+        return assertion::verify(assertion, app, &audiences, now).map(Some);
     }
     let secret = secret.ok_or_else(|| LoginError::numbered(7_000_218))?;
     let known = app.secrets.iter().find(|known| known.value == secret);
@@ -240,7 +251,12 @@ fn authenticate(
     if known.expires_at.is_some_and(|end| end <= now) {
         return Err(LoginError::numbered(7_000_222).about(&format!("'{}'.", app.app_id)));
     }
-    Ok(())
+    Ok(Some(credential_key(secret.as_bytes())))
+}
+
+/// Names a credential without telling it.
+pub(crate) fn credential_key(credential: &[u8]) -> String {
+    Sha256::digest(credential).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn check_graph_scope(world: &World, scope: &str) -> Result<(), LoginError> {

@@ -15,7 +15,7 @@ async fn assert_refused(customer: &Customer<'_>, page: &Page, status: u16, words
 }
 
 /// Goes to the point where Microsoft sends the browser back from the consent page.
-async fn until_first_return(
+pub(crate) async fn until_first_return(
     scene: &Scene,
     customer: &Customer<'_>,
 ) -> (contact_sync_flows::Browser, Page) {

@@ -149,12 +149,21 @@ async fn throttling_and_broken_answers_only_cost_time() {
         message: None,
         retry_after: None,
     };
+    let passing = |status: u16, wait: &str| Effect::Respond {
+        status,
+        body: BodyKind::Json,
+        code: None,
+        message: None,
+        retry_after: Some(wait.to_owned()),
+    };
     let date = http_date(&scene, 2);
     for (name, effect) in [
         ("429 for a whole second", Effect::throttled("1")),
         ("429 for a decimal", Effect::throttled("0.249")),
         ("429 until a date", Effect::throttled(&date)),
         ("429 for nobody knows how long", Effect::status(429)),
+        ("500 with the time when it passes", passing(500, "1")),
+        ("503 with the time when it passes", passing(503, "0.75")),
         ("503 as a proxy's page", respond(503, BodyKind::Html)),
         ("504 without a body", respond(504, BodyKind::Empty)),
         ("a connection that breaks in the middle", Effect::Reset { after_bytes: None }),

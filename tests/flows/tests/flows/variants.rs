@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contact_sync_flows::{Scene, SceneOptions};
-use entra_sim::DirectoryCommand;
+use entra_sim::{DirectoryCommand, Effect, Fault};
 use serde_json::{Value, json};
 
 use crate::graph_faults::assert_in_step;
@@ -38,9 +38,9 @@ async fn links_of_any_length_pages_of_any_size_and_any_cost_are_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_is_known_again_whether_or_not_graph_shows_its_secret() {
-    for shows in [true, false] {
+    for (shows, validates) in [(true, true), (true, false), (false, true), (false, false)] {
         let scene = scene(&json!({"notifications": {
-            "listShowsClientState": shows, "validateOnRenewal": !shows,
+            "listShowsClientState": shows, "validateOnRenewal": validates,
         }}))
         .await;
         let customer = scene.synced().await;
@@ -49,12 +49,55 @@ async fn a_subscription_is_known_again_whether_or_not_graph_shows_its_secret() {
         scene.age_subscription("users", jiff::SignedDuration::from_hours(15 * 24)).await;
         scene.sweep().await;
         let kept: Vec<_> = scene.sim.subscriptions().into_iter().map(|there| there.id).collect();
-        assert_eq!(kept, made, "shown: {shows}\n{}", scene.story());
+        let variant = format!("shown: {shows}, validated: {validates}");
+        assert_eq!(kept, made, "{variant}\n{}", scene.story());
         let user = customer.people_in_scope()[0].id().to_owned();
         customer.edit(&user, json!({"jobTitle": "Still heard"}));
         scene.settle().await;
         assert_eq!(customer.linked_contact(&user).await["fields"]["jobTitle"], "Still heard");
     }
+}
+
+/// Which statuses the sign-in gives these is not documented; the numbers say what helps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_sign_in_is_understood_by_its_number_whatever_its_status() {
+    let scene = scene(&json!({})).await;
+    let customer = scene.synced().await;
+    let before = customer.contacts().await;
+    scene.age_consent(&customer.connection, jiff::SignedDuration::from_hours(1)).await;
+    for (code, reason) in [
+        (65_001, "consent-lost"),
+        (90_002, "consent-lost"),
+        (53_003, "blocked-by-policy"),
+        (700_024, "credential"),
+    ] {
+        for status in [400, 401, 403] {
+            let refused = Effect::Aadsts { code, status: Some(status) };
+            scene.sim.add_fault(Fault::once("*/oauth2/v2.0/token", refused).times(0));
+            scene.sim.revoke_tokens(scene.tenant).unwrap();
+            let run = customer.start_run("full").await;
+            scene.settle().await;
+            assert_eq!(customer.contacts().await, before, "{code} as {status}: nobody is touched");
+            let connection = customer.show().await;
+            scene.sim.clear_faults();
+            if reason == "credential" {
+                // Nothing that a customer could mend: their sync waits for us.
+                assert_eq!(connection["status"], "enabled", "{code} as {status}: {connection}");
+                assert_eq!(customer.run(&run).await["status"], "running", "{code} as {status}");
+            } else {
+                let told = &connection["attention"]["reason"];
+                assert_eq!(told, reason, "{code} as {status}: {connection}");
+                let run = customer.wait_for_run(&run).await;
+                assert_eq!(run["status"], "failed", "{code} as {status}: {run}");
+                customer.act("resume").await.expect(202);
+            }
+            scene.pass_time(Duration::from_mins(10));
+            scene.sweep().await;
+            let run = customer.sync_now().await;
+            assert_ne!(run["status"], "failed", "{code} as {status}: {run}");
+        }
+    }
+    assert_in_step(&scene, &customer).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use contact_sync_flows::{Scene, SceneOptions, eventually};
+use contact_sync_flows::{Person, Scene, SceneOptions, eventually};
 use entra_sim::{Effect, Fault};
 use serde_json::json;
 
 use super::{asked, first_sync, notify, remove_without_asking, somebody, state, title};
-use crate::graph_faults::{STORED_DELTA, assert_in_step};
+use crate::graph_faults::{LISTING, STORED_DELTA, assert_in_step, in_small_pages, struck};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i_09_a_link_is_kept_only_after_its_changes() {
@@ -67,20 +67,30 @@ async fn i_12_not_every_error_of_a_delta_is_answered_with_a_full_run() {
     let scene = Scene::with_users(20).await;
     let customer = scene.synced().await;
     let user = somebody(&customer);
-    for (number, effect) in
-        [Effect::status(500), Effect::status(503), Effect::throttled("1"), Effect::Truncate]
-            .into_iter()
-            .enumerate()
+    let before = customer.contacts().await.len();
+    for (number, (effect, tries)) in [
+        // Each lasts until the look gives up.
+        (Effect::status(500), 5),
+        (Effect::status(503), 5),
+        (Effect::Truncate, 5),
+        (Effect::throttled("600"), 1),
+    ]
+    .into_iter()
+    .enumerate()
     {
-        scene.sim.clear_faults();
-        scene.sim.add_fault(Fault::once(STORED_DELTA, effect.clone()));
+        scene.sim.add_fault(Fault::once(STORED_DELTA, effect.clone()).times(0));
         let wanted = format!("After trouble {number}");
         customer.edit(&user, json!({"jobTitle": wanted}));
         scene.settle().await;
-        scene.pass_time(Duration::from_mins(10));
+        assert!(struck(&scene) >= tries, "{effect:?} struck {} times", struck(&scene));
+        assert_ne!(title(&customer, &user).await, wanted.as_str(), "{effect:?} was no obstacle");
+        scene.sim.clear_faults();
+        scene.let_waiting_end(&customer.connection, "delta-sync").await;
+        scene.let_an_hour_pass_unseen(&customer.connection).await;
         scene.sweep().await;
         assert_eq!(title(&customer, &user).await, wanted.as_str(), "{effect:?}");
         assert_eq!(customer.runs_of("full").await.len(), 1, "{effect:?}\n{}", scene.story());
+        assert_eq!(customer.contacts().await.len(), before);
     }
 }
 
@@ -97,10 +107,11 @@ async fn i_13_both_reasons_remove_and_the_second_changes_nothing() {
     assert_eq!(state(&customer, binned).await, "removed");
     assert_eq!(state(&customer, purged).await, "removed");
     let before = customer.linked_contact(binned).await;
+    let told = customer.events().await.len();
     scene.sim.purge_user(scene.tenant, binned).unwrap();
     scene.settle().await;
-    assert_eq!(customer.linked_contact(binned).await["fields"], before["fields"]);
-    assert_eq!(state(&customer, binned).await, "removed");
+    assert_eq!(customer.linked_contact(binned).await, before, "not even its version");
+    assert_eq!(customer.events().await.len(), told, "nobody is told a second time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +136,7 @@ async fn i_15_the_removal_of_somebody_unknown_is_nothing() {
     let scene = Scene::with_users(20).await;
     let customer = scene.connected().await;
     remove_without_asking(&customer).await;
-    // Graph names them in first rounds too.
+    // Graph names them in the first round of a delta; ours begins at its end and meets them nowhere.
     for person in &customer.people_in_scope()[..3] {
         scene.sim.delete_user(scene.tenant, person.id()).unwrap();
     }
@@ -197,6 +208,40 @@ async fn i_19_what_decides_is_asked_for_by_name() {
         for property in ["accountEnabled", "userType", "department", "mail"] {
             assert!(read.url.contains(property), "{property} is not asked for: {}", read.url);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_19_who_comes_without_what_decides_is_nobody_to_enable() {
+    let scene = in_small_pages().await;
+    let customer = scene.synced().await;
+    let before = customer.contacts().await;
+    let directory = customer.directory();
+    let is_blocked = |person: &&Person| person.attribute("accountEnabled") == &json!(false);
+    let is_guest = |person: &&Person| person.text("userType") == Some("Guest");
+    let blocked = directory.iter().find(is_blocked).expect("somebody is blocked").id();
+    let guest = directory.iter().find(is_guest).expect("somebody is a guest").id();
+    for (member, whose) in [("accountEnabled", blocked), ("userType", guest)] {
+        let held_back = Effect::EditObjects {
+            only: vec![whose.to_owned()],
+            without: vec![member.to_owned()],
+            blank: Vec::new(),
+            hide: false,
+        };
+        scene.sim.add_fault(Fault::once(LISTING, held_back).times(0));
+        let run = customer.start_run("full").await;
+        scene.settle().await;
+        assert!(struck(&scene) > 0);
+        assert_eq!(customer.contact_of(whose).await, None, "{member}: {}", scene.story());
+        assert_eq!(customer.contacts().await, before, "{member}: a page that cannot be judged");
+        scene.sim.clear_faults();
+        scene.let_waiting_end(&customer.connection, "full-sync").await;
+        scene.pass_time(Duration::from_mins(10));
+        scene.sweep().await;
+        let run = customer.wait_for_run(&run).await;
+        assert_ne!(run["status"], "failed", "{member}: {run}\n{}", scene.story());
+        assert_eq!(run["counts"]["seen"], 40, "{member}: {run}");
+        assert_eq!(customer.contacts().await, before, "{member}");
     }
 }
 

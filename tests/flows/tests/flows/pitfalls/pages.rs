@@ -126,7 +126,6 @@ async fn i_05_links_are_called_as_they_came() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i_06_what_one_page_needs_every_page_gets() {
-    // The simulator refuses casts of members without `ConsistencyLevel`, on every page.
     let mut options = SceneOptions::with_users(30);
     options.settings.graph.max_page_size = 2;
     let scene = Scene::start(options).await;
@@ -141,9 +140,27 @@ async fn i_06_what_one_page_needs_every_page_gets() {
     }
     let scope = json!({"groups": {"any": [outer], "includeNested": true}});
     customer.change_settings(json!({"scope": scope})).await;
+    scene.sim.reset_requests();
     let run = first_sync(&scene, &customer).await;
     assert_eq!(run["status"], "succeeded", "{run}\n{}", scene.story());
     assert_eq!(customer.contacts().await.len(), 7);
+
+    let paths = ["/transitiveMembers?", "/v1.0/users?", "/v1.0/users/delta?"];
+    let mut paged = 0;
+    for path in paths {
+        let pages: Vec<_> = scene.sim.requests(5_000).into_iter().collect();
+        let pages: Vec<_> = pages.iter().filter(|page| page.url.contains(path)).collect();
+        paged += pages.iter().filter(|page| page.url.contains("token=")).count();
+        for page in &pages {
+            assert_eq!(page.headers, pages[0].headers, "{}", page.url);
+            // These alone would need `ConsistencyLevel`, which no page of ours carries.
+            for advanced in ["$count", "%24count", "$search", "%24search", "microsoft.graph."] {
+                assert!(!page.url.contains(advanced), "{}", page.url);
+            }
+            assert!(!page.headers.contains_key("consistencylevel"), "{page:?}");
+        }
+    }
+    assert!(paged >= 4, "seven people in pages of two: {paged} further pages");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,12 @@
 //! Who is who: heirs of addresses, permissions that hide, tenants of others, mass removals.
 
 use contact_sync_flows::{Scene, SceneOptions};
-use entra_sim::{DEFAULT_APP_ID, SignIn};
+use entra_sim::{Effect, Fault, SignIn, Step};
 use serde_json::json;
 
 use super::{first_sync, remove_without_asking, somebody, state};
+use crate::consent::until_first_return;
+use crate::graph_faults::struck;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i_18_an_heir_of_an_address_does_not_inherit_the_contact() {
@@ -51,12 +53,44 @@ async fn i_21_people_whom_we_may_not_read_are_not_people_without_a_name() {
     remove_without_asking(&customer).await;
     first_sync(&scene, &customer).await;
     let before = customer.contacts().await;
+    assert_eq!(before.len(), 5);
     scene.age_consent(&customer.connection, jiff::SignedDuration::from_hours(1)).await;
-    scene.sim.remove_role(scene.tenant, DEFAULT_APP_ID, "User.Read.All").unwrap();
-    scene.sim.revoke_tokens(scene.tenant).unwrap();
-    let run = customer.start_run("full").await;
-    customer.wait_for_run(&run).await;
-    assert_eq!(customer.contacts().await, before, "nothing is blanked, nobody removed");
+    // Status 200 with type and id alone: what Graph shows of objects that one may not read.
+    let attributes = [
+        "displayName", "userPrincipalName", "mail", "givenName", "surname", "jobTitle",
+        "department", "mobilePhone", "officeLocation", "accountEnabled", "userType",
+    ];
+    let limited = Effect::EditObjects {
+        only: Vec::new(),
+        without: Vec::new(),
+        blank: attributes.map(str::to_owned).to_vec(),
+        hide: false,
+    };
+    let user = before[0]["link"]["objectId"].as_str().unwrap();
+    for kind in ["full", "delta"] {
+        for path in ["/v1.0/users?*", "*getByIds*", "*/users/delta*deltatoken=*"] {
+            scene.sim.add_fault(Fault::once(path, limited.clone()).times(0));
+        }
+        if kind == "full" {
+            let run = customer.start_run(kind).await;
+            customer.wait_for_run(&run).await;
+        } else {
+            customer.edit(user, json!({"city": "Elsewhere"}));
+        }
+        scene.settle().await;
+        let run = customer.runs_of(kind).await.remove(0);
+        assert!(struck(&scene) > 0, "{kind}");
+        assert_eq!(run["status"], "failed", "{kind}: {run}");
+        let reason = run["reason"].as_str().unwrap();
+        assert!(reason.contains("limited-information"), "{kind}: the report says why: {reason}");
+        assert_eq!(customer.contacts().await, before, "nothing is blanked, nobody removed");
+        let connection = customer.show().await;
+        assert_eq!(connection["attention"]["reason"], "permission-missing", "{connection}");
+        scene.sim.clear_faults();
+        customer.act("resume").await.expect(202);
+        scene.settle().await;
+        assert_eq!(customer.contacts().await, before, "and nothing was lost by it");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,6 +124,50 @@ async fn i_23_a_newcomer_whom_a_read_does_not_find_yet_is_not_gone() {
     scene.let_an_hour_pass_unseen(&customer.connection).await;
     scene.sweep().await;
     assert_eq!(state(&customer, &user).await, "linked", "{}", scene.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i_23_a_member_whom_a_read_by_id_does_not_find_yet_is_linked_later_and_never_gone() {
+    let further_roles = vec!["Group.Read.All"];
+    let scene = Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(20) }).await;
+    let customer = scene.connected().await;
+    let (first, second) = (
+        scene.sim.create_group(scene.tenant, "First").unwrap(),
+        scene.sim.create_group(scene.tenant, "Second").unwrap(),
+    );
+    let people = customer.people_in_scope();
+    for person in &people[..4] {
+        scene.sim.add_member(scene.tenant, first, person.id()).unwrap();
+    }
+    scene.sim.add_member(scene.tenant, second, people[4].id()).unwrap();
+    customer.change_settings(json!({"scope": {"groups": {"any": [first, second]}}})).await;
+    remove_without_asking(&customer).await;
+    first_sync(&scene, &customer).await;
+    assert_eq!(customer.contacts().await.len(), 5);
+
+    // Both join a group; reads by id do not know either of them yet.
+    let (known, newcomer) = (people[0].id(), people[5].id());
+    let late = Effect::EditObjects {
+        only: vec![known.to_owned(), newcomer.to_owned()],
+        without: Vec::new(),
+        blank: Vec::new(),
+        hide: true,
+    };
+    scene.sim.add_fault(Fault::once("*getByIds*", late).times(0));
+    scene.sim.add_member(scene.tenant, second, known).unwrap();
+    scene.sim.add_member(scene.tenant, first, newcomer).unwrap();
+    scene.settle().await;
+    assert!(struck(&scene) > 0, "{}", scene.story());
+    assert_eq!(state(&customer, known).await, "linked", "{}", scene.story());
+    assert_eq!(customer.contact_of(newcomer).await, None);
+    assert_eq!(customer.contacts().await.len(), 5, "nobody is gone");
+
+    scene.sim.clear_faults();
+    scene.let_an_hour_pass_unseen(&customer.connection).await;
+    scene.sweep().await;
+    assert_eq!(state(&customer, newcomer).await, "linked", "{}", scene.story());
+    assert_eq!(state(&customer, known).await, "linked");
+    assert_eq!(customer.runs_of("full").await.len(), 1, "no full run was needed for it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +206,29 @@ async fn i_29_a_callback_proves_nothing_by_its_words() {
         assert_eq!(page.status.as_u16(), 400, "{query}: {}", page.text());
         assert_eq!(customer.status().await, "invited", "{query}");
     }
+
+    // With the right state in the right browser: an error counts before `admin_consent=True`.
+    scene.sim.next_sign_in(SignIn::admin(scene.tenant).at(Step::Consent).times(2));
+    let (mut browser, back) = until_first_return(&scene, &customer).await;
+    let mut address = back.location.clone().unwrap();
+    assert!(address.query().unwrap().contains("admin_consent=True"), "{address}");
+    address.query_pairs_mut().append_pair("error", "access_denied");
+    let page = browser.visit(address.as_str()).await;
+    assert_eq!(page.status.as_u16(), 400, "{}", page.text());
+    assert_eq!(customer.status().await, "invited");
+
+    // Another tenant in the address leads to that tenant's own sign-in, and no further.
+    let (mut browser, back) = until_first_return(&scene, &customer).await;
+    let address = back.location.clone().unwrap().to_string();
+    let forged = address.replace(&scene.tenant.to_string(), &tenant.to_string());
+    assert_ne!(forged, address);
+    let page = browser.visit(&forged).await;
+    let sign_in = page.location.expect("nobody is believed without signing in");
+    assert!(sign_in.path().starts_with(&format!("/{tenant}/")), "{sign_in}");
+    assert_eq!(customer.status().await, "invited");
+    assert_eq!(customer.show().await["tenant"], serde_json::Value::Null);
+    customer.connect_tenant().await;
+    assert_eq!(customer.show().await["tenant"]["id"], scene.tenant.to_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

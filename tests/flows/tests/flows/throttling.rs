@@ -1,0 +1,85 @@
+//! Graph asks us to wait: the whole tenant waits, for as long as it was asked, and nothing is lost.
+
+use std::time::Duration;
+
+use entra_sim::{Effect, Fault, LoggedRequest};
+use serde_json::json;
+
+use crate::graph_faults::{LISTING, assert_in_step, in_small_pages, struck};
+
+fn to_graph(requests: Vec<LoggedRequest>) -> Vec<LoggedRequest> {
+    requests.into_iter().filter(|request| request.url.starts_with("/v1.0/")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_no_invocation_can_sit_out_is_left_to_the_sweep() {
+    let scene = in_small_pages().await;
+    let customer = scene.synced().await;
+    let before = customer.contacts().await;
+    scene.sim.add_fault(Fault::once(LISTING, Effect::throttled("600")).at_request(3));
+    scene.sim.reset_requests();
+    let run = customer.start_run("full").await;
+    scene.settle().await;
+    assert_eq!(struck(&scene), 1, "who is told to wait does not ask again");
+    let last = to_graph(scene.sim.requests(5_000)).pop().unwrap();
+    assert_eq!(last.status, 429, "and asks nothing else: {last:?}");
+    assert_eq!(customer.run(&run).await["status"], "running", "it is not given up");
+    assert_eq!(customer.status().await, "enabled");
+
+    // Neither the sweep nor a change that Graph tells of goes on before the time.
+    let asked = scene.sim.request_counts().graph_requests;
+    scene.pass_time(Duration::from_mins(5));
+    scene.sweep().await;
+    customer.edit(customer.people_in_scope()[1].id(), json!({"jobTitle": "While we wait"}));
+    scene.settle().await;
+    assert_eq!(scene.sim.request_counts().graph_requests, asked, "{}", scene.story());
+
+    scene.let_waiting_end(&customer.connection, "full-sync").await;
+    scene.sweep().await;
+    let run = customer.wait_for_run(&run).await;
+    scene.settle().await;
+    assert_ne!(run["status"], "failed", "{run}\n{}", scene.story());
+    assert_eq!(run["counts"]["seen"], 40, "{run}");
+    let listed = to_graph(scene.sim.requests(5_000)).into_iter();
+    let first_pages = listed
+        .filter(|page| page.url.starts_with("/v1.0/users?") && !page.url.contains("skiptoken"))
+        .count();
+    assert_eq!(first_pages, 1, "it went on where it was");
+    assert_eq!(customer.contacts().await.len(), before.len());
+    assert_in_step(&scene, &customer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_that_is_spent_pauses_the_tenant_and_not_the_request() {
+    let scene = in_small_pages().await;
+    let customer = scene.synced().await;
+    for form in ["decimal", "integer"] {
+        // Four units in ten seconds: a full run needs more.
+        let scarce = json!({"throttling": {"scale": 4.0 / 3_500.0, "retryAfter": form}});
+        scene.sim.merge_settings(&scarce).unwrap();
+        scene.sim.reset_requests();
+        let run = customer.sync_now().await;
+        assert_ne!(run["status"], "failed", "{form}: {run}\n{}", scene.story());
+        assert_eq!(run["counts"]["seen"], 40, "{form}: {run}");
+        assert_eq!(run["counts"]["removed"], 0, "{form}: {run}");
+        let asked = to_graph(scene.sim.requests(5_000));
+        let refused: Vec<usize> = asked
+            .iter()
+            .enumerate()
+            .filter(|(_, request)| request.status == 429)
+            .map(|(number, _)| number)
+            .collect();
+        assert!(!refused.is_empty(), "{form}: the budget was never spent: {asked:#?}");
+        // Requests sent while throttled prolong it: after each refusal nothing is sent for a while.
+        assert!(refused.len() <= 4, "{form}: {asked:#?}");
+        for number in refused {
+            let (before, after) = (&asked[number], asked.get(number + 1));
+            let pause = after.map(|after| after.at.duration_since(before.at));
+            let paused = pause.is_none_or(|pause| pause.as_millis() >= 100);
+            assert!(paused, "{form}: {pause:?} after {before:?}");
+        }
+        let generous = json!({"throttling": {"scale": 1.0}});
+        scene.sim.merge_settings(&generous).unwrap();
+    }
+    assert_in_step(&scene, &customer).await;
+}
