@@ -84,9 +84,7 @@ impl Sim {
             tenant: reply.tenant,
             headers: SERVING_HEADERS
                 .iter()
-                .filter_map(|name| {
-                    Some(((*name).to_owned(), incoming.header(name)?.to_owned()))
-                })
+                .filter_map(|name| Some(((*name).to_owned(), incoming.header(name)?.to_owned())))
                 .collect(),
             credential: reply.credential.clone(),
             resource_units: reply.units,

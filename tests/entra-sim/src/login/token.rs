@@ -256,7 +256,9 @@ fn authenticate(
 
 /// Names a credential without telling it.
 pub(crate) fn credential_key(credential: &[u8]) -> String {
-    Sha256::digest(credential).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(credential);
+    let first = digest.iter().take(4).fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+    format!("{first:08x}")
 }
 
 fn check_graph_scope(world: &World, scope: &str) -> Result<(), LoginError> {

@@ -237,7 +237,9 @@ async fn every_class_of_refusal_can_be_scripted() {
     for (code, status) in
         [(53_003, 400), (7_000_222, 401), (90_033, 503), (90_055, 429), (50_196, 400)]
     {
-        client.sim.add_fault(Fault::once("*/oauth2/v2.0/token", Effect::Aadsts { code, status: None }));
+        client
+            .sim
+            .add_fault(Fault::once("*/oauth2/v2.0/token", Effect::Aadsts { code, status: None }));
         let (answered, body) = app_token(&client, &tenant, DEFAULT_APP_SECRET).await;
         assert_eq!((answered.as_u16(), &body["error_codes"][0]), (status, &json!(code)));
     }

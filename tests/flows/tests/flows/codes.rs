@@ -100,10 +100,10 @@ async fn a_token_that_is_refused_twice_is_not_asked_for_a_third_time() {
     let customer = scene.synced().await;
     let before = customer.contacts().await;
     for code in ["InvalidAuthenticationToken", "Authorization_IdentityNotFound"] {
-        scene.sim.add_fault(Fault::once(LISTING, answer(401, code)).times(0));
-
         // Within a quarter of an hour after the consent it may only not have spread yet.
         scene.age_consent(&customer.connection, jiff::SignedDuration::from_hours(-1)).await;
+        scene.settle().await;
+        scene.sim.add_fault(Fault::once(LISTING, answer(401, code)).times(0));
         let early = customer.start_run("full").await;
         scene.settle().await;
         assert_eq!(struck(&scene), 2, "{code}: once more with a new token, and no more");
@@ -111,11 +111,15 @@ async fn a_token_that_is_refused_twice_is_not_asked_for_a_third_time() {
         assert_eq!(customer.status().await, "enabled", "{code}");
 
         // Later it means that nobody lets us in any more.
+        scene.sim.clear_faults();
         scene.age_consent(&customer.connection, jiff::SignedDuration::from_hours(2)).await;
+        scene.settle().await;
+        assert_eq!(customer.run(&early).await["status"], "running", "{code}: nobody hurries it");
+        scene.sim.add_fault(Fault::once(LISTING, answer(401, code)).times(0));
         scene.pass_time(Duration::from_mins(10));
         scene.sweep().await;
         let run = customer.wait_for_run(&early).await;
-        assert_eq!(struck(&scene), 4, "{code}");
+        assert_eq!(struck(&scene), 2, "{code}");
         assert_eq!(run["status"], "failed", "{code}: {run}");
         let connection = customer.show().await;
         assert_eq!(connection["attention"]["reason"], "consent-lost", "{code}: {connection}");

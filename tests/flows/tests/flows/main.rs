@@ -5,8 +5,8 @@
 mod access;
 mod codes;
 mod consent;
-mod delta;
 mod deliveries;
+mod delta;
 mod full_sync;
 mod graph_faults;
 mod groups;

@@ -7,6 +7,9 @@ use serde_json::json;
 /// What the operator puts in the place of the old secret.
 const NEW_SECRET: &str = "second-secret-of-the-installation";
 
+/// Registers a credential; answers what the installation's secret must hold.
+type Register = fn(&mut AppRegistration) -> String;
+
 /// The requests for tokens so far.
 fn sign_ins(scene: &Scene) -> Vec<LoggedRequest> {
     let requests = scene.sim.requests(5_000).into_iter();
@@ -45,8 +48,8 @@ async fn key_of_next_look(scene: &Scene, customer: &Customer<'_>, title: &str) -
     assert_eq!(contact["fields"]["jobTitle"], title, "{}", scene.story());
     let bought = sign_ins(scene);
     assert_eq!(refusals(scene), 0, "{title}: {bought:#?}");
-    let last = bought.last().unwrap_or_else(|| panic!("{title}: no token was asked for"));
-    last.credential.clone().expect("a token is bought with something")
+    assert!(!bought.is_empty(), "{title}: no token was asked for");
+    bought.last().and_then(|last| last.credential.clone()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +58,6 @@ async fn while_two_credentials_are_valid_each_process_uses_its_own_and_no_run_fa
     let customer = scene.synced().await;
     let mut app = scene.sim.apps().remove(0);
     let mut in_use = key_of_next_look(&scene, &customer, "By the first secret").await;
-    type Register = fn(&mut AppRegistration) -> String;
     let rotations: [(&str, Register); 3] = [
         ("a second secret", |app| register_secret(app, NEW_SECRET)),
         ("a certificate", register_certificate),

@@ -126,7 +126,8 @@ async fn token(scene: &Scene) -> String {
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     let text = request.send().await.unwrap().text().await.unwrap();
     let answer: Value = serde_json::from_str(&text).unwrap();
-    answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {text}")).to_owned()
+    assert!(answer["access_token"].is_string(), "no token: {text}");
+    answer["access_token"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

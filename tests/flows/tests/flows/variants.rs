@@ -65,6 +65,7 @@ async fn a_refused_sign_in_is_understood_by_its_number_whatever_its_status() {
     let customer = scene.synced().await;
     let before = customer.contacts().await;
     scene.age_consent(&customer.connection, jiff::SignedDuration::from_hours(1)).await;
+    scene.settle().await;
     for (code, reason) in [
         (65_001, "consent-lost"),
         (90_002, "consent-lost"),

@@ -55,10 +55,20 @@ async fn i_21_people_whom_we_may_not_read_are_not_people_without_a_name() {
     let before = customer.contacts().await;
     assert_eq!(before.len(), 5);
     scene.age_consent(&customer.connection, jiff::SignedDuration::from_hours(1)).await;
+    scene.settle().await;
     // Status 200 with type and id alone: what Graph shows of objects that one may not read.
     let attributes = [
-        "displayName", "userPrincipalName", "mail", "givenName", "surname", "jobTitle",
-        "department", "mobilePhone", "officeLocation", "accountEnabled", "userType",
+        "displayName",
+        "userPrincipalName",
+        "mail",
+        "givenName",
+        "surname",
+        "jobTitle",
+        "department",
+        "mobilePhone",
+        "officeLocation",
+        "accountEnabled",
+        "userType",
     ];
     let limited = Effect::EditObjects {
         only: Vec::new(),
