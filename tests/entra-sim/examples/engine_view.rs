@@ -55,7 +55,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let endpoints = Endpoints::parse(&origin, &origin)?;
     let clock = Machine(SimClock::default());
     let client = GraphClient::new(endpoints, &DEFAULT_APP_ID.to_string(), Secret, clock)?;
-    let delta = format!("{origin}/v1.0/users/delta?$select={}", UserSelection::default().attributes());
+    let delta =
+        format!("{origin}/v1.0/users/delta?$select={}", UserSelection::default().attributes());
     let view = json!({
         "users": { "listing": listing(&client, &tenant).await?,
                    "delta": changes(&client, &tenant, delta).await? },
