@@ -153,11 +153,11 @@ impl Found {
                 self.year = Some(year + century);
                 Some(rest)
             }
-            ('y', _) => assign(&mut self.year, digits(text, count)?),
-            ('M', 3..) => assign(&mut self.month, name(text, MONTHS, count)?),
-            ('M', _) => assign(&mut self.month, number(text)?),
+            ('y', _) => Some(assign(&mut self.year, digits(text, count)?)),
+            ('M', 3..) => Some(assign(&mut self.month, name(text, MONTHS, count)?)),
+            ('M', _) => Some(assign(&mut self.month, number(text)?)),
             ('d', 3..) => Some(name(text, DAYS, count)?.1),
-            ('d', _) => assign(&mut self.day, number(text)?),
+            ('d', _) => Some(assign(&mut self.day, number(text)?)),
             ('H' | 'h', _) => {
                 let (hour, rest) = number(text)?;
                 self.hour = hour;
@@ -221,9 +221,9 @@ impl Found {
     }
 }
 
-fn assign<'t>(to: &mut Option<i16>, (value, rest): (i16, &'t str)) -> Option<&'t str> {
+fn assign<'t>(to: &mut Option<i16>, (value, rest): (i16, &'t str)) -> &'t str {
     *to = Some(value);
-    Some(rest)
+    rest
 }
 
 /// Exactly `count` digits; where one is asked for, one or two.

@@ -283,9 +283,9 @@ fn apply<'a>(
         },
         Function::FormatDateTime => text::format_date(values, prepared),
         Function::Replace => replace::replace(values, prepared),
-        Function::Left => text::left(values.text_or_empty(), values.whole()?),
-        Function::Mid => text::mid(values.text(), values.whole()?, values.whole()?),
-        Function::Word => text::word(values.text(), values.whole()?, &values.text_or_empty()),
+        Function::Left => Ok(text::left(values.text_or_empty(), values.whole()?)),
+        Function::Mid => Ok(text::mid(values.text(), values.whole()?, values.whole()?)),
+        Function::Word => Ok(text::word(values.text(), values.whole()?, &values.text_or_empty())),
         Function::InStr => {
             let (text, wanted) = (values.text_or_empty(), values.text_or_empty());
             let from = values.whole()?.unwrap_or(1);

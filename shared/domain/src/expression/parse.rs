@@ -69,6 +69,7 @@ struct Parser<'a> {
     nesting: usize,
 }
 
+#[derive(Clone, Copy)]
 enum Operator {
     Or,
     And,
@@ -100,7 +101,7 @@ impl Operator {
         }
     }
 
-    fn strength(&self) -> u8 {
+    fn strength(self) -> u8 {
         match self {
             Self::Or => OR,
             Self::And => AND,
@@ -261,8 +262,10 @@ impl Parser<'_> {
     fn call(&mut self, function: Function, name: Span) -> Result<Node, ExpressionError> {
         self.advance()?;
         let mut arguments = Vec::new();
-        let none = self.token == Token::Close && function.signature().least == 0;
-        while !none {
+        if self.token == Token::Close && function.signature().least == 0 {
+            return self.called(function, arguments, name);
+        }
+        loop {
             let is_left_out = matches!(self.token, Token::Comma | Token::Close);
             if is_left_out && function.omits(arguments.len()) {
                 arguments.push(Node { kind: Kind::Omitted, span: self.span });
@@ -275,10 +278,20 @@ impl Parser<'_> {
                 _ => return Err(self.unexpected("`,` or `)`")),
             }
         }
-        self.advance()?;
         while arguments.last().is_some_and(Node::is_omitted) {
             arguments.pop();
         }
+        self.called(function, arguments, name)
+    }
+
+    /// The call whose closing parenthesis comes next.
+    fn called(
+        &mut self,
+        function: Function,
+        arguments: Vec<Node>,
+        name: Span,
+    ) -> Result<Node, ExpressionError> {
+        self.advance()?;
         let span = Span { start: name.start, end: self.last };
         let kind = check::call(function, arguments, span)?;
         Ok(Node { kind, span })

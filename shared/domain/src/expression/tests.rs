@@ -110,6 +110,30 @@ fn a_mistake_is_answered_with_its_place_and_the_way_out() {
             "Coalesc([mail])",
             "at character 1: there is no function `Coalesc`; did you mean `Coalesce`?",
         ),
+        ("Coalesce", "at character 9: expected `(`, found the end"),
+        (
+            "Coalesce()",
+            "at character 10: expected an attribute like `[mail]`, a quoted text or a function like `Coalesce(…)`, found `)`",
+        ),
+        ("Coalesce([mail] [id])", "at character 17: expected `,` or `)`, found `[id]`"),
+        (
+            "[mail] + 'x'",
+            "at character 8: expected an attribute, a text, a function or an operator like `eq`, found `+`",
+        ),
+    ] {
+        let error = SourceExpression::parse(source).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{source}");
+    }
+    let deep = format!("{}[mail]{}", "Coalesce(".repeat(17), ")".repeat(17));
+    let error = SourceExpression::parse(&deep).unwrap_err();
+    assert_eq!(error.problem, ExpressionProblem::TooDeep);
+    let error = SourceExpression::parse(&format!("'{}'", "x".repeat(MAX_LENGTH))).unwrap_err();
+    assert_eq!(error.problem, ExpressionProblem::TooLong);
+}
+
+#[test]
+fn a_function_that_cannot_work_is_answered_with_its_place() {
+    for (source, expected) in [
         ("Joni('-', [mail])", "at character 1: there is no function `Joni`; did you mean `Join`?"),
         ("SelectUniqueValue('a', 'b')", "at character 1: not available yet: `SelectUniqueValue`"),
         (
@@ -167,23 +191,8 @@ fn a_mistake_is_answered_with_its_place_and_the_way_out() {
             "[extension_12_x]",
             "at character 2: `extension_12_x` is no directory extension: they are written `extension_` + the application's id without dashes (32 digits) + `_` + the name",
         ),
-        ("Coalesce", "at character 9: expected `(`, found the end"),
-        (
-            "Coalesce()",
-            "at character 10: expected an attribute like `[mail]`, a quoted text or a function like `Coalesce(…)`, found `)`",
-        ),
-        ("Coalesce([mail] [id])", "at character 17: expected `,` or `)`, found `[id]`"),
-        (
-            "[mail] + 'x'",
-            "at character 8: expected an attribute, a text, a function or an operator like `eq`, found `+`",
-        ),
     ] {
         let error = SourceExpression::parse(source).unwrap_err();
         assert_eq!(error.to_string(), expected, "{source}");
     }
-    let deep = format!("{}[mail]{}", "Coalesce(".repeat(17), ")".repeat(17));
-    let error = SourceExpression::parse(&deep).unwrap_err();
-    assert_eq!(error.problem, ExpressionProblem::TooDeep);
-    let error = SourceExpression::parse(&format!("'{}'", "x".repeat(MAX_LENGTH))).unwrap_err();
-    assert_eq!(error.problem, ExpressionProblem::TooLong);
 }

@@ -137,11 +137,11 @@ fn split<'a>(text: Cow<'a, str>, delimiter: &str) -> Applied<'a> {
 }
 
 /// The first characters; all of them for a negative number.
-pub(super) fn left<'a>(text: Cow<'a, str>, count: Option<i64>) -> Applied<'a> {
+pub(super) fn left(text: Cow<'_, str>, count: Option<i64>) -> Datum<'_> {
     let Some(count) = count.and_then(|count| usize::try_from(count).ok()) else {
-        return Ok(Datum::Text(text));
+        return Datum::Text(text);
     };
-    Ok(Datum::Text(part(text, 0, count)))
+    Datum::Text(part(text, 0, count))
 }
 
 /// So many characters from a place counted from 1.
@@ -149,11 +149,11 @@ pub(super) fn mid(
     text: Option<Cow<'_, str>>,
     start: Option<i64>,
     length: Option<i64>,
-) -> Applied<'_> {
-    let Some(text) = text else { return Ok(Datum::Null) };
+) -> Datum<'_> {
+    let Some(text) = text else { return Datum::Null };
     let index = |number: Option<i64>| usize::try_from(number.unwrap_or(0).max(0)).unwrap_or(0);
     let start = index(start).saturating_sub(1);
-    Ok(Datum::Text(part(text, start, index(length))))
+    Datum::Text(part(text, start, index(length)))
 }
 
 fn part(text: Cow<'_, str>, start: usize, count: usize) -> Cow<'_, str> {
@@ -170,12 +170,12 @@ pub(super) fn word<'a>(
     text: Option<Cow<'a, str>>,
     number: Option<i64>,
     delimiters: &str,
-) -> Applied<'a> {
+) -> Datum<'a> {
     let index = number.and_then(|number| usize::try_from(number.checked_sub(1)?).ok());
-    let (Some(text), Some(index)) = (text, index) else { return Ok(Datum::borrowed("")) };
+    let (Some(text), Some(index)) = (text, index) else { return Datum::borrowed("") };
     let is_delimiter = |letter: char| delimiters.contains(letter);
     let found = text.split(is_delimiter).filter(|word| !word.is_empty()).nth(index);
-    Ok(Datum::text(found.unwrap_or_default().to_owned()))
+    Datum::text(found.unwrap_or_default().to_owned())
 }
 
 /// Where one text stands in the other, counted from 1; 0 where it does not.
