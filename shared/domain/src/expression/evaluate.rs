@@ -170,9 +170,11 @@ impl<'a, W: Witness<'a>> Evaluator<'a, W> {
                     values.push(self.value(argument)?);
                 }
                 let mut values = Arguments(values.into_iter());
-                apply(function, &mut values, prepared, self.now).map_err(|problem| {
-                    Stop::Failed(EvaluationFailure { position: node.span.start, problem })
-                })
+                apply(function, &mut values, prepared, self.now).and_then(bounded).map_err(
+                    |problem| {
+                        Stop::Failed(EvaluationFailure { position: node.span.start, problem })
+                    },
+                )
             }
         }
     }
@@ -359,6 +361,14 @@ fn any_entry(function: Function, value: Datum<'_>, wanted: &str) -> bool {
             _ => entry.contains(wanted.as_ref()),
         }
     })
+}
+
+/// What a function gave, where it is a text within its bound.
+fn bounded(value: Datum<'_>) -> Applied<'_> {
+    match &value {
+        Datum::Text(text) if !text::is_bounded(text) => Err(EvaluationProblem::TextTooLong),
+        _ => Ok(value),
+    }
 }
 
 /// A list within its bound.

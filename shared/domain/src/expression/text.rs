@@ -39,13 +39,10 @@ impl Bounded {
     }
 }
 
-/// A text within its bound.
-fn bounded(text: Cow<'_, str>) -> Applied<'_> {
+/// Whether a text is within its bound.
+pub(super) fn is_bounded(text: &str) -> bool {
     // A character takes up to four bytes, and the most take one.
-    if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT {
-        return Err(EvaluationProblem::TextTooLong);
-    }
-    Ok(Datum::Text(text))
+    text.len() <= MAX_TEXT || text.chars().count() <= MAX_TEXT
 }
 
 /// The functions that give nothing for nothing.
@@ -63,24 +60,24 @@ pub(super) fn apply<'a>(function: Function, values: &mut Arguments<'a>) -> Appli
         }
         Function::ConvertToUtf8Hex => {
             let digits = text.bytes().map(|byte| format!("{byte:02X}"));
-            bounded(Cow::Owned(digits.collect()))
+            Ok(Datum::text(digits.collect::<String>()))
         }
         Function::NormalizeDiacritics if text.is_ascii() => Ok(Datum::Text(text)),
-        Function::NormalizeDiacritics => bounded(Cow::Owned(without_diacritics(&text))),
-        Function::PCase => bounded(Cow::Owned(proper_case(&text, values.text().as_deref()))),
+        Function::NormalizeDiacritics => Ok(Datum::text(without_diacritics(&text))),
+        Function::PCase => Ok(Datum::text(proper_case(&text, values.text().as_deref()))),
         Function::Split => split(text, &values.text_or_empty()),
         Function::StripSpaces if !text.contains(' ') => Ok(Datum::Text(text)),
-        Function::StripSpaces => bounded(Cow::Owned(text.replace(' ', ""))),
+        Function::StripSpaces => Ok(Datum::text(text.replace(' ', ""))),
         Function::ToLower => {
             let turkish = is_turkish(&values.text_or_empty());
             let text =
                 if turkish { text.replace('I', "ı").replace('İ', "i") } else { text.into() };
-            bounded(Cow::Owned(text.to_lowercase()))
+            Ok(Datum::text(text.to_lowercase()))
         }
         Function::ToUpper => {
             let turkish = is_turkish(&values.text_or_empty());
             let text = if turkish { text.replace('i', "İ") } else { text.into() };
-            bounded(Cow::Owned(text.to_uppercase()))
+            Ok(Datum::text(text.to_uppercase()))
         }
         // `Trim`.
         _ => Ok(Datum::Text(trimmed(text))),
@@ -261,7 +258,7 @@ pub(super) fn format_date<'a>(values: &mut Arguments<'a>, prepared: &Prepared) -
         }
     };
     let read = if *to_utc { in_utc(read)? } else { read };
-    bounded(Cow::Owned(output.write(read)))
+    Ok(Datum::text(output.write(read)))
 }
 
 fn in_utc(read: Read) -> Result<Read, EvaluationProblem> {
