@@ -50,6 +50,11 @@ pub fn check(
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
+/// What of these settings only a later release can do.
+pub(super) fn unavailable(settings: &Settings) -> Vec<Problem> {
+    availability::problems(settings)
+}
+
 /// The rows that can be judged, with their places in the document.
 fn rows(document: &Value, settings: &Settings) -> Vec<(usize, MappingRow)> {
     let Some(mapping) = document.get("mapping").and_then(Value::as_array) else {
