@@ -187,6 +187,7 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
         get(connection!("/settings/export"), VIEWER, settings::export),
         post(connection!("/settings/import"), ADMIN, settings::import),
         post(connection!("/settings/validate"), OPERATOR, settings::check),
+        get(connection!("/settings/coverage"), OPERATOR, settings::profile),
         get(connection!("/runs"), VIEWER, runs::list),
         post(connection!("/runs"), OPERATOR, runs::start),
         get(connection!("/runs/{run}"), VIEWER, runs::show),

@@ -137,7 +137,7 @@ impl SourceExpression {
     }
 
     /// The attributes it reads as people know them (`employeeOrgData.costCenter`), in order.
-    pub(crate) fn attribute_names(&self) -> Vec<String> {
+    pub fn attribute_names(&self) -> Vec<String> {
         let mut names = Vec::new();
         self.0.visit(&mut |node| {
             let Kind::Attribute(attribute) = &node.kind else { return };

@@ -111,6 +111,13 @@ pub struct Tie<'a> {
     pub tenant: &'a TenantId,
 }
 
+impl Wanted {
+    /// What the rows ask of the contact.
+    pub fn mapped(&self) -> &Mapped {
+        &self.mapped
+    }
+}
+
 impl Rules {
     /// Compiles a settings document against the account's custom fields, for a run that began
     /// `now`.
@@ -156,6 +163,11 @@ impl Rules {
     /// The keys by which users find contacts.
     pub fn keys(&self) -> &MatchKeys {
         &self.keys
+    }
+
+    /// The mapping.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
     }
 
     /// The policies.

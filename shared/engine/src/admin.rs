@@ -50,9 +50,10 @@ pub use overlap::{
 pub use reports::{Report, report, report_file_name};
 pub use runs::{read_kind, request_run, run, runs};
 pub use settings::{
-    FileTenant, HistoryEntry, Import, Imported as ImportedSettings, Saved, SettingsFile,
-    export_settings, import_settings, roll_back, save_settings, settings, settings_history,
-    settings_version, validate,
+    AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, HistoryEntry,
+    Import, Imported as ImportedSettings, NeededPermission, ReasonCount, Saved, SettingsFile,
+    SharedEmail, Stopped, Surveyed, Validation, coverage, export_settings, import_settings,
+    roll_back, save_settings, settings, settings_history, settings_version, validate,
 };
 pub use teams::{
     Member, MembersPage, TeamDeleted, TeamOf, add_member, create_team, delete_team, read_team,

@@ -6,8 +6,9 @@ mod probe;
 mod tests;
 mod verdict;
 
-use contact_sync_domain::connection::{Connection, ConnectionStatus};
-use contact_sync_domain::id::{AccountId, ConnectionId};
+use contact_sync_domain::connection::{Connection, ConnectionStatus, PermissionOutcome};
+use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
+use contact_sync_domain::settings::{AllOr, Settings};
 use jiff::SignedDuration;
 use thiserror::Error;
 
@@ -120,6 +121,43 @@ pub async fn try_connection<S: ConnectionStore + SettingsStore>(
         Err(error) => ReadinessError::Directory(error),
         Ok(_) => ReadinessError::Contended,
     })
+}
+
+/// A permission that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tried {
+    pub(crate) name: &'static str,
+    /// The members of the settings that need it.
+    pub(crate) needed_by: Vec<String>,
+    pub(crate) state: PermissionOutcome,
+}
+
+/// Tries what these settings need, saved or not.
+pub(crate) async fn try_permissions(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    settings: &Settings,
+) -> Result<[Tried; 2], DirectoryError> {
+    let seen = probe(directory, tenant, Needs::of(settings)).await?;
+    let selects = !matches!(settings.scope.groups, AllOr::All);
+    let by = |needs: bool, pointer: &str| needs.then(|| pointer.to_owned());
+    let groups = [
+        by(selects, "/scope/groups"),
+        by(!settings.scope.ignored_groups.is_empty(), "/scope/ignoredGroups"),
+        by(!settings.teams.is_empty(), "/teams"),
+    ];
+    Ok([
+        Tried {
+            name: "User.Read.All",
+            needed_by: vec!["/scope".to_owned(), "/mapping".to_owned()],
+            state: seen.users,
+        },
+        Tried {
+            name: "GroupMember.Read.All",
+            needed_by: groups.into_iter().flatten().collect(),
+            state: seen.groups,
+        },
+    ])
 }
 
 fn is_let_go(status: ConnectionStatus) -> bool {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::http::header::{CONTENT_DISPOSITION, HeaderName};
+use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::settings::{Difference, Problem, Settings};
 use contact_sync_engine::admin::{
-    HistoryEntry, Import, ImportedSettings, Outside, Saved, account, connection, export_settings,
-    import_settings, roll_back, save_settings, settings, settings_history, settings_version,
-    validate,
+    AttributeCoverage, ClauseCount, Counted, HistoryEntry, Import, ImportedSettings,
+    NeededPermission, Outside, ReasonCount, Saved, SharedEmail, Stopped, Surveyed, Validation,
+    account, coverage, export_settings, import_settings, roll_back, save_settings, settings,
+    settings_history, settings_version, validate,
 };
 use contact_sync_engine::port::SettingsCause;
 use jiff::Timestamp;
@@ -22,9 +24,133 @@ use crate::call::Call;
 const SYNC_RUN: HeaderName = HeaderName::from_static("sync-run");
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Verdict {
     valid: bool,
     errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+    permissions: Vec<NeededPermission>,
+    people: Option<PeopleShape>,
+    uniqueness: Option<UniquenessShape>,
+    scope_change: Option<ScopeChangeShape>,
+    #[serde(flatten)]
+    reading: ReadingShape,
+}
+
+/// How far the directory was read, and what that cost.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadingShape {
+    complete: bool,
+    sampled: u64,
+    stopped_because: Option<&'static str>,
+    graph: GraphCost,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PeopleShape {
+    seen: u64,
+    in_scope: u64,
+    would_create: u64,
+    would_update: u64,
+    would_link: Counted,
+    unchanged: u64,
+    would_await_review: u64,
+    left_alone: u64,
+    would_fail: u64,
+    would_skip: u64,
+    by_reason: Vec<ReasonCount>,
+    skipped_by: Vec<ClauseCount>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UniquenessShape {
+    shared_emails: u64,
+    examples: Vec<SharedEmail>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScopeChangeShape {
+    newly_in: Vec<ClauseCount>,
+    newly_out: Vec<ClauseCount>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CoverageShape {
+    seen: u64,
+    in_scope: u64,
+    attributes: Vec<AttributeCoverage>,
+    #[serde(flatten)]
+    reading: ReadingShape,
+}
+
+impl ReadingShape {
+    fn new(seen: Option<u64>, stopped: Option<Stopped>, cost: GraphCost) -> Self {
+        Self {
+            complete: seen.is_some() && stopped.is_none(),
+            sampled: seen.unwrap_or_default(),
+            stopped_because: stopped.map(|stopped| match stopped {
+                Stopped::TimeUp => "time-up",
+                Stopped::DirectoryBusy => "directory-busy",
+            }),
+            graph: cost,
+        }
+    }
+}
+
+impl From<Validation> for Verdict {
+    fn from(validation: Validation) -> Self {
+        let Validation { errors, warnings, permissions, people, stopped, cost } = validation;
+        let seen = people.as_ref().map(|people| people.seen);
+        let verdict = Self {
+            valid: errors.is_empty(),
+            errors,
+            warnings,
+            permissions,
+            people: None,
+            uniqueness: None,
+            scope_change: None,
+            reading: ReadingShape::new(seen, stopped, cost),
+        };
+        match people {
+            Some(people) => verdict.with_people(people),
+            None => verdict,
+        }
+    }
+}
+
+impl Verdict {
+    fn with_people(self, found: Surveyed) -> Self {
+        Self {
+            people: Some(PeopleShape {
+                seen: found.seen,
+                in_scope: found.in_scope,
+                would_create: found.would_create,
+                would_update: found.would_update,
+                would_link: found.would_link,
+                unchanged: found.unchanged,
+                would_await_review: found.would_await,
+                left_alone: found.left_alone,
+                would_fail: found.would_fail,
+                would_skip: found.would_skip,
+                by_reason: found.by_reason,
+                skipped_by: found.skipped_by,
+            }),
+            uniqueness: Some(UniquenessShape {
+                shared_emails: found.shared_emails,
+                examples: found.shared,
+            }),
+            scope_change: Some(ScopeChangeShape {
+                newly_in: found.newly_in,
+                newly_out: found.newly_out,
+            }),
+            ..self
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -147,7 +273,20 @@ pub(super) async fn import<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 
 pub(super) async fn check<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let account = account(api.outside.store(), &call.account()?).await?;
-    connection(api.outside.store(), &account.id, &call.connection()?).await?;
-    let errors = validate(&call.document()?, &account);
-    Ok(Answer::ok(&Verdict { valid: errors.is_empty(), errors }))
+    let id = call.connection()?;
+    let people = call.query("people") != Some("false");
+    let validation = validate(&api.outside, &account, &id, &call.document()?, people).await?;
+    Ok(Answer::ok(&Verdict::from(validation)))
+}
+
+pub(super) async fn profile<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let with_examples = call.flag("examples")?;
+    let found = coverage(&api.outside, &account, &call.connection()?, with_examples).await?;
+    Ok(Answer::ok(&CoverageShape {
+        seen: found.seen,
+        in_scope: found.in_scope,
+        attributes: found.attributes,
+        reading: ReadingShape::new(Some(found.seen), found.stopped, found.cost),
+    }))
 }

@@ -77,7 +77,7 @@ pub async fn tenant_view(
 }
 
 /// The tenant of a connection that may read it.
-async fn connected(
+pub(super) async fn connected(
     outside: &impl Outside,
     account: &AccountId,
     id: &ConnectionId,

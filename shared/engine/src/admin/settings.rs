@@ -1,8 +1,12 @@
 //! A connection's settings: reading, checking, saving as versions.
 
+mod coverage;
 mod file;
 mod history;
+mod people;
 mod references;
+mod survey;
+mod validate;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
@@ -10,7 +14,7 @@ use contact_sync_domain::contact::Link;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::settings::check::check;
-use contact_sync_domain::settings::{Problem, Settings, SettingsTakeEffect};
+use contact_sync_domain::settings::{Settings, SettingsTakeEffect};
 use serde_json::Value;
 
 use super::connections::connection;
@@ -20,8 +24,12 @@ use super::schedule::set_schedule;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Precondition};
 use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, SettingsVersion};
 
+pub use coverage::AttributeCoverage;
 pub use file::{FileTenant, Import, Imported, SettingsFile, export_settings, import_settings};
 pub use history::{HistoryEntry, roll_back, settings_history, settings_version};
+pub use people::Stopped;
+pub use survey::{ClauseCount, Counted, Example, ReasonCount, SharedEmail, Surveyed};
+pub use validate::{CoverageProfile, NeededPermission, Validation, coverage, validate};
 
 /// The settings as they are; the defaults, as version 0, when none were saved.
 pub async fn settings<S>(
@@ -34,11 +42,6 @@ where
 {
     connection(store, account, id).await?;
     Ok(store.settings(account, id).await?)
-}
-
-/// Everything that is wrong with a document; nothing is saved.
-pub fn validate(document: &Value, account: &Account) -> Vec<Problem> {
-    check(document, &account.custom_fields, &account.time_zone).err().unwrap_or_default()
 }
 
 /// What saving settings did.

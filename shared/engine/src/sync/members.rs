@@ -131,6 +131,11 @@ impl MemberSets {
         self.sets.values().any(|set| set.binary_search(&user.as_u128()).is_ok())
     }
 
+    /// Takes over the sets of other groups.
+    pub(crate) fn absorb(&mut self, others: MemberSets) {
+        self.sets.extend(others.sets);
+    }
+
     /// Reads the stored sets; `None` when one of them is missing.
     pub(crate) async fn load(
         blobs: &impl Blobs,
