@@ -10,6 +10,7 @@ mod moving;
 mod outside;
 mod runs;
 mod settings;
+mod settings_validate;
 mod settings_versions;
 mod teams;
 mod tenants;

@@ -7,7 +7,7 @@
 
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_domain::matching::MatchKeys;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::try_join_all;
 
 use crate::port::{ContactStore, SHARDS, StoreError};
 
@@ -29,26 +29,10 @@ impl Lookup {
         keys: &MatchKeys,
     ) -> Result<Self, StoreError> {
         let mut found = Vec::new();
-        let mut pages = stream::iter(0..SHARDS)
-            .map(|shard| async move {
-                let pages = stream::try_unfold(Some(None::<String>), move |cursor| async move {
-                    let Some(cursor) = cursor else { return Ok(None) };
-                    let page = store.unlinked(account, shard, cursor.as_deref()).await?;
-                    let keyed: Vec<(u128, u128)> = page
-                        .contacts
-                        .iter()
-                        .flat_map(|contact| {
-                            let id = contact.id.to_bits();
-                            keys.digests_of_contact(contact).into_iter().map(move |key| (key, id))
-                        })
-                        .collect();
-                    Ok::<_, StoreError>(Some((keyed, page.cursor.map(Some))))
-                });
-                pages.try_concat().await
-            })
-            .buffer_unordered(READERS);
-        while let Some(shard) = pages.try_next().await? {
-            found.extend(shard);
+        let shards: Vec<u8> = (0..SHARDS).collect();
+        for shards in shards.chunks(READERS) {
+            let reading = shards.iter().map(|shard| read_shard(store, account, keys, *shard));
+            found.extend(try_join_all(reading.collect::<Vec<_>>()).await?.into_iter().flatten());
         }
         found.sort_unstable();
         Ok(Self(found))
@@ -64,5 +48,27 @@ impl Lookup {
             })
             .map(|(_, contact)| ContactId::from_bits(*contact))
             .collect()
+    }
+}
+
+/// The contacts of one shard, under each of their keys.
+async fn read_shard(
+    store: &impl ContactStore,
+    account: &AccountId,
+    keys: &MatchKeys,
+    shard: u8,
+) -> Result<Vec<(u128, u128)>, StoreError> {
+    let mut found = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = store.unlinked(account, shard, cursor.as_deref()).await?;
+        for contact in &page.contacts {
+            let id = contact.id.to_bits();
+            found.extend(keys.digests_of_contact(contact).into_iter().map(|key| (key, id)));
+        }
+        match page.cursor {
+            Some(next) => cursor = Some(next),
+            None => return Ok(found),
+        }
     }
 }

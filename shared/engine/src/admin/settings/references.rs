@@ -4,7 +4,7 @@ use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::settings::{AllOr, Problem, Settings};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::future::try_join_all;
 
 use crate::port::{Directory, DirectoryError};
 
@@ -66,18 +66,9 @@ async fn look_up_groups(
         requests: u64::try_from(ids.len()).unwrap_or(u64::MAX),
         ..GraphCost::default()
     });
-    let missing: Result<Vec<Option<ObjectId>>, DirectoryError> = stream::iter(ids)
-        .map(async |id| match directory.find_group(tenant, &id).await {
-            Ok(found) => Ok(found.is_none().then_some(id)),
-            Err(DirectoryError::NotFound { .. }) => Ok(Some(id)),
-            Err(error) => Err(error),
-        })
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await;
+    let missing = missing_groups(directory, tenant, &ids).await;
     match missing {
         Ok(missing) => {
-            let missing: Vec<ObjectId> = missing.into_iter().flatten().collect();
             let unknown = named.into_iter().filter(|(_, id)| missing.contains(id));
             into.unknown.extend(unknown.map(|(pointer, id)| Problem {
                 pointer,
@@ -93,6 +84,22 @@ async fn look_up_groups(
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// Those of the groups that do not exist.
+async fn missing_groups(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    groups: &[ObjectId],
+) -> Result<Vec<ObjectId>, DirectoryError> {
+    let mut missing = Vec::new();
+    for groups in groups.chunks(AT_ONCE) {
+        let asked = groups.iter().map(|group| directory.find_group(tenant, group));
+        let found = try_join_all(asked.collect::<Vec<_>>()).await?;
+        let gone = groups.iter().zip(found).filter(|(_, found)| found.is_none());
+        missing.extend(gone.map(|(group, _)| group.clone()));
+    }
+    Ok(missing)
 }
 
 async fn look_up_users(

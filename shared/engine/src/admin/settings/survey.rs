@@ -269,12 +269,7 @@ impl<'a, S: ContactStore> Survey<'a, S> {
         Ok(())
     }
 
-    fn decide_one(
-        &mut self,
-        user: DirectoryUser,
-        wanted: &Wanted,
-        found: Found<'_>,
-    ) {
+    fn decide_one(&mut self, user: DirectoryUser, wanted: &Wanted, found: Found<'_>) {
         let tie = Tie { connection: &self.connection.id, tenant: self.tenant };
         let (existing, claimant) = (found.existing, found.claimant);
         let item = self.rules.decide(&user, wanted, found, tie);
