@@ -19,7 +19,7 @@ use super::survey::{Judged, Survey, Surveyed};
 use crate::admin::connections::connection;
 use crate::admin::directory::connected;
 use crate::admin::{AdminError, Outside};
-use crate::port::{DirectoryError, SettingsStore};
+use crate::port::{Clock, DirectoryError, SettingsStore};
 use crate::readiness::{Tried, try_permissions};
 
 /// What holding a document against the directory showed.
@@ -131,7 +131,9 @@ async fn survey(
     validation: &mut Validation,
 ) -> Result<(), AdminError> {
     let saved = outside.store().settings(&account.id, &found.id).await?.settings;
-    let rules = Rules::compile(settings, &account.custom_fields).map_err(AdminError::Invalid)?;
+    let now = outside.clock().now();
+    let rules =
+        Rules::compile(settings, &account.custom_fields, now).map_err(AdminError::Invalid)?;
     let saved_scope = ScopeRule::compile(&saved.scope).ok();
     let selection =
         UserSelection::with(both(&UserSelection::of(settings), &UserSelection::of(&saved)));
