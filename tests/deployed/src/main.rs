@@ -2,6 +2,7 @@
 //! it. `docs/decisions` says what that AWS lacks and how it is bridged.
 
 mod aws;
+mod canary;
 mod cli;
 mod events;
 mod fires;
@@ -53,7 +54,8 @@ async fn run(cli: Cli) -> Result<bool, RoundError> {
         .build()?;
     let sam = Sam { bin: cli.sam.clone() };
     let storm = Storm::new(http.clone(), cli.faults.trim_end_matches('/').to_owned());
-    let translation = sam.translate(&cli.template).await?;
+    let translation = sam.translate(&cli.template, "dev").await?;
+    canary::check(&translation, &sam.translate(&cli.template, "prod").await?)?;
     let ground = Ground { cli, http, sam, storm, translation };
     let cli = &ground.cli;
     let mut table = Table::default();

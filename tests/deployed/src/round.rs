@@ -9,6 +9,7 @@ use entra_sim::{DEFAULT_APP_ID, DEFAULT_APP_SECRET, EntraSim, SimOptions, StartE
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, AwsError};
+use crate::canary::CanaryError;
 use crate::cli::Cli;
 use crate::front_door::FrontDoor;
 use crate::heard::Heard;
@@ -40,6 +41,8 @@ const AUTHORIZER: &str = "OperatorJwt";
 pub(crate) enum RoundError {
     #[error(transparent)]
     Sam(#[from] SamError),
+    #[error("what only prod has is wrong")]
+    Canary(#[from] CanaryError),
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]

@@ -49,10 +49,14 @@ impl Sam {
         Ok(())
     }
 
-    /// What the SAM transform makes of `template`: plain CloudFormation, unresolved.
-    pub(crate) async fn translate(&self, template: &Path) -> Result<Translation, SamError> {
+    /// What the SAM transform makes of `template` in a stage: plain CloudFormation, unresolved.
+    pub(crate) async fn translate(
+        &self,
+        template: &Path,
+        stage: &str,
+    ) -> Result<Translation, SamError> {
         let mut command = Command::new(self.bin.join("python"));
-        command.arg("-c").arg(include_str!("translate.py")).arg(template);
+        command.arg("-c").arg(include_str!("translate.py")).arg(template).arg(stage);
         Ok(Translation::new(serde_json::from_slice(&self.run(command).await?)?))
     }
 

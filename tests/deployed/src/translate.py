@@ -1,4 +1,4 @@
-"""Prints what AWS's own SAM transform makes of a template, as JSON: `translate.py TEMPLATE`.
+"""Prints what AWS's own SAM transform makes of a template, as JSON: `translate.py TEMPLATE STAGE`.
 
 Run by the Python of `sam`, whose packages bring the transform.
 """
@@ -16,4 +16,4 @@ for resource in template["Resources"].values():
     if resource["Type"] == "AWS::Serverless::Function":
         # `sam package` puts the uploaded archive's address here; the transform takes nothing else.
         resource["Properties"]["CodeUri"] = "s3://bucket/key"
-json.dump(Translator({}, Parser()).translate(template, {}), sys.stdout, default=str)
+json.dump(Translator({}, Parser()).translate(template, {"Stage": sys.argv[2]}), sys.stdout, default=str)

@@ -1,5 +1,7 @@
 //! Plain CloudFormation, as AWS's transform makes it of the template: unresolved.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::aws::text;
@@ -25,6 +27,12 @@ impl Translation {
     /// The member at `pointer` below the properties of the resource called `logical_id`.
     pub(crate) fn property(&self, logical_id: &str, pointer: &str) -> Option<&Value> {
         self.0.pointer(&format!("/Resources/{logical_id}/Properties{pointer}"))
+    }
+
+    /// All resources by logical id.
+    pub(crate) fn resources(&self) -> BTreeMap<&str, &Value> {
+        let resources = self.0.get("Resources").and_then(Value::as_object);
+        resources.into_iter().flatten().map(|(name, resource)| (name.as_str(), resource)).collect()
     }
 
     /// Properties of all resources of one type.
