@@ -138,6 +138,11 @@ impl Rules {
         })
     }
 
+    /// When the run began.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Whom sync means.
     pub fn scope(&self) -> &ScopeRule {
         &self.scope
@@ -177,7 +182,7 @@ impl Rules {
 
     /// Scope and mapping of one user.
     pub fn view(&self, user: &DirectoryUser, memberships: &Memberships) -> View {
-        let inactive = match self.scope.decide(user, memberships) {
+        let inactive = match self.scope.decide(user, memberships, self.now) {
             ScopeDecision::In { inactive } => inactive,
             ScopeDecision::Out { clause, because } => {
                 let cause = match clause.cause() {
@@ -188,7 +193,7 @@ impl Rules {
                 return View::Out { cause, because };
             }
             ScopeDecision::Unknown { absent } => {
-                return View::Unknown { attribute: absent.to_owned() };
+                return View::Unknown { attribute: absent };
             }
         };
         let mapped = self.mapping.map(user, self.now);

@@ -4,6 +4,8 @@
 //! connection decides by its own settings; what it learns of the others is only that they mean the
 //! person, and who goes first.
 
+use jiff::Timestamp;
+
 use crate::directory::DirectoryUser;
 use crate::scope::{Memberships, ScopeDecision, ScopeRule};
 use crate::settings::{Overlap, Routing};
@@ -27,7 +29,7 @@ pub struct Rivals {
 }
 
 /// Who takes a person whom this connection's scope means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// This connection.
     Ours,
@@ -38,13 +40,13 @@ pub enum Route {
     /// Unknown until the user is read again.
     Unknown {
         /// The attribute that Graph's answer did not mention.
-        absent: &'static str,
+        absent: String,
     },
 }
 
 impl Route {
     /// Why this connection does not take the person; names nothing of the other account.
-    pub fn because(self) -> Option<&'static str> {
+    pub fn because(&self) -> Option<&'static str> {
         match self {
             Self::Ours | Self::Unknown { .. } => None,
             Self::Theirs => Some(
@@ -70,20 +72,20 @@ impl Rivals {
         self.others.is_empty() || self.routing.overlap == Overlap::Both
     }
 
-    /// Who takes a person whom this connection's scope means. Among those with the same priority
+    /// Who takes a person whom this connection's scope means, in a run that began `now`. Among those with the same priority
     /// nobody goes first.
-    pub fn route(&self, user: &DirectoryUser) -> Route {
+    pub fn route(&self, user: &DirectoryUser, now: Timestamp) -> Route {
         if self.is_empty() {
             return Route::Ours;
         }
         let mut contested = false;
-        let mut unknown = None;
+        let mut unknown: Option<String> = None;
         for rival in &self.others {
             let goes_first = self.routing.overlap == Overlap::First;
             if goes_first && rival.priority > self.routing.priority {
                 continue;
             }
-            match rival.scope.decide(user, &rival.memberships) {
+            match rival.scope.decide(user, &rival.memberships, now) {
                 ScopeDecision::Out { .. } => {}
                 ScopeDecision::In { .. }
                     if goes_first && rival.priority < self.routing.priority =>
@@ -93,7 +95,10 @@ impl Rivals {
                 ScopeDecision::In { .. } => contested = true,
                 // The first in the order of names, whatever the order of the others.
                 ScopeDecision::Unknown { absent } => {
-                    unknown = Some(unknown.map_or(absent, |known: &'static str| known.min(absent)));
+                    unknown = Some(match unknown {
+                        Some(known) => known.min(absent),
+                        None => absent,
+                    });
                 }
             }
         }

@@ -12,6 +12,7 @@ mod explain;
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
@@ -20,6 +21,7 @@ pub use explain::{ClauseVerdict, Stance};
 use clause::Answer;
 
 use crate::directory::DirectoryUser;
+use crate::expression::Condition;
 use crate::settings::DisabledAccounts;
 
 /// A compiled scope.
@@ -32,6 +34,7 @@ pub struct ScopeRule {
     departments: Option<Vec<String>>,
     office_locations: Option<Vec<String>>,
     domains: Option<Vec<String>>,
+    expression: Option<Condition>,
     disabled_accounts: DisabledAccounts,
 }
 
@@ -61,7 +64,7 @@ pub enum ScopeDecision {
     /// Unknown until the user is read again.
     Unknown {
         /// The attribute that Graph's answer did not mention.
-        absent: &'static str,
+        absent: String,
     },
 }
 
@@ -85,6 +88,8 @@ pub enum Clause {
     OfficeLocations,
     /// `domains`.
     Domains,
+    /// `expression`.
+    Expression,
 }
 
 /// Which removal policy applies to a linked user whom the scope no longer means.
@@ -100,7 +105,7 @@ pub enum LeaveCause {
 
 impl Clause {
     /// All of them, in the order in which they are asked.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::IgnoredUsers,
         Self::IgnoredGroups,
         Self::DisabledAccounts,
@@ -109,6 +114,7 @@ impl Clause {
         Self::Departments,
         Self::OfficeLocations,
         Self::Domains,
+        Self::Expression,
     ];
 
     /// Which removal policy the clause leads to.
@@ -121,7 +127,8 @@ impl Clause {
             | Self::UserTypes
             | Self::Departments
             | Self::OfficeLocations
-            | Self::Domains => LeaveCause::OutOfScope,
+            | Self::Domains
+            | Self::Expression => LeaveCause::OutOfScope,
         }
     }
 }
@@ -149,15 +156,20 @@ fn sorted(members: impl IntoIterator<Item = u128>) -> Vec<u128> {
 }
 
 impl ScopeRule {
-    /// Whether the scope means this user.
+    /// Whether the scope means this user, for a run that began `now`.
     ///
     /// A clause that surely refuses decides even when another one's attribute is unknown: both must
     /// accept. Only where the unknown one comes first and would lead to another removal policy is
     /// the user read again, so that the order of readings never decides what becomes of a contact.
-    pub fn decide(&self, user: &DirectoryUser, memberships: &Memberships) -> ScopeDecision {
-        let mut unknown: Option<(Clause, &'static str)> = None;
+    pub fn decide(
+        &self,
+        user: &DirectoryUser,
+        memberships: &Memberships,
+        now: Timestamp,
+    ) -> ScopeDecision {
+        let mut unknown: Option<(Clause, String)> = None;
         for clause in Clause::ALL {
-            match self.ask(clause, user, memberships) {
+            match self.ask(clause, user, memberships, now) {
                 Answer::Accepts(_) => {}
                 Answer::Refuses(because) => {
                     return match unknown {
@@ -177,15 +189,20 @@ impl ScopeRule {
     }
 
     /// What each clause says of this user, in the order in which they are asked.
-    pub fn explain(&self, user: &DirectoryUser, memberships: &Memberships) -> Vec<ClauseVerdict> {
+    pub fn explain(
+        &self,
+        user: &DirectoryUser,
+        memberships: &Memberships,
+        now: Timestamp,
+    ) -> Vec<ClauseVerdict> {
         Clause::ALL
             .into_iter()
-            .map(|clause| ClauseVerdict::of(clause, self.ask(clause, user, memberships)))
+            .map(|clause| ClauseVerdict::of(clause, self.ask(clause, user, memberships, now)))
             .collect()
     }
 
     /// The selectable attributes that decide.
-    pub fn needed_attributes(&self) -> BTreeSet<&'static str> {
+    pub fn needed_attributes(&self) -> BTreeSet<String> {
         let listed = |list: &Option<Vec<String>>, names: &[&'static str]| match list {
             Some(_) => names.to_vec(),
             None => Vec::new(),
@@ -205,6 +222,8 @@ impl ScopeRule {
         ]
         .into_iter()
         .flatten()
+        .map(str::to_owned)
+        .chain(self.expression.iter().flat_map(Condition::attributes))
         .collect()
     }
 

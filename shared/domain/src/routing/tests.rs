@@ -24,7 +24,8 @@ fn rival(departments: &Value, priority: u32) -> Rival {
 }
 
 fn routed(overlap: Overlap, priority: u32, others: Vec<Rival>) -> Route {
-    Rivals::new(Routing { priority, overlap }, others).route(&user(&json!("Sales")))
+    Rivals::new(Routing { priority, overlap }, others)
+        .route(&user(&json!("Sales")), Timestamp::UNIX_EPOCH)
 }
 
 #[test]
@@ -55,7 +56,10 @@ fn what_was_not_told_is_asked_for_before_anybody_gives_way() {
     );
     let mut sparse = user(&json!("Sales"));
     sparse.attributes.remove("department");
-    assert_eq!(rivals.route(&sparse), Route::Unknown { absent: "department" });
+    assert_eq!(
+        rivals.route(&sparse, Timestamp::UNIX_EPOCH),
+        Route::Unknown { absent: "department".to_owned() }
+    );
 }
 
 #[test]
@@ -92,7 +96,7 @@ proptest! {
             person.attributes.remove("department");
         }
         let routing = Routing { priority: ours, overlap };
-        let one = Rivals::new(routing, others).route(&person);
-        prop_assert_eq!(one, Rivals::new(routing, turned).route(&person));
+        let one = Rivals::new(routing, others).route(&person, Timestamp::UNIX_EPOCH);
+        prop_assert_eq!(one, Rivals::new(routing, turned).route(&person, Timestamp::UNIX_EPOCH));
     }
 }

@@ -1,8 +1,11 @@
 //! What each clause of a scope says of one user.
 
+use jiff::Timestamp;
+
 use super::{Clause, Memberships, ScopeRule, folded};
 use crate::directory::{DirectoryUser, SourceValue};
 use crate::email;
+use crate::expression::Decision;
 use crate::id::ObjectId;
 use crate::settings::DisabledAccounts;
 
@@ -14,7 +17,7 @@ pub(super) enum Answer {
     /// It refuses; why, for people.
     Refuses(String),
     /// The attribute that it looks at was not mentioned.
-    NotTold(&'static str),
+    NotTold(String),
 }
 
 /// Why a clause accepts. Told apart instead of spelled out: deciding everybody needs no sentences.
@@ -38,6 +41,7 @@ impl ScopeRule {
         clause: Clause,
         user: &DirectoryUser,
         memberships: &Memberships,
+        now: Timestamp,
     ) -> Answer {
         match clause {
             Clause::IgnoredUsers => self.by_ignored_users(&user.id),
@@ -48,6 +52,7 @@ impl ScopeRule {
             Clause::Departments => DEPARTMENT.ask(user, self.departments.as_deref()),
             Clause::OfficeLocations => OFFICE_LOCATION.ask(user, self.office_locations.as_deref()),
             Clause::Domains => self.by_domain(user),
+            Clause::Expression => self.by_expression(user, now),
         }
     }
 
@@ -80,7 +85,7 @@ impl ScopeRule {
             return Answer::Accepts(Accepted::Everybody);
         }
         if user.attribute("accountEnabled") == SourceValue::Absent {
-            return Answer::NotTold("accountEnabled");
+            return Answer::NotTold("accountEnabled".to_owned());
         }
         if user.account_enabled() != Some(false) {
             return Answer::Accepts(Accepted::Enabled);
@@ -103,14 +108,28 @@ impl ScopeRule {
         Answer::Refuses(because.to_owned())
     }
 
+    fn by_expression(&self, user: &DirectoryUser, now: Timestamp) -> Answer {
+        let Some(condition) = &self.expression else {
+            return Answer::Accepts(Accepted::Everybody);
+        };
+        match condition.decide(user, now) {
+            Decision::Met => Answer::Accepts(Accepted::Listed),
+            Decision::NotMet => Answer::Refuses(format!(
+                "`{}` does not hold for the user (scope.expression)",
+                condition.unmet_part(user, now)
+            )),
+            Decision::Unknown { attribute } => Answer::NotTold(attribute),
+        }
+    }
+
     /// The domain of the e-mail, or of the UPN where there is none, a guest's decoded.
     fn by_domain(&self, user: &DirectoryUser) -> Answer {
         let Some(listed) = &self.domains else { return Answer::Accepts(Accepted::Everybody) };
         let address = match told(user, "mail") {
-            Err(absent) => return Answer::NotTold(absent),
+            Err(absent) => return Answer::NotTold(absent.to_owned()),
             Ok(Some(mail)) => Some(mail),
             Ok(None) => match told(user, "userPrincipalName") {
-                Err(absent) => return Answer::NotTold(absent),
+                Err(absent) => return Answer::NotTold(absent.to_owned()),
                 Ok(upn) => upn,
             },
         };
@@ -161,7 +180,7 @@ impl ListClause {
         let Some(listed) = listed else { return Answer::Accepts(Accepted::Everybody) };
         let Self { attribute, empty_means, member } = *self;
         let value = match told(user, attribute) {
-            Err(absent) => return Answer::NotTold(absent),
+            Err(absent) => return Answer::NotTold(absent.to_owned()),
             Ok(value) => value.or(empty_means),
         };
         match value {

@@ -1,6 +1,7 @@
 //! A scope document to its rule: everything that is wrong with it, at once.
 
 use super::{ScopeRule, folded};
+use crate::expression::Condition;
 use crate::id::ObjectId;
 use crate::settings::{AllOr, Problem, Scope};
 use crate::suggestion;
@@ -13,13 +14,11 @@ impl ScopeRule {
     pub fn compile(scope: &Scope) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         check_lists(scope, &mut problems);
-        if scope.expression.is_some() {
-            problem(
-                &mut problems,
-                "expression",
-                "not available yet: conditions over attributes; leave it null",
-            );
-        }
+        let expression = scope.expression.as_deref().map(Condition::parse).transpose();
+        let expression = expression.unwrap_or_else(|error| {
+            problem(&mut problems, "expression", &error.to_string());
+            None
+        });
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -36,6 +35,7 @@ impl ScopeRule {
                     .map(|domain| domain.trim_start_matches('@').to_owned())
                     .collect()
             }),
+            expression,
             disabled_accounts: scope.disabled_accounts,
         })
     }

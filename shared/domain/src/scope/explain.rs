@@ -53,6 +53,7 @@ fn sentence(clause: Clause, accepted: Accepted) -> &'static str {
         (Accepted::Listed, Clause::Departments) => "the department is in scope.departments",
         (Accepted::Listed, Clause::OfficeLocations) => "the office is in scope.officeLocations",
         (Accepted::Listed, Clause::Domains) => "the e-mail's domain is in scope.domains",
+        (Accepted::Listed, Clause::Expression) => "the condition in scope.expression holds",
         (Accepted::Listed, _) => "the user is listed",
         (Accepted::NotIgnored, Clause::IgnoredGroups) => "the user is in no ignored group",
         (Accepted::NotIgnored, _) => "the user is not on the ignore list",

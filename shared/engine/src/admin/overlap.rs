@@ -6,7 +6,7 @@ use contact_sync_domain::routing::{Rivals, Route};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::scope::ScopeDecision;
 use contact_sync_domain::segment::NextStep;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{AdminError, Outside};
 use crate::port::{Clock, Directory, Lane};
@@ -113,10 +113,9 @@ pub async fn overlap(
     if all.is_empty() {
         return Err(AdminError::NotFound("connection that syncs with this tenant"));
     }
-    let selection = UserSelection::with(
-        all.iter().flat_map(|sharer| sharer.scope.needed_attributes()).map(Into::into),
-    );
-    let mut survey = Survey::new(all, usize::from(examples));
+    let selection =
+        UserSelection::with(all.iter().flat_map(|sharer| sharer.scope.needed_attributes()));
+    let mut survey = Survey::new(all, usize::from(examples), began);
     survey.report.graph = cost;
     let mut link: Option<String> = None;
     loop {
@@ -143,11 +142,12 @@ struct Survey {
     /// Each connection, and how it sees the others.
     sharers: Vec<(Sharer, Rivals)>,
     examples: usize,
+    now: Timestamp,
     report: Overlap,
 }
 
 impl Survey {
-    fn new(sharers: Vec<Sharer>, examples: usize) -> Self {
+    fn new(sharers: Vec<Sharer>, examples: usize, now: Timestamp) -> Self {
         let connections = sharers
             .iter()
             .map(|sharer| Meaning {
@@ -168,6 +168,7 @@ impl Survey {
         Self {
             sharers: sharers.into_iter().zip(views).collect(),
             examples,
+            now,
             report: Overlap {
                 connections,
                 people: 0,
@@ -185,11 +186,11 @@ impl Survey {
         let mut taken_by = Vec::new();
         let mut because = Vec::new();
         for ((sharer, rivals), meaning) in self.sharers.iter().zip(&mut self.report.connections) {
-            match sharer.scope.decide(user, &sharer.memberships) {
+            match sharer.scope.decide(user, &sharer.memberships, self.now) {
                 ScopeDecision::In { .. } => {
                     meaning.means += 1;
                     meant_by.push(sharer.account_id.clone());
-                    if rivals.route(user) == Route::Ours {
+                    if rivals.route(user, self.now) == Route::Ours {
                         taken_by.push(sharer.account_id.clone());
                     }
                 }

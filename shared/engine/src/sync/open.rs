@@ -81,6 +81,7 @@ where
             connection: connection.clone(),
             tenant: desk.tenant.clone(),
             selection: UserSelection::of(&settings),
+            by_id: UserSelection::of(&settings),
             settings,
             rules,
             ignored,

@@ -130,6 +130,8 @@ pub(super) struct Pass {
     pub(super) rules: Rules,
     /// The attributes that the settings read.
     pub(super) selection: UserSelection,
+    /// What is read of people by their ids: also what only the tenant's other connections decide by.
+    pub(super) by_id: UserSelection,
     /// Users who get no contact any more, although the settings that the run is pinned to would
     /// give them one: whom people decided on last.
     pub(super) ignored: HashSet<ObjectId>,

@@ -31,7 +31,7 @@ where
 {
     /// Reads users by id, ready to be looked at by the rules.
     pub(super) async fn read_users(&self, pass: &Pass, ids: &[ObjectId]) -> Result<ByIds, Stop> {
-        let mut read = self.directory.users_by_id(&pass.tenant, &pass.selection, ids).await?;
+        let mut read = self.directory.users_by_id(&pass.tenant, &pass.by_id, ids).await?;
         self.find_managers(pass, read.found.iter_mut().collect()).await?;
         Ok(read)
     }

@@ -17,9 +17,9 @@ impl Pass {
     pub(super) fn view(&self, user: &DirectoryUser) -> View {
         let view = self.rules.view(user, &self.memberships);
         let View::In(_) = &view else { return view };
-        match self.rivals.route(user) {
+        match self.rivals.route(user, self.rules.now()) {
             Route::Ours | Route::Contested => view,
-            Route::Unknown { absent } => View::Unknown { attribute: absent.to_owned() },
+            Route::Unknown { absent } => View::Unknown { attribute: absent },
             route @ Route::Theirs => View::Out {
                 cause: GoneCause::OutOfScope,
                 because: route.because().unwrap_or_default().to_owned(),
@@ -34,7 +34,7 @@ impl Pass {
         user: &DirectoryUser,
         existing: Option<&Contact>,
     ) -> Option<SegmentItem> {
-        let because = match self.rivals.route(user) {
+        let because = match self.rivals.route(user, self.rules.now()) {
             route @ Route::Contested => route.because()?,
             Route::Ours | Route::Theirs | Route::Unknown { .. } => return None,
         };
@@ -75,6 +75,10 @@ where
             Err(SplitError::Directory(error)) => return Err(error.into()),
         };
         pass.point.graph.add(cost);
+        // A listing does not select what only others decide by: whoever of our people they may mean
+        // is read again by id. The delta token stays bound to our own settings.
+        let needed = others.iter().flat_map(|sharer| sharer.scope.needed_attributes());
+        pass.by_id = pass.selection.clone().also(needed);
         let others = others.into_iter().map(|sharer| sharer.into_rival()).collect();
         pass.rivals = Rivals::new(pass.settings.routing, others);
         Ok(())

@@ -8,7 +8,8 @@ fn refusing() -> Value {
            "ignoredGroups": ["00000000-0000-0000-0000-0000000000bb"],
            "groups": {"any": ["00000000-0000-0000-0000-0000000000aa"]},
            "userTypes": {"any": ["Guest"]}, "departments": {"any": ["IT"]},
-           "officeLocations": {"any": ["Bonn"]}, "domains": {"any": ["fabrikam.com"]}})
+           "officeLocations": {"any": ["Bonn"]}, "domains": {"any": ["fabrikam.com"]},
+           "expression": "department eq 'IT' and [accountEnabled] eq true"})
 }
 
 fn blocked() -> Value {
@@ -28,6 +29,7 @@ fn who_leaves_by_several_clauses_at_once_leaves_by_the_first_in_their_order() {
         ("Departments", "departments"),
         ("OfficeLocations", "officeLocations"),
         ("Domains", "domains"),
+        ("Expression", "expression"),
     ] {
         match decide(scope.clone(), blocked(), &ignored) {
             ScopeDecision::Out { clause: found, .. } => {
@@ -39,6 +41,7 @@ fn who_leaves_by_several_clauses_at_once_leaves_by_the_first_in_their_order() {
         let open = match member {
             "ignoredUsers" | "ignoredGroups" => json!([]),
             "disabledAccounts" => json!("include"),
+            "expression" => Value::Null,
             _ => json!("all"),
         };
         scope[member] = open;
@@ -60,7 +63,11 @@ fn an_untold_clause_that_would_lead_to_another_policy_is_read_before_anybody_lea
 
 fn explained(scope: Value, attributes: Value, memberships: &Memberships) -> Vec<ClauseVerdict> {
     let scope: Scope = serde_json::from_value(scope).unwrap();
-    ScopeRule::compile(&scope).unwrap().explain(&user(attributes), memberships)
+    ScopeRule::compile(&scope).unwrap().explain(
+        &user(attributes),
+        memberships,
+        Timestamp::UNIX_EPOCH,
+    )
 }
 
 #[test]
@@ -107,4 +114,36 @@ proptest! {
             (decision, refuses) => prop_assert!(false, "{:?} but {:?}", decision, refuses),
         }
     }
+}
+
+#[test]
+fn any_attribute_decides_by_a_condition_beside_the_other_dimensions() {
+    let nobody = Memberships::default();
+    let by = |condition: &str| json!({"departments": {"any": ["Sales"]}, "expression": condition});
+    for (condition, person, expected) in [
+        ("[city] in ('Bern', 'Basel') or endsWith([mail], '@contoso.com')", employee(), "in"),
+        ("[city] eq 'Bern'", but(json!({"city": "BERN"})), "in"),
+        ("[city] eq 'Bern'", employee(), "unknown: city"),
+        (
+            "[city] eq 'Bern' and not ([mail] eq null)",
+            but(json!({"city": "Basel"})),
+            "OutOfScope: `[city] eq \"Bern\"` does not hold for the user (scope.expression)",
+        ),
+        (
+            "[city] eq 'Bern'",
+            but(json!({"city": "Bern", "department": "IT"})),
+            "OutOfScope: the department `IT` is not in scope.departments",
+        ),
+        (
+            "[employeeHireDate] lt now()",
+            but(json!({"employeeHireDate": "1960-01-01T00:00:00Z"})),
+            "in",
+        ),
+    ] {
+        let found = short(decide(by(condition), person.clone(), &nobody));
+        assert_eq!(found, expected, "{condition} {person}");
+    }
+    let scope: Scope = serde_json::from_value(by("[city] eq 'Bern'")).unwrap();
+    let needed = ScopeRule::compile(&scope).unwrap().needed_attributes();
+    assert!(needed.contains("city") && needed.contains("department"), "{needed:?}");
 }

@@ -164,3 +164,20 @@ async fn the_others_groups_count_also_before_they_were_ever_read_for_them() {
     scene.full().await;
     assert_eq!(linked(&scene), [1, 2, 4, 5, 7, 8]);
 }
+
+#[tokio::test]
+async fn an_attribute_that_only_the_other_scope_reads_is_read_before_anybody_is_taken() {
+    let theirs = "[onPremisesSamAccountName] eq 'sales'".to_owned();
+    let mut scene = scene(Scope { expression: Some(theirs), ..Scope::default() });
+    for number in 1..=2 {
+        let told = json!({"department": "Sales", "onPremisesSamAccountName": "sales"});
+        scene.worker.directory.inner.entra().put_user(user_with(number, &told));
+    }
+    for number in 3..=8 {
+        let told = json!({"onPremisesSamAccountName": null});
+        scene.worker.directory.inner.entra().put_user(user_with(number, &told));
+    }
+    set_ours(&scene, Overlap::First, 2);
+    scene.full().await;
+    assert_eq!(linked(&scene), [3, 4, 5, 6, 7, 8]);
+}
