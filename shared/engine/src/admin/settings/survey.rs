@@ -13,6 +13,7 @@ use contact_sync_domain::reconcile::{Claimant, Found, Rules, Tie, View, Wanted};
 use contact_sync_domain::scope::{Clause, Memberships, ScopeDecision, ScopeRule};
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::Settings;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::admin::AdminError;
@@ -223,8 +224,10 @@ impl<'a, S: ContactStore> Survey<'a, S> {
 
     /// Whether the scope means somebody, counted beside what the saved one says.
     fn is_meant(&mut self, user: &DirectoryUser) -> bool {
-        let now = refusing(self.rules.scope(), user, &self.members);
-        let before = self.saved.as_ref().map(|(scope, members)| refusing(scope, user, members));
+        let at = self.rules.now();
+        let now = refusing(self.rules.scope(), user, &self.members, at);
+        let before = self.saved.as_ref();
+        let before = before.map(|(scope, members)| refusing(scope, user, members, at));
         match (before, now) {
             (Some(Some(clause)), None) => self.newly_in.entry(clause).or_default().add(user),
             (Some(None), Some(clause)) => self.newly_out.entry(clause).or_default().add(user),
@@ -502,8 +505,13 @@ impl<'a, S: ContactStore> Survey<'a, S> {
 }
 
 /// The clause that keeps somebody out. Whom the answer leaves unclear counts as meant.
-fn refusing(scope: &ScopeRule, user: &DirectoryUser, members: &Memberships) -> Option<Clause> {
-    match scope.decide(user, members) {
+fn refusing(
+    scope: &ScopeRule,
+    user: &DirectoryUser,
+    members: &Memberships,
+    now: Timestamp,
+) -> Option<Clause> {
+    match scope.decide(user, members, now) {
         ScopeDecision::Out { clause, .. } => Some(clause),
         ScopeDecision::In { .. } | ScopeDecision::Unknown { .. } => None,
     }

@@ -212,12 +212,13 @@ pub async fn coverage(
         People::of(outside.directory(), outside.clock(), &tenant.id, UserSelection::of(&saved));
     let members = people.read_members(&[&saved.scope]).await?.into_iter().next();
     let members = members.unwrap_or_default();
+    let now = outside.clock().now();
     let mut coverage = Coverage::new(with_examples);
     let (mut seen, mut in_scope) = (0, 0);
     while let Some(users) = people.next().await? {
         for user in users {
             seen += 1;
-            if matches!(scope.decide(&user, &members), ScopeDecision::In { .. }) {
+            if matches!(scope.decide(&user, &members, now), ScopeDecision::In { .. }) {
                 in_scope += 1;
                 coverage.look_at(&user);
             }
