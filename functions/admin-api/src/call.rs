@@ -32,7 +32,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    fn param(&self, name: &str) -> &str {
+    pub(crate) fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
     }
 

@@ -60,6 +60,11 @@ impl Problem {
         self
     }
 
+    /// What went wrong, in a sentence.
+    pub(crate) fn into_detail(self) -> String {
+        self.detail
+    }
+
     pub(crate) fn bad_json(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-json", "The body is no JSON document", detail)
     }

@@ -10,6 +10,7 @@ mod events;
 mod health;
 mod import;
 mod presets;
+mod reviews;
 mod runs;
 mod settings;
 mod teams;
@@ -107,6 +108,7 @@ macro_rules! connection {
 
 const VIEWER: Need = Need::Role(Role::Viewer);
 const OPERATOR: Need = Need::Role(Role::Operator);
+const APPROVER: Need = Need::Role(Role::Approver);
 const ADMIN: Need = Need::Role(Role::Admin);
 
 /// Every route.
@@ -140,6 +142,8 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         get(account!("/contacts/{contact}"), VIEWER, contacts::show),
         patch(account!("/contacts/{contact}"), OPERATOR, contacts::change),
         delete(account!("/contacts/{contact}"), OPERATOR, contacts::delete),
+        post(account!("/contacts/{contact}/protect"), OPERATOR, contacts::protect),
+        post(account!("/contacts/{contact}/unprotect"), OPERATOR, contacts::unprotect),
     ]
 }
 
@@ -188,6 +192,10 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
         post(connection!("/settings/import"), ADMIN, settings::import),
         post(connection!("/settings/validate"), OPERATOR, settings::check),
         get(connection!("/settings/coverage"), OPERATOR, settings::profile),
+        get(connection!("/reviews"), VIEWER, reviews::list),
+        post(connection!("/reviews"), APPROVER, reviews::decide_all),
+        get(connection!("/reviews/decisions"), VIEWER, reviews::decisions),
+        post(connection!("/reviews/{item}"), APPROVER, reviews::decide),
         get(connection!("/runs"), VIEWER, runs::list),
         post(connection!("/runs"), OPERATOR, runs::start),
         get(connection!("/runs/{run}"), VIEWER, runs::show),

@@ -2,12 +2,14 @@
 
 mod connection;
 mod contact;
+mod review;
 mod run;
 mod team;
 mod tenants;
 
 pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
 pub(crate) use contact::{ContactShape, EventShape};
+pub(crate) use review::{DecidedShape, ListDecidedShape, ReviewShape};
 pub(crate) use run::{ChangeShape, RunShape};
 pub(crate) use team::{MemberShape, TeamShape};
 pub(crate) use tenants::{OverlapShape, TenantUseShape};

@@ -31,7 +31,7 @@ use crate::matching::MatchKeys;
 use crate::review::{RejectedSet, ReviewAction, ReviewList};
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
 use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem};
-use crate::settings::{ChangeMode, Policies, Problem, Settings};
+use crate::settings::{ChangeMode, DisabledAccounts, LinkMode, Policies, Problem, Settings};
 
 /// The rules of one run, compiled from one settings version.
 #[derive(Debug, Clone)]
@@ -46,6 +46,9 @@ pub struct Rules {
     holds: bool,
     /// What `Now()` gives: one instant for the whole run, so that deciding again decides alike.
     now: Timestamp,
+    /// Whether a person decided already, also about protected contacts.
+    approved: bool,
+    disabled_are_inactive: bool,
     /// Digest of everything that shapes a decision besides the user.
     digest: u64,
 }
@@ -134,6 +137,9 @@ impl Rules {
             keys: MatchKeys::compile(settings, fields)?,
             rejected: RejectedSet::default(),
             holds: false,
+            approved: false,
+            disabled_are_inactive: settings.scope.disabled_accounts
+                == DisabledAccounts::IncludeAsInactive,
             digest: rules_digest(settings),
         })
     }
@@ -158,6 +164,45 @@ impl Rules {
     #[must_use]
     pub fn holding(self) -> Self {
         Self { holds: true, ..self }
+    }
+
+    /// The same rules for somebody about whom a person decided: nothing waits any more.
+    #[must_use]
+    pub fn approving(self) -> Self {
+        let policies = Policies {
+            create: ChangeMode::Auto,
+            update: ChangeMode::Auto,
+            link: LinkMode::Auto,
+            ..self.policies
+        };
+        Self { policies, rejected: RejectedSet::default(), holds: false, approved: true, ..self }
+    }
+
+    /// What the directory asks of a user's contact whom a person takes into the scope; `None` where
+    /// an attribute that decides was not told.
+    pub fn wanted(&self, user: &DirectoryUser) -> Option<Wanted> {
+        let disabled = user.account_enabled() == Some(false);
+        self.wanted_as(user, self.disabled_are_inactive && disabled)
+    }
+
+    /// What becomes of a user's own contact after a person approved all that waits.
+    pub fn approve(
+        &self,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        found: Found<'_>,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        let mut item = self.decide(user, wanted, found, tie);
+        if item.pending.is_empty() {
+            return item;
+        }
+        item.fields.append(&mut item.pending);
+        item.outcome = Outcome::Update;
+        item.question = None;
+        item.reason = None;
+        item.fingerprint = Some(hex(wanted.fingerprint));
+        item
     }
 
     /// Digests by which contacts are looked up for a user, beside his e-mail.
@@ -196,15 +241,18 @@ impl Rules {
                 return View::Unknown { attribute: absent };
             }
         };
+        match self.wanted_as(user, inactive) {
+            Some(wanted) => View::In(wanted),
+            None => View::Unknown { attribute: "a mapped attribute".to_owned() },
+        }
+    }
+
+    fn wanted_as(&self, user: &DirectoryUser, inactive: bool) -> Option<Wanted> {
         let mapped = self.mapping.map(user, self.now);
         let status = if inactive { ContactStatus::Inactive } else { ContactStatus::Active };
         let upn = user.text("userPrincipalName");
-        match Fingerprint::of(&mapped, status, upn, self.digest) {
-            Some(fingerprint) => {
-                View::In(Wanted { mapped, inactive, fingerprint: fingerprint.as_u128() })
-            }
-            None => View::Unknown { attribute: "a mapped attribute".to_owned() },
-        }
+        let fingerprint = Fingerprint::of(&mapped, status, upn, self.digest)?;
+        Some(Wanted { mapped, inactive, fingerprint: fingerprint.as_u128() })
     }
 
     /// What becomes of a user's own contact, or what a user without one gets.

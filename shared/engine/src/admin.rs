@@ -18,6 +18,7 @@ mod moving;
 mod outside;
 mod overlap;
 mod reports;
+mod reviews;
 mod runs;
 mod schedule;
 mod settings;
@@ -35,7 +36,9 @@ pub use contact_import::{
     Columns, Imported, MOST_ERRORS, MOST_ROWS, Row, RowError, import_contacts,
 };
 pub use contact_values::{ContactEdit, pointer};
-pub use contacts::{contact, contacts, create_contact, delete_contact, edit_contact};
+pub use contacts::{
+    contact, contacts, create_contact, delete_contact, edit_contact, protect_contact,
+};
 pub use custom_fields::{read_custom_fields, set_custom_fields};
 pub use directory::{TenantView, directory_groups, directory_users, tenant_view};
 pub use erase::{Erased, erase_account};
@@ -48,6 +51,10 @@ pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
 };
 pub use reports::{Report, report, report_file_name};
+pub use reviews::{
+    Decided, ListDecided, ListRequest, ReviewEntry, ReviewRequest, decide_list, decide_review,
+    list_names, review_decisions, reviews,
+};
 pub use runs::{read_kind, request_run, run, runs};
 pub use settings::{
     AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, HistoryEntry,

@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod consent;
+mod contact_after;
 pub mod intake;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;

@@ -40,6 +40,8 @@ impl From<AdminError> for Problem {
             | AdminError::WrongTenant
             | AdminError::TenantInUse(_)
             | AdminError::RequirementUnmet(_)
+            | AdminError::ReviewMoved(_)
+            | AdminError::ReviewImpossible(_)
             | AdminError::Moved => of_state(error),
         }
     }
@@ -205,6 +207,14 @@ fn of_state(error: AdminError) -> Problem {
         .with_errors(at("/accounts", "an account that is connected is left out")),
         AdminError::RequirementUnmet(what) => {
             conflict("requirement-unmet", "Something required is missing", format!("{what}."))
+        }
+        AdminError::ReviewMoved(what) => conflict(
+            "version-moved",
+            "The item changed since it was shown",
+            format!("Read it again and decide anew: {what}."),
+        ),
+        AdminError::ReviewImpossible(why) => {
+            conflict("cannot-be-done", "This cannot be done", format!("It was not done: {why}."))
         }
         AdminError::Moved => conflict(
             "version-moved",

@@ -7,7 +7,7 @@ use contact_sync_domain::contact::{Contact, ContactSource};
 use contact_sync_domain::id::ContactId;
 use contact_sync_engine::admin::{
     ContactEdit, Outside, Page, account, contact, contacts, create_contact, delete_contact,
-    edit_contact, teams_of,
+    edit_contact, protect_contact, teams_of,
 };
 use contact_sync_engine::port::ContactQuery;
 
@@ -76,4 +76,19 @@ pub(super) async fn delete<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let precondition = call.precondition()?;
     delete_contact(&api.outside, &call.caller, &account, &id, &precondition).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn protect<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    protected(&api, &call, true).await
+}
+
+pub(super) async fn unprotect<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    protected(&api, &call, false).await
+}
+
+async fn protected<P: Outside>(api: &Api<P>, call: &Call, protected: bool) -> Reply {
+    let (account, id) = (call.account()?, call.contact()?);
+    let changed = protect_contact(&api.outside, &account, &id, protected).await?;
+    let version = changed.version;
+    Ok(Answer::accepted(&ContactShape::from(changed)).with_version(version))
 }

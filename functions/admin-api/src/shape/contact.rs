@@ -26,6 +26,7 @@ pub(crate) struct ContactShape {
     fields: BTreeMap<ContactField, String>,
     custom: BTreeMap<String, Value>,
     managed_fields: Vec<Target>,
+    protected: bool,
     link: Option<Link>,
     /// Left out of events: who joins or leaves a team is told by events of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +54,7 @@ impl From<Contact> for ContactShape {
             fields: contact.fields,
             custom: contact.custom,
             managed_fields: contact.managed_fields,
+            protected: contact.protected,
             link: contact.link,
             teams: None,
             created_at: contact.created_at,

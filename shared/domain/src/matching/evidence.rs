@@ -58,6 +58,11 @@ impl Match {
     pub fn of(key: &MatchKey, mapped: &Mapped, contact: &Contact) -> Self {
         Self { key: key.to_string(), evidence: evidence(Some(key), mapped, contact) }
     }
+
+    /// The evidence in a sentence: `email equal, lastName equal, mobilePhone differs`.
+    pub fn told(&self) -> String {
+        self.evidence.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Field by field; a field of which neither says anything is no evidence.
@@ -103,11 +108,6 @@ impl fmt::Display for Evidence {
 impl fmt::Display for Match {
     /// `matched by email: email equal, lastName equal, mobilePhone differs`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "matched by {}", self.key)?;
-        for (position, one) in self.evidence.iter().enumerate() {
-            let before = if position == 0 { ": " } else { ", " };
-            write!(formatter, "{before}{one}")?;
-        }
-        Ok(())
+        write!(formatter, "matched by {}: {}", self.key, self.told())
     }
 }

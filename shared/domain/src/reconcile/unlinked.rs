@@ -125,7 +125,9 @@ impl Rules {
             && contact.id == ContactId::derived(&contact.account_id, tie.tenant, &user.id);
         let mode = match self.policies.link {
             _ if own_work => LinkMode::Auto,
-            LinkMode::Auto if contact.protected || self.holds => LinkMode::Review,
+            LinkMode::Auto if (contact.protected && !self.approved) || self.holds => {
+                LinkMode::Review
+            }
             mode => mode,
         };
         match mode {

@@ -12,7 +12,7 @@ use contact_sync_domain::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 
 use super::contact_values::ContactEdit;
-use super::settings::ignore_user;
+use super::settings::ignore;
 use super::teams::end_memberships;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Page, Precondition, Role};
 use crate::port::{
@@ -147,6 +147,46 @@ pub async fn delete_contact(
     id: &ContactId,
     precondition: &Precondition,
 ) -> Result<(), AdminError> {
+    if contact(outside.store(), account, id).await?.link.is_some() {
+        // It changes settings.
+        caller.has(Role::Admin)?;
+    }
+    remove_contact(outside, caller, account, id, precondition).await
+}
+
+/// Sets or lifts a contact's protection: no run links, unlinks, deactivates or deletes it.
+pub async fn protect_contact(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ContactId,
+    protected: bool,
+) -> Result<Contact, AdminError> {
+    for _ in 0..ATTEMPTS {
+        let old = contact(outside.store(), account, id).await?;
+        if old.protected == protected {
+            return Ok(old);
+        }
+        let new = Contact {
+            protected,
+            version: old.version + 1,
+            updated_at: outside.clock().now(),
+            ..old.clone()
+        };
+        if write(outside.store(), Some(&old), &new).await?.is_some() {
+            return Ok(new);
+        }
+    }
+    Err(AdminError::Moved)
+}
+
+/// Removes a contact for somebody who may; its linked user goes on the ignore list first.
+pub(super) async fn remove_contact(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &AccountId,
+    id: &ContactId,
+    precondition: &Precondition,
+) -> Result<(), AdminError> {
     let store = outside.store();
     for _ in 0..ATTEMPTS {
         let old = contact(store, account, id).await?;
@@ -154,9 +194,8 @@ pub async fn delete_contact(
             return Err(AdminError::Stale);
         }
         if let Some(link) = &old.link {
-            // It changes settings.
-            caller.has(Role::Admin)?;
-            ignore_user(outside, caller, account, link).await?;
+            let users = std::slice::from_ref(&link.object_id);
+            ignore(outside, caller, account, &link.connection_id, users).await?;
         }
         let expires_at = outside.clock().now() + TOMBSTONE_LIFE;
         if let WriteOutcome::Moved(_) = store.remove(&old, None, expires_at).await? {

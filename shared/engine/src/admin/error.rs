@@ -77,6 +77,12 @@ pub enum AdminError {
     /// Somebody else changed it at the same time.
     #[error("it was changed by somebody else at the same time")]
     Moved,
+    /// The review item is not the one that was shown any more; the text says what changed.
+    #[error("the review item moved: {0}")]
+    ReviewMoved(String),
+    /// What a person decided cannot be done; the text says why.
+    #[error("the decision cannot be carried out: {0}")]
+    ReviewImpossible(String),
     /// The version named in the precondition is not the current one.
     #[error("it is not in the version that the request names")]
     Stale,
@@ -142,6 +148,8 @@ impl AdminError {
             | Self::WrongTenant
             | Self::TenantInUse(_)
             | Self::RequirementUnmet(_)
+            | Self::ReviewMoved(_)
+            | Self::ReviewImpossible(_)
             | Self::Stale
             | Self::VersionNeeded
             | Self::Expired { .. }

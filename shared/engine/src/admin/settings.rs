@@ -10,8 +10,7 @@ mod validate;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
-use contact_sync_domain::contact::Link;
-use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::settings::check::check;
 use contact_sync_domain::settings::{Settings, SettingsTakeEffect};
@@ -139,30 +138,66 @@ async fn save(
     Ok(Saved { version, run })
 }
 
-/// Puts a linked user on its connection's ignore list, as the next version of the settings. A
-/// connection that was deleted has none.
-pub(super) async fn ignore_user(
+/// Puts users on a connection's ignore list, as the next version of the settings. A connection
+/// that was deleted has none.
+pub(super) async fn ignore(
     outside: &impl Outside,
     caller: &Caller,
     account: &AccountId,
-    link: &Link,
+    id: &ConnectionId,
+    users: &[ObjectId],
+) -> Result<(), AdminError> {
+    change_ignored(outside, caller, account, id, |ignored| {
+        let before = ignored.len();
+        for user in users {
+            if !ignored.contains(user) {
+                ignored.push(user.clone());
+            }
+        }
+        ignored.len() != before
+    })
+    .await
+}
+
+/// Takes users off a connection's ignore list.
+pub(super) async fn stop_ignoring(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &AccountId,
+    id: &ConnectionId,
+    users: &[ObjectId],
+) -> Result<(), AdminError> {
+    change_ignored(outside, caller, account, id, |ignored| {
+        let before = ignored.len();
+        ignored.retain(|one| !users.contains(one));
+        ignored.len() != before
+    })
+    .await
+}
+
+/// `change` says whether it changed anything. Several may do so at the same time.
+async fn change_ignored(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &AccountId,
+    id: &ConnectionId,
+    change: impl Fn(&mut Vec<ObjectId>) -> bool + Send,
 ) -> Result<(), AdminError> {
     let store = outside.store();
-    if store.connection(account, &link.connection_id).await?.is_none() {
+    if store.connection(account, id).await?.is_none() {
         return Ok(());
     }
     for _ in 0..ATTEMPTS {
-        let current = store.settings(account, &link.connection_id).await?;
-        if current.settings.scope.ignored_users.contains(&link.object_id) {
+        let current = store.settings(account, id).await?;
+        let mut settings: Settings = current.settings;
+        if !change(&mut settings.scope.ignored_users) {
             return Ok(());
         }
-        let mut settings: Settings = current.settings;
-        settings.scope.ignored_users.push(link.object_id.clone());
         let version = SettingsVersion {
             version: current.version + 1,
             ..next(outside, caller, settings, SettingsCause::IgnoreList)
         };
-        if store.save_settings(account, &link.connection_id, &version).await? {
+        if store.save_settings(account, id, &version).await? {
             return Ok(());
         }
     }

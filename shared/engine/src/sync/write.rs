@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, SyncMark};
+use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::{new_email_key, present};
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
+use crate::contact_after::{Stamp, contact_after};
 use crate::port::{
     Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness,
     StoredContact, WriteOutcome,
@@ -257,69 +258,15 @@ pub(super) fn written(
     version: u64,
     now: Timestamp,
 ) -> Contact {
-    let mut contact = before.cloned().unwrap_or_else(|| Contact {
-        id: item
-            .contact_id
-            .clone()
-            .unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id)),
-        account_id: pass.account.id.clone(),
-        version: 0,
-        status: ContactStatus::Active,
-        source: ContactSource::Entra,
-        fields: std::collections::BTreeMap::new(),
-        custom: std::collections::BTreeMap::new(),
-        managed_fields: Vec::new(),
-        protected: false,
-        link: None,
-        sync: None,
-        created_at: now,
-        updated_at: now,
-    });
-    for change in &item.fields {
-        let value = (!change.new.is_null()).then(|| change.new.clone());
-        contact.set(&change.field, value);
-    }
-    if let Some(status) = item.status {
-        contact.status = status;
-    }
-    if let Some(change) = &item.link {
-        let upn = change.user_principal_name.clone();
-        let kept = contact.link.as_ref().and_then(|link| link.user_principal_name.clone());
-        contact.link = Some(Link {
-            connection_id: pass.connection.id.clone(),
-            tenant_id: pass.tenant.clone(),
-            object_id: item.object_id.clone(),
-            user_principal_name: upn.or(kept),
-            state: change.new,
-        });
-    }
-    match item.outcome {
-        Outcome::Create | Outcome::Update => {
-            contact.managed_fields = pass.rules.managed_targets(contact.source);
-        }
-        Outcome::Unlink => {
-            contact.link = None;
-            contact.managed_fields = Vec::new();
-        }
-        Outcome::Deactivate => contact.status = ContactStatus::Inactive,
-        Outcome::StopUpdating
-        | Outcome::AwaitingReview
-        | Outcome::Delete
-        | Outcome::Unchanged
-        | Outcome::Skipped
-        | Outcome::Failed
-        | Outcome::Deferred
-        | Outcome::Keep => {}
-    }
-    contact.sync = Some(SyncMark {
-        source_version: segment.fence,
+    let stamp = Stamp {
+        account: &pass.account.id,
+        tie: pass.tie(),
+        fence: segment.fence,
         settings_version: pass.point.settings_version,
-        fingerprint: item.fingerprint.clone(),
-        run: pass.point.run_id.to_string(),
-    });
-    contact.version = version + 1;
-    contact.updated_at = now;
-    contact
+        run: pass.point.run_id.as_str(),
+        now,
+    };
+    contact_after(stamp, &pass.rules, item, before, version)
 }
 
 /// The address that a contact bears, as a claim key.

@@ -1,11 +1,10 @@
 //! What the document can say and this release cannot do: refused, never ignored.
 
-use crate::settings::{FieldPolicy, Problem, Settings};
+use crate::settings::{Problem, Settings};
 
 /// Every member that asks for something this release cannot do.
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     let features = settings.features;
-    let defaults = &settings.mapping_defaults;
     let asked = [
         (!settings.teams.is_empty(), "/teams", "mapping groups to teams"),
         (!settings.notifications.users.is_empty(), "/notifications/users", "notifications"),
@@ -19,16 +18,6 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
         (features.mailbox_settings, "/features/mailboxSettings", "mailbox settings"),
         (features.calendar, "/features/calendar", "calendars"),
         (settings.policies.removal.grace_days > 0, "/policies/removal/graceDays", "days of grace"),
-        (
-            defaults.custom.policy == FieldPolicy::Review,
-            "/mappingDefaults/custom/policy",
-            "`review` of single fields",
-        ),
-        (
-            defaults.phones.policy == FieldPolicy::Review,
-            "/mappingDefaults/phones/policy",
-            "`review` of single fields",
-        ),
     ];
     let asked = asked.into_iter().filter(|(is_asked, ..)| *is_asked).map(|(_, pointer, what)| {
         Problem { pointer: pointer.to_owned(), message: format!("not available yet: {what}") }

@@ -120,10 +120,6 @@ fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
             "/policies/removal/graceDays not available yet: days of grace",
         ),
         (
-            json!({"mappingDefaults": {"custom": {"policy": "review"}}}),
-            "/mappingDefaults/custom/policy not available yet: `review` of single fields",
-        ),
-        (
             json!({"scope": {"expression": "x"}}),
             "/scope/expression not available yet: conditions over attributes; leave it null",
         ),

@@ -1,0 +1,98 @@
+//! The contact that an item makes, whoever decided it: a run, or a person.
+
+use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, SyncMark};
+use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_domain::reconcile::{Rules, Tie};
+use contact_sync_domain::segment::{Outcome, SegmentItem};
+use jiff::Timestamp;
+
+/// When, under what and through what an item is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp<'a> {
+    /// Whose contact.
+    pub(crate) account: &'a AccountId,
+    /// Through what it is linked.
+    pub(crate) tie: Tie<'a>,
+    /// The fence at which the user was read.
+    pub(crate) fence: u64,
+    /// The settings it was decided under.
+    pub(crate) settings_version: u64,
+    /// The run that found it.
+    pub(crate) run: &'a str,
+    /// When.
+    pub(crate) now: Timestamp,
+}
+
+/// The contact after an item, given what stood before it and in which version.
+pub(crate) fn contact_after(
+    stamp: Stamp<'_>,
+    rules: &Rules,
+    item: &SegmentItem,
+    before: Option<&Contact>,
+    version: u64,
+) -> Contact {
+    let Stamp { account, tie, fence, settings_version, run, now } = stamp;
+    let mut contact = before.cloned().unwrap_or_else(|| Contact {
+        id: item
+            .contact_id
+            .clone()
+            .unwrap_or_else(|| ContactId::derived(account, tie.tenant, &item.object_id)),
+        account_id: account.clone(),
+        version: 0,
+        status: ContactStatus::Active,
+        source: ContactSource::Entra,
+        fields: std::collections::BTreeMap::new(),
+        custom: std::collections::BTreeMap::new(),
+        managed_fields: Vec::new(),
+        protected: false,
+        link: None,
+        sync: None,
+        created_at: now,
+        updated_at: now,
+    });
+    for change in &item.fields {
+        let value = (!change.new.is_null()).then(|| change.new.clone());
+        contact.set(&change.field, value);
+    }
+    if let Some(status) = item.status {
+        contact.status = status;
+    }
+    if let Some(change) = &item.link {
+        let upn = change.user_principal_name.clone();
+        let kept = contact.link.as_ref().and_then(|link| link.user_principal_name.clone());
+        contact.link = Some(Link {
+            connection_id: tie.connection.clone(),
+            tenant_id: tie.tenant.clone(),
+            object_id: item.object_id.clone(),
+            user_principal_name: upn.or(kept),
+            state: change.new,
+        });
+    }
+    match item.outcome {
+        Outcome::Create | Outcome::Update => {
+            contact.managed_fields = rules.managed_targets(contact.source);
+        }
+        Outcome::Unlink => {
+            contact.link = None;
+            contact.managed_fields = Vec::new();
+        }
+        Outcome::Deactivate => contact.status = ContactStatus::Inactive,
+        Outcome::StopUpdating
+        | Outcome::AwaitingReview
+        | Outcome::Delete
+        | Outcome::Unchanged
+        | Outcome::Skipped
+        | Outcome::Failed
+        | Outcome::Deferred
+        | Outcome::Keep => {}
+    }
+    contact.sync = Some(SyncMark {
+        source_version: fence,
+        settings_version,
+        fingerprint: item.fingerprint.clone(),
+        run: run.to_owned(),
+    });
+    contact.version = version + 1;
+    contact.updated_at = now;
+    contact
+}
