@@ -42,7 +42,8 @@ impl<'a, O: Outside> Desk<'a, O> {
         let store = outside.store();
         let connection = crate::admin::connection(store, &account.id, id).await?;
         let settings = store.settings(&account.id, id).await?;
-        let rules = Rules::compile(&settings.settings, &account.custom_fields)
+        let now = outside.clock().now();
+        let rules = Rules::compile(&settings.settings, &account.custom_fields, now)
             .map_err(AdminError::Invalid)?
             .approving();
         let state = store.sync_state(&account.id, id).await?;
