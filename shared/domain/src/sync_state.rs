@@ -99,10 +99,9 @@ pub struct Work {
     /// How many contacts are linked, as the last full run counted.
     #[serde(default)]
     pub linked: u64,
-    /// The scope groups and every group nested in them, as last read; a change in one of them
-    /// makes the member sets stale.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub group_closure: Vec<ObjectId>,
+    /// Whether runs hold memberships of teams: settings that map no group any more have them ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_teams: bool,
     /// Digest of which groups the stored member sets are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_digest: Option<String>,
@@ -200,6 +199,9 @@ pub struct Checkpoint {
     /// How it ended; from then on nothing but recording that is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
+    /// What keeps mapped groups from being followed, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teams_note: Option<String>,
     /// How a full run reads people; absent before it chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
@@ -248,6 +250,8 @@ pub enum Stage {
     References,
     /// Judge the staged removals.
     Judge,
+    /// Compare who is in which team with the members of the mapped groups.
+    Teams,
     /// Record the end.
     Finish,
 }

@@ -141,6 +141,16 @@ impl Membership {
         self.origins.iter().filter_map(Origin::group).any(|(of, _)| of == connection)
     }
 
+    /// The user through whom groups of this connection hold it.
+    pub fn user_of(&self, connection: &ConnectionId) -> Option<&ObjectId> {
+        self.origins.iter().find_map(|origin| match origin {
+            Origin::Group { connection_id, user_id, .. } if connection_id == connection => {
+                Some(user_id)
+            }
+            Origin::Group { .. } | Origin::Manual | Origin::Kept { .. } => None,
+        })
+    }
+
     /// Put into the team by a person.
     #[must_use]
     pub fn joined_by_hand(mut self) -> Self {

@@ -43,7 +43,7 @@ pub use blobs::MemoryBlobs;
 pub use bus::MemoryBus;
 pub use chance::Counter;
 pub use clock::HeldClock;
-pub use directory::MemoryDirectory;
+pub use directory::{Entra, MemoryDirectory};
 
 /// What somebody else does, and after how many more calls of the store.
 pub type Meanwhile = (usize, fn(&mut World));

@@ -22,8 +22,9 @@ pub use contacts::{
 };
 pub use credential::{ClientCredential, CredentialError, CredentialSource};
 pub use directory::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
-    NewSubscription, Organization, RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupsDeltaPage, Lane,
+    MemberEdge, MemberKind, MemberPage, NewSubscription, Organization, RemoteSubscription,
+    SubscriptionError, Subscriptions, UserPage,
 };
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};

@@ -16,6 +16,7 @@ mod index;
 mod judge;
 mod listing;
 pub(crate) mod lookup;
+mod member_set;
 pub(crate) mod members;
 mod open;
 mod page;
@@ -28,12 +29,13 @@ mod references;
 mod run;
 mod sharing;
 mod tally;
+mod teams;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use drive::{Driven, Request, Worker};
-pub(crate) use members::{GroupsError, MemberSets, read_groups, scope_groups};
+pub(crate) use members::{GroupsError, MemberSets, read_groups, scope_groups, watched_groups};
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::ObjectId;

@@ -2,7 +2,10 @@
 
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
-use contact_sync_engine::port::{Clock, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage};
+use contact_sync_engine::port::{
+    Clock, DirectoryError, Group, GroupChange, GroupsDeltaPage, Lane, MemberEdge, MemberKind,
+    MemberPage,
+};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -29,6 +32,39 @@ struct WireGroup {
     display_name: Option<String>,
     #[serde(default, rename = "@removed")]
     removed: Option<IgnoredAny>,
+    #[serde(default, rename = "members@delta")]
+    edges: Vec<WireEdge>,
+}
+
+#[derive(Deserialize)]
+struct WireEdge {
+    #[serde(default, rename = "@odata.type")]
+    kind: Option<String>,
+    id: ObjectId,
+    #[serde(default, rename = "@removed")]
+    removed: Option<IgnoredAny>,
+}
+
+impl From<WireEdge> for MemberEdge {
+    fn from(edge: WireEdge) -> Self {
+        let kind = match edge.kind.as_deref() {
+            Some("#microsoft.graph.user") => MemberKind::User,
+            Some("#microsoft.graph.group") => MemberKind::Group,
+            Some(_) => MemberKind::Other,
+            None => MemberKind::Unknown,
+        };
+        Self { id: edge.id, kind, is_gone: edge.removed.is_some() }
+    }
+}
+
+impl From<WireGroup> for GroupChange {
+    fn from(group: WireGroup) -> Self {
+        if group.removed.is_some() {
+            return Self::Gone(group.id);
+        }
+        let members = group.edges.into_iter().map(MemberEdge::from).collect();
+        Self::Changed { group: group.id, members }
+    }
 }
 
 impl From<WireGroup> for Group {
@@ -101,10 +137,8 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
             Ok((groups, links.of_delta(&self.endpoints, link)?))
         };
         let ((groups, next), cost) = self.call(tenant, &call, read).await?;
-        let (removed, changed): (Vec<_>, Vec<_>) =
-            groups.into_iter().partition(|group| group.removed.is_some());
-        let ids = |groups: Vec<WireGroup>| groups.into_iter().map(|group| group.id).collect();
-        Ok(GroupsDeltaPage { changed: ids(changed), removed: ids(removed), next, cost })
+        let changes = groups.into_iter().map(GroupChange::from).collect();
+        Ok(GroupsDeltaPage { changes, next, cost })
     }
 
     pub(crate) async fn group_by_id(

@@ -5,7 +5,7 @@ use contact_sync_domain::settings::OnLeave;
 use contact_sync_domain::team::{Membership, Origin};
 use serde_json::{Value, json};
 
-use super::harness::{App, Ask, account_id, connection_id, of_account};
+use super::harness::{App, Ask, account_id, connection_id, of_account, of_connection};
 
 async fn create_team(app: &App, name: &str) -> String {
     let made = app.ask(Ask::post(of_account("/teams"), &json!({"name": name}))).await.expect(201);
@@ -156,4 +156,34 @@ async fn a_deleted_team_takes_its_memberships_along_and_frees_its_name() {
     assert!(world.memberships.values().all(|membership| !membership.stands()));
     drop(world);
     create_team(&app, "North").await;
+}
+
+#[tokio::test]
+async fn settings_map_groups_only_to_teams_that_are_there_and_keep_them_from_being_deleted() {
+    let app = App::with_connection(contact_sync_domain::connection::ConnectionStatus::Enabled);
+    let team = create_team(&app, "North").await;
+    let path = of_connection("/settings");
+    let save = |team: &str| {
+        let rows = json!([{"group": ObjectId::from_u128(5).to_string(), "team": team}]);
+        let document = json!({"teams": rows, "requires": ["teams"]});
+        Ask::put(path.clone(), &document).header("if-match", "*")
+    };
+    let nowhere = format!("team_{:032x}", 9);
+    let refused = app.ask(save(&nowhere)).await;
+    assert_eq!(refused.problem(422, "invalid-fields"), ["/teams/0/team"]);
+    let rows = json!([{"group": ObjectId::from_u128(5).to_string(), "team": nowhere}]);
+    let checked = Ask::post(of_connection("/settings/validate"), &json!({"teams": rows}));
+    assert_eq!(app.ask(checked).await.expect(200).json()["errors"][0]["pointer"], "/teams/0/team");
+
+    app.ask(save(&team)).await.expect(200);
+    let of_team = of_account(&format!("/teams/{team}"));
+    let kept = app.ask(Ask::new("DELETE", of_team.clone())).await;
+    kept.problem(409, "team-mapped");
+    assert!(kept.json()["detail"].as_str().unwrap().contains(connection_id().as_str()));
+    let none = Ask::put(path.clone(), &json!({"requires": ["teams"]})).header("if-match", "*");
+    app.ask(none).await.expect(200);
+    app.ask(Ask::post(of_connection("/runs"), &json!({"kind": "full"})))
+        .await
+        .problem(409, "requirement-unmet");
+    app.ask(Ask::new("DELETE", of_team)).await.expect(204);
 }

@@ -6,6 +6,7 @@ mod history;
 mod people;
 mod references;
 mod survey;
+mod teams;
 mod validate;
 
 use contact_sync_domain::account::Account;
@@ -22,6 +23,8 @@ use super::runs::queue_run;
 use super::schedule::set_schedule;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Precondition};
 use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, SettingsVersion};
+
+use teams::missing_teams;
 
 pub use coverage::AttributeCoverage;
 pub use file::{FileTenant, Import, Imported, SettingsFile, export_settings, import_settings};
@@ -118,6 +121,10 @@ async fn save(
     next: SettingsVersion,
 ) -> Result<Saved, AdminError> {
     let Base { connection: found, current } = base;
+    let missing = missing_teams(outside.store(), &account.id, &next.settings).await?;
+    if !missing.is_empty() {
+        return Err(AdminError::Invalid(missing));
+    }
     let version = SettingsVersion { version: current.version + 1, ..next };
     if !outside.store().save_settings(&account.id, &found.id, &version).await? {
         return Err(AdminError::Stale);

@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::locked;
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
-    NewSubscription, Organization, RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupsDeltaPage, Lane,
+    MemberEdge, MemberKind, MemberPage, NewSubscription, Organization, RemoteSubscription,
+    SubscriptionError, Subscriptions, UserPage,
 };
 
 /// Who is in the directory, and what happened in it: every tenant sees the same.
@@ -29,7 +30,7 @@ pub struct Entra {
     /// Groups may not be counted.
     pub hides_group_count: bool,
     changes: Vec<DeltaEntry>,
-    group_changes: Vec<ObjectId>,
+    group_changes: Vec<GroupChange>,
 }
 
 /// A directory in memory; a page of anything holds all of it.
@@ -72,10 +73,23 @@ impl Entra {
         self.changes.push(DeltaEntry::Removed { id: id.clone(), reason });
     }
 
-    /// Adds or changes a group; deltas tell of it.
+    /// Adds or changes a group; deltas tell who joined or left.
     pub fn put_group(&mut self, group: Group, users: Vec<ObjectId>, groups: Vec<ObjectId>) {
-        self.group_changes.push(group.id.clone());
+        let before = self.groups.get(&group.id).cloned();
+        let (_, old_users, old_groups) = before.unwrap_or((group.clone(), Vec::new(), Vec::new()));
+        let members = [
+            edges(MemberKind::User, &old_users, &users),
+            edges(MemberKind::Group, &old_groups, &groups),
+        ]
+        .concat();
+        self.group_changes.push(GroupChange::Changed { group: group.id.clone(), members });
         self.groups.insert(group.id.clone(), (group, users, groups));
+    }
+
+    /// Deletes a group; deltas tell of it.
+    pub fn remove_group(&mut self, group: &ObjectId) {
+        self.groups.remove(group);
+        self.group_changes.push(GroupChange::Gone(group.clone()));
     }
 
     /// Adds everybody in a group and, with `nested`, in the groups inside it.
@@ -91,6 +105,14 @@ impl Entra {
             }
         }
     }
+}
+
+/// Who joined and who left.
+fn edges(kind: MemberKind, before: &[ObjectId], after: &[ObjectId]) -> Vec<MemberEdge> {
+    let edge = |id: &ObjectId, is_gone| MemberEdge { id: id.clone(), kind, is_gone };
+    let left = before.iter().filter(|id| !after.contains(id)).map(|id| edge(id, true));
+    let joined = after.iter().filter(|id| !before.contains(id)).map(|id| edge(id, false));
+    left.chain(joined).collect()
 }
 
 /// What a link of ours stands for: so many changes were seen.
@@ -228,6 +250,9 @@ impl Directory for MemoryDirectory {
         nested: bool,
         _: Option<&str>,
     ) -> Result<MemberPage, DirectoryError> {
+        if !self.asked()?.groups.contains_key(group) {
+            return Err(DirectoryError::NotFound { what: "a group" });
+        }
         let mut page = MemberPage {
             users: Vec::new(),
             groups: Vec::new(),
@@ -252,9 +277,9 @@ impl Directory for MemoryDirectory {
         link: &str,
     ) -> Result<GroupsDeltaPage, DirectoryError> {
         let entra = self.asked()?;
-        let changed = entra.group_changes.iter().skip(seen(link)?).cloned().collect();
+        let changes = entra.group_changes.iter().skip(seen(link)?).cloned().collect();
         let next = NextStep::Delta(format!("seen-{}", entra.group_changes.len()));
-        Ok(GroupsDeltaPage { changed, removed: Vec::new(), next, cost: GraphCost::default() })
+        Ok(GroupsDeltaPage { changes, next, cost: GraphCost::default() })
     }
 
     async fn organization(&self, tenant: &TenantId) -> Result<Organization, DirectoryError> {

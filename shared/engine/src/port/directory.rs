@@ -43,13 +43,59 @@ pub struct DeltaPage {
     pub cost: GraphCost,
 }
 
-/// A page of the groups delta: which groups were mentioned, whatever was said of them.
+/// What a page of the groups delta tells of one group. A large group comes in slices: a member that
+/// a slice does not name is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupChange {
+    /// It changed in name or in who is directly in it.
+    Changed {
+        /// Which.
+        group: ObjectId,
+        /// Who joined or left.
+        members: Vec<MemberEdge>,
+    },
+    /// It is gone.
+    Gone(ObjectId),
+}
+
+impl GroupChange {
+    /// Which group.
+    pub fn group(&self) -> &ObjectId {
+        match self {
+            Self::Changed { group, .. } | Self::Gone(group) => group,
+        }
+    }
+}
+
+/// Somebody or something joined a group, or left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberEdge {
+    /// Who or what.
+    pub id: ObjectId,
+    /// Of which kind.
+    pub kind: MemberKind,
+    /// Whether it left.
+    pub is_gone: bool,
+}
+
+/// What can be in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberKind {
+    /// A user.
+    User,
+    /// A group.
+    Group,
+    /// A device, a contact, an application: nobody to sync.
+    Other,
+    /// Graph did not say.
+    Unknown,
+}
+
+/// A page of the groups delta.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupsDeltaPage {
-    /// Groups that changed in name or members.
-    pub changed: Vec<ObjectId>,
-    /// Groups that are gone.
-    pub removed: Vec<ObjectId>,
+    /// What changed, in arrival order; the same group may occur several times.
+    pub changes: Vec<GroupChange>,
     /// `Next` or `Delta`.
     pub next: NextStep,
     /// What it cost.

@@ -13,7 +13,7 @@ use crate::port::{
     Clock, Directory, DirectoryError, EventPublisher, Randomness, SubscriptionError, Subscriptions,
 };
 use crate::readiness::{Readiness, try_connection};
-use crate::sync::scope_groups;
+use crate::sync::watched_groups;
 
 /// Whoever wrote a pending record may still be at it for this long: the function's own limit.
 const PENDING: SignedDuration = SignedDuration::from_secs(120);
@@ -128,7 +128,7 @@ where
                 tended.push(self.join(tenant, users, &subscriber).await?);
                 let settings = self.stores.settings(&connection.account_id, &connection.id).await?;
                 // The groups that a scope ignores are followed as those that it means.
-                if scope_groups(&settings.settings.scope).is_empty() {
+                if watched_groups(&settings.settings).is_empty() {
                     tended.extend(self.leave(tenant, groups, &subscriber).await?);
                 } else {
                     tended.push(self.join(tenant, groups, &subscriber).await?);

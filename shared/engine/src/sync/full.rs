@@ -55,7 +55,7 @@ where
         pass.point.baseline = Some(link);
         pass.point.select_hash = select_hash(&pass.selection);
         if pass.uses_groups() {
-            self.read_scope_groups(held, pass).await?;
+            self.read_watched_groups(held, pass).await?;
         }
         // Informs progress and plan only: a count that cannot be had stops nothing.
         let users = match self.directory.count_users(&pass.tenant).await {

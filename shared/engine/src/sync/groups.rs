@@ -1,17 +1,18 @@
-//! Scopes by group: joining or leaving never shows in the users delta, so member sets are kept and
-//! compared.
+//! Groups that settings name: joining or leaving never shows in the users delta, so member sets
+//! are kept and compared.
 
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason};
 use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
 
-use super::members::{GroupsError, MemberSets, groups_digest, read_groups, scope_groups};
+use super::members::{GroupsError, MemberSets, Watched, groups_digest, watched_groups};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{MAX_PAGES, Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness};
+use crate::port::{Blobs, Clock, Directory, GroupChange, Randomness};
 
 /// How many joiners and leavers are followed one by one; a full run deals better with more.
 const MOST_MOVED: usize = 5_000;
@@ -27,8 +28,8 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// Reads the members of the scope's groups, and from where their changes are to be followed.
-    pub(super) async fn read_scope_groups(
+    /// Reads the members of the watched groups, and from where their changes are to be followed.
+    pub(super) async fn read_watched_groups(
         &self,
         held: &mut Held,
         pass: &mut Pass,
@@ -36,74 +37,56 @@ where
         let (link, cost) = self.directory.latest_groups_link(&pass.tenant).await?;
         pass.point.graph.add(cost);
         // What was known before, if anything: a group that is empty all at once is doubted.
-        let groups = scope_groups(&pass.settings.scope);
+        let groups = watched_groups(&pass.settings);
         let (account, connection) = (&pass.account.id, &pass.connection.id);
         let known = MemberSets::load(&self.blobs, account, connection, &groups).await?;
-        if let Some(known) = known {
-            pass.set_members(known);
-        }
-        let read = self.read_members(pass).await?;
+        let known = known.unwrap_or_default();
+        let mut cost = GraphCost::default();
+        let read = known.read(&self.directory, &pass.tenant, &groups, &mut cost).await;
+        let read = believed(pass, &known, read, cost)?;
         held.work.groups_digest = Some(groups_digest(&groups));
-        read.0.store(&self.blobs, &pass.account.id, &pass.connection.id).await?;
-        pass.set_members(read.0);
-        held.work.group_closure = read.1;
+        read.store(&known, &self.blobs, &pass.account.id, &pass.connection.id).await?;
+        pass.set_members(read);
         held.work.groups_delta = Some(self.groups_cursor(link));
         Ok(())
     }
 
     /// Loads the member sets that a resumed run or a delta works with.
     pub(super) async fn load_members(&self, pass: &mut Pass) -> Result<(), Stop> {
-        let groups = scope_groups(&pass.settings.scope);
+        let groups = watched_groups(&pass.settings);
         let sets =
             MemberSets::load(&self.blobs, &pass.account.id, &pass.connection.id, &groups).await?;
         pass.set_members(sets.ok_or(Stop::NeedsFull)?);
         Ok(())
     }
 
-    /// Reads which groups changed; where one of the scope's did, compares its members.
+    /// Reads which groups changed, and follows who joined or left the watched ones.
     pub(super) async fn follow_groups(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
-        let cursor = held.work.groups_delta.clone().ok_or(Stop::NeedsFull)?;
-        let mut link = cursor.link;
-        let mut touched = false;
-        let mut end = None;
-        for _ in 0..MAX_PAGES {
-            held.check_time(&self.clock)?;
-            let page = self.directory.groups_delta(&pass.tenant, &link).await?;
-            pass.point.graph.add(page.cost);
-            let closure = &held.work.group_closure;
-            touched |= page
-                .changed
-                .iter()
-                .chain(&page.removed)
-                .any(|group| closure.binary_search(group).is_ok());
-            match page.next {
-                NextStep::Next(next) => link = next,
-                NextStep::Delta(next) => {
-                    end = Some(next);
-                    break;
-                }
-                NextStep::End => break,
-            }
-        }
-        let end = end.ok_or_else(|| {
-            Stop::Failed("the directory's group pages never end; nothing was removed".to_owned())
-        })?;
-        if touched {
-            let (members, closure) = self.read_members(pass).await?;
-            let moved = pass.members.differing(&members);
-            if moved.len() > MOST_MOVED {
+        let (changes, end) = self.group_changes(held, pass).await?;
+        let groups = watched_groups(&pass.settings);
+        let known = pass.members.clone();
+        let mut cost = GraphCost::default();
+        let newer = known.follow(&self.directory, &pass.tenant, &groups, &changes, &mut cost).await;
+        let newer = believed(pass, &known, newer, cost)?;
+        if newer != known {
+            let of = |is_meant: fn(&Watched) -> bool| {
+                let meant: Vec<&Watched> = groups.iter().filter(|one| is_meant(one)).collect();
+                known.differing(&newer, &meant)
+            };
+            let moved = of(|watched| watched.scoped);
+            let teams = of(|watched| watched.nested);
+            if moved.len() + teams.len() > MOST_MOVED {
                 return Err(Stop::NeedsFull);
             }
-            let former = pass.members.clone();
-            pass.set_members(members);
+            pass.set_members(newer);
             let late = self.decide_moved(held, pass, &moved).await?;
+            self.move_teams(held, pass, &teams).await?;
             if !late.is_empty() {
-                let members = std::mem::take(&mut pass.members).with_former(&former, &late);
+                let members = std::mem::take(&mut pass.members).with_former(&known, &late);
                 pass.set_members(members);
             }
             // Only now: a slice that dies before compares again, which changes nothing twice.
-            pass.members.store(&self.blobs, &pass.account.id, &pass.connection.id).await?;
-            held.work.group_closure = closure;
+            pass.members.store(&known, &self.blobs, &pass.account.id, &pass.connection.id).await?;
             if !late.is_empty() {
                 // The next look is told of the same change, and finds them still to be decided.
                 return Ok(());
@@ -111,6 +94,32 @@ where
         }
         held.work.groups_delta = Some(self.groups_cursor(end));
         Ok(())
+    }
+
+    /// The groups delta to its end: what changed, and the link behind it.
+    async fn group_changes(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+    ) -> Result<(Vec<GroupChange>, String), Stop> {
+        let cursor = held.work.groups_delta.clone().ok_or(Stop::NeedsFull)?;
+        let watched = watched_groups(&pass.settings);
+        let mut link = cursor.link;
+        let mut changes = Vec::new();
+        for _ in 0..MAX_PAGES {
+            held.check_time(&self.clock)?;
+            let page = self.directory.groups_delta(&pass.tenant, &link).await?;
+            pass.point.graph.add(page.cost);
+            let of_ours = |change: &GroupChange| pass.members.are_of(&watched, change.group());
+            changes.extend(page.changes.into_iter().filter(of_ours));
+            match page.next {
+                NextStep::Next(next) => link = next,
+                NextStep::Delta(next) => return Ok((changes, next)),
+                NextStep::End => break,
+            }
+        }
+        let reason = "the directory's group pages never end; nothing was removed";
+        Err(Stop::Failed(reason.to_owned()))
     }
 
     /// Decides whoever joined or left a group. Answers the members whom a read by id does not find:
@@ -143,21 +152,6 @@ where
         Ok(late)
     }
 
-    async fn read_members(&self, pass: &mut Pass) -> Result<(MemberSets, Vec<ObjectId>), Stop> {
-        let groups = scope_groups(&pass.settings.scope);
-        match read_groups(&self.directory, &pass.tenant, &groups).await {
-            Ok(read) => {
-                pass.point.graph.add(read.cost);
-                match pass.members.emptied_in(&read.members, &pass.settings.scope) {
-                    Some(group) => Err(Stop::GroupEmptied(group.clone())),
-                    None => Ok((read.members, read.closure)),
-                }
-            }
-            Err(GroupsError::Missing(group)) => Err(Stop::GroupMissing(group)),
-            Err(GroupsError::Directory(error)) => Err(error.into()),
-        }
-    }
-
     fn groups_cursor(&self, link: String) -> DeltaCursor {
         DeltaCursor { link, select_hash: "groups".to_owned(), issued_at: self.clock.now() }
     }
@@ -166,5 +160,23 @@ where
     pub(super) fn after_groups(held: &Held) -> Result<Stage, Stop> {
         let cursor = held.work.users_delta.clone().ok_or(Stop::NeedsFull)?;
         Ok(Stage::Delta { link: cursor.link })
+    }
+}
+
+/// The sets as read, unless that would empty the scope.
+fn believed(
+    pass: &mut Pass,
+    known: &MemberSets,
+    read: Result<MemberSets, GroupsError>,
+    cost: GraphCost,
+) -> Result<MemberSets, Stop> {
+    pass.point.graph.add(cost);
+    match read {
+        Ok(read) => match known.emptied_in(&read, &pass.settings.scope) {
+            Some(group) => Err(Stop::GroupEmptied(group.clone())),
+            None => Ok(read),
+        },
+        Err(GroupsError::Missing(group)) => Err(Stop::GroupMissing(group)),
+        Err(GroupsError::Directory(error)) => Err(error.into()),
     }
 }

@@ -118,6 +118,17 @@ impl Index {
         }
     }
 
+    /// Whether a contact is tied to a user through the connection, in scope or not.
+    pub(crate) fn has(&self, contact: &ContactId) -> bool {
+        self.find(contact).is_some()
+    }
+
+    /// Whether a contact is linked and its user in scope.
+    pub(crate) fn is_linked(&self, contact: &ContactId) -> bool {
+        let entry = self.find(contact).and_then(|at| self.entries.get(at));
+        entry.is_some_and(|entry| entry.marks & LINKED != 0)
+    }
+
     /// Marks a user as seen in the current listing.
     pub(crate) fn mark_seen(&mut self, user: &ObjectId) {
         let contact = self.contact_of(user);

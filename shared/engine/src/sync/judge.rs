@@ -34,7 +34,7 @@ where
     pub(super) async fn judge(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         let waiting = self.stores.pending(&pass.connection.id, PendingKind::Removal).await?;
         if waiting.is_empty() {
-            pass.point.stage = Stage::Finish;
+            pass.point.stage = Stage::Teams;
             return Ok(());
         }
         held.check_time(&self.clock)?;
@@ -56,7 +56,7 @@ where
                      people",
                     guard.window_hours
                 ));
-                pass.point.stage = Stage::Finish;
+                pass.point.stage = Stage::Teams;
                 return Ok(());
             }
         };
@@ -90,7 +90,7 @@ where
         let keys: Vec<String> =
             waiting.into_iter().map(|item| item.key).filter(|key| !kept.contains(key)).collect();
         self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &keys).await?;
-        pass.point.stage = Stage::Finish;
+        pass.point.stage = Stage::Teams;
         Ok(())
     }
 

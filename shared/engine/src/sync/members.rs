@@ -1,34 +1,35 @@
-//! The members of the groups that a scope names, as sorted sets of ids.
+//! The members of the groups that settings name, as sorted sets of ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::NextStep;
-use contact_sync_domain::settings::{AllOr, Scope};
+use contact_sync_domain::settings::{AllOr, Scope, Settings};
+use contact_sync_domain::team::Evidence;
 
-use crate::port::{Blobs, Directory, DirectoryError, StoreError};
+use super::member_set::{Doubt, MemberSet};
+use crate::port::{Blobs, Directory, DirectoryError, GroupChange, StoreError};
 use crate::segments::state_prefix;
 
 /// Graph has been seen to answer with chains that never end; no real group needs this many pages.
 const MAX_PAGES: usize = 2_000;
 
-/// Sorted member sets by group.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct MemberSets {
-    sets: BTreeMap<ObjectId, Vec<u128>>,
+/// A group whose members are followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Watched {
+    pub(crate) group: ObjectId,
+    /// Whether members of groups inside it count.
+    pub(crate) nested: bool,
+    /// Whether the scope means or ignores it; the others are only mapped to teams.
+    pub(crate) scoped: bool,
 }
 
-/// What reading the scope's groups gave.
-#[derive(Debug)]
-pub(crate) struct ReadGroups {
-    /// The users in each group.
-    pub(crate) members: MemberSets,
-    /// The groups themselves and all groups nested in them.
-    pub(crate) closure: Vec<ObjectId>,
-    /// What it cost.
-    pub(crate) cost: GraphCost,
+/// Member sets by group and by whether members of nested groups count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct MemberSets {
+    sets: BTreeMap<(ObjectId, bool), MemberSet>,
 }
 
 /// How reading a scope's groups can fail beyond reading.
@@ -40,27 +41,66 @@ pub(crate) enum GroupsError {
     Directory(DirectoryError),
 }
 
+/// The groups whose members the settings need to know: those of the scope, and those that are
+/// mapped to teams, with everybody in the groups inside them.
+pub(crate) fn watched_groups(settings: &Settings) -> Vec<Watched> {
+    let mut watched = scope_groups(&settings.scope);
+    for row in &settings.teams {
+        if !watched.iter().any(|known| known.group == row.group && known.nested) {
+            watched.push(Watched { group: row.group.clone(), nested: true, scoped: false });
+        }
+    }
+    watched
+}
+
 /// The groups that a scope needs to know the members of.
-pub(crate) fn scope_groups(scope: &Scope) -> Vec<(ObjectId, bool)> {
-    let mut groups: Vec<(ObjectId, bool)> = match &scope.groups {
+pub(crate) fn scope_groups(scope: &Scope) -> Vec<Watched> {
+    let scoped = |group: &ObjectId, nested| Watched { group: group.clone(), nested, scoped: true };
+    let mut groups: Vec<Watched> = match &scope.groups {
         AllOr::All => Vec::new(),
         AllOr::Any(groups) => {
-            groups.any.iter().map(|group| (group.clone(), groups.include_nested)).collect()
+            groups.any.iter().map(|group| scoped(group, groups.include_nested)).collect()
         }
     };
     for group in &scope.ignored_groups {
-        if !groups.iter().any(|(known, _)| known == group) {
-            groups.push((group.clone(), true));
+        if !groups.iter().any(|known| known.group == *group) {
+            groups.push(scoped(group, true));
         }
     }
     groups
 }
 
 /// Digest of which groups are read, and how.
-pub(crate) fn groups_digest(groups: &[(ObjectId, bool)]) -> String {
+pub(crate) fn groups_digest(groups: &[Watched]) -> String {
     let text: Vec<String> =
-        groups.iter().map(|(group, nested)| format!("{group} {nested}")).collect();
+        groups.iter().map(|watched| format!("{} {}", watched.group, watched.nested)).collect();
     super::short_digest(&text.join(","))
+}
+
+/// What reading groups gave.
+#[derive(Debug)]
+pub(crate) struct ReadGroups {
+    /// The users in each group.
+    pub(crate) members: MemberSets,
+    /// What it cost.
+    pub(crate) cost: GraphCost,
+}
+
+/// Reads the members of all groups from the directory, whatever was known of them.
+pub(crate) async fn read_groups(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    groups: &[Watched],
+) -> Result<ReadGroups, GroupsError> {
+    let mut cost = GraphCost::default();
+    let members = MemberSets::default().read(directory, tenant, groups, &mut cost).await?;
+    Ok(ReadGroups { members, cost })
+}
+
+impl Watched {
+    fn key(&self) -> (ObjectId, bool) {
+        (self.group.clone(), self.nested)
+    }
 }
 
 impl MemberSets {
@@ -70,37 +110,71 @@ impl MemberSets {
         let AllOr::Any(meant) = &scope.groups else { return None };
         self.sets
             .iter()
-            .find(|(group, set)| {
-                meant.any.contains(group)
-                    && !set.is_empty()
-                    && newer.sets.get(group).is_some_and(Vec::is_empty)
+            .find(|(key, set)| {
+                key.1 == meant.include_nested
+                    && meant.any.contains(&key.0)
+                    && !set.users.is_empty()
+                    && newer.sets.get(key).is_some_and(|newer| newer.users.is_empty())
             })
-            .map(|(group, _)| group)
+            .map(|((group, _), _)| group)
     }
 
     /// The sets as the scope asks for them: members of its groups, and of the ignored ones.
     pub(crate) fn memberships(&self, scope: &Scope) -> Memberships {
-        let of = |groups: &[ObjectId]| {
-            let sets: Vec<&Vec<u128>> =
-                groups.iter().filter_map(|group| self.sets.get(group)).collect();
-            sets.into_iter().flatten().copied().collect::<Vec<u128>>()
+        let of = |group: &ObjectId, nested| self.sets.get(&(group.clone(), nested));
+        let users = |sets: Vec<&MemberSet>| {
+            sets.into_iter().flat_map(|set| set.users.iter().copied()).collect::<Vec<u128>>()
         };
         let scoped = match &scope.groups {
             AllOr::All => Vec::new(),
-            AllOr::Any(groups) => of(&groups.any),
+            AllOr::Any(groups) => {
+                let nested = groups.include_nested;
+                users(groups.any.iter().filter_map(|group| of(group, nested)).collect())
+            }
         };
-        Memberships::new(scoped, of(&scope.ignored_groups))
+        let ignored = scope.ignored_groups.iter();
+        let ignored = ignored.filter_map(|group| of(group, true).or_else(|| of(group, false)));
+        Memberships::new(scoped, users(ignored.collect()))
     }
 
-    /// Users whose membership of any group differs between the two.
-    pub(crate) fn differing(&self, other: &MemberSets) -> Vec<ObjectId> {
+    /// Whether a group is one of these, or inside one of them.
+    pub(crate) fn are_of(&self, groups: &[Watched], group: &ObjectId) -> bool {
+        groups.iter().any(|watched| watched.group == *group)
+            || self.sets.values().any(|set| set.inner.binary_search(&group.as_u128()).is_ok())
+    }
+
+    /// Whether a group that is mapped to a team has this user.
+    pub(crate) fn evidence(&self, group: &ObjectId, user: &ObjectId) -> Evidence {
+        match self.sets.get(&(group.clone(), true)) {
+            Some(set) if set.doubt.is_none() => {
+                let has = set.users.binary_search(&user.as_u128()).is_ok();
+                if has { Evidence::Member } else { Evidence::NotMember }
+            }
+            Some(_) | None => Evidence::Unknown,
+        }
+    }
+
+    /// The members of a group that is mapped to a team; nobody while it is doubted.
+    pub(crate) fn team_members(&self, group: &ObjectId) -> &[u128] {
+        let set = self.sets.get(&(group.clone(), true)).filter(|set| set.doubt.is_none());
+        set.map_or(&[], |set| &set.users)
+    }
+
+    /// The groups that are doubted, and why.
+    pub(crate) fn doubts(&self) -> impl Iterator<Item = (&ObjectId, Doubt)> {
+        self.sets.iter().filter_map(|((group, _), set)| Some((group, set.doubt?)))
+    }
+
+    /// Users whose membership of any of these groups differs between the two.
+    pub(crate) fn differing(&self, other: &MemberSets, of: &[&Watched]) -> Vec<ObjectId> {
+        let empty = MemberSet::default();
         let mut users = Vec::new();
-        for group in self.sets.keys().chain(other.sets.keys()) {
-            let empty = Vec::new();
-            let ours = self.sets.get(group).unwrap_or(&empty);
-            let theirs = other.sets.get(group).unwrap_or(&empty);
-            users.extend(ours.iter().filter(|user| theirs.binary_search(user).is_err()));
-            users.extend(theirs.iter().filter(|user| ours.binary_search(user).is_err()));
+        for watched in of {
+            let key = watched.key();
+            let ours = self.sets.get(&key).unwrap_or(&empty);
+            let theirs = other.sets.get(&key).unwrap_or(&empty);
+            users.extend(ours.without(theirs));
+            users.extend(theirs.without(ours));
         }
         users.sort_unstable();
         users.dedup();
@@ -110,17 +184,11 @@ impl MemberSets {
     /// The same sets, in which each of these users stands as in the former ones.
     #[must_use]
     pub(crate) fn with_former(mut self, former: &MemberSets, users: &[ObjectId]) -> Self {
-        let nobody = Vec::new();
-        for (group, set) in &mut self.sets {
-            let before = former.sets.get(group).unwrap_or(&nobody);
-            for user in users.iter().map(ObjectId::as_u128) {
-                match (set.binary_search(&user), before.binary_search(&user)) {
-                    (Ok(at), Err(_)) => {
-                        set.remove(at);
-                    }
-                    (Err(at), Ok(_)) => set.insert(at, user),
-                    (Ok(_), Ok(_)) | (Err(_), Err(_)) => {}
-                }
+        let nobody = MemberSet::default();
+        for (place, set) in &mut self.sets {
+            let before = former.sets.get(place).unwrap_or(&nobody);
+            for user in users {
+                set.apply(user, !before.knows(user));
             }
         }
         self
@@ -128,7 +196,7 @@ impl MemberSets {
 
     /// Whether a user is in any of the groups.
     pub(crate) fn has(&self, user: &ObjectId) -> bool {
-        self.sets.values().any(|set| set.binary_search(&user.as_u128()).is_ok())
+        self.sets.values().any(|set| set.knows(user))
     }
 
     /// Takes over the sets of other groups.
@@ -141,88 +209,148 @@ impl MemberSets {
         blobs: &impl Blobs,
         account: &AccountId,
         connection: &ConnectionId,
-        groups: &[(ObjectId, bool)],
+        groups: &[Watched],
     ) -> Result<Option<Self>, StoreError> {
         let mut sets = BTreeMap::new();
-        for (group, _) in groups {
-            let Some(bytes) = blobs.get(&key(account, connection, group)).await? else {
+        for watched in groups {
+            let bytes = blobs.get(&key(account, connection, &watched.key())).await?;
+            let Some(set) = bytes.and_then(|bytes| MemberSet::from_bytes(&bytes)) else {
                 return Ok(None);
             };
-            let set = bytes
-                .chunks_exact(16)
-                .filter_map(|chunk| chunk.try_into().ok().map(u128::from_be_bytes))
-                .collect();
-            sets.insert(group.clone(), set);
+            sets.insert(watched.key(), set);
         }
         Ok(Some(Self { sets }))
     }
 
-    /// Stores the sets for the next slices and deltas.
+    /// Stores what differs from the stored sets for the next slices and deltas.
     pub(crate) async fn store(
         &self,
+        stored: &Self,
         blobs: &impl Blobs,
         account: &AccountId,
         connection: &ConnectionId,
     ) -> Result<(), StoreError> {
-        for (group, set) in &self.sets {
-            let bytes = set.iter().flat_map(|user| user.to_be_bytes()).collect();
-            blobs.put(&key(account, connection, group), bytes, "application/octet-stream").await?;
+        for (place, set) in &self.sets {
+            if stored.sets.get(place) != Some(set) {
+                let key = key(account, connection, place);
+                blobs.put(&key, set.to_bytes(), "application/octet-stream").await?;
+            }
         }
         Ok(())
     }
+
+    /// Reads the members of all these groups; `self` is what was known of them before.
+    pub(crate) async fn read(
+        &self,
+        directory: &impl Directory,
+        tenant: &TenantId,
+        groups: &[Watched],
+        cost: &mut GraphCost,
+    ) -> Result<Self, GroupsError> {
+        let mut sets = BTreeMap::new();
+        for watched in groups {
+            let set = self.read_one(directory, tenant, watched, cost).await?;
+            sets.insert(watched.key(), set);
+        }
+        Ok(Self { sets })
+    }
+
+    /// The sets after these changes, in the order in which Graph told of them. Where the edges that
+    /// it named tell all, nothing is read; a group with others inside it is read again.
+    pub(crate) async fn follow(
+        &self,
+        directory: &impl Directory,
+        tenant: &TenantId,
+        groups: &[Watched],
+        changes: &[GroupChange],
+        cost: &mut GraphCost,
+    ) -> Result<Self, GroupsError> {
+        let touched: HashSet<&ObjectId> = changes.iter().map(GroupChange::group).collect();
+        let mut sets = BTreeMap::new();
+        for watched in groups {
+            let known = self.sets.get(&watched.key());
+            let set = match known {
+                Some(known) if !known.is_touched(watched, &touched) => known.clone(),
+                Some(known) => match known.with_edges(watched, changes) {
+                    Some(set) => set,
+                    None => self.read_one(directory, tenant, watched, cost).await?,
+                },
+                None => self.read_one(directory, tenant, watched, cost).await?,
+            };
+            sets.insert(watched.key(), set);
+        }
+        Ok(Self { sets })
+    }
+
+    /// Reads a group. One that only teams are mapped to stops nobody's sync: while it cannot be
+    /// read, or is empty all at once, what was known of it stays and it is doubted.
+    async fn read_one(
+        &self,
+        directory: &impl Directory,
+        tenant: &TenantId,
+        watched: &Watched,
+        cost: &mut GraphCost,
+    ) -> Result<MemberSet, GroupsError> {
+        let known = self.sets.get(&watched.key());
+        let doubted = |doubt| {
+            let known = known.cloned().unwrap_or_default();
+            MemberSet { doubt: Some(doubt), ..known }
+        };
+        match read_members(directory, tenant, watched, cost).await {
+            Ok(set) => {
+                let is_emptied = set.users.is_empty()
+                    && known.is_some_and(|known| !known.users.is_empty())
+                    && !watched.scoped;
+                Ok(if is_emptied { doubted(Doubt::Emptied) } else { set })
+            }
+            Err(DirectoryError::NotFound { .. }) if watched.scoped => {
+                Err(GroupsError::Missing(watched.group.clone()))
+            }
+            Err(DirectoryError::NotFound { .. }) => Ok(doubted(Doubt::Missing)),
+            Err(DirectoryError::Forbidden { .. }) if !watched.scoped => {
+                Ok(doubted(Doubt::Unreadable))
+            }
+            Err(error) => Err(GroupsError::Directory(error)),
+        }
+    }
 }
 
-fn key(account: &AccountId, connection: &ConnectionId, group: &ObjectId) -> String {
-    format!("{}members/{group}", state_prefix(account, connection))
+fn key(
+    account: &AccountId,
+    connection: &ConnectionId,
+    (group, nested): &(ObjectId, bool),
+) -> String {
+    let kind = if *nested { "nested" } else { "direct" };
+    format!("{}groups/{kind}/{group}", state_prefix(account, connection))
 }
 
-/// Reads the members of all groups from the directory.
-pub(crate) async fn read_groups(
+/// Reads a group's members to the end.
+async fn read_members(
     directory: &impl Directory,
     tenant: &TenantId,
-    groups: &[(ObjectId, bool)],
-) -> Result<ReadGroups, GroupsError> {
-    let mut read = ReadGroups {
-        members: MemberSets::default(),
-        closure: Vec::new(),
-        cost: GraphCost::default(),
-    };
-    for (group, nested) in groups {
-        let mut set = Vec::new();
-        let mut link: Option<String> = None;
-        for page_number in 0.. {
-            if page_number >= MAX_PAGES {
-                return Err(GroupsError::Directory(endless()));
-            }
-            let page = match directory.group_members(tenant, group, *nested, link.as_deref()).await
-            {
-                Ok(page) => page,
-                Err(DirectoryError::NotFound { .. }) => {
-                    return Err(GroupsError::Missing(group.clone()));
-                }
-                Err(error) => return Err(GroupsError::Directory(error)),
-            };
-            read.cost.add(page.cost);
-            set.extend(page.users.iter().map(ObjectId::as_u128));
-            if *nested {
-                read.closure.extend(page.groups);
-            }
-            match page.next {
-                NextStep::Next(next) if link.as_ref() == Some(&next) => {
-                    return Err(GroupsError::Directory(endless()));
-                }
-                NextStep::Next(next) => link = Some(next),
-                NextStep::Delta(_) | NextStep::End => break,
+    watched: &Watched,
+    cost: &mut GraphCost,
+) -> Result<MemberSet, DirectoryError> {
+    let Watched { group, nested, .. } = watched;
+    let mut set = MemberSet::default();
+    let mut link: Option<String> = None;
+    for _ in 0..MAX_PAGES {
+        let page = directory.group_members(tenant, group, *nested, link.as_deref()).await?;
+        cost.add(page.cost);
+        set.users.extend(page.users.iter().map(ObjectId::as_u128));
+        if *nested {
+            set.inner.extend(page.groups.iter().map(ObjectId::as_u128));
+        }
+        match page.next {
+            NextStep::Next(next) if link.as_ref() == Some(&next) => return Err(endless()),
+            NextStep::Next(next) => link = Some(next),
+            NextStep::Delta(_) | NextStep::End => {
+                set.sort();
+                return Ok(set);
             }
         }
-        set.sort_unstable();
-        set.dedup();
-        read.closure.push(group.clone());
-        read.members.sets.insert(group.clone(), set);
     }
-    read.closure.sort();
-    read.closure.dedup();
-    Ok(read)
+    Err(endless())
 }
 
 fn endless() -> DirectoryError {

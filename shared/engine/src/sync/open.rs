@@ -17,7 +17,7 @@ use contact_sync_domain::sync_state::{Checkpoint, Stage};
 use super::drive::{Desk, Worker};
 use super::full::select_hash;
 use super::index::Index;
-use super::members::{MemberSets, groups_digest, scope_groups};
+use super::members::{MemberSets, groups_digest, watched_groups};
 use super::pass::{Held, Pass};
 use super::tally::Tally;
 use super::{Stop, SyncStores};
@@ -161,6 +161,7 @@ where
             blocked: false,
             note: None,
             ending: None,
+            teams_note: None,
             reading: None,
         }
     }
@@ -216,7 +217,7 @@ pub(super) fn delta_stage(held: &Held, settings: &SettingsVersion) -> Option<Sta
     if cursor.select_hash != select_hash(&UserSelection::of(&settings.settings)) {
         return None;
     }
-    let groups = scope_groups(&settings.settings.scope);
+    let groups = watched_groups(&settings.settings);
     if !groups.is_empty() {
         // Sets read for other groups, or read in another way, tell nothing.
         if held.work.groups_digest.as_deref() != Some(&groups_digest(&groups)) {

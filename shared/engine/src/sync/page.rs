@@ -203,6 +203,7 @@ where
         }
         self.unstage_returned(pass, segment, applied.iter().map(|applied| &applied.item)).await?;
         Box::pin(self.ask_people(held, pass, segment, applied)).await?;
+        self.follow_page(pass, applied).await?;
         pass.count_page(segment, applied.iter().map(|one| (&one.item, one.outcome)));
         for applied in applied {
             pass.remember_deferred(&applied.item.object_id, applied.outcome, users);

@@ -13,14 +13,14 @@ use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::Counts;
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
-use contact_sync_domain::settings::{AllOr, Settings};
+use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::{Checkpoint, SyncState, Work};
 use jiff::{SignedDuration, Timestamp};
 
 use super::asking::Waiting;
 use super::index::Index;
 use super::lookup::Lookup;
-use super::members::MemberSets;
+use super::members::{MemberSets, watched_groups};
 use super::tally::Tally;
 use super::{RESERVE, Stop, SyncStores};
 use crate::port::{Clock, DeltaPage};
@@ -245,10 +245,9 @@ impl Pass {
         }
     }
 
-    /// Whether the scope looks at groups at all.
+    /// Whether the settings look at groups at all.
     pub(super) fn uses_groups(&self) -> bool {
-        !matches!(self.settings.scope.groups, AllOr::All)
-            || !self.settings.scope.ignored_groups.is_empty()
+        !watched_groups(&self.settings).is_empty()
     }
 }
 

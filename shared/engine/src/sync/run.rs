@@ -254,8 +254,11 @@ where
                     Box::pin(self.references(held, pass)).await?;
                 }
                 Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
-                Stage::Collisions | Stage::References | Stage::Judge => {
-                    pass.point.stage = Stage::Finish
+                Stage::Teams if pass.point.kind == RunKind::Full => {
+                    Box::pin(self.compare_teams(held, pass)).await?;
+                }
+                Stage::Collisions | Stage::References | Stage::Judge | Stage::Teams => {
+                    pass.point.stage = Stage::Finish;
                 }
                 Stage::Finish => {
                     let (status, reason) = conclusion(&pass.point);
@@ -367,11 +370,14 @@ fn conclusion(point: &Checkpoint) -> (RunStatus, Option<String>) {
     let gap = point.proof.check(&point.counts).err();
     let gap = gap.map(|gap| format!("the run cannot prove that it dealt with everybody: {gap}"));
     if point.blocked {
-        let reasons: Vec<String> = point.note.iter().cloned().chain(gap).collect();
+        let notes = point.note.iter().chain(&point.teams_note).cloned();
+        let reasons: Vec<String> = notes.chain(gap).collect();
         return (RunStatus::Blocked, Some(reasons.join("; ")));
     }
-    let well = gap.is_none() && point.counts.failed == 0;
-    (if well { RunStatus::Succeeded } else { RunStatus::Partial }, gap)
+    let reasons: Vec<String> = gap.into_iter().chain(point.teams_note.clone()).collect();
+    let well = reasons.is_empty() && point.counts.failed == 0;
+    let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+    (if well { RunStatus::Succeeded } else { RunStatus::Partial }, reason)
 }
 
 /// The line that the metric filter, the alarm and a support agent read.

@@ -54,6 +54,15 @@ impl Tally {
         self.knows(user) || self.earlier.contains_key(&fold(user))
     }
 
+    /// Whether the run made or changed this person's contact, or let it go.
+    pub(crate) fn wrote(&self, user: &ObjectId) -> bool {
+        let person = fold(user);
+        let wrote = |kinds: &HashMap<u64, Kind>| {
+            kinds.get(&person).is_some_and(|kind| kind.leaves_a_trace())
+        };
+        wrote(&self.kinds) || wrote(&self.earlier)
+    }
+
     /// People who are known but not `seen`.
     pub(crate) fn apart(&self) -> u64 {
         self.apart

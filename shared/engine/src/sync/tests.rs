@@ -14,6 +14,7 @@ mod queue;
 mod replay;
 mod scene;
 mod sharing;
+mod teams;
 mod tombstones;
 mod unreadable;
 mod waiting;

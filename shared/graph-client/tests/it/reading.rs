@@ -7,7 +7,9 @@ use contact_sync_domain::directory::{
 };
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::segment::NextStep;
-use contact_sync_engine::port::{Directory, DirectoryError, Lane};
+use contact_sync_engine::port::{
+    Directory, DirectoryError, GroupChange, Lane, MemberEdge, MemberKind,
+};
 use serde_json::{Value, json};
 
 use crate::stub::{ADA, BEN, Reply, Stub, TENANT, page, tenant, user};
@@ -260,14 +262,24 @@ async fn groups_that_changed_and_groups_that_are_gone_are_told_apart() {
         let link = format!("http://{}/v1.0/groups/delta?$deltatoken=1", received.header("host"));
         let groups = json!([
             {"id": ADA, "displayName": "Sales", "members@delta": [
-                {"@odata.type": "#microsoft.graph.user", "id": BEN, "@removed": {"reason": "deleted"}}]},
+                {"@odata.type": "#microsoft.graph.user", "id": BEN, "@removed": {"reason": "deleted"}},
+                {"@odata.type": "#microsoft.graph.group", "id": ADA},
+                {"@odata.type": "#microsoft.graph.device", "id": ADA}, {"id": ADA}]},
             {"id": BEN, "@removed": {"reason": "deleted"}}]);
         (!received.is_token()).then(|| Reply::json(&json!({"value": groups, "@odata.deltaLink": link})))
     })
     .await;
     let (link, _) = stub.client.latest_groups_link(&tenant()).await.unwrap();
     let delta = stub.client.groups_delta(&tenant(), &link).await.unwrap();
-    assert_eq!((delta.changed, delta.removed), (vec![id(ADA)], vec![id(BEN)]));
+    let edge = |of, kind, is_gone| MemberEdge { id: id(of), kind, is_gone };
+    let members = vec![
+        edge(BEN, MemberKind::User, true),
+        edge(ADA, MemberKind::Group, false),
+        edge(ADA, MemberKind::Other, false),
+        edge(ADA, MemberKind::Unknown, false),
+    ];
+    let changed = GroupChange::Changed { group: id(ADA), members };
+    assert_eq!(delta.changes, [changed, GroupChange::Gone(id(BEN))]);
 }
 
 #[tokio::test]

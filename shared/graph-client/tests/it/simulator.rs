@@ -9,7 +9,8 @@ use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::segment::NextStep;
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_engine::port::{
-    Clock, Directory, DirectoryError, Identity, Lane, NewSubscription, Subscriptions,
+    Clock, Directory, DirectoryError, GroupChange, Identity, Lane, MemberEdge, MemberKind,
+    NewSubscription, Subscriptions,
 };
 use contact_sync_graph_client::{
     ClientCredential, CredentialError, CredentialSource, Endpoints, GraphClient,
@@ -242,8 +243,10 @@ async fn members_of_nested_groups_are_found_and_their_changes_told() {
     world.sim.delete_group(&world.tenant, &outer).unwrap();
     let delta = world.client.groups_delta(&world.tenant, &link).await.unwrap();
     let inner = ObjectId::parse(&inner.to_string()).unwrap();
-    assert!(delta.changed.contains(&inner), "{delta:?}");
-    assert_eq!(delta.removed, std::slice::from_ref(&outer));
+    let left = MemberEdge { id: person, kind: MemberKind::User, is_gone: true };
+    let left = GroupChange::Changed { group: inner, members: vec![left] };
+    assert!(delta.changes.contains(&left), "{delta:?}");
+    assert!(delta.changes.contains(&GroupChange::Gone(outer.clone())), "{delta:?}");
     assert_eq!(world.client.find_group(&world.tenant, &outer).await.unwrap(), None);
 }
 

@@ -6,11 +6,9 @@ use crate::settings::{Problem, Settings};
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     let features = settings.features;
     let asked = [
-        (!settings.teams.is_empty(), "/teams", "mapping groups to teams"),
         (!settings.notifications.users.is_empty(), "/notifications/users", "notifications"),
         (!settings.notifications.emails.is_empty(), "/notifications/emails", "notifications"),
         (settings.welcome_email, "/welcomeEmail", "welcome mails"),
-        (!settings.requires.is_empty(), "/requires", "requirements before enabling"),
         (features.licences, "/features/licences", "licences"),
         (features.sign_in, "/features/signIn", "sign-in activity"),
         (features.mfa, "/features/mfa", "authentication methods"),

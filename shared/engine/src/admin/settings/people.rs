@@ -13,7 +13,7 @@ use futures::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::port::{Clock, Directory, DirectoryError, Lane};
-use crate::sync::members::{GroupsError, MemberSets, read_groups, scope_groups};
+use crate::sync::members::{GroupsError, MemberSets, Watched, read_groups, scope_groups};
 
 /// How long people are read: HTTP APIs give up after 30 seconds, and deciding takes time too.
 pub(super) const TIME: SignedDuration = SignedDuration::from_secs(18);
@@ -75,7 +75,7 @@ impl<'a, D: Directory, C: Clock> People<'a, D, C> {
         &mut self,
         scopes: &[&Scope],
     ) -> Result<Vec<Memberships>, DirectoryError> {
-        let mut groups: Vec<(ObjectId, bool)> =
+        let mut groups: Vec<Watched> =
             scopes.iter().flat_map(|scope| scope_groups(scope)).collect();
         groups.sort_unstable();
         groups.dedup();

@@ -16,6 +16,7 @@ use super::coverage::{AttributeCoverage, Coverage};
 use super::people::{People, Stopped};
 use super::references::look_up;
 use super::survey::{Judged, Survey, Surveyed};
+use super::teams::missing_teams;
 use crate::admin::connections::connection;
 use crate::admin::directory::connected;
 use crate::admin::{AdminError, Outside};
@@ -69,6 +70,7 @@ pub async fn validate(
             return Ok(validation);
         }
     };
+    validation.errors = missing_teams(outside.store(), &account.id, &settings).await?;
     let tenant = match (found.status, &found.tenant) {
         (ConnectionStatus::Invited | ConnectionStatus::Disconnected, _) | (_, None) => {
             validation.warnings.push(Problem {

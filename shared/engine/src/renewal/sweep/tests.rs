@@ -66,6 +66,7 @@ fn checkpoint(kind: RunKind) -> Checkpoint {
         blocked: false,
         note: None,
         ending: None,
+        teams_note: None,
         reading: None,
     }
 }

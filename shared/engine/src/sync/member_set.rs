@@ -1,0 +1,160 @@
+//! The members of one group: as read, as stored, and as the directory's delta changes them.
+
+use std::collections::HashSet;
+
+use contact_sync_domain::id::ObjectId;
+
+use super::members::Watched;
+use crate::port::{GroupChange, MemberKind};
+
+/// Why nobody joins or leaves a team by a group for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It does not exist.
+    Missing,
+    /// Its members may not be read.
+    Unreadable,
+    /// It had members and tells none.
+    Emptied,
+}
+
+/// The members of one group, sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct MemberSet {
+    pub(crate) users: Vec<u128>,
+    /// The groups inside it, where their members count.
+    pub(crate) inner: Vec<u128>,
+    /// While it is doubted, this is what was known before.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// What the stored form begins with.
+const FORM: u8 = 1;
+
+impl MemberSet {
+    pub(super) fn sort(&mut self) {
+        for ids in [&mut self.users, &mut self.inner] {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+    }
+
+    /// Users who are not in the other set.
+    pub(super) fn without<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = u128> + 's {
+        self.users.iter().filter(|user| other.users.binary_search(user).is_err()).copied()
+    }
+
+    /// Whether any of these groups is this one, or inside it.
+    pub(super) fn is_touched(&self, watched: &Watched, touched: &HashSet<&ObjectId>) -> bool {
+        touched.contains(&watched.group)
+            || touched.iter().any(|group| self.inner.binary_search(&group.as_u128()).is_ok())
+    }
+
+    /// The set after these changes; `None` when the edges that Graph named do not tell it all.
+    ///
+    /// Edges are additive: a large group comes in slices, on several pages and more than once, so
+    /// what a slice does not name is still there. The last word on a member counts.
+    pub(super) fn with_edges(&self, watched: &Watched, changes: &[GroupChange]) -> Option<Self> {
+        if self.doubt.is_some() {
+            return None;
+        }
+        let mut set = self.clone();
+        for change in changes {
+            match change {
+                GroupChange::Gone(group) => {
+                    if self.has_inside(watched, group) {
+                        return None;
+                    }
+                }
+                GroupChange::Changed { group, members } if *group == watched.group => {
+                    for edge in members {
+                        match edge.kind {
+                            MemberKind::Group if watched.nested => return None,
+                            MemberKind::Unknown if watched.nested && !self.knows(&edge.id) => {
+                                return None;
+                            }
+                            MemberKind::Group | MemberKind::Other => continue,
+                            MemberKind::User | MemberKind::Unknown => {}
+                        }
+                        // Who leaves a group that has others inside it may be in one of those.
+                        if edge.is_gone && !self.inner.is_empty() {
+                            return None;
+                        }
+                        set.apply(&edge.id, edge.is_gone);
+                    }
+                }
+                GroupChange::Changed { group, members } => {
+                    let tells = members.iter().any(|edge| edge.kind != MemberKind::Other);
+                    if tells && self.has_inside(watched, group) {
+                        let joins = members
+                            .iter()
+                            .all(|edge| edge.kind == MemberKind::User && !edge.is_gone);
+                        if !joins {
+                            return None;
+                        }
+                        members.iter().for_each(|edge| set.apply(&edge.id, false));
+                    }
+                }
+            }
+        }
+        Some(set)
+    }
+
+    fn has_inside(&self, watched: &Watched, group: &ObjectId) -> bool {
+        *group == watched.group || self.inner.binary_search(&group.as_u128()).is_ok()
+    }
+
+    pub(super) fn knows(&self, user: &ObjectId) -> bool {
+        self.users.binary_search(&user.as_u128()).is_ok()
+    }
+
+    /// Puts a user in or takes him out.
+    pub(super) fn apply(&mut self, user: &ObjectId, is_gone: bool) {
+        match (self.users.binary_search(&user.as_u128()), is_gone) {
+            (Ok(place), true) => {
+                self.users.remove(place);
+            }
+            (Err(place), false) => self.users.insert(place, user.as_u128()),
+            (Ok(_), false) | (Err(_), true) => {}
+        }
+    }
+
+    /// The stored form: one byte each for form and doubt, the number of inner groups, then ids.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let doubt = match self.doubt {
+            None => 0,
+            Some(Doubt::Missing) => 1,
+            Some(Doubt::Unreadable) => 2,
+            Some(Doubt::Emptied) => 3,
+        };
+        let inner = u32::try_from(self.inner.len()).unwrap_or(u32::MAX);
+        let mut bytes = vec![FORM, doubt];
+        bytes.extend(inner.to_be_bytes());
+        bytes.extend(self.inner.iter().chain(&self.users).flat_map(|id| id.to_be_bytes()));
+        bytes
+    }
+
+    /// Reads the stored form; `None` for anything else.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (head, ids) = bytes.split_at_checked(6)?;
+        let [FORM, doubt, inner @ ..] = head else { return None };
+        let doubt = match doubt {
+            0 => None,
+            1 => Some(Doubt::Missing),
+            2 => Some(Doubt::Unreadable),
+            3 => Some(Doubt::Emptied),
+            _ => return None,
+        };
+        let inner = u32::from_be_bytes(inner.try_into().ok()?);
+        let mut ids: Vec<u128> = ids
+            .chunks_exact(16)
+            .filter_map(|chunk| chunk.try_into().ok().map(u128::from_be_bytes))
+            .collect();
+        let inner = usize::try_from(inner).ok().filter(|inner| *inner <= ids.len())?;
+        let users = ids.split_off(inner);
+        Some(Self { users, inner: ids, doubt })
+    }
+}
+
+#[cfg(test)]
+mod tests;
