@@ -14,7 +14,7 @@ use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
 use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::sync_state::Stage;
-use contact_sync_domain::team::{Membership, Observed, Standing};
+use contact_sync_domain::team::{Membership, Observed, Standing, Team};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use self::rows::Rows;
@@ -61,8 +61,8 @@ where
             return Ok(());
         }
         self.check_allowed(pass).await?;
-        let teams = self.stores.teams(&pass.account.id).await?;
-        let rows = Rows::of(&pass.settings, |team| teams.iter().any(|known| known.id == *team));
+        let teams = self.mapped_teams(pass).await?;
+        let rows = Rows::of(&pass.settings, |team| teams.contains(team));
         // From here on there may be something to end, whatever the settings say then.
         held.work.holds_teams = true;
         let mut standing = HashSet::new();
@@ -103,6 +103,19 @@ where
         }
         pass.point.stage = Stage::Finish;
         Ok(())
+    }
+
+    /// Of the teams that groups are mapped to, those that there are.
+    async fn mapped_teams(&self, pass: &Pass) -> Result<HashSet<TeamId>, Stop> {
+        let rows = Rows::of(&pass.settings, |_| true);
+        let mapped: Vec<TeamId> = rows.teams().cloned().collect();
+        let account = &pass.account.id;
+        let teams: Vec<Option<Team>> = stream::iter(mapped)
+            .map(|team| async move { self.stores.team(account, &team).await })
+            .buffer_unordered(WRITERS)
+            .try_collect()
+            .await?;
+        Ok(teams.into_iter().flatten().map(|team| team.id).collect())
     }
 
     /// Whoever is in a mapped group, has a contact, and is not yet held in its team.

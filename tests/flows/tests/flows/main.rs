@@ -24,6 +24,7 @@ mod split_tenant;
 mod storm;
 mod subscription_codes;
 mod subscriptions;
+mod teams;
 mod throttling;
 mod variants;
 mod webhook;

@@ -1,0 +1,234 @@
+//! Teams that follow groups, and the people whom somebody put there.
+
+use contact_sync_flows::{Customer, Person, Scene, SceneOptions};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// An app that may also subscribe to groups (Graph asks for more than reading their members).
+async fn scene_with_group_notifications(users: u32) -> Scene {
+    let further_roles = vec!["Group.Read.All"];
+    Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(users) }).await
+}
+
+fn group(scene: &Scene, name: &str, members: &[&Person]) -> Uuid {
+    let group = scene.sim.create_group(scene.tenant, name).unwrap();
+    for member in members {
+        scene.sim.add_member(scene.tenant, group, member.id()).unwrap();
+    }
+    group
+}
+
+async fn team(scene: &Scene, customer: &Customer<'_>, name: &str) -> String {
+    let path = customer.account_path("/teams");
+    let made = scene.rest().post(&path, &json!({"name": name})).await.expect(201).json();
+    made["id"].as_str().unwrap().to_owned()
+}
+
+/// The object ids of a team's members, with what holds them.
+async fn members(scene: &Scene, customer: &Customer<'_>, team: &str) -> Vec<(String, String)> {
+    let contacts = customer.contacts_by_user().await;
+    let user = |contact: &Value| {
+        let of = contacts.iter().find(|(_, one)| one["id"] == *contact);
+        of.map_or_else(|| "nobody".to_owned(), |(user, _)| user.clone())
+    };
+    let listed = scene.rest().list(&customer.account_path(&format!("/teams/{team}/members"))).await;
+    let mut found: Vec<(String, String)> = listed
+        .iter()
+        .map(|one| (user(&one["contactId"]), one["origin"].as_str().unwrap().to_owned()))
+        .collect();
+    found.sort();
+    found
+}
+
+fn held(people: &[(&Person, &str)]) -> Vec<(String, String)> {
+    let mut held: Vec<(String, String)> = people
+        .iter()
+        .map(|(person, origin)| (person.id().to_owned(), (*origin).to_owned()))
+        .collect();
+    held.sort();
+    held
+}
+
+async fn put_by_hand(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    team: &str,
+    person: &Person,
+) -> String {
+    let contact = customer.linked_contact(person.id()).await;
+    let path = format!("/teams/{team}/members/{}", contact["id"].as_str().unwrap());
+    let path = customer.account_path(&path);
+    scene.rest().send(Method::PUT, &path, &[], None).await.expect(200);
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gh_12_at_least_one_group_mapping_must_exist_before_a_sync_can_start() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    customer.change_settings(json!({"requires": ["teams"]})).await;
+    assert_eq!(customer.enable_for(scene.tenant).await.expect(409).problem(), "requirement-unmet");
+
+    let north = team(&scene, &customer, "North").await;
+    let of_north = group(&scene, "North", &[&people[0]]);
+    customer.change_settings(json!({"teams": [{"group": of_north, "team": north}]})).await;
+    let run = customer.enable().await;
+    let run = customer.wait_for_run(&run).await;
+    assert_eq!(run["status"], "succeeded", "{run}\n{}", scene.story());
+    scene.settle().await;
+    assert_eq!(members(&scene, &customer, &north).await, held(&[(&people[0], "entra")]));
+    let outside = customer.linked_contact(people[1].id()).await;
+    assert_eq!(outside["teams"], json!([]), "people outside mapped groups are synced too");
+
+    customer.change_settings(json!({"teams": []})).await;
+    let refused = scene.rest().post(&customer.path("/runs"), &json!({"kind": "full"})).await;
+    assert_eq!(refused.expect(409).problem(), "requirement-unmet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gh_16_to_18_groups_are_mapped_to_teams_and_who_is_added_lands_there_at_the_next_sync() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let (north, south) =
+        (team(&scene, &customer, "North").await, team(&scene, &customer, "South").await);
+    let nested = group(&scene, "Crew", &[&people[1]]);
+    let crew = group(&scene, "Field", &[&people[0]]);
+    scene.sim.add_member(scene.tenant, crew, nested).unwrap();
+    let office = group(&scene, "Office", &[&people[1], &people[2]]);
+    let rows = json!([
+        {"group": crew, "team": north, "onLeave": "remove"},
+        {"group": office, "team": north, "onLeave": "remove"},
+        {"group": office, "team": south, "onLeave": "keep"},
+    ]);
+    customer.change_settings(json!({"teams": rows})).await;
+    let run = customer.enable().await;
+    assert_eq!(customer.wait_for_run(&run).await["status"], "succeeded", "{}", scene.story());
+    scene.settle().await;
+    let by_group = [(&people[0], "entra"), (&people[1], "entra"), (&people[2], "entra")];
+    assert_eq!(members(&scene, &customer, &north).await, held(&by_group));
+    assert_eq!(members(&scene, &customer, &south).await, held(&by_group[1..]));
+    let shown = customer.linked_contact(people[1].id()).await;
+    assert_eq!(
+        shown["teams"],
+        json!([
+            {"id": north, "name": "North", "origin": "entra"},
+            {"id": south, "name": "South", "origin": "entra"},
+        ])
+    );
+
+    let by_hand = put_by_hand(&scene, &customer, &north, &people[4]).await;
+    scene.sim.add_member(scene.tenant, nested, people[3].id()).unwrap();
+    scene.sim.remove_member(scene.tenant, office, people[2].id()).unwrap();
+    scene.settle().await;
+    assert_eq!(
+        members(&scene, &customer, &south).await,
+        held(&by_group[1..]),
+        "GH-28: without notifications of groups the next sync shows it"
+    );
+    let run = customer.sync_now().await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(
+        members(&scene, &customer, &north).await,
+        held(&[by_group[0], by_group[1], (&people[3], "entra"), (&people[4], "manual")])
+    );
+    assert_eq!(
+        members(&scene, &customer, &south).await,
+        held(&[by_group[1], (&people[2], "manual")]),
+        "who left stays where the mapping says keep"
+    );
+    let of_group = customer.account_path(&format!(
+        "/teams/{north}/members/{}",
+        customer.linked_contact(people[0].id()).await["id"].as_str().unwrap()
+    ));
+    let refused = scene.rest().delete(&of_group).await.expect(409);
+    assert_eq!(refused.problem(), "held-by-group");
+    assert!(refused.json()["detail"].as_str().unwrap().contains(&crew.to_string()));
+    scene.rest().delete(&by_hand).await.expect(204);
+    assert_eq!(customer.sync_now().await["status"], "succeeded");
+    assert_eq!(
+        members(&scene, &customer, &north).await,
+        held(&[by_group[0], by_group[1], (&people[3], "entra")])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_mapped_group_is_in_the_team_at_once_and_costs_no_reading_of_its_members() {
+    let scene = scene_with_group_notifications(120).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let north = team(&scene, &customer, "North").await;
+    let large = group(&scene, "Large", &people.iter().skip(1).collect::<Vec<_>>());
+    customer.change_settings(json!({"teams": [{"group": large, "team": north}]})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    assert_eq!(members(&scene, &customer, &north).await.len(), people.len() - 1);
+
+    scene.sim.reset_requests();
+    scene.sim.add_member(scene.tenant, large, people[0].id()).unwrap();
+    scene.settle().await;
+    assert_eq!(members(&scene, &customer, &north).await.len(), people.len());
+    let counts = scene.sim.request_counts();
+    let member_reads: u64 = counts
+        .endpoints
+        .iter()
+        .filter(|(endpoint, _)| endpoint.to_lowercase().contains("members"))
+        .map(|(_, counts)| counts.requests)
+        .sum();
+    assert_eq!(member_reads, 0, "{:?}", counts.endpoints);
+
+    scene.sim.remove_member(scene.tenant, large, people[0].id()).unwrap();
+    scene.settle().await;
+    assert_eq!(members(&scene, &customer, &north).await.len(), people.len() - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_mapped_group_takes_nobody_out_of_the_team_and_stops_nobodys_sync() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let north = team(&scene, &customer, "North").await;
+    let crew = group(&scene, "Crew", &[&people[0], &people[1]]);
+    customer.change_settings(json!({"teams": [{"group": crew, "team": north}]})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    scene.sim.delete_group(scene.tenant, crew).unwrap();
+    customer.edit(people[2].id(), json!({"jobTitle": "Diver"}));
+    let run = customer.sync_now().await;
+    assert_eq!(run["status"], "partial", "{run}");
+    assert!(run["reason"].as_str().unwrap().contains(&crew.to_string()), "{run}");
+    assert_eq!(
+        members(&scene, &customer, &north).await,
+        held(&[(&people[0], "entra"), (&people[1], "entra")])
+    );
+    assert_eq!(customer.linked_contact(people[2].id()).await["fields"]["jobTitle"], "Diver");
+    assert_eq!(customer.status().await, "enabled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_deleted_and_restored_is_in_the_same_teams_again() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let north = team(&scene, &customer, "North").await;
+    let crew = group(&scene, "Crew", &[&people[0], &people[1]]);
+    let policies = json!({"removal": {"softDeleted": "delete", "hardDeleted": "delete"}});
+    let teams = json!([{"group": crew, "team": north}]);
+    customer.change_settings(json!({"teams": teams, "policies": policies})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let before = customer.linked_contact(people[0].id()).await;
+    scene.sim.delete_user(scene.tenant, people[0].id()).unwrap();
+    scene.settle().await;
+    assert!(customer.contact_of(people[0].id()).await.is_none(), "{}", scene.story());
+    assert_eq!(members(&scene, &customer, &north).await, held(&[(&people[1], "entra")]));
+    scene.sim.restore_user(scene.tenant, people[0].id()).unwrap();
+    scene.settle().await;
+    let after = customer.linked_contact(people[0].id()).await;
+    assert_eq!((&after["id"], &after["teams"]), (&before["id"], &before["teams"]));
+}
