@@ -1,4 +1,9 @@
-//! Every URL the engine's Graph client calls is covered by the roles that consent asks for.
+//! Every URL the engine's Graph client calls is covered by the roles that consent asks for, and the
+//! simulator asks for what Microsoft publishes.
+//!
+//! `permissions.tsv` has each call with the application roles of which one suffices, `roles.tsv` the
+//! ids of roles: copied from Microsoft's permission map and its list of app roles, not from the
+//! simulator's own table (`src/graph/permissions.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,44 +17,33 @@ use contact_sync_graph_client::{
 };
 use entra_sim::{AppRegistration, DEFAULT_APP_ID, DEFAULT_APP_SECRET, SimClock};
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::notifications::Receiver;
 
 /// What consent asks for.
-const ASKED: [(&str, &str); 2] = [
-    ("User.Read.All", "df021288-bdef-4463-88db-98f22de89214"),
-    ("GroupMember.Read.All", "98830695-27a2-44f7-8c18-0c3ebc9698f6"),
-];
+const ASKED: [&str; 2] = ["User.Read.All", "GroupMember.Read.All"];
 
-const USERS: &[&str] = &["User.Read.All", "Directory.Read.All"];
-const LISTED: &[&str] = &["User.Read.All", "Directory.Read.All", "User.ReadBasic.All"];
-const GROUPS: &[&str] =
-    &["Group.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"];
-const MEMBERS: &[&str] =
-    &["GroupMember.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"];
+/// What the engine does without where it is refused: it looks hourly instead.
+const OPTIONAL: &str = "POST /subscriptions groups";
 
-/// Each call with the roles of which one suffices, as Microsoft publishes them.
-const TABLE: &[(&str, &[&str])] = &[
-    ("GET /users", LISTED),
-    ("GET /users/$count", LISTED),
-    // `User.ReadBasic.All` is not accepted here.
-    ("GET /users/delta", USERS),
-    ("GET /users/{id}", LISTED),
-    ("POST /directoryObjects/getByIds", USERS),
-    ("GET /groups", GROUPS),
-    ("GET /groups/$count", GROUPS),
-    ("GET /groups/delta", GROUPS),
-    ("GET /groups/{id}", GROUPS),
-    ("GET /groups/{id}/members", MEMBERS),
-    ("GET /groups/{id}/transitiveMembers", MEMBERS),
-    ("GET /organization", &["Organization.Read.All", "User.Read.All", "Directory.Read.All"]),
-    // The read permission of the resource: here that of users.
-    ("GET /subscriptions", USERS),
-    ("POST /subscriptions", USERS),
-    ("PATCH /subscriptions/{id}", USERS),
-    ("DELETE /subscriptions/{id}", USERS),
-];
+/// Each call, as `METHOD endpoint` with the resource where it matters, and what suffices for it.
+fn table() -> Vec<(&'static str, Vec<&'static str>)> {
+    rows(include_str!("permissions.tsv"))
+        .map(|(call, roles)| (call, roles.split(' ').collect()))
+        .collect()
+}
+
+/// Each role with its id.
+fn roles() -> BTreeMap<&'static str, &'static str> {
+    rows(include_str!("roles.tsv")).collect()
+}
+
+fn rows(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    text.lines().filter_map(|line| line.split_once('\t'))
+}
 
 struct Simulated(SimClock);
 
@@ -73,91 +67,217 @@ impl CredentialSource for Secret {
     async fn forget(&self) {}
 }
 
-/// Calls everything the client can.
-async fn call_everything(sim: &Client, hook: &str) {
+/// What there is to ask for.
+struct Facts {
+    person: ObjectId,
+    group: ObjectId,
+    subscription: String,
+    hook: String,
+}
+
+impl Facts {
+    async fn gather(client: &Client) -> Self {
+        let hook = Receiver::default().start().await;
+        let (_, made) = client.post("/subscriptions", &wanted(client, "users", &hook)).await;
+        let (_, groups) = client.get("/groups?$top=1&$select=id").await;
+        let id = |value: &Value| ObjectId::parse(value.as_str().expect("an id")).expect("an id");
+        Self {
+            person: id(&json!(client.tenant.admin.as_ref().expect("an admin").id)),
+            group: id(&groups["value"][0]["id"]),
+            subscription: made["id"].as_str().expect("a subscription").to_owned(),
+            hook,
+        }
+    }
+}
+
+fn wanted(client: &Client, resource: &str, hook: &str) -> Value {
+    let expires_at = client.sim.clock().now() + SignedDuration::from_hours(48);
+    json!({
+        "changeType": "updated", "resource": resource, "notificationUrl": hook,
+        "expirationDateTime": expires_at, "clientState": "state",
+    })
+}
+
+/// Calls everything the engine's client can, whatever comes of it; answers whether groups could
+/// be subscribed to.
+async fn call_everything(sim: &Client, facts: &Facts) -> bool {
     let tenant = TenantId::parse(&sim.tenant.id.to_string()).expect("a tenant");
     let endpoints = Endpoints::parse(&sim.base(), &sim.base()).expect("endpoints");
     let clock = Simulated(sim.sim.clock().clone());
     let graph = GraphClient::new(endpoints, &DEFAULT_APP_ID.to_string(), Secret, clock);
     let graph = graph.expect("a client");
-    let page = graph
-        .list_users(&tenant, &UserSelection::default(), None, Lane::Bulk)
-        .await
-        .expect("users");
-    let someone = page.users[0].id.clone();
-    let (link, _) =
-        graph.latest_users_link(&tenant, &UserSelection::default()).await.expect("a link");
-    graph.users_delta(&tenant, &link).await.expect("changes");
-    graph
-        .users_by_id(&tenant, &UserSelection::default(), std::slice::from_ref(&someone))
-        .await
-        .expect("by id");
-    graph
-        .find_user(&tenant, &UserSelection::default(), &someone.to_string())
-        .await
-        .expect("a user");
-    graph.search_users(&tenant, "a", 5).await.expect("a search");
-    graph.count_users(&tenant).await.expect("a count");
-    graph.count_groups(&tenant).await.expect("a count");
-    let group = graph.search_groups(&tenant, "", 5).await.expect("groups").remove(0).id;
-    graph.find_group(&tenant, &group).await.expect("a group");
-    graph.group_members(&tenant, &group, false, None).await.expect("members");
-    graph.group_members(&tenant, &group, true, None).await.expect("nested members");
-    let (link, _) = graph.latest_groups_link(&tenant).await.expect("a link");
-    graph.groups_delta(&tenant, &link).await.expect("changes");
-    graph.organization(&tenant).await.expect("the organisation");
-    let _: ObjectId = someone;
+    let selection = UserSelection::default();
+    let one = std::slice::from_ref(&facts.person);
+    let delta = |of: &str| format!("{}/v1.0/{of}/delta", sim.base());
+    let _ = graph.list_users(&tenant, &selection, None, Lane::Bulk).await;
+    let _ = graph.latest_users_link(&tenant, &selection).await;
+    let _ = graph.users_delta(&tenant, &delta("users")).await;
+    let _ = graph.users_by_id(&tenant, &selection, one).await;
+    let _ = graph.find_user(&tenant, &selection, &facts.person.to_string()).await;
+    let _ = graph.search_users(&tenant, "a", 5).await;
+    let _ = graph.count_users(&tenant).await;
+    let _ = graph.count_groups(&tenant).await;
+    let _ = graph.search_groups(&tenant, "", 5).await;
+    let _ = graph.find_group(&tenant, &facts.group).await;
+    let _ = graph.group_members(&tenant, &facts.group, false, None).await;
+    let _ = graph.group_members(&tenant, &facts.group, true, None).await;
+    let _ = graph.latest_groups_link(&tenant).await;
+    let _ = graph.groups_delta(&tenant, &delta("groups")).await;
+    let _ = graph.organization(&tenant).await;
     let expires_at = sim.sim.clock().now() + SignedDuration::from_hours(48);
-    let new = NewSubscription {
-        resource: SubscribedResource::Users,
-        notification_url: hook.to_owned(),
-        lifecycle_url: hook.to_owned(),
+    let new = |resource| NewSubscription {
+        resource,
+        notification_url: facts.hook.clone(),
+        lifecycle_url: facts.hook.clone(),
         client_state: "state".to_owned(),
         expires_at,
     };
-    let made = graph.create(&tenant, &new).await.expect("a subscription");
-    graph.renew(&tenant, &made.id, expires_at).await.expect("renewed");
-    graph.list(&tenant).await.expect("listed");
-    graph.delete(&tenant, &made.id).await.expect("deleted");
+    let _ = graph.create(&tenant, &new(SubscribedResource::Users)).await;
+    let _ = graph.renew(&tenant, &facts.subscription, expires_at).await;
+    let _ = graph.list(&tenant).await;
+    let _ = graph.delete(&tenant, &facts.subscription).await;
+    graph.create(&tenant, &new(SubscribedResource::Groups)).await.is_ok()
+}
+
+/// The endpoints of Graph that were called, with the statuses they answered.
+fn called(client: &Client) -> BTreeMap<String, BTreeSet<u16>> {
+    let counts = client.sim.request_counts().endpoints.into_iter();
+    counts
+        .filter(|(endpoint, _)| !endpoint.contains("{tenant}"))
+        .map(|(endpoint, counts)| (endpoint, counts.statuses.into_keys().collect()))
+        .collect()
+}
+
+fn endpoint(call: &str) -> String {
+    call.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn suffices(sufficient: &[&str], granted: &[&str]) -> bool {
+    sufficient.iter().any(|role| granted.contains(role))
 }
 
 #[tokio::test]
-async fn the_roles_that_consent_asks_for_cover_every_url_the_engine_calls() {
-    let names: Vec<&str> = ASKED.iter().map(|(name, _)| *name).collect();
-    assert_eq!(AppRegistration::development().roles, names, "what local stacks consent to");
-    let client = Client::with_roles(60, &names).await;
-    let hook = Receiver::default().start().await;
+async fn the_roles_that_consent_asks_for_cover_every_url_the_engine_calls_but_one() {
+    assert_eq!(AppRegistration::development().roles, ASKED, "what local stacks consent to");
+    let client = Client::with_roles(60, &ASKED).await;
+    let facts = Facts::gather(&client).await;
     client.sim.reset_requests();
-    call_everything(&client, &hook).await;
-    let counts = client.sim.request_counts();
-    let called: BTreeMap<&str, BTreeSet<u16>> = counts
-        .endpoints
-        .iter()
-        .filter(|(endpoint, _)| !endpoint.contains("{tenant}"))
-        .map(|(endpoint, counts)| (endpoint.as_str(), counts.statuses.keys().copied().collect()))
-        .collect();
-    for (endpoint, statuses) in &called {
-        let row = TABLE.iter().find(|(known, _)| known == endpoint);
-        let (_, sufficient) = row.unwrap_or_else(|| panic!("{endpoint} is not in the table"));
-        assert!(sufficient.iter().any(|role| names.contains(role)), "{endpoint}");
-        assert!(statuses.iter().all(|status| *status < 400), "{endpoint}: {statuses:?}");
+    let groups_subscribed = call_everything(&client, &facts).await;
+    assert!(!groups_subscribed, "notifications of groups need Group.Read.All, which is optional");
+    let called = called(&client);
+    let table = table();
+    let known: BTreeSet<String> = table.iter().map(|(call, _)| endpoint(call)).collect();
+    assert_eq!(called.keys().cloned().collect::<BTreeSet<_>>(), known, "calls and table");
+    for (call, sufficient) in &table {
+        assert_eq!(suffices(sufficient, &ASKED), *call != OPTIONAL, "{call}");
+        let refused = called[&endpoint(call)].contains(&403);
+        assert_eq!(refused, endpoint(call) == endpoint(OPTIONAL), "{call}: {called:?}");
     }
-    let missed: Vec<&str> =
-        TABLE.iter().map(|(endpoint, _)| *endpoint).filter(|e| !called.contains_key(e)).collect();
-    assert!(missed.is_empty(), "in the table, but not called: {missed:?}");
-    assert!(counts.endpoints.keys().all(|endpoint| endpoint != "GET unknown"));
+    assert!(!called.keys().any(|endpoint| endpoint == "GET unknown"));
 }
 
 #[tokio::test]
 async fn neither_role_can_be_spared() {
-    for (missing, _) in ASKED {
-        let names: Vec<&str> =
-            ASKED.iter().map(|(name, _)| *name).filter(|name| *name != missing).collect();
-        let refused = TABLE
+    for missing in ASKED {
+        let left: Vec<&str> = ASKED.into_iter().filter(|role| *role != missing).collect();
+        let client = Client::with_roles(60, &ASKED).await;
+        let facts = Facts::gather(&client).await;
+        client.sim.remove_role(client.tenant.id, DEFAULT_APP_ID, missing).expect("removed");
+        client.sim.reset_requests();
+        call_everything(&client, &facts).await;
+        let refused: BTreeSet<String> = called(&client)
+            .into_iter()
+            .filter(|(_, statuses)| statuses.contains(&403))
+            .map(|(endpoint, _)| endpoint)
+            .collect();
+        let expected: BTreeSet<String> = table()
             .iter()
-            .filter(|(_, sufficient)| !sufficient.iter().any(|role| names.contains(role)));
-        assert!(refused.count() > 0, "{missing}");
+            .filter(|(call, sufficient)| !suffices(sufficient, &left) && !shows_ids_alone(call))
+            .map(|(call, _)| endpoint(call))
+            .collect();
+        assert_eq!(refused, expected, "without {missing}");
+        assert!(refused.len() >= 6, "without {missing}: {refused:?}");
     }
+}
+
+/// Objects of a type that one may not read come with type and id alone instead of a 403.
+fn shows_ids_alone(call: &str) -> bool {
+    call.ends_with("getByIds")
+}
+
+/// One request for each row; what it needs is what Microsoft says, role by role.
+#[tokio::test]
+async fn each_call_is_served_with_one_of_its_roles_and_refused_without() {
+    let mut client = Client::with_roles(30, &ASKED).await;
+    let facts = Facts::gather(&client).await;
+    for (call, sufficient) in table() {
+        for role in ["AuditLog.Read.All"].into_iter().chain(sufficient) {
+            let granted = Some(vec![role.to_owned()]);
+            let tenant = client.tenant.id;
+            client.sim.revoke_consent(tenant, DEFAULT_APP_ID).expect("taken away");
+            client.sim.grant_consent(tenant, DEFAULT_APP_ID, granted).expect("granted");
+            client.token = client.fresh_token().await;
+            let (status, answer) = ask(&client, &facts, call).await;
+            if role != "AuditLog.Read.All" {
+                // A subscription that is there already is no matter of permission.
+                let served = status < 400 || status == 409 || status == 404;
+                assert!(served, "{call} with {role}: {status} {answer}");
+            } else if shows_ids_alone(call) {
+                assert_eq!(answer["value"][0]["displayName"], Value::Null, "{call}: {answer}");
+            } else {
+                assert_eq!(status, 403, "{call} with {role}: {answer}");
+            }
+        }
+    }
+}
+
+async fn ask(client: &Client, facts: &Facts, call: &str) -> (u16, Value) {
+    let (person, group) = (facts.person.to_string(), facts.group.to_string());
+    let (method, rest) = call.split_once(' ').expect("a method");
+    let (path, resource) = rest.split_once(' ').unwrap_or((rest, "users"));
+    let id = match path.split('/').nth(1) {
+        Some("groups") => group,
+        Some("subscriptions") => facts.subscription.clone(),
+        _ => person.clone(),
+    };
+    let path = path.replace("{id}", &id);
+    let body = match (method, path.as_str()) {
+        ("POST", "/subscriptions") => Some(wanted(client, resource, &facts.hook)),
+        ("POST", _) => Some(json!({"ids": [person], "types": ["user"]})),
+        ("PATCH", _) => {
+            let until = client.sim.clock().now() + SignedDuration::from_hours(48);
+            Some(json!({"expirationDateTime": until}))
+        }
+        _ => None,
+    };
+    let method: Method = method.parse().expect("a method");
+    let headers = [("consistencylevel", "eventual")];
+    let answer = client.send(method, &path, &headers, body.as_ref()).await;
+    (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+}
+
+#[test]
+fn roles_are_called_as_microsoft_calls_them_and_deployments_ask_for_two_by_their_ids() {
+    let roles = roles();
+    assert_eq!(roles.len(), 20);
+    for (call, sufficient) in table() {
+        assert!(sufficient.iter().all(|role| roles.contains_key(role)), "{call}: {sufficient:?}");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let simulated = std::fs::read_to_string(root.join("src/graph/permissions.rs")).expect("source");
+    let named: BTreeSet<&str> = simulated
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.contains(".Read"))
+        // Of service principals, which the list does not have.
+        .filter(|role| *role != "Application.Read.All")
+        .collect();
+    assert_eq!(named, roles.keys().copied().collect::<BTreeSet<_>>(), "what the simulator knows");
+    let guide = std::fs::read_to_string(root.join("../../docs/deploy.md")).expect("the guide");
+    let asked: BTreeSet<&str> =
+        roles.iter().filter(|(_, id)| guide.contains(**id)).map(|(role, _)| *role).collect();
+    assert_eq!(asked, BTreeSet::from(ASKED), "the ids in docs/deploy.md");
 }
 
 /// Every path written in the client's source is one the table covers: a new call must be added.
@@ -187,6 +307,6 @@ fn the_source_of_the_client_names_no_path_beside_the_table() {
             known.len() == path.len()
                 && known.iter().zip(&path).all(|(known, own)| *own == "*" || known == own)
         };
-        assert!(TABLE.iter().any(|(endpoint, _)| fits(endpoint)), "{path}");
+        assert!(table().iter().any(|(call, _)| fits(&endpoint(call))), "{path}");
     }
 }
