@@ -9,11 +9,12 @@
 mod federated;
 mod stored;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use contact_sync_engine::port::{ClientCredential, CredentialError, CredentialSource};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::federated::Federated;
 use crate::stored::Stored;

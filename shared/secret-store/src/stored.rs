@@ -165,23 +165,42 @@ mod tests {
         assert!(matches!(current(&silent).await, Err(CredentialError::Unavailable(_))));
     }
 
-    #[tokio::test]
-    async fn a_replaced_credential_is_taken_up_as_soon_as_the_former_is_refused() {
+    /// A manager whose secret is another one at each reading.
+    fn replaced_each_time() -> Canned {
         let calls = std::sync::atomic::AtomicUsize::new(0);
-        let manager = Canned::new(move |_| {
+        Canned::new(move |_| {
             let call = calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let text = json!({"clientSecret": format!("number {call}")}).to_string();
             Answer::Status(200, json!({"ARN": "a", "SecretString": text}).to_string())
-        });
-        let credentials = Credentials::connect(&manager.sdk_config(), "app");
-        let shown = |credential| match credential {
+        })
+    }
+
+    async fn shown(credentials: &Credentials) -> String {
+        match credentials.current().await.unwrap() {
             ClientCredential::Secret(secret) => secret.expose_secret().to_owned(),
             ClientCredential::Certificate { .. } | ClientCredential::Assertion(_) => String::new(),
-        };
-        assert_eq!(shown(credentials.current().await.unwrap()), "number 0");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_replaced_credential_is_taken_up_as_soon_as_the_former_is_refused() {
+        let credentials = Credentials::connect(&replaced_each_time().sdk_config(), "app");
+        assert_eq!(shown(&credentials).await, "number 0");
         // Replaced meanwhile; the former one is good until the sign-in says otherwise.
-        assert_eq!(shown(credentials.current().await.unwrap()), "number 0");
+        assert_eq!(shown(&credentials).await, "number 0");
         credentials.forget().await;
-        assert_eq!(shown(credentials.current().await.unwrap()), "number 1");
+        assert_eq!(shown(&credentials).await, "number 1");
+    }
+
+    #[tokio::test]
+    async fn a_replaced_credential_is_taken_up_within_five_minutes_without_any_refusal() {
+        let credentials = Credentials::connect(&replaced_each_time().sdk_config(), "app");
+        assert_eq!(shown(&credentials).await, "number 0");
+        tokio::time::pause();
+        tokio::time::advance(FRESH - Duration::from_secs(1)).await;
+        assert_eq!(shown(&credentials).await, "number 0");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::resume();
+        assert_eq!(shown(&credentials).await, "number 1");
     }
 }

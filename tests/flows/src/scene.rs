@@ -328,6 +328,16 @@ impl Scene {
     }
 }
 
+impl Drop for Scene {
+    /// Whatever was played: nothing was tried that a function's role does not allow.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let denied = self.stack.denied_calls();
+            assert!(denied.is_empty(), "roles lack what functions do: {denied:#?}");
+        }
+    }
+}
+
 /// Registers a new certificate with an app, beside what it has; answers what the installation's secret must hold.
 pub fn register_certificate(app: &mut AppRegistration) -> String {
     // Entra takes RSA keys only.
