@@ -32,6 +32,11 @@ impl Person {
         self.text("mail").unwrap_or_else(|| self.upn())
     }
 
+    /// The names of all attributes.
+    pub fn attributes(&self) -> Vec<String> {
+        self.0.as_object().map(|all| all.keys().cloned().collect()).unwrap_or_default()
+    }
+
     pub fn attribute(&self, name: &str) -> &Value {
         &self.0[name]
     }

@@ -306,6 +306,7 @@ where
             let decided = self.decide_parties(pass, users.to_vec()).await?;
             let items = decided.into_iter().map(|(_, item, _)| SegmentItem {
                 outcome: Outcome::Failed,
+                awaits: None,
                 fields: Vec::new(),
                 pending: Vec::new(),
                 link: None,

@@ -106,7 +106,9 @@ where
             let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
-        pass.point.stage = Stage::Judge;
+        // Somebody may want an address that another has: a matter for the stage before.
+        let collides = pass.tally.open() > 0;
+        pass.point.stage = if collides { Stage::Collisions } else { Stage::Judge };
         Ok(())
     }
 

@@ -84,7 +84,8 @@ pub(super) fn list(world: &World, call: &Call<'_>) -> Result<Reply, GraphError> 
     if selection.names_property("signInActivity") {
         query.page_size = query.page_size.min(500);
     }
-    let manager = manager_expansion(&query, &catalogue, call, tenant)?;
+    let expand = query.expand.as_deref();
+    let manager = manager_expansion(expand, query.counted, &catalogue, call, tenant)?;
     let limit = replicated_until(world, call.now);
     let wanted = |user: &User| matches(user, &query, &catalogue, limit);
     let from = position(world, call)?;
@@ -176,12 +177,13 @@ fn ordered_page<'d>(
 
 /// The selection of `$expand=manager`, if asked for.
 fn manager_expansion(
-    query: &ListQuery,
+    expand: Option<&str>,
+    counted: bool,
     catalogue: &Catalogue<'_>,
     call: &Call<'_>,
     tenant: &Tenant,
 ) -> Result<Option<Selection>, GraphError> {
-    let Some(expand) = query.expand.as_deref() else { return Ok(None) };
+    let Some(expand) = expand else { return Ok(None) };
     let options = match expand.trim().strip_prefix("manager") {
         Some("") => "",
         Some(options) => options.trim_start_matches('(').trim_end_matches(')'),
@@ -194,7 +196,7 @@ fn manager_expansion(
     let select = options.split(';').find_map(|option| option.trim().strip_prefix("$select="));
     let selection = readable_selection(select, catalogue, call.claims, tenant, false)?;
     let only_id = selection.properties == [ID];
-    if select.is_some() && !only_id && !query.counted {
+    if select.is_some() && !only_id && !counted {
         return Err(needs_eventual());
     }
     Ok(Some(selection))
@@ -283,6 +285,10 @@ pub(super) fn entity(
         body.push_str("\"@odata.type\":\"#microsoft.graph.user\",");
     }
     user.object.write(&mut body, &catalogue, &selection, Detail::Every);
+    let expand = call.incoming.parameter("$expand").filter(|_| collection == "users");
+    if let Some(manager) = manager_expansion(expand.as_deref(), true, &catalogue, call, tenant)? {
+        write_manager(&mut body, &tenant.directory, &catalogue, &manager, user);
+    }
     body.push('}');
     Ok(Reply::graph(StatusCode::OK, body))
 }

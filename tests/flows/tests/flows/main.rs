@@ -14,6 +14,7 @@ mod interruption;
 mod isolation;
 mod large_report;
 mod matching;
+mod mapping;
 mod permissions;
 mod pitfalls;
 mod policies;
