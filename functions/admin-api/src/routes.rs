@@ -196,6 +196,7 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
         post(connection!("/reviews"), APPROVER, reviews::decide_all),
         get(connection!("/reviews/decisions"), VIEWER, reviews::decisions),
         post(connection!("/reviews/{item}"), APPROVER, reviews::decide),
+        post(connection!("/settings/test"), OPERATOR, settings::test),
         get(connection!("/runs"), VIEWER, runs::list),
         post(connection!("/runs"), OPERATOR, runs::start),
         get(connection!("/runs/{run}"), VIEWER, runs::show),

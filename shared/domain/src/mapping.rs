@@ -6,6 +6,7 @@
 
 mod changes;
 mod compile;
+mod explain;
 mod failure;
 mod spelling;
 mod value;
@@ -22,6 +23,7 @@ use crate::expression::{Evaluated, SourceExpression};
 use crate::settings::{FieldPolicy, MappingRow, NameOfExisting, Problem, Settings};
 
 pub(crate) use compile::compile_rows;
+pub use explain::{ExplainedAttribute, ExplainedRow, RowOutcome};
 pub use failure::{BrokenRule, FieldFailure};
 
 /// The compiled rows of a settings document, with the account's custom fields they were checked

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use axum::http::header::{CONTENT_DISPOSITION, HeaderName};
+use contact_sync_domain::id::ContactId;
+use contact_sync_domain::mapping::ExplainedRow;
 use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::scope::ClauseVerdict;
 use contact_sync_domain::settings::{Difference, Problem, Settings};
 use contact_sync_engine::admin::{
-    AttributeCoverage, ClauseCount, Counted, HistoryEntry, Import, ImportedSettings,
-    NeededPermission, Outside, ReasonCount, Saved, SharedEmail, Stopped, Surveyed, Validation,
-    account, coverage, export_settings, import_settings, roll_back, save_settings, settings,
-    settings_history, settings_version, validate,
+    AttributeCoverage, ClauseCount, Counted, Example, HistoryEntry, Import, ImportedSettings,
+    NeededPermission, Outside, ReasonCount, Saved, SharedEmail, Stopped, Surveyed, Trial,
+    Validation, account, coverage, export_settings, import_settings, roll_back, save_settings,
+    settings, settings_history, settings_version, try_settings, validate,
 };
 use contact_sync_engine::port::SettingsCause;
 use jiff::Timestamp;
@@ -76,6 +79,26 @@ struct UniquenessShape {
 struct ScopeChangeShape {
     newly_in: Vec<ClauseCount>,
     newly_out: Vec<ClauseCount>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TrialShape {
+    user: Example,
+    in_scope: bool,
+    scope: Vec<ClauseVerdict>,
+    contact: Option<ContactId>,
+    would_fail: bool,
+    failures: Vec<FailureShape>,
+    fields: Vec<ExplainedRow>,
+}
+
+#[derive(Serialize)]
+struct FailureShape {
+    target: String,
+    code: &'static str,
+    reason: String,
+    remedy: String,
 }
 
 #[derive(Serialize)]
@@ -277,6 +300,28 @@ pub(super) async fn check<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let people = call.query("people") != Some("false");
     let validation = validate(&api.outside, &account, &id, &call.document()?, people).await?;
     Ok(Answer::ok(&Verdict::from(validation)))
+}
+
+pub(super) async fn test<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let trial = Trial::read(&call.document()?)?;
+    let tried = try_settings(&api.outside, &account, &call.connection()?, &trial).await?;
+    let would_fail = !tried.failures.is_empty();
+    let failures = tried.failures.into_iter().map(|failure| FailureShape {
+        target: failure.target.to_string(),
+        code: failure.rule.name(),
+        reason: failure.reason,
+        remedy: failure.remedy,
+    });
+    Ok(Answer::ok(&TrialShape {
+        user: tried.user,
+        in_scope: tried.in_scope,
+        scope: tried.scope,
+        contact: tried.contact,
+        would_fail,
+        failures: failures.collect(),
+        fields: tried.rows,
+    }))
 }
 
 pub(super) async fn profile<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

@@ -239,3 +239,52 @@ async fn a_directory_that_asks_to_wait_is_said_to() {
     let ask = Ask::post(of_connection("/settings/validate"), &json!({}));
     app.ask(ask).await.problem(503, "directory-busy");
 }
+
+#[tokio::test]
+async fn one_person_goes_through_unsaved_settings_step_by_step() {
+    let app = App::with_connection(S::Ready);
+    people(&app, &[json!({"mail": "ana@contoso.example", "department": " Sales "})]);
+    let document = json!({
+        "scope": {"departments": {"any": ["R&D"]}},
+        "mapping": rows(&[
+            json!({"target": "department", "source": "ToUpper([department])"}),
+            json!({"target": "custom.age", "source": "[department]"}),
+            json!({"target": "mobilePhone", "source": "[mobilePhone]", "whenEmpty": "clear"}),
+        ]),
+    });
+    let body = json!({"user": "ana@contoso.example", "settings": document});
+    let tried = app.ask(Ask::post(of_connection("/settings/test"), &body)).await.expect(200);
+    let tried = tried.json();
+    assert_eq!((&tried["inScope"], &tried["wouldFail"]), (&json!(false), &json!(true)));
+    let out: Vec<&Value> = tried["scope"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|clause| clause["verdict"] == "out")
+        .collect();
+    assert_eq!(out[0]["clause"], "departments");
+    let field = |target: &str| {
+        let fields = tried["fields"].as_array().unwrap();
+        fields.iter().find(|one| one["target"] == target).unwrap().clone()
+    };
+    let department = field("department");
+    assert_eq!((&department["value"], &department["outcome"]), (&json!("SALES"), &json!("write")));
+    assert_eq!(department["attributes"][0]["value"], " Sales ");
+    assert!(department["trace"].as_array().unwrap().len() >= 2, "{department}");
+    assert_eq!(field("custom.age")["code"], "notANumber");
+    assert_eq!(field("mobilePhone")["outcome"], "clear");
+    assert!(app.outside.store.world().settings.is_empty(), "nothing was saved");
+
+    // The saved settings, on a person by id.
+    let body = json!({"user": "00000000-0000-0000-0000-000000000001"});
+    let tried = app.ask(Ask::post(of_connection("/settings/test"), &body)).await.expect(200).json();
+    assert_eq!((&tried["inScope"], &tried["wouldFail"]), (&json!(true), &json!(false)));
+    for (body, pointer) in [
+        (json!({"user": "nobody@contoso.example"}), "/user"),
+        (json!({}), "/user"),
+        (json!({"user": "x", "settings": {"mode": "odd"}}), "/settings/mode"),
+    ] {
+        let refused = app.ask(Ask::post(of_connection("/settings/test"), &body)).await;
+        assert_eq!(refused.problem(422, "invalid-fields"), [pointer], "{body}");
+    }
+}

@@ -80,7 +80,7 @@ impl Mapping {
             || self.required.iter().any(|field| field.target == *target)
     }
 
-    fn writes(&self, row: &Row, contact: Option<&Contact>, old: Option<&Value>) -> bool {
+    pub(super) fn writes(&self, row: &Row, contact: Option<&Contact>, old: Option<&Value>) -> bool {
         let Some(contact) = contact else { return row.policy != FieldPolicy::Never };
         match row.policy {
             FieldPolicy::Overwrite => !self.keeps_name(row, contact.source),
@@ -144,7 +144,7 @@ impl Row {
     }
 }
 
-fn rule(policy: FieldPolicy) -> &'static str {
+pub(super) fn rule(policy: FieldPolicy) -> &'static str {
     match policy {
         FieldPolicy::Overwrite => "overwrite",
         FieldPolicy::FillIfEmpty => "fillIfEmpty",

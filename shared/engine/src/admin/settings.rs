@@ -7,6 +7,7 @@ mod people;
 mod references;
 mod survey;
 mod teams;
+mod tester;
 mod validate;
 
 use contact_sync_domain::account::Account;
@@ -31,6 +32,7 @@ pub use file::{FileTenant, Import, Imported, SettingsFile, export_settings, impo
 pub use history::{HistoryEntry, roll_back, settings_history, settings_version};
 pub use people::Stopped;
 pub use survey::{ClauseCount, Counted, Example, ReasonCount, SharedEmail, Surveyed};
+pub use tester::{Trial, Tried, try_settings};
 pub use validate::{CoverageProfile, NeededPermission, Validation, coverage, validate};
 
 /// The settings as they are; the defaults, as version 0, when none were saved.

@@ -39,7 +39,7 @@ pub struct Example {
 }
 
 impl Example {
-    fn of(user: &DirectoryUser) -> Self {
+    pub(super) fn of(user: &DirectoryUser) -> Self {
         Self {
             object_id: user.id.clone(),
             display_name: user.text("displayName").map(str::to_owned),
