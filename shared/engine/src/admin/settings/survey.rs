@@ -318,7 +318,12 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             }
             Outcome::AwaitingReview => &mut self.found.would_await,
             Outcome::Unchanged => &mut self.found.unchanged,
-            _ => &mut self.found.left_alone,
+            Outcome::Skipped
+            | Outcome::Failed
+            | Outcome::StopUpdating
+            | Outcome::Unlink
+            | Outcome::Delete
+            | Outcome::Keep => &mut self.found.left_alone,
         };
         *counted += 1;
     }
