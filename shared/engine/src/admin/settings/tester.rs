@@ -105,8 +105,8 @@ pub async fn try_settings(
     let mapping = rules.mapping();
     let failures = mapping.changes(&mapping.map(&user, now), contact.as_ref()).err();
     Ok(Tried {
-        in_scope: matches!(rules.scope().decide(&user, &members), ScopeDecision::In { .. }),
-        scope: rules.scope().explain(&user, &members),
+        in_scope: matches!(rules.scope().decide(&user, &members, now), ScopeDecision::In { .. }),
+        scope: rules.scope().explain(&user, &members, now),
         rows: mapping.explain(&user, contact.as_ref(), now),
         failures: failures.unwrap_or_default(),
         contact: contact.map(|contact| contact.id),
