@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
-use crate::id::{AccountId, ConnectionId, ContactId, RunId, TeamId, TenantId};
+use crate::id::{AccountId, ConnectionId, ContactId, ReviewId, RunId, TeamId, TenantId};
+use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
 use crate::team::HeldBy;
 
@@ -34,6 +35,8 @@ pub enum Event {
     ConnectionAuthorized(ConnectionAuthorized),
     /// `ConnectionAttention`.
     ConnectionAttention(ConnectionAttention),
+    /// `ReviewWaiting`.
+    ReviewWaiting(ReviewWaiting),
 }
 
 impl Event {
@@ -48,6 +51,7 @@ impl Event {
             Self::ReportReady(_) => "ReportReady",
             Self::ConnectionAuthorized(_) => "ConnectionAuthorized",
             Self::ConnectionAttention(_) => "ConnectionAttention",
+            Self::ReviewWaiting(_) => "ReviewWaiting",
         }
     }
 }
@@ -248,6 +252,26 @@ pub struct ConnectionAuthorized {
     pub connection_id: ConnectionId,
     /// Which tenant.
     pub tenant_id: TenantId,
+}
+
+/// A decision waits for a person, or another one than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewWaiting {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// The item.
+    pub review_id: ReviewId,
+    /// In which list.
+    pub list: ReviewList,
+    /// In which version.
+    pub version: u64,
+    /// The contact concerned, where there is one.
+    pub contact_id: Option<ContactId>,
 }
 
 /// A connection needs a person.

@@ -8,6 +8,7 @@ mod batch;
 mod changes;
 
 use contact_sync_domain::connection::Connection;
+use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::SyncState;
 use contact_sync_domain::team::Membership;
@@ -65,6 +66,13 @@ pub enum ChangedItem {
         old: Option<Box<Membership>>,
         /// After. Absent when the time of one that ended was up, or its account was erased.
         new: Option<Box<Membership>>,
+    },
+    /// A decision that waits for a person.
+    Review {
+        /// Before.
+        old: Option<Box<ReviewItem>>,
+        /// After. Absent when it was decided or moot.
+        new: Option<Box<ReviewItem>>,
     },
     /// Anything else in the tables; nobody is told.
     Other,

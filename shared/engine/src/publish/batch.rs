@@ -82,6 +82,7 @@ async fn record(
             | Event::ReportReady(_)
             | Event::ConnectionAuthorized(_)
             | Event::ConnectionAttention(_)
+            | Event::ReviewWaiting(_)
             | Event::TeamMembershipChanged(_) => None,
         })
         .collect();

@@ -4,9 +4,10 @@ use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ContactEvent, ContactEventKind, Event, ReportReady,
-    RequestTrigger, SCHEMA_VERSION, SyncRequested, SyncRunFinished, TeamChange,
+    RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested, SyncRunFinished, TeamChange,
     TeamMembershipChanged,
 };
+use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, Trigger};
 use contact_sync_domain::sync_state::{QueuedRun, SyncState};
 use contact_sync_domain::team::{HeldBy, Membership, Origin};
@@ -42,6 +43,9 @@ pub fn events_of(change: &StreamChange) -> Vec<Event> {
             .map(Event::TeamMembershipChanged)
             .into_iter()
             .collect(),
+        ChangedItem::Review { old, new } => {
+            new.as_ref().and_then(|new| review_event(old.as_deref(), new)).into_iter().collect()
+        }
         ChangedItem::Other => Vec::new(),
     }
 }
@@ -117,6 +121,22 @@ fn team_event(old: Option<&Membership>, new: &Membership) -> Option<TeamMembersh
         change,
         origin: told.held_by().unwrap_or(HeldBy::Manual),
         occurred_at: new.updated_at,
+    })
+}
+
+/// Whoever is ignored waits for nobody.
+fn review_event(old: Option<&ReviewItem>, new: &ReviewItem) -> Option<Event> {
+    let is_new = old.is_none_or(|old| old.version < new.version);
+    (is_new && new.list != ReviewList::Ignored).then(|| {
+        Event::ReviewWaiting(ReviewWaiting {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.connection_id.clone(),
+            review_id: new.id(),
+            list: new.list,
+            version: new.version,
+            contact_id: new.contact_id.clone(),
+        })
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::review::{Effect, ReviewItem, ReviewList, Seen};
-use contact_sync_domain::segment::Segment;
+use contact_sync_domain::segment::{Outcome, Segment};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::apply::Applied;
@@ -52,7 +52,10 @@ where
         segment: &Segment,
         applied: &[Applied],
     ) -> Result<(), Stop> {
-        let asks = applied.iter().any(|one| one.item.question.is_some());
+        // What the end of the run decides is not asked yet.
+        let asks = applied
+            .iter()
+            .any(|one| one.item.question.is_some() && one.outcome != Outcome::Deferred);
         if !held.work.asks && !asks {
             return Ok(());
         }

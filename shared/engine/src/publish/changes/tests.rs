@@ -342,3 +342,41 @@ fn a_handover_names_its_checkpoint_and_is_told_once() {
     };
     assert_eq!(told_of(hinted), Vec::<&str>::new());
 }
+
+#[test]
+fn a_question_is_told_when_it_is_asked_or_changes_and_never_of_the_ignored() {
+    use contact_sync_domain::review::ReviewUser;
+    let item = |list, version| {
+        Box::new(ReviewItem {
+            account_id: AccountId::from_bits(1),
+            connection_id: ConnectionId::from_bits(1),
+            list,
+            version,
+            user: ReviewUser {
+                object_id: ObjectId::from_u128(1),
+                display_name: None,
+                user_principal_name: None,
+            },
+            contact_id: None,
+            candidates: vec![],
+            changes: vec![],
+            matched: None,
+            suggested: None,
+            reason: None,
+            remedy: None,
+            run: "run".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        })
+    };
+    let (asked, again) = (item(ReviewList::Matched, 7), item(ReviewList::Matched, 8));
+    let told = &["ReviewWaiting"][..];
+    for (case, old, new, expected) in [
+        ("asked", None, Some(asked.clone()), told),
+        ("stored again", Some(asked.clone()), Some(asked.clone()), &[]),
+        ("asked otherwise", Some(asked.clone()), Some(again), told),
+        ("decided", Some(asked), None, &[]),
+        ("ignored", None, Some(item(ReviewList::Ignored, 9)), &[]),
+    ] {
+        assert_eq!(told_of(ChangedItem::Review { old, new }), expected, "{case}");
+    }
+}
