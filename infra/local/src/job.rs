@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 use entra_sim::{Controls, TenantSummary};
 
 use crate::console;
+pub use consent::follow_consent_link;
 pub use error::Problem;
 pub use installation::Installation;
 pub use rest::{Answer, Rest, number, text};

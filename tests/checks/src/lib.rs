@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod blocks;
 pub mod sources;
 pub mod template;
 

@@ -148,7 +148,7 @@ async fn hand_on_parameters(deployed: &Deployed, schedule: &Schedule) -> Result<
 }
 
 /// Asks `look` until it answers something.
-async fn until<T, F, Fut>(what: &str, look: F) -> Result<T, Problem>
+pub(crate) async fn until<T, F, Fut>(what: &str, look: F) -> Result<T, Problem>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<Option<T>, Problem>>,

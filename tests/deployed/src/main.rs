@@ -2,6 +2,7 @@
 //! it. `docs/decisions` says what that AWS lacks and how it is bridged.
 
 mod aws;
+mod by_hand;
 mod canary;
 mod cli;
 mod events;

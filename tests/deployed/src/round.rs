@@ -9,6 +9,7 @@ use entra_sim::{DEFAULT_APP_ID, DEFAULT_APP_SECRET, EntraSim, SimOptions, StartE
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, AwsError};
+use crate::by_hand::ByHand;
 use crate::canary::CanaryError;
 use crate::cli::Cli;
 use crate::front_door::FrontDoor;
@@ -98,6 +99,7 @@ pub(crate) struct Round<'a> {
     sim: EntraSim,
     deployed: Deployed,
     rest: Rest,
+    by_hand: ByHand,
     // Open as long as the round goes on.
     _door: FrontDoor,
 }
@@ -132,11 +134,6 @@ impl<'a> Round<'a> {
         ground.sam.deploy(aws.url(), name, &cli.built, &parameters).await?;
         let stack = Stack::read(aws, name).await?;
         routes::import(aws, &stack, &ground.translation, &parameters).await?;
-        let secret = json!({
-            "SecretId": stack.physical_id("AppCredential")?,
-            "SecretString": json!({"clientSecret": DEFAULT_APP_SECRET}).to_string(),
-        });
-        aws.json("secretsmanager", "secretsmanager.PutSecretValue", &secret).await?;
         door.lead_to(stack.physical_id(routes::API)?);
         let resources = stack.names().count();
         table.tell::<Problem>(
@@ -144,6 +141,11 @@ impl<'a> Round<'a> {
             started,
             Ok(format!("{resources} resources of {}", stack.name)),
         );
+        let started = Instant::now();
+        let by_hand = ByHand { bin: cli.aws_cli.clone(), endpoint: aws.url().to_owned() };
+        let credential = json!({"clientSecret": DEFAULT_APP_SECRET}).to_string();
+        let handed_over = by_hand.follow_document(aws, &stack, &credential).await?;
+        table.tell::<Problem>("The document hands the credential over", started, Ok(handed_over));
         let started = Instant::now();
         table.tell("Three readings of the template agree", started, {
             compare(ground, aws, &stack, &parameters).await
@@ -159,7 +161,7 @@ impl<'a> Round<'a> {
             patience: PATIENCE_IN_CALM,
         };
         let rest = Rest::new(&deployed)?;
-        Ok(Self { ground, place, sim, deployed, rest, _door: door })
+        Ok(Self { ground, place, sim, deployed, rest, by_hand, _door: door })
     }
 
     /// The main job, then what it does not look at.
@@ -176,6 +178,9 @@ impl<'a> Round<'a> {
         let started = Instant::now();
         let audited = fires::audit(&self.deployed, &self.sim).await;
         table.tell("The template's schedule starts the audit", started, audited);
+        let started = Instant::now();
+        let sent_again = self.by_hand.redrive(&self.deployed, &self.rest).await;
+        table.tell("infra/redrive sends dead letters again", started, sent_again);
         self.gapless(table).await
     }
 

@@ -4,7 +4,7 @@ use entra_sim::{Decision, SignIn};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::browser::{Browser, Page};
+use super::browser::Browser;
 use super::error::ensure;
 use super::rest::text;
 use super::waiting::until;
@@ -71,15 +71,20 @@ async fn consent(job: &Job<'_, impl Installation>, link: &str) -> Result<(), Pro
         let cancelled = SignIn::admin(job.tenant.id).deciding(Decision::Cancel);
         job.sim.next_sign_in(cancelled);
     }
+    let admin = job.tenant.admin.as_ref().map(|admin| admin.id);
+    let admin = admin.ok_or_else(|| Problem::wrong("the tenant has no admin"))?;
+    follow_consent_link(link, &format!("{}/{admin}", job.tenant.id)).await
+}
+
+/// Opens a consent link and accepts wherever a page asks, as a browser would. On the simulator's
+/// pages `person` signs in: a tenant's id and a user's with a slash between.
+pub async fn follow_consent_link(link: &str, person: &str) -> Result<(), Problem> {
     let mut browser = Browser::new()?;
     let mut page = browser.open(link).await?;
     ensure(page.status.is_success(), || format!("the consent link answered {}", page.status))?;
-    let login_origin = job.sim.base_url();
     for _ in 0..MAX_PAGES {
         let Some(mut form) = page.form() else { break };
-        if page.url.as_str().starts_with(&login_origin) {
-            choose_admin(job, &page, &mut form.fields)?;
-        }
+        choose(person, &mut form.fields);
         page = browser.submit(&page, &form).await?;
         if page.url.path() == "/oauth/callback" {
             break;
@@ -90,21 +95,11 @@ async fn consent(job: &Job<'_, impl Installation>, link: &str) -> Result<(), Pro
     })
 }
 
-/// Picks the tenant's admin and accepts, where a page of Microsoft asks.
-fn choose_admin(
-    job: &Job<'_, impl Installation>,
-    page: &Page,
-    fields: &mut Vec<(String, String)>,
-) -> Result<(), Problem> {
-    if !page.html.contains("sim_user") {
-        return Ok(());
+/// Picks `person` where the form asks who signs in.
+fn choose(person: &str, fields: &mut [(String, String)]) {
+    for (_, value) in fields.iter_mut().filter(|(name, _)| name == "sim_user") {
+        person.clone_into(value);
     }
-    let admin = job.tenant.admin.as_ref().map(|admin| admin.id);
-    let admin = admin.ok_or_else(|| Problem::wrong("the tenant has no admin"))?;
-    fields.retain(|(name, _)| name != "sim_user");
-    fields.push(("sim_user".to_owned(), format!("{}/{admin}", job.tenant.id)));
-    fields.push(("sim_decision".to_owned(), "accept".to_owned()));
-    Ok(())
 }
 
 /// The connection as the API shows it.
