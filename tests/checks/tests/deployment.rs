@@ -4,6 +4,7 @@
 //! error only where the environment says `CI`.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     reason = "a broken check may panic, and says what it could not try"

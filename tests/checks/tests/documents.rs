@@ -1,5 +1,4 @@
 //! The documents keep their word: what a document names or links to exists.
-#![expect(clippy::expect_used, reason = "a broken check may panic")]
 
 use contact_sync_checks::{read, root};
 

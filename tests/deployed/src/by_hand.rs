@@ -3,7 +3,6 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use contact_sync_checks::{blocks, read, root};
@@ -29,11 +28,9 @@ const QUEUE: &str = "SyncReportDeadLetters";
 /// its environment names.
 const QUEUES_TOO: &str = "#!/bin/sh\nexec aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"\n";
 
-/// The shell of a person in front of one stand-in.
+/// The shell of a person in front of one stand-in. `aws` lies on the path of programs.
 #[derive(Debug)]
 pub(crate) struct ByHand {
-    /// The folder of `aws`.
-    pub(crate) bin: PathBuf,
     pub(crate) endpoint: String,
 }
 
@@ -135,9 +132,7 @@ impl ByHand {
 
     /// Both outputs of a command that must succeed.
     async fn run(&self, mut command: Command) -> Result<(String, String), Problem> {
-        let path = std::env::var("PATH").unwrap_or_default();
         let output = command
-            .env("PATH", format!("{}:{path}", self.bin.display()))
             .env("AWS_ENDPOINT_URL", &self.endpoint)
             .env("AWS_DEFAULT_REGION", REGION)
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)

@@ -26,10 +26,6 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "DIR")]
     pub(crate) sam: PathBuf,
 
-    /// The folder of AWS's own command line.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) aws_cli: PathBuf,
-
     /// The template that `sam build` wrote.
     #[arg(long, value_name = "FILE")]
     pub(crate) built: PathBuf,

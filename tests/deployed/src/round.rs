@@ -142,7 +142,7 @@ impl<'a> Round<'a> {
             Ok(format!("{resources} resources of {}", stack.name)),
         );
         let started = Instant::now();
-        let by_hand = ByHand { bin: cli.aws_cli.clone(), endpoint: aws.url().to_owned() };
+        let by_hand = ByHand { endpoint: aws.url().to_owned() };
         let credential = json!({"clientSecret": DEFAULT_APP_SECRET}).to_string();
         let handed_over = by_hand.follow_document(aws, &stack, &credential).await?;
         table.tell::<Problem>("The document hands the credential over", started, Ok(handed_over));
