@@ -32,6 +32,17 @@ pub(crate) async fn measure(users: u32) -> (Vec<Row>, Vec<Phase>) {
         phases.push(delta(&scene, &customer, changes.min(users / 4), &mut rows).await);
     }
     phases.push(idle(&scene, &customer, &mut rows).await);
+    rows.extend(phases.iter().flat_map(Phase::exact));
+    for function in ["delta-sync", "event-publisher", "sync-report"] {
+        let pool = scene.stack.function(function).expect("the function is in the template");
+        rows.push(Row {
+            what: format!("{function}: peak resident memory"),
+            counted: pool.peak_memory_kilobytes() as f64 / 1024.0,
+            unit: "MiB",
+            must: None,
+            aim: None,
+        });
+    }
     (rows, phases)
 }
 
@@ -109,11 +120,7 @@ async fn delta(scene: &Scene, customer: &Customer<'_>, changes: u32, rows: &mut 
     let pages = f64::from(changes.div_ceil(200).max(1));
     let asked = run["graph"]["requests"].as_f64().unwrap_or(f64::MAX);
     rows.push(row(
-        match changes {
-            1 => "delta of 1 change: Graph requests",
-            10 => "delta of 10 changes: Graph requests",
-            _ => "delta of many changes: Graph requests",
-        },
+        format!("delta of {changes}: Graph requests"),
         asked,
         "requests",
         pages + 1.0,

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::table::print;
+use crate::table::{print, print_exact};
 
 #[derive(Debug, Parser)]
 #[command(about = "What runs cost, beside what they may cost")]
@@ -79,7 +79,7 @@ async fn main() -> ExitCode {
             println!("{users} users\n");
             phase::print(&phases);
             println!();
-            print(&rows)
+            print_exact(&rows, users)
         }
         What::Webhook { rate, seconds, rounds, artefacts } => {
             print(&webhook::measure(rate, seconds, rounds, artefacts).await)

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use contact_sync_flows::Scene;
 
 use crate::prices::{EVENT_CHUNK, EVENTS, READ_UNITS, WRITE_UNITS};
+use crate::table::Row;
 
 /// What was asked between two moments, by everybody.
 #[derive(Debug, Clone)]
@@ -18,6 +19,10 @@ pub(crate) struct Phase {
     graph_bytes: usize,
     /// DynamoDB requests by operation.
     requests: BTreeMap<String, u64>,
+    /// Bytes of DynamoDB's requests and answers.
+    table_bytes: u64,
+    /// Requests to other services, by operation.
+    others: BTreeMap<String, u64>,
     /// Read and write units by function.
     units: BTreeMap<String, (f64, f64)>,
     events: usize,
@@ -46,6 +51,8 @@ impl Phase {
                 .map(|request| request.bytes)
                 .sum(),
             requests: BTreeMap::new(),
+            table_bytes: 0,
+            others: BTreeMap::new(),
             units: BTreeMap::new(),
             events: 0,
             event_chunks: 0,
@@ -57,9 +64,12 @@ impl Phase {
             }
             if let Some(operation) = key.operation.strip_prefix("dynamodb:") {
                 *phase.requests.entry(operation.to_owned()).or_default() += count.requests;
+                phase.table_bytes += count.bytes;
                 let units = phase.units.entry(key.caller).or_default();
                 units.0 += count.read_units;
                 units.1 += count.write_units;
+            } else {
+                *phase.others.entry(key.operation).or_default() += count.requests;
             }
         }
         phase.events = scene.stack.buses().count() - events_before;
@@ -70,6 +80,22 @@ impl Phase {
             phase.event_chunks += bytes.div_ceil(EVENT_CHUNK).saturating_sub(1);
         }
         phase
+    }
+
+    /// What must come out the same whenever nothing fails.
+    pub(crate) fn exact(&self) -> Vec<Row> {
+        let told = |what: &str, counted: f64, unit: &'static str| Row {
+            what: format!("{}: {what}", self.what),
+            counted,
+            unit,
+            must: None,
+            aim: None,
+        };
+        vec![
+            told("Graph requests in all", self.graph_requests as f64, "requests"),
+            told("Graph resource units", self.resource_units, "units"),
+            told("events", self.events as f64, "events"),
+        ]
     }
 
     fn read_units(&self) -> f64 {
@@ -102,21 +128,31 @@ impl Phase {
 /// Prints the phases side by side.
 pub(crate) fn print(phases: &[Phase]) {
     println!(
-        "{:<24} {:>7} {:>8} {:>9} {:>9} {:>9} {:>8} {:>12} {:>10}",
-        "", "Graph", "resource", "Graph", "DynamoDB", "read", "write", "$ a million", "$ of the"
+        "{:<24} {:>7} {:>8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>12} {:>10}",
+        "",
+        "Graph",
+        "resource",
+        "Graph",
+        "DynamoDB",
+        "DynamoDB",
+        "read",
+        "write",
+        "$ a million",
+        "$ of the"
     );
     println!(
-        "{:<24} {:>7} {:>8} {:>9} {:>9} {:>9} {:>8} {:>12} {:>10} {:>8}",
-        "", "asked", "units", "KB", "asked", "units", "units", "(tables)", "bus", "events"
+        "{:<24} {:>7} {:>8} {:>9} {:>9} {:>9} {:>9} {:>8} {:>12} {:>10} {:>8}",
+        "", "asked", "units", "KB", "asked", "KB", "units", "units", "(tables)", "bus", "events"
     );
     for phase in phases {
         println!(
-            "{:<24} {:>7} {:>8} {:>9} {:>9} {:>9.1} {:>8.1} {:>12.4} {:>10.4} {:>8}",
+            "{:<24} {:>7} {:>8} {:>9} {:>9} {:>9} {:>9.1} {:>8.1} {:>12.4} {:>10.4} {:>8}",
             phase.what,
             phase.graph_requests,
             phase.resource_units,
             phase.graph_bytes / 1024,
             phase.requests.values().sum::<u64>(),
+            phase.table_bytes / 1024,
             phase.read_units(),
             phase.write_units(),
             phase.table_dollars(),
@@ -129,6 +165,9 @@ pub(crate) fn print(phases: &[Phase]) {
         let requests: Vec<String> =
             phase.requests.iter().map(|(name, count)| format!("{name} {count}")).collect();
         println!("  DynamoDB requests: {}", requests.join(", "));
+        let others: Vec<String> =
+            phase.others.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        println!("  other requests: {}", others.join(", "));
         for (function, (read, written)) in &phase.units {
             println!("  {function}: {read:.1} read units, {written:.1} write units");
         }

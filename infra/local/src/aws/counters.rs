@@ -24,6 +24,8 @@ pub struct CallCount {
     pub write_units: f64,
     /// Writes whose condition did not hold; they cost all the same.
     pub failed_conditions: u64,
+    /// Bytes of the bodies, both ways; counted for DynamoDB.
+    pub bytes: u64,
 }
 
 /// The counters of one stack.
@@ -40,6 +42,7 @@ impl Counters {
         sum.read_units += count.read_units;
         sum.write_units += count.write_units;
         sum.failed_conditions += count.failed_conditions;
+        sum.bytes += count.bytes;
     }
 
     /// All counts so far.
@@ -56,6 +59,7 @@ impl Counters {
                 read_units: sum.read_units + count.read_units,
                 write_units: sum.write_units + count.write_units,
                 failed_conditions: sum.failed_conditions + count.failed_conditions,
+                bytes: sum.bytes + count.bytes,
             }
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
@@ -38,6 +39,7 @@ impl DynamoProxy {
         if !is_write && !READS.contains(&operation.as_str()) && operation != "DescribeTable" {
             return unknown_operation("dynamodb", &operation);
         }
+        let asked = request.body.len();
         let mut body = match request.json() {
             Ok(body) => body,
             Err(refusal) => return refusal,
@@ -83,7 +85,7 @@ impl DynamoProxy {
             self.written.notify_waiters();
         }
         let mut count = Consumption::default();
-        let answered = if answer.status.is_success() {
+        let answered: Bytes = if answer.status.is_success() {
             let mut value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
             count.add(value.get("ConsumedCapacity"), is_write);
             if let (false, Some(members)) = (wants_capacity, value.as_object_mut()) {
@@ -96,7 +98,8 @@ impl DynamoProxy {
             }
             answer.body
         };
-        count.report(services, &request, &operation, &tables);
+        let bytes = u64::try_from(asked + answered.len()).unwrap_or(u64::MAX);
+        count.report(services, &request, &operation, &tables, bytes);
         let mut response = Response::new(Body::from(answered));
         *response.status_mut() = answer.status;
         response
@@ -168,6 +171,7 @@ impl Consumption {
         request: &AwsRequest,
         operation: &str,
         tables: &BTreeSet<&str>,
+        bytes: u64,
     ) {
         for table in tables {
             self.by_table.entry((*table).to_owned()).or_default();
@@ -175,6 +179,7 @@ impl Consumption {
         // One request, however many tables it names.
         if let Some(first) = self.by_table.values_mut().next() {
             first.requests = 1;
+            first.bytes = bytes;
         }
         for (table, count) in self.by_table {
             services.counters.add(
