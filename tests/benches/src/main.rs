@@ -6,6 +6,8 @@
 //! - `… -- webhook`: how fast `graph-webhook` answers beside a handler that does nothing.
 //! - `… -- programs --artefacts .aws-sam/build`: each function's zipped size, and the time from its
 //!   start to its first poll of the Runtime API.
+//! - `… -- mapping --callgrind`: what scope, mapping and fingerprint of one person take, in time on
+//!   the processor and in instructions (needs valgrind). Builds its program for release.
 //!
 //! The exit code says whether every "must" was kept.
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
@@ -13,6 +15,7 @@
 mod bare;
 mod counts;
 mod held_table;
+mod mapping;
 mod phase;
 mod prices;
 mod programs;
@@ -56,6 +59,15 @@ enum What {
         #[arg(long)]
         artefacts: Option<PathBuf>,
     },
+    /// Users mapped a second and core, and instructions for each.
+    Mapping {
+        /// How many times the 999 people of a page are mapped.
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+        /// Count instructions too, with valgrind's callgrind.
+        #[arg(long)]
+        callgrind: bool,
+    },
     /// Each program's zipped size and its time to the first poll.
     Programs {
         /// A folder of artefacts as `sam build` leaves it.
@@ -84,6 +96,7 @@ async fn main() -> ExitCode {
         What::Webhook { rate, seconds, rounds, artefacts } => {
             print(&webhook::measure(rate, seconds, rounds, artefacts).await)
         }
+        What::Mapping { rounds, callgrind } => print(&mapping::measure(rounds, callgrind)),
         What::Programs { artefacts, starts } => print(&programs::measure(&artefacts, starts).await),
     };
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
