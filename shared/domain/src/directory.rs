@@ -99,11 +99,12 @@ impl DirectoryUser {
     /// The attribute at a dotted path, for instance `employeeOrgData.costCenter`. A null or absent
     /// parent makes its members null or absent.
     pub fn attribute(&self, path: &str) -> SourceValue<'_> {
-        let mut parts = path.split('.');
-        let Some(mut value) = parts.next().and_then(|name| self.attributes.get(name)) else {
-            return SourceValue::Absent;
+        let (root, member) = match path.split_once('.') {
+            Some((root, member)) => (root, Some(member)),
+            None => (path, None),
         };
-        for part in parts {
+        let Some(mut value) = self.attributes.get(root) else { return SourceValue::Absent };
+        for part in member.into_iter().flat_map(|member| member.split('.')) {
             match value {
                 Value::Object(members) => match members.get(part) {
                     Some(member) => value = member,

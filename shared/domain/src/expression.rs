@@ -34,6 +34,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub(crate) use compare::folded;
 pub use condition::{Condition, Decision};
 pub use error::{EvaluationFailure, EvaluationProblem, ExpressionError, ExpressionProblem};
 pub use parse::{MAX_DEPTH, MAX_LENGTH};

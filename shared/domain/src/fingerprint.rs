@@ -1,6 +1,7 @@
 //! Fingerprints: whether a decision would take from the directory just what it took last time.
 
 use std::fmt;
+use std::io::Write as _;
 
 use sha2::{Digest, Sha256};
 
@@ -39,16 +40,26 @@ impl Fingerprint {
         });
         add(user_principal_name.map_or(b"-".as_slice(), |_| b"+"));
         add(user_principal_name.unwrap_or_default().as_bytes());
+        // One buffer for all: a run writes these for everybody.
+        let mut written = Vec::new();
         for field in &mapped.values {
-            let (tag, value) = match &field.outcome {
-                FieldOutcome::Write(value) => ("write", value.to_string()),
-                FieldOutcome::Clear => ("clear", String::new()),
-                FieldOutcome::Keep | FieldOutcome::Absent => ("keep", String::new()),
-                FieldOutcome::Fail { reason, .. } => ("fail", reason.clone()),
-            };
-            for part in [field.target.to_string().as_str(), tag, &value] {
-                add(part.as_bytes());
-            }
+            written.clear();
+            let _ = write!(written, "{}", field.target);
+            add(&written);
+            written.clear();
+            add(match &field.outcome {
+                FieldOutcome::Write(value) => {
+                    let _ = serde_json::to_writer(&mut written, value);
+                    b"write"
+                }
+                FieldOutcome::Clear => b"clear".as_slice(),
+                FieldOutcome::Keep | FieldOutcome::Absent => b"keep",
+                FieldOutcome::Fail { reason, .. } => {
+                    written.extend_from_slice(reason.as_bytes());
+                    b"fail"
+                }
+            });
+            add(&written);
         }
         Some(Self(leading_bits(&digest.finalize())))
     }

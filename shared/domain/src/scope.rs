@@ -14,14 +14,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use unicode_normalization::UnicodeNormalization;
 
 pub use explain::{ClauseVerdict, Stance};
 
 use clause::Answer;
 
 use crate::directory::DirectoryUser;
-use crate::expression::Condition;
+use crate::expression::{Condition, folded};
 use crate::settings::DisabledAccounts;
 
 /// A compiled scope.
@@ -236,11 +235,6 @@ impl ScopeRule {
     pub fn needs_memberships(&self) -> bool {
         self.by_group || self.ignores_groups
     }
-}
-
-/// The form in which texts compare: trimmed, NFC, lower case.
-fn folded(text: &str) -> String {
-    text.trim().nfc().collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]

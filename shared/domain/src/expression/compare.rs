@@ -13,7 +13,7 @@ use super::number::Number;
 use super::value::Datum;
 
 /// The form in which texts compare: trimmed, NFC, lower case.
-pub(super) fn folded(text: &str) -> Cow<'_, str> {
+pub(crate) fn folded(text: &str) -> Cow<'_, str> {
     let text = text.trim();
     if text.is_ascii() {
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {

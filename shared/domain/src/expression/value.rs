@@ -156,6 +156,9 @@ fn entry(value: &Value) -> Option<Cow<'_, str>> {
 /// Directories hold line breaks, tabs and worse in one-line fields: each run of control characters
 /// becomes one space.
 fn clean(text: &str) -> Cow<'_, str> {
+    if is_clean(text) {
+        return Cow::Borrowed(text);
+    }
     let text = text.trim();
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
@@ -163,6 +166,16 @@ fn clean(text: &str) -> Cow<'_, str> {
     let parts = text.split(char::is_control).filter(|part| !part.is_empty());
     let joined = parts.collect::<Vec<_>>().join(" ");
     Cow::Owned(joined.trim().to_owned())
+}
+
+/// Whether a text surely has no control character and no space around it: most have neither, and
+/// are asked byte by byte.
+fn is_clean(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_edge_clean = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    // 0xC2 begins the second set of control characters, and others that are none.
+    let is_doubtful = |byte: &u8| *byte < b' ' || matches!(*byte, 0x7f | 0xc2);
+    is_edge_clean(bytes.first()) && is_edge_clean(bytes.last()) && !bytes.iter().any(is_doubtful)
 }
 
 fn cleaned(text: Cow<'_, str>) -> Cow<'_, str> {

@@ -184,7 +184,9 @@ impl ListClause {
             Ok(value) => value.or(empty_means),
         };
         match value {
-            Some(value) if listed.contains(&folded(value)) => Answer::Accepts(Accepted::Listed),
+            Some(value) if listed.iter().any(|one| *one == folded(value)) => {
+                Answer::Accepts(Accepted::Listed)
+            }
             Some(value) => {
                 let value = value.trim();
                 Answer::Refuses(format!("the {attribute} `{value}` is not in scope.{member}"))

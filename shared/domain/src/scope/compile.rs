@@ -44,7 +44,7 @@ impl ScopeRule {
 fn list(listed: &AllOr<Vec<String>>) -> Option<Vec<String>> {
     match listed {
         AllOr::All => None,
-        AllOr::Any(values) => Some(values.iter().map(|value| folded(value)).collect()),
+        AllOr::Any(values) => Some(values.iter().map(|value| folded(value).into_owned()).collect()),
     }
 }
 
