@@ -1,3 +1,5 @@
+mod teams;
+
 use contact_sync_domain::connection::{Attention, Tenant};
 use contact_sync_domain::contact::{ContactSource, ContactStatus, Link, LinkState, SyncMark};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
