@@ -197,9 +197,9 @@ mod tests {
         let credentials = Credentials::connect(&replaced_each_time().sdk_config(), "app");
         assert_eq!(shown(&credentials).await, "number 0");
         tokio::time::pause();
-        tokio::time::advance(FRESH - Duration::from_secs(1)).await;
+        tokio::time::advance(FRESH / 2).await;
         assert_eq!(shown(&credentials).await, "number 0");
-        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::advance(FRESH / 2).await;
         tokio::time::resume();
         assert_eq!(shown(&credentials).await, "number 1");
     }
