@@ -7,6 +7,7 @@ mod connections;
 mod contacts;
 mod directory;
 mod events;
+mod explain;
 mod health;
 mod import;
 mod presets;
@@ -178,6 +179,9 @@ fn of_connections<P: Outside>() -> Vec<Endpoint<P>> {
         get(connection!("/tenant"), VIEWER, directory::tenant),
         get(connection!("/directory/users"), VIEWER, directory::users),
         get(connection!("/directory/groups"), VIEWER, directory::groups),
+        get(connection!("/directory/values"), VIEWER, directory::values),
+        get(connection!("/query-plan"), VIEWER, directory::plan),
+        get(connection!("/explain"), VIEWER, explain::show),
     ]
 }
 

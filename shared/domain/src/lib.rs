@@ -32,3 +32,4 @@ pub mod subscription;
 mod suggestion;
 pub mod sync_state;
 pub mod team;
+pub mod value_counts;

@@ -20,7 +20,7 @@ pub use explain::{ClauseVerdict, Stance};
 use clause::Answer;
 
 use crate::directory::DirectoryUser;
-use crate::expression::{Condition, folded};
+use crate::expression::{Condition, TraceStep, folded};
 use crate::settings::DisabledAccounts;
 
 /// A compiled scope.
@@ -198,6 +198,11 @@ impl ScopeRule {
             .into_iter()
             .map(|clause| ClauseVerdict::of(clause, self.ask(clause, user, memberships, now)))
             .collect()
+    }
+
+    /// How the condition came to its answer, part by part; nothing without one.
+    pub fn trace_condition(&self, user: &DirectoryUser, now: Timestamp) -> Vec<TraceStep> {
+        self.expression.as_ref().map_or_else(Vec::new, |condition| condition.explain(user, now))
     }
 
     /// The selectable attributes that decide.

@@ -9,14 +9,17 @@ mod contact_values;
 mod contacts;
 mod custom_fields;
 mod directory;
+mod directory_values;
 mod document;
 mod erase;
 mod error;
+mod explain;
 mod idempotency;
 mod lifecycle;
 mod moving;
 mod outside;
 mod overlap;
+mod query_plan;
 mod reports;
 mod reviews;
 mod runs;
@@ -41,8 +44,10 @@ pub use contacts::{
 };
 pub use custom_fields::{read_custom_fields, set_custom_fields};
 pub use directory::{TenantView, directory_groups, directory_users, tenant_view};
+pub use directory_values::{DirectoryValues, directory_values};
 pub use erase::{Erased, erase_account};
 pub use error::AdminError;
+pub use explain::{Explanation, MappedBy, explain};
 pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use moving::{LeftContacts, Move, Moved, move_connection};
@@ -50,6 +55,7 @@ pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
 };
+pub use query_plan::{PlanView, query_plan};
 pub use reports::{Report, report, report_file_name};
 pub use reviews::{
     Decided, ListDecided, ListRequest, ReviewEntry, ReviewRequest, decide_list, decide_review,

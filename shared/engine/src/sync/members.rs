@@ -119,6 +119,11 @@ impl MemberSets {
             .map(|((group, _), _)| group)
     }
 
+    /// How many members a group was read to have.
+    pub(crate) fn size(&self, group: &ObjectId) -> usize {
+        self.sets.get(group).map_or(0, Vec::len)
+    }
+
     /// The sets as the scope asks for them: members of its groups, and of the ignored ones.
     pub(crate) fn memberships(&self, scope: &Scope) -> Memberships {
         let of = |group: &ObjectId, nested| self.sets.get(&(group.clone(), nested));

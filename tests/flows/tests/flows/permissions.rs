@@ -80,6 +80,10 @@ async fn live(scene: &Scene) {
     let grant = json!({"accounts": [customer.account]});
     let path = format!("/v1/tenants/{}/accounts", scene.other_tenant);
     scene.rest().put(&path, &grant).await.expect(200);
+    let values = customer.path("/directory/values?property=department");
+    for _ in 0..2 {
+        scene.rest().get(&values).await.expect(200);
+    }
     for person in &people[..people.len() - 1] {
         scene.sim.add_member(scene.tenant, group, person.id()).unwrap();
     }

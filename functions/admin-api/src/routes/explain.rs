@@ -1,0 +1,109 @@
+//! Why somebody is, or is not, among the contacts.
+
+use std::sync::Arc;
+
+use contact_sync_domain::expression::TraceStep;
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::scope::ClauseVerdict;
+use contact_sync_domain::segment::{FieldChange, Outcome};
+use contact_sync_engine::admin::{Explanation, MappedBy, Outside, account, explain};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Reply;
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::shape::UserShape;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExplanationShape {
+    found: bool,
+    user: Option<UserShape>,
+    scope: ScopeShape,
+    mapping: Vec<MappedShape>,
+    #[serde(rename = "match")]
+    matched: MatchShape,
+    decision: Option<DecisionShape>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ScopeShape {
+    clauses: Vec<ClauseVerdict>,
+    condition: Vec<TraceStep>,
+    routing: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MappedShape {
+    target: String,
+    source: String,
+    outcome: &'static str,
+    value: Option<Value>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MatchShape {
+    contact_id: Option<ContactId>,
+    linked_to: Option<ObjectId>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DecisionShape {
+    outcome: Outcome,
+    reason: Option<String>,
+    remedy: Option<String>,
+    fields: Vec<FieldChange>,
+}
+
+pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let Some(who) = call.query("user") else {
+        let detail = "`user` is an object id, a user principal name or an e-mail address.";
+        return Err(Problem::bad_query(detail));
+    };
+    let told = explain(&api.outside, &account, &call.connection()?, who).await?;
+    Ok(Answer::ok(&ExplanationShape::from(told)))
+}
+
+impl From<Explanation> for ExplanationShape {
+    fn from(told: Explanation) -> Self {
+        let contact = told.contact.as_ref();
+        Self {
+            found: told.user.is_some(),
+            matched: MatchShape {
+                contact_id: contact.map(|contact| contact.id.clone()),
+                linked_to: contact
+                    .and_then(|contact| contact.link.as_ref())
+                    .map(|link| link.object_id.clone()),
+            },
+            user: told.user.map(UserShape::from),
+            scope: ScopeShape {
+                clauses: told.scope,
+                condition: told.condition,
+                routing: told.routing,
+            },
+            mapping: told.mapping.into_iter().map(MappedShape::from).collect(),
+            decision: told.decision.map(|item| DecisionShape {
+                outcome: item.outcome,
+                reason: item.reason,
+                remedy: item.remedy,
+                fields: item.fields,
+            }),
+        }
+    }
+}
+
+impl From<MappedBy> for MappedShape {
+    fn from(one: MappedBy) -> Self {
+        let MappedBy { target, source, outcome, value, reason } = one;
+        Self { target, source, outcome, value, reason }
+    }
+}
