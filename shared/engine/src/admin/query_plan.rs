@@ -54,7 +54,7 @@ pub async fn query_plan(
         users,
         groups: groups
             .iter()
-            .map(|(group, nested)| GroupSize { members: count(sets.size(group)), nested: *nested })
+            .map(|watched| GroupSize { members: count(sets.size(watched)), nested: watched.nested })
             .collect(),
         people: scope.is_by_group().then(|| count(memberships.in_scope().len())),
     };

@@ -120,8 +120,8 @@ impl MemberSets {
     }
 
     /// How many members a group was read to have.
-    pub(crate) fn size(&self, group: &ObjectId) -> usize {
-        self.sets.get(group).map_or(0, Vec::len)
+    pub(crate) fn size(&self, watched: &Watched) -> usize {
+        self.sets.get(&watched.key()).map_or(0, |set| set.users.len())
     }
 
     /// The sets as the scope asks for them: members of its groups, and of the ignored ones.
