@@ -49,8 +49,7 @@ fn on_processor() -> u128 {
 
 /// The default rows, and expressions as admins write them where the directory is untidy.
 fn rich() -> Settings {
-    let mut settings = json!(Settings::default());
-    settings["mapping"] = json!([
+    let mapping = json!([
         {"target": "email", "source": "Coalesce([mail], [userPrincipalName])"},
         {"target": "displayName", "source": "Join(' ', PCase([givenName]), PCase([surname]))"},
         {"target": "firstName", "source": "PCase([givenName])"},
@@ -64,18 +63,19 @@ fn rich() -> Settings {
         {"target": "city", "source": "NormalizeDiacritics([city])"},
         {"target": "employeeId", "source": "ToUpper(Trim([employeeId]))"},
     ]);
-    serde_json::from_value(settings).unwrap_or_default()
+    let mapping = serde_json::from_value(mapping).unwrap_or_default();
+    Settings { mapping, ..Settings::default() }
 }
 
 /// Somebody, with what Graph tells of most people and nulls where it tells nothing.
 fn person(number: u32) -> DirectoryUser {
     let attributes = json!({
         "userPrincipalName": format!("person{number}@contoso.example"),
-        "mail": if number % 10 == 0 { Value::Null } else { json!(format!("person{number}@contoso.example")) },
+        "mail": if number.is_multiple_of(10) { Value::Null } else { json!(format!("person{number}@contoso.example")) },
         "otherMails": [], "proxyAddresses": [format!("SMTP:person{number}@contoso.example")],
         "displayName": format!("Zoë Müller {number}"), "givenName": "ZOË", "surname": "MÜLLER",
-        "jobTitle": if number % 7 == 0 { "Dr. Head of Sales" } else { "Head of Sales" },
-        "department": if number % 3 == 0 { "HR" } else { "Sales" }, "companyName": null,
+        "jobTitle": if number.is_multiple_of(7) { "Dr. Head of Sales" } else { "Head of Sales" },
+        "department": if number.is_multiple_of(3) { "HR" } else { "Sales" }, "companyName": null,
         "officeLocation": "Zürich/2.14", "businessPhones": ["+41 44 555 01 00"],
         "mobilePhone": "+41 (79) 555-01-00", "faxNumber": null, "streetAddress": "Seestrasse 1",
         "city": "Zürich", "state": "ZH", "postalCode": "8002", "country": "Switzerland",

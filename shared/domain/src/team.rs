@@ -122,10 +122,7 @@ impl Membership {
     /// Who holds it; `None` for whoever left.
     pub fn held_by(&self) -> Option<HeldBy> {
         let by_group = self.origins.iter().any(|origin| matches!(origin, Origin::Group { .. }));
-        match by_group {
-            true => Some(HeldBy::Entra),
-            false => self.stands().then_some(HeldBy::Manual),
-        }
+        if by_group { Some(HeldBy::Entra) } else { self.stands().then_some(HeldBy::Manual) }
     }
 
     /// The groups that hold it, each with its connection.

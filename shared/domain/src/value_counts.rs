@@ -66,7 +66,7 @@ impl ValueCounts {
         for attribute in COUNTED {
             let Some(value) = value_of(user, attribute) else { continue };
             let values = self.values.entry((*attribute).to_owned()).or_default();
-            let key = folded(&value);
+            let key = folded(&value).into_owned();
             if let Some(known) = values.get_mut(&key) {
                 known.count += 1;
             } else if values.len() < MOST_VALUES {
@@ -86,7 +86,7 @@ impl ValueCounts {
         let mut values: Vec<ValueCount> = known
             .into_iter()
             .flatten()
-            .filter(|(key, _)| key.contains(&query))
+            .filter(|(key, _)| key.contains(query.as_ref()))
             .map(|(_, value)| value.clone())
             .collect();
         values.sort_by(|one, other| (other.count, &one.value).cmp(&(one.count, &other.value)));

@@ -1,4 +1,5 @@
 //! What scope, mapping and fingerprint of one person cost: time on the processor, instructions.
+#![expect(clippy::expect_used, reason = "a broken measurement may panic")]
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

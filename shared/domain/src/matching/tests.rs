@@ -89,6 +89,9 @@ fn found(order: &[&str], own: Value, contacts: &[Contact]) -> Vec<u128> {
     }
 }
 
+/// What is shown, the keys, the contacts, and whom they lead to.
+type Case<'a> = (&'a str, &'a [&'a str], Vec<Contact>, Vec<u128>);
+
 #[test]
 fn the_first_key_with_one_hit_decides_and_several_hits_end_the_search() {
     use ContactField::{Email, EmployeeId, MobilePhone};
@@ -99,7 +102,7 @@ fn the_first_key_with_one_hit_decides_and_several_hits_end_the_search() {
     let by_phone = contact(5, &[(MobilePhone, "0049 (0)170-555 12 34")]);
     let own = json!({"employeeId": "E-7", "mobilePhone": "+49 0170 5551234"});
     let both = [by_mail.clone(), by_number.clone()];
-    let cases: [(&str, &[&str], Vec<Contact>, Vec<u128>); 8] = [
+    let cases: [Case<'_>; 8] = [
         ("by mail, whatever the spelling", &["email"], vec![by_mail.clone()], vec![1]),
         ("the order of the keys decides", &["employeeId", "email"], both.to_vec(), vec![2]),
         ("the other order", &["email", "employeeId"], both.to_vec(), vec![1]),
@@ -112,7 +115,7 @@ fn the_first_key_with_one_hit_decides_and_several_hits_end_the_search() {
         (
             "two have the number: nobody guesses",
             &["employeeId", "email"],
-            vec![by_mail.clone(), twin.clone(), by_number.clone()],
+            vec![by_mail.clone(), twin, by_number],
             vec![2, 3],
         ),
         ("a linked contact is no candidate", &["email"], vec![taken], vec![]),

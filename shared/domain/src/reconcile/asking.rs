@@ -20,6 +20,7 @@ pub(super) fn about(
 
 impl Question {
     /// The question with what we would do.
+    #[expect(clippy::unnecessary_wraps, reason = "as a segment's item holds it")]
     pub(super) fn suggesting(self, suggested: Option<ReviewAction>) -> Option<Box<Self>> {
         Some(Box::new(Self { suggested, ..self }))
     }

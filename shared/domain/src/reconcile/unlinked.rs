@@ -101,6 +101,7 @@ impl Rules {
 
     /// Takes a contact over that is there already; `key` led to it, or none because it is the
     /// user's own.
+    #[expect(clippy::too_many_arguments, reason = "who, what, through which key, and against whom")]
     pub fn adopt(
         &self,
         user: &DirectoryUser,

@@ -47,7 +47,7 @@ fn the_same_question_is_asked_once_and_another_has_a_higher_version() {
     let first = item(effect(&question, None, 7));
     assert_eq!(first.version, 7);
     assert_eq!(effect(&question, Some(&first), 9), Effect::Stay, "a replay or the next run");
-    let mut moved = question.clone();
+    let mut moved = question;
     moved.reason = Some("another one".to_owned());
     let second = item(effect(&moved, Some(&first), 7));
     assert!(second.version > first.version);
@@ -91,8 +91,8 @@ fn what_was_refused_is_known_by_what_it_was_about() {
     assert!(set.has_value(&one, &field, &json!("CEO")));
     assert!(!set.has_value(&one, &field, &json!("CTO")), "another value is asked about");
     assert!(!set.has_value(&two, &field, &json!("CEO")));
-    assert!(set.has_conflict(&user, &[two.clone(), one.clone()]), "in any order");
-    assert!(!set.has_conflict(&user, &[one.clone()]), "another conflict");
+    assert!(set.has_conflict(&user, &[two, one.clone()]), "in any order");
+    assert!(!set.has_conflict(&user, std::slice::from_ref(&one)), "another conflict");
     assert!(!set.has_match(&user, &one));
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::directory::connected;
 use super::{AdminError, Outside};
 use crate::port::{Clock, ContactStore, Directory, SettingsStore, StoredContact};
-use crate::split::{SplitError, sharers};
+use crate::split::{Sharer, SplitError, sharers};
 use crate::sync::lookup::Lookup;
 use crate::sync::{GroupsError, MemberSets, read_groups, scope_groups};
 
@@ -157,7 +157,7 @@ async fn route(
         SplitError::Store(error) => AdminError::from(error),
         SplitError::Directory(error) => AdminError::from(error),
     })?;
-    let others = others.into_iter().map(|sharer| sharer.into_rival()).collect();
+    let others = others.into_iter().map(Sharer::into_rival).collect();
     Ok(Rivals::new(settings.routing, others).route(user, rules.now()))
 }
 
@@ -212,6 +212,7 @@ fn is_linked(contact: Option<&Contact>, id: &ConnectionId, user: &ObjectId) -> b
     contact.is_some_and(|contact| contact.is_linked_to(id, user))
 }
 
+#[expect(clippy::too_many_arguments, reason = "who, what, by which rules and for whom")]
 async fn decide(
     outside: &impl Outside,
     account: &Account,

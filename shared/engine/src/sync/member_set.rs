@@ -92,7 +92,9 @@ impl MemberSet {
                         if !joins {
                             return None;
                         }
-                        members.iter().for_each(|edge| set.apply(&edge.id, false));
+                        for edge in members {
+                            set.apply(&edge.id, false);
+                        }
                     }
                 }
             }

@@ -10,7 +10,7 @@ use contact_sync_domain::segment::{Outcome, SegmentItem};
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness};
-use crate::split::{SplitError, sharers};
+use crate::split::{Sharer, SplitError, sharers};
 
 impl Pass {
     /// What the rules see in a user, once it is settled whose the user is.
@@ -79,7 +79,7 @@ where
         // is read again by id. The delta token stays bound to our own settings.
         let needed = others.iter().flat_map(|sharer| sharer.scope.needed_attributes());
         pass.by_id = pass.selection.clone().also(needed);
-        let others = others.into_iter().map(|sharer| sharer.into_rival()).collect();
+        let others = others.into_iter().map(Sharer::into_rival).collect();
         pass.rivals = Rivals::new(pass.settings.routing, others);
         Ok(())
     }

@@ -21,6 +21,7 @@ mod policies;
 mod reviews;
 mod rotation;
 mod schedules;
+mod scope;
 mod settings_product;
 mod split_tenant;
 mod storm;

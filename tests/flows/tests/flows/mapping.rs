@@ -26,7 +26,7 @@ fn extension(customer: &Customer<'_>) -> String {
         names.into_iter().filter(move |name| person.text(name).is_some()).collect::<Vec<_>>()
     });
     let found = names.into_iter().find(|name| name.starts_with("extension_"));
-    found.expect("people have directory extensions")
+    found.unwrap()
 }
 
 fn set_manager(scene: &Scene, user: &str, manager: Option<&str>) {

@@ -12,7 +12,8 @@ async fn list(scene: &Scene, customer: &Customer<'_>, name: &str) -> Vec<Value> 
 async fn about(scene: &Scene, customer: &Customer<'_>, name: &str, user: &str) -> Value {
     let items = list(scene, customer, name).await;
     let found = items.iter().find(|item| item["user"]["objectId"] == user).cloned();
-    found.unwrap_or_else(|| panic!("nothing about {user} in {name}: {items:?}"))
+    assert!(found.is_some(), "nothing about {user} in {name}: {items:?}");
+    found.unwrap()
 }
 
 async fn decide(scene: &Scene, customer: &Customer<'_>, item: &Value, body: Value) -> Reply {

@@ -14,7 +14,8 @@ async fn save(scene: &Scene, customer: &Customer<'_>, document: &Value) -> Strin
 }
 
 fn count(document: &Value, name: &str) -> u64 {
-    document[name].as_u64().unwrap_or_else(|| panic!("{name}: {document}"))
+    assert!(document[name].is_u64(), "{name}: {document}");
+    document[name].as_u64().unwrap()
 }
 
 /// HF-40 datatype mismatch, HF-41 an empty phone, HF-42 an empty required field, and GH-26: the

@@ -63,7 +63,7 @@ impl<O: Outside> Desk<'_, O> {
         named: Option<&ContactId>,
         known: Known<'_>,
     ) -> Result<Done, AdminError> {
-        let id = self.target(item, named)?;
+        let id = Self::target(item, named)?;
         let (user, wanted) = self.user(&item.user.object_id, known).await?;
         self.has_no_other(&user.id, &id).await?;
         let store = self.outside.store();
@@ -148,7 +148,7 @@ impl<O: Outside> Desk<'_, O> {
         item: &ReviewItem,
         named: Option<&ContactId>,
     ) -> Result<Done, AdminError> {
-        let id = self.target(item, named)?;
+        let id = Self::target(item, named)?;
         let old = contact(self.outside.store(), &self.account.id, &id).await?;
         let Some(link) = old.link.clone() else { return Ok(Done::wrote(old)) };
         if link.connection_id != self.connection.id {
@@ -174,7 +174,7 @@ impl<O: Outside> Desk<'_, O> {
         item: &ReviewItem,
         named: Option<&ContactId>,
     ) -> Result<Done, AdminError> {
-        let id = self.target(item, named)?;
+        let id = Self::target(item, named)?;
         match remove_contact(self.outside, self.caller, &self.account.id, &id, &Precondition::None)
             .await
         {
@@ -194,7 +194,7 @@ impl<O: Outside> Desk<'_, O> {
     ) -> Result<Done, AdminError> {
         let store = self.outside.store();
         let account = &self.account.id;
-        let stays = self.target(item, named)?;
+        let stays = Self::target(item, named)?;
         let user = &item.user.object_id;
         let (own, _) = self.place_of(user).await?;
         let mut others: Vec<ContactId> = item.candidates.clone();
@@ -302,11 +302,7 @@ impl<O: Outside> Desk<'_, O> {
     }
 
     /// The contact that an action is about.
-    fn target(
-        &self,
-        item: &ReviewItem,
-        named: Option<&ContactId>,
-    ) -> Result<ContactId, AdminError> {
+    fn target(item: &ReviewItem, named: Option<&ContactId>) -> Result<ContactId, AdminError> {
         let in_question = match item.candidates.as_slice() {
             [only] => Some(only),
             _ => None,

@@ -132,16 +132,15 @@ impl<'a, O: Outside> Desk<'a, O> {
         id: &ObjectId,
         known: Known<'_>,
     ) -> Result<(DirectoryUser, Wanted), AdminError> {
-        let user = match known {
-            Some(user) => user.clone(),
-            None => {
-                let (tenant, select) = self.reading()?;
-                let ids = std::slice::from_ref(id);
-                let read = self.outside.directory().users_by_id(tenant, select, ids).await?;
-                read.found.into_iter().next().ok_or_else(|| {
-                    AdminError::ReviewMoved("the user is not in the directory any more".to_owned())
-                })?
-            }
+        let user = if let Some(user) = known {
+            user.clone()
+        } else {
+            let (tenant, select) = self.reading()?;
+            let ids = std::slice::from_ref(id);
+            let read = self.outside.directory().users_by_id(tenant, select, ids).await?;
+            read.found.into_iter().next().ok_or_else(|| {
+                AdminError::ReviewMoved("the user is not in the directory any more".to_owned())
+            })?
         };
         let wanted = self.rules.wanted(&user).ok_or_else(|| {
             AdminError::ReviewImpossible("Entra did not tell a mapped attribute".to_owned())

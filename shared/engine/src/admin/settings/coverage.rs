@@ -118,7 +118,9 @@ impl Coverage {
         }
         if filled.values.len() < MOST_DISTINCT {
             let mut hasher = DefaultHasher::new();
-            texts.iter().for_each(|text| text.to_lowercase().hash(&mut hasher));
+            for text in &texts {
+                text.to_lowercase().hash(&mut hasher);
+            }
             filled.values.insert(hasher.finish());
         } else {
             filled.is_least = true;
@@ -171,7 +173,7 @@ fn users_of_attributes(settings: &Settings) -> BTreeMap<String, Vec<String>> {
     for row in &settings.mapping {
         let Ok(source) = SourceExpression::parse(&row.source) else { continue };
         for name in source.attribute_names() {
-            users.entry(name.to_string()).or_default().push(row.target.clone());
+            users.entry(name).or_default().push(row.target.clone());
         }
     }
     users

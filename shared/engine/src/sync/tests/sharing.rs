@@ -143,9 +143,10 @@ async fn only_connections_that_sync_have_a_claim_to_people() {
     ] {
         let mut scene = scene(of_department("Sales"));
         set_ours(&scene, Overlap::First, 2);
-        let mut world = scene.worker.stores.world();
-        world.connections.get_mut(&other_connection()).unwrap().status = status;
-        drop(world);
+        {
+            let mut world = scene.worker.stores.world();
+            world.connections.get_mut(&other_connection()).unwrap().status = status;
+        }
         scene.full().await;
         assert_eq!(linked(&scene).len(), expected, "{status:?}");
     }
