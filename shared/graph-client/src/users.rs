@@ -58,13 +58,12 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         lane: Lane,
     ) -> Result<UserPage, DirectoryError> {
         let what = "the user listing";
-        let url = match link {
-            Some(link) => self.endpoints.follow(link)?,
-            None => {
-                let (attributes, expanded) = (select.attributes(), expanded(select));
-                let path = format!("/users?$select={attributes}{expanded}&$top={PAGE_SIZE}");
-                self.endpoints.graph(&path)?
-            }
+        let url = if let Some(link) = link {
+            self.endpoints.follow(link)?
+        } else {
+            let (attributes, expanded) = (select.attributes(), expanded(select));
+            let path = format!("/users?$select={attributes}{expanded}&$top={PAGE_SIZE}");
+            self.endpoints.graph(&path)?
         };
         let call = Call { lane, ..Call::get(what, url) };
         let read = |body: &[u8]| {

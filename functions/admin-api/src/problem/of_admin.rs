@@ -120,8 +120,6 @@ fn of_request(error: AdminError) -> Problem {
 
 /// What the state of things does not allow.
 fn of_state(error: AdminError) -> Problem {
-    let conflict =
-        |kind, title, detail: String| Problem::new(StatusCode::CONFLICT, kind, title, detail);
     match error {
         AdminError::ExternalIdTaken => conflict(
             "external-id-taken",
@@ -158,29 +156,9 @@ fn of_state(error: AdminError) -> Problem {
                  settings first."
             ),
         ),
-        AdminError::TeamNameTaken => conflict(
-            "team-name-taken",
-            "The team's name is taken",
-            "Another team of the account has this name.".to_owned(),
-        )
-        .with_errors(at("/name", "another team has this name")),
-        AdminError::TeamMapped(connections) => conflict(
-            "team-mapped",
-            "Groups are mapped to the team",
-            format!(
-                "The settings of {} map groups to this team; take the mappings out first.",
-                listed(&connections)
-            ),
-        ),
-        AdminError::HeldByGroups(groups) => conflict(
-            "held-by-group",
-            "A group holds the contact in the team",
-            format!(
-                "Sync holds this membership because the user is in {}: take the user out of the \
-                 group in Entra, or take the group's mapping out of the connection's settings.",
-                listed(&groups)
-            ),
-        ),
+        error @ (AdminError::TeamNameTaken
+        | AdminError::TeamMapped(_)
+        | AdminError::HeldByGroups(_)) => of_team(error),
         AdminError::WrongState(refused) => conflict(
             "wrong-state",
             "The connection's state does not allow this",
@@ -223,6 +201,40 @@ fn of_state(error: AdminError) -> Problem {
         ),
         other => unexpected(&other),
     }
+}
+
+/// What teams and their members do not allow.
+fn of_team(error: AdminError) -> Problem {
+    match error {
+        AdminError::TeamNameTaken => conflict(
+            "team-name-taken",
+            "The team's name is taken",
+            "Another team of the account has this name.".to_owned(),
+        )
+        .with_errors(at("/name", "another team has this name")),
+        AdminError::TeamMapped(connections) => conflict(
+            "team-mapped",
+            "Groups are mapped to the team",
+            format!(
+                "The settings of {} map groups to this team; take the mappings out first.",
+                listed(&connections)
+            ),
+        ),
+        AdminError::HeldByGroups(groups) => conflict(
+            "held-by-group",
+            "A group holds the contact in the team",
+            format!(
+                "Sync holds this membership because the user is in {}: take the user out of the \
+                 group in Entra, or take the group's mapping out of the connection's settings.",
+                listed(&groups)
+            ),
+        ),
+        other => unexpected(&other),
+    }
+}
+
+fn conflict(kind: &'static str, title: &'static str, detail: String) -> Problem {
+    Problem::new(StatusCode::CONFLICT, kind, title, detail)
 }
 
 fn listed(ids: &[impl ToString]) -> String {
