@@ -9,7 +9,7 @@
 //! Every step may be repeated. A request that ran out of time is sent again and goes on.
 
 use contact_sync_domain::account::Account;
-use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
+use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus, Tenant};
 use contact_sync_domain::contact::{Contact, ContactSource};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId};
@@ -186,6 +186,9 @@ async fn check_fit(
     to: &Account,
 ) -> Result<Vec<Problem>, AdminError> {
     let store = outside.store();
+    if let Some(held) = held_tenant(found) {
+        check_tenant(outside, found, held, &to.id).await?;
+    }
     let others = store.connections(&to.id).await?;
     if others.len() >= MOST_CONNECTIONS && others.iter().all(|other| other.id != found.id) {
         let message = format!("this account has {MOST_CONNECTIONS} connections already");
@@ -331,6 +334,36 @@ async fn leave(outside: &impl Outside, read: &Contact, stays: bool) -> Result<()
     Err(AdminError::Moved)
 }
 
+/// Why an organisation cannot be another account's.
+const NOT_THERE: &str =
+    "another connection has this organisation, or it is not granted to the account";
+
+/// The tenant that a connection holds.
+fn held_tenant(found: &Connection) -> Option<&Tenant> {
+    found.tenant.as_ref().filter(|_| found.status != ConnectionStatus::Disconnected)
+}
+
+/// Refuses an account that may not have the tenant, before anything is given up for it.
+async fn check_tenant(
+    outside: &impl Outside,
+    found: &Connection,
+    held: &Tenant,
+    to: &AccountId,
+) -> Result<(), AdminError> {
+    let store = outside.store();
+    let claims = store.tenant_claims(&held.id).await?;
+    let grant = store.tenant_grant(&held.id).await?;
+    let others = |claim: &&TenantClaim| claim.connection_id != found.id;
+    let is_free = match &grant {
+        Some(grant) => {
+            grant.accounts.contains(to)
+                && claims.iter().filter(others).all(|claim| claim.account_id != *to)
+        }
+        None => claims.iter().filter(others).next().is_none(),
+    };
+    if is_free { Ok(()) } else { Err(AdminError::invalid("/account", NOT_THERE)) }
+}
+
 /// Lets the tenant, where the connection holds one, be the new account's.
 async fn pass_tenant(
     outside: &impl Outside,
@@ -338,10 +371,7 @@ async fn pass_tenant(
     to: &AccountId,
 ) -> Result<(), AdminError> {
     let store = outside.store();
-    let held = match &found.tenant {
-        Some(tenant) if found.status != ConnectionStatus::Disconnected => tenant,
-        Some(_) | None => return Ok(()),
-    };
+    let Some(held) = held_tenant(found) else { return Ok(()) };
     let claim = |account: &AccountId| TenantClaim {
         tenant_id: held.id.clone(),
         account_id: account.clone(),
@@ -351,9 +381,7 @@ async fn pass_tenant(
     if store.claim_tenant(&claim(to)).await?.is_err() {
         // The account has another connection to it, or was not granted a tenant that is shared.
         drop(store.claim_tenant(&claim(&found.account_id)).await?);
-        let message =
-            "another connection has this organisation, or it is not granted to the account";
-        return Err(AdminError::invalid("/account", message));
+        return Err(AdminError::invalid("/account", NOT_THERE));
     }
     Ok(())
 }

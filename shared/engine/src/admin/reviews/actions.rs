@@ -1,9 +1,10 @@
 //! What each action does.
 
-use contact_sync_domain::contact::{Contact, LinkState};
+use contact_sync_domain::contact::{Contact, Link, LinkState};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::Found;
 use contact_sync_domain::review::{Rejected, ReviewAction, ReviewItem, ReviewList};
+use contact_sync_domain::segment::Outcome;
 
 use super::desk::{Desk, Done};
 use super::{Known, ReviewRequest, moved, same_changes};
@@ -196,22 +197,10 @@ impl<O: Outside> Desk<'_, O> {
         let account = &self.account.id;
         let stays = Self::target(item, named)?;
         let user = &item.user.object_id;
-        let (own, _) = self.place_of(user).await?;
-        let mut others: Vec<ContactId> = item.candidates.clone();
-        others.push(own);
-        others.retain(|id| *id != stays);
-        others.sort_unstable();
-        others.dedup();
+        // Everything that may refuse is asked before anything is removed.
+        let others = self.mergeable(item, &stays, known).await?;
         for other in others {
-            let Some(StoredContact::Present(other)) = store.get(account, &other).await? else {
-                continue;
-            };
-            let is_own = other.link.as_ref().is_some_and(|link| link.object_id == *user);
-            if other.protected || !(is_own || other.link.is_none()) {
-                return Err(AdminError::ReviewImpossible(
-                    "one of the contacts is protected or linked to somebody else".to_owned(),
-                ));
-            }
+            let is_own = is_of(&other, user);
             let kept = contact(store, account, &stays).await?;
             let mut filled = Contact {
                 version: kept.version + 1,
@@ -231,11 +220,62 @@ impl<O: Outside> Desk<'_, O> {
                 return Err(AdminError::Moved);
             }
             // Without its link nobody is put on the ignore list.
-            let bare = if is_own { self.unlinked(&other).await? } else { *other };
+            let bare = if is_own { self.unlinked(&other).await? } else { other };
             let version = Precondition::Versions(vec![bare.version]);
             remove_contact(self.outside, self.caller, account, &bare.id, &version).await?;
         }
         self.link(item, Some(&stays), known).await
+    }
+
+    /// The contacts that go into `stays`; an error when one of them may not, or when the user could
+    /// not be linked to it afterwards.
+    async fn mergeable(
+        &self,
+        item: &ReviewItem,
+        stays: &ContactId,
+        known: Known<'_>,
+    ) -> Result<Vec<Contact>, AdminError> {
+        let impossible = |why: &str| AdminError::ReviewImpossible(why.to_owned());
+        let store = self.outside.store();
+        let (user, wanted) = self.user(&item.user.object_id, known).await?;
+        let (own, _) = self.place_of(&user.id).await?;
+        let mut ids: Vec<ContactId> = item.candidates.clone();
+        ids.push(own);
+        ids.sort_unstable();
+        ids.dedup();
+        if !ids.contains(stays) && item.contact_id.as_ref() != Some(stays) {
+            return Err(impossible("the contact that shall stay is none of those in question"));
+        }
+        let kept = contact(store, &self.account.id, stays).await?;
+        let is_elsewhere =
+            |link: &Link| link.object_id != user.id && link.state != LinkState::Removed;
+        if kept.link.as_ref().is_some_and(is_elsewhere) {
+            return Err(impossible("the contact is linked to somebody else in the directory"));
+        }
+        let mut others = Vec::new();
+        for id in ids.iter().filter(|id| *id != stays) {
+            let Some(StoredContact::Present(other)) = store.get(&self.account.id, id).await? else {
+                continue;
+            };
+            if other.protected || !(is_of(&other, &user.id) || other.link.is_none()) {
+                return Err(impossible(
+                    "one of the contacts is protected or linked to somebody else",
+                ));
+            }
+            others.push(*other);
+        }
+        let free = Contact { link: None, ..kept };
+        let owner = self.claimant(&wanted, Some(&free)).await?;
+        if owner.is_some_and(|owner| !ids.contains(&owner.id)) {
+            return Err(AdminError::EmailTaken);
+        }
+        let nobody = Self::as_claimant(None);
+        let decided = self.rules.adopt(&user, &wanted, &free, None, nobody, self.tie()?);
+        if decided.outcome != Outcome::Update {
+            let why = decided.reason.as_deref().unwrap_or("the user cannot be linked to it");
+            return Err(impossible(why));
+        }
+        Ok(others)
     }
 
     async fn unlinked(&self, old: &Contact) -> Result<Contact, AdminError> {
@@ -311,6 +351,11 @@ impl<O: Outside> Desk<'_, O> {
             AdminError::invalid("/contact", "name the contact: several or none come into question")
         })
     }
+}
+
+/// Whether a contact is linked to this user.
+fn is_of(contact: &Contact, user: &ObjectId) -> bool {
+    contact.link.as_ref().is_some_and(|link| link.object_id == *user)
 }
 
 /// What a refusal is about.
