@@ -151,9 +151,15 @@ impl ConnectionStore for DynamoStore {
         let state = keys::sync_state(&from.account_id, id);
         self.state.delete("DeleteItem sync state", &state).await?;
         self.erase_consent(id).await?;
-        for partition in
-            [keys::pending_partition(id), keys::segments_partition(id), keys::runs_partition(id)]
-        {
+        // Questions, decisions and refusals are about the old account's contacts.
+        let reviews = ReviewList::ALL.map(|list| keys::reviews_partition(id, list));
+        for partition in reviews.into_iter().chain([
+            keys::decisions_partition(id),
+            keys::refused_partition(id),
+            keys::pending_partition(id),
+            keys::segments_partition(id),
+            keys::runs_partition(id),
+        ]) {
             self.state.purge("BatchWriteItem connection", partition).await?;
         }
         self.create_connection(to).await?;

@@ -359,7 +359,7 @@ async fn check_tenant(
             grant.accounts.contains(to)
                 && claims.iter().filter(others).all(|claim| claim.account_id != *to)
         }
-        None => claims.iter().filter(others).next().is_none(),
+        None => !claims.iter().any(|claim| others(&claim)),
     };
     if is_free { Ok(()) } else { Err(AdminError::invalid("/account", NOT_THERE)) }
 }

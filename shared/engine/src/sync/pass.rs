@@ -245,6 +245,11 @@ impl Pass {
         }
     }
 
+    /// Whether the groups of the scope, as last read, name this user.
+    pub(super) fn is_member(&self, user: &ObjectId) -> bool {
+        self.memberships.in_scope().binary_search(&user.as_u128()).is_ok()
+    }
+
     /// Whether the settings look at groups at all.
     pub(super) fn uses_groups(&self) -> bool {
         !watched_groups(&self.settings).is_empty()

@@ -118,10 +118,6 @@ fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
             json!({"policies": {"removal": {"graceDays": 1}}}),
             "/policies/removal/graceDays not available yet: days of grace",
         ),
-        (
-            json!({"scope": {"expression": "x"}}),
-            "/scope/expression not available yet: conditions over attributes; leave it null",
-        ),
     ] {
         assert_eq!(told(document.clone()), [expected], "{document}");
     }

@@ -149,9 +149,14 @@ impl<O: Outside> Desk<'_, O> {
         item: &ReviewItem,
         named: Option<&ContactId>,
     ) -> Result<Done, AdminError> {
-        let id = Self::target(item, named)?;
+        let id = Self::in_question(item, named)?;
         let old = contact(self.outside.store(), &self.account.id, &id).await?;
         let Some(link) = old.link.clone() else { return Ok(Done::wrote(old)) };
+        if link.object_id != item.user.object_id {
+            return Err(AdminError::ReviewImpossible(
+                "the contact is linked to somebody else in the directory".to_owned(),
+            ));
+        }
         if link.connection_id != self.connection.id {
             return Err(AdminError::ReviewImpossible(
                 "the contact is linked through another connection".to_owned(),
@@ -175,7 +180,7 @@ impl<O: Outside> Desk<'_, O> {
         item: &ReviewItem,
         named: Option<&ContactId>,
     ) -> Result<Done, AdminError> {
-        let id = Self::target(item, named)?;
+        let id = Self::in_question(item, named)?;
         match remove_contact(self.outside, self.caller, &self.account.id, &id, &Precondition::None)
             .await
         {
@@ -339,6 +344,16 @@ impl<O: Outside> Desk<'_, O> {
             ));
         }
         Ok(())
+    }
+
+    /// The contact that an action is about, which must be one that the item asks about.
+    fn in_question(item: &ReviewItem, named: Option<&ContactId>) -> Result<ContactId, AdminError> {
+        let id = Self::target(item, named)?;
+        if item.contact_id.as_ref() == Some(&id) || item.candidates.contains(&id) {
+            Ok(id)
+        } else {
+            Err(AdminError::invalid("/contact", "this item does not ask about that contact"))
+        }
     }
 
     /// The contact that an action is about.

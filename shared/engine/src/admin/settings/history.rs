@@ -109,8 +109,14 @@ pub async fn roll_back(
         return Err(AdminError::invalid("/version", message));
     };
     let stored = serde_json::to_value(&earlier.settings).unwrap_or_default();
-    let settings = check(&stored, &account.custom_fields, &account.time_zone)
+    let mut settings = check(&stored, &account.custom_fields, &account.time_zone)
         .map_err(|problems| AdminError::Invalid(no_longer(number, problems)))?;
+    // Whose contact people deleted meanwhile does not come back with a mapping.
+    for user in &base.current.settings.scope.ignored_users {
+        if !settings.scope.ignored_users.contains(user) {
+            settings.scope.ignored_users.push(user.clone());
+        }
+    }
     let cause = SettingsCause::RolledBack { version: number };
     save(outside, account, base, next(outside, caller, settings, cause)).await
 }
