@@ -121,7 +121,7 @@ async fn people_whom_both_mean_are_taken_as_routing_says_and_reported_to_the_ope
     assert_eq!(run["counts"]["created"], 0);
     let rows = second.extended_report(run["id"].as_str().unwrap()).await;
     let contested: Vec<_> =
-        rows.iter().filter(|row| row.cell("Reason").contains("another organisation")).collect();
+        rows.iter().filter(|row| row.cell("Reason").contains("Another organisation")).collect();
     assert!(contested.len() >= taken.len(), "{rows:?}");
     assert!(rows.iter().all(|row| !row.cell("Reason").contains(&first.account)), "unnamed");
     assert_eq!(linked(&first).await, taken, "whoever was linked stays");
