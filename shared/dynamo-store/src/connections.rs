@@ -39,6 +39,24 @@ impl DynamoStore {
     }
 }
 
+impl DynamoStore {
+    /// Deletes what a connection's runs left and what people were asked and decided: all of it is
+    /// about the account's contacts.
+    async fn purge_work(&self, id: &ConnectionId) -> Result<(), StoreError> {
+        let reviews = ReviewList::ALL.map(|list| keys::reviews_partition(id, list));
+        for partition in reviews.into_iter().chain([
+            keys::decisions_partition(id),
+            keys::refused_partition(id),
+            keys::pending_partition(id),
+            keys::segments_partition(id),
+            keys::runs_partition(id),
+        ]) {
+            self.state.purge("BatchWriteItem connection", partition).await?;
+        }
+        Ok(())
+    }
+}
+
 impl ConnectionStore for DynamoStore {
     async fn create_connection(&self, connection: &Connection) -> Result<(), StoreError> {
         let operation = "TransactWriteItems connection";
@@ -121,17 +139,8 @@ impl ConnectionStore for DynamoStore {
     ) -> Result<(), StoreError> {
         self.state.delete("DeleteItem sync state", &keys::sync_state(account, id)).await?;
         self.erase_consent(id).await?;
-        let reviews = ReviewList::ALL.map(|list| keys::reviews_partition(id, list));
-        for partition in reviews.into_iter().chain([
-            keys::decisions_partition(id),
-            keys::refused_partition(id),
-            keys::pending_partition(id),
-            keys::segments_partition(id),
-            keys::runs_partition(id),
-            keys::settings_partition(id),
-        ]) {
-            self.state.purge("BatchWriteItem connection", partition).await?;
-        }
+        self.purge_work(id).await?;
+        self.state.purge("BatchWriteItem connection", keys::settings_partition(id)).await?;
         self.state.delete("DeleteItem connection", &keys::connection(account, id)).await?;
         Ok(())
     }
@@ -151,17 +160,7 @@ impl ConnectionStore for DynamoStore {
         let state = keys::sync_state(&from.account_id, id);
         self.state.delete("DeleteItem sync state", &state).await?;
         self.erase_consent(id).await?;
-        // Questions, decisions and refusals are about the old account's contacts.
-        let reviews = ReviewList::ALL.map(|list| keys::reviews_partition(id, list));
-        for partition in reviews.into_iter().chain([
-            keys::decisions_partition(id),
-            keys::refused_partition(id),
-            keys::pending_partition(id),
-            keys::segments_partition(id),
-            keys::runs_partition(id),
-        ]) {
-            self.state.purge("BatchWriteItem connection", partition).await?;
-        }
+        self.purge_work(id).await?;
         self.create_connection(to).await?;
         let condition =
             Condition::new("#doc.#version = :read", vec![(":read", number(from.version))]);

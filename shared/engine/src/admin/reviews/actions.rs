@@ -69,14 +69,7 @@ impl<O: Outside> Desk<'_, O> {
         self.has_no_other(&user.id, &id).await?;
         let store = self.outside.store();
         let standing = contact(store, &self.account.id, &id).await?;
-        if let Some(link) = &standing.link
-            && link.object_id != user.id
-            && link.state != LinkState::Removed
-        {
-            return Err(AdminError::ReviewImpossible(
-                "the contact is linked to somebody else in the directory".to_owned(),
-            ));
-        }
+        is_nobody_elses(&standing, &user.id)?;
         let free = Contact { link: None, ..standing.clone() };
         let owner = self.claimant(&wanted, Some(&free)).await?;
         let claimant = Self::as_claimant(owner.as_ref());
@@ -162,17 +155,7 @@ impl<O: Outside> Desk<'_, O> {
                 "the contact is linked through another connection".to_owned(),
             ));
         }
-        let new = Contact {
-            version: old.version + 1,
-            link: None,
-            managed_fields: Vec::new(),
-            updated_at: self.outside.clock().now(),
-            ..old.clone()
-        };
-        match write(self.outside.store(), Some(&old), &new).await? {
-            Some(()) => Ok(Done::wrote(new)),
-            None => Err(AdminError::Moved),
-        }
+        Ok(Done::wrote(self.unlinked(&old).await?))
     }
 
     async fn delete(
@@ -283,6 +266,7 @@ impl<O: Outside> Desk<'_, O> {
         Ok(others)
     }
 
+    /// Takes a contact's link away, and the note that led its user to it.
     async fn unlinked(&self, old: &Contact) -> Result<Contact, AdminError> {
         let new = Contact {
             version: old.version + 1,
