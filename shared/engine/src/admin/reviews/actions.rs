@@ -235,11 +235,7 @@ impl<O: Outside> Desk<'_, O> {
             return Err(impossible("the contact that shall stay is none of those in question"));
         }
         let kept = contact(store, &self.account.id, stays).await?;
-        let is_elsewhere =
-            |link: &Link| link.object_id != user.id && link.state != LinkState::Removed;
-        if kept.link.as_ref().is_some_and(is_elsewhere) {
-            return Err(impossible("the contact is linked to somebody else in the directory"));
-        }
+        is_nobody_elses(&kept, &user.id)?;
         let mut others = Vec::new();
         for id in ids.iter().filter(|id| *id != stays) {
             let Some(StoredContact::Present(other)) = store.get(&self.account.id, id).await? else {
@@ -350,6 +346,16 @@ impl<O: Outside> Desk<'_, O> {
             AdminError::invalid("/contact", "name the contact: several or none come into question")
         })
     }
+}
+
+/// Refuses a contact whose link leads to another user who is in the directory.
+fn is_nobody_elses(contact: &Contact, user: &ObjectId) -> Result<(), AdminError> {
+    let leads_elsewhere = |link: &Link| link.object_id != *user && link.state != LinkState::Removed;
+    if contact.link.as_ref().is_some_and(leads_elsewhere) {
+        let why = "the contact is linked to somebody else in the directory";
+        return Err(AdminError::ReviewImpossible(why.to_owned()));
+    }
+    Ok(())
 }
 
 /// Whether a contact is linked to this user.
