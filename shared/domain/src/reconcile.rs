@@ -61,6 +61,11 @@ pub enum View {
         /// Which attribute decides.
         attribute: String,
     },
+    /// A value cannot be read by the scope's condition: the record fails.
+    Failed {
+        /// Why, without the value.
+        because: String,
+    },
     /// Outside the scope.
     Out {
         /// Which removal policy applies to a linked contact.
@@ -240,6 +245,7 @@ impl Rules {
             ScopeDecision::Unknown { absent } => {
                 return View::Unknown { attribute: absent };
             }
+            ScopeDecision::Failed { because } => return View::Failed { because },
         };
         match self.wanted_as(user, inactive) {
             Some(wanted) => View::In(wanted),

@@ -92,7 +92,8 @@ impl Rivals {
                 {
                     return Route::Theirs;
                 }
-                ScopeDecision::In { .. } => contested = true,
+                // Whom the other cannot decide may be the other's: nobody takes him meanwhile.
+                ScopeDecision::In { .. } | ScopeDecision::Failed { .. } => contested = true,
                 // The first in the order of names, whatever the order of the others.
                 ScopeDecision::Unknown { absent } => {
                     unknown = Some(match unknown {

@@ -65,6 +65,12 @@ pub enum ScopeDecision {
         /// The attribute that Graph's answer did not mention.
         absent: String,
     },
+    /// A value of the user cannot be read by the condition: the record fails, and nothing is taken
+    /// from anybody.
+    Failed {
+        /// Why, for people, without the value.
+        because: String,
+    },
 }
 
 /// The clauses, in the order in which they are asked.
@@ -167,6 +173,7 @@ impl ScopeRule {
         now: Timestamp,
     ) -> ScopeDecision {
         let mut unknown: Option<(Clause, String)> = None;
+        let mut failed = None;
         for clause in Clause::ALL {
             match self.ask(clause, user, memberships, now) {
                 Answer::Accepts(_) => {}
@@ -179,11 +186,13 @@ impl ScopeRule {
                     };
                 }
                 Answer::NotTold(absent) => unknown = unknown.or(Some((clause, absent))),
+                Answer::Fails(because) => failed = failed.or(Some(because)),
             }
         }
-        match unknown {
-            Some((_, absent)) => ScopeDecision::Unknown { absent },
-            None => ScopeDecision::In { inactive: self.makes_inactive(user) },
+        match (unknown, failed) {
+            (Some((_, absent)), _) => ScopeDecision::Unknown { absent },
+            (None, Some(because)) => ScopeDecision::Failed { because },
+            (None, None) => ScopeDecision::In { inactive: self.makes_inactive(user) },
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::error::ExpressionError;
+use super::error::{EvaluationFailure, ExpressionError};
 use super::evaluate::{Evaluator, Nobody, Stop};
 use super::node::{Kind, Node};
 use super::parse::{Names, parse};
@@ -26,8 +26,10 @@ pub struct Condition(Node);
 pub enum Decision {
     /// It holds.
     Met,
-    /// It does not hold, or a value that decides cannot be read as what it should be.
+    /// It does not hold.
     NotMet,
+    /// A value that decides cannot be read as what it should be.
+    Failed(EvaluationFailure),
     /// Unknown until the user is read again.
     Unknown {
         /// The attribute, as in `$select`, that Graph's answer did not mention.
@@ -48,7 +50,8 @@ impl Condition {
     pub fn decide(&self, user: &DirectoryUser, now: Timestamp) -> Decision {
         match (Evaluator { user, now, witness: Nobody }).value(&self.0) {
             Ok(value) if value.is_true() => Decision::Met,
-            Ok(_) | Err(Stop::Failed(_) | Stop::Ignore) => Decision::NotMet,
+            Ok(_) | Err(Stop::Ignore) => Decision::NotMet,
+            Err(Stop::Failed(failure)) => Decision::Failed(failure),
             Err(Stop::Absent(attribute)) => {
                 Decision::Unknown { attribute: attribute.root().to_owned() }
             }

@@ -18,6 +18,8 @@ pub(super) enum Answer {
     Refuses(String),
     /// The attribute that it looks at was not mentioned.
     NotTold(String),
+    /// A value cannot be read as what it should be; why, for people.
+    Fails(String),
 }
 
 /// Why a clause accepts. Told apart instead of spelled out: deciding everybody needs no sentences.
@@ -119,6 +121,7 @@ impl ScopeRule {
                 condition.unmet_part(user, now)
             )),
             Decision::Unknown { attribute } => Answer::NotTold(attribute),
+            Decision::Failed(failure) => Answer::Fails(format!("scope.expression: {failure}")),
         }
     }
 

@@ -25,7 +25,7 @@ pub enum Stance {
     In,
     /// Refused: whatever the others say, the user is not meant.
     Out,
-    /// Not to be told until the user is read again.
+    /// Not to be told until the user is read again, or a value of his is corrected.
     Unknown,
 }
 
@@ -37,6 +37,7 @@ impl ClauseVerdict {
             Answer::NotTold(attribute) => {
                 (Stance::Unknown, format!("Entra did not tell `{attribute}` of this person"))
             }
+            Answer::Fails(because) => (Stance::Unknown, because),
         };
         Self { clause, verdict, because }
     }

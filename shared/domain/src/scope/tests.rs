@@ -30,6 +30,7 @@ fn short(decision: ScopeDecision) -> String {
         ScopeDecision::In { inactive: false } => "in".to_owned(),
         ScopeDecision::In { inactive: true } => "inactive".to_owned(),
         ScopeDecision::Unknown { absent } => format!("unknown: {absent}"),
+        ScopeDecision::Failed { because } => format!("failed: {because}"),
         ScopeDecision::Out { clause, because } => format!("{:?}: {because}", clause.cause()),
     }
 }

@@ -87,7 +87,7 @@ pub async fn explain(
     let existing = own_contact(outside, account, &tenant, &user.id).await?;
     let tie = Tie { connection: id, tenant: &tenant };
     match view {
-        View::Unknown { .. } => {}
+        View::Unknown { .. } | View::Failed { .. } => {}
         View::Out { cause, because } => {
             let item = rules.decide_gone(&user.id, existing.as_ref(), cause, &because, tie);
             told.decision = Some(item);

@@ -194,7 +194,8 @@ impl Survey {
                         taken_by.push(sharer.account_id.clone());
                     }
                 }
-                ScopeDecision::Out { because: reason, .. } => {
+                ScopeDecision::Out { because: reason, .. }
+                | ScopeDecision::Failed { because: reason } => {
                     because.push((sharer.account_id.clone(), reason));
                 }
                 ScopeDecision::Unknown { absent } => {

@@ -202,7 +202,8 @@ where
                 Person::Here(_, View::In(wanted)) => {
                     pass.rules.wanted_email_key(wanted, present(stored.get(contact)))
                 }
-                Person::Here(_, View::Out { .. } | View::Unknown { .. }) | Person::Gone(..) => None,
+                Person::Here(_, View::Out { .. } | View::Unknown { .. } | View::Failed { .. })
+                | Person::Gone(..) => None,
             })
             .collect();
         keys.sort();
@@ -243,7 +244,9 @@ where
             (View::In(wanted), Some(lookup)) => {
                 lookup.find(&pass.rules.lookup_digests(user, wanted))
             }
-            (View::In(_) | View::Out { .. } | View::Unknown { .. }, _) => Vec::new(),
+            (View::In(_) | View::Out { .. } | View::Unknown { .. } | View::Failed { .. }, _) => {
+                Vec::new()
+            }
         };
         self.read_contacts(pass, &led_to, &mut stored).await?;
         let nobody = HashSet::new();
@@ -272,7 +275,7 @@ pub(super) fn decide_leaving(
         }
         DeltaEntry::Changed(user) => match pass.view(user) {
             View::Out { cause, because } => (cause, because),
-            View::In(_) | View::Unknown { .. } => return None,
+            View::In(_) | View::Unknown { .. } | View::Failed { .. } => return None,
         },
     };
     Some(pass.rules.decide_gone(entry.id(), existing, cause, &because, pass.tie()))
@@ -309,7 +312,7 @@ fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<Segme
                 ..blank_item(&user.id, None, Outcome::Skipped)
             })
         }
-        Person::Here(_, View::Unknown { .. }) | Person::Gone(..) => None,
+        Person::Here(_, View::Unknown { .. } | View::Failed { .. }) | Person::Gone(..) => None,
     }
 }
 
@@ -318,7 +321,8 @@ fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<Segme
 fn must_read(pass: &Pass, person: &Person, contact: &ContactId) -> bool {
     let fingerprint = match person {
         Person::Here(_, View::In(Wanted { fingerprint, .. })) => Some(*fingerprint),
-        Person::Here(_, View::Out { .. } | View::Unknown { .. }) | Person::Gone(..) => None,
+        Person::Here(_, View::Out { .. } | View::Unknown { .. } | View::Failed { .. })
+        | Person::Gone(..) => None,
     };
     // Whoever this run dealt with already may have got a contact that the index does not know.
     pass.index.as_ref().is_none_or(|index| {
@@ -339,6 +343,15 @@ fn decide_here<'a>(
             remedy: Some("grant our application User.Read.All again".to_owned()),
             email: user_address(user),
             ..blank_item(&user.id, None, Outcome::Failed)
+        },
+        View::Failed { because } => SegmentItem {
+            reason: Some(because.clone()),
+            remedy: Some(
+                "correct the value of this user in Entra, or the condition in the settings"
+                    .to_owned(),
+            ),
+            email: user_address(user),
+            ..blank_item(&user.id, existing.map(|contact| contact.id.clone()), Outcome::Failed)
         },
         View::Out { cause, because } => {
             let item = pass.rules.decide_gone(&user.id, existing, *cause, because, pass.tie());

@@ -51,7 +51,7 @@ where
                 }
                 DeltaEntry::Changed(user) => match pass.view(&user) {
                     View::Unknown { .. } => unclear.push(user.id),
-                    view @ (View::In(_) | View::Out { .. }) => {
+                    view @ (View::In(_) | View::Out { .. } | View::Failed { .. }) => {
                         people.push(Person::Here(user, view));
                     }
                 },

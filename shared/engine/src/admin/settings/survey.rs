@@ -216,6 +216,7 @@ impl<'a, S: ContactStore> Survey<'a, S> {
                 match self.rules.view(&user, &self.members) {
                     View::In(wanted) => meant.push((user, wanted)),
                     View::Unknown { .. } | View::Out { .. } => self.fail_untold(&user),
+                    View::Failed { because } => self.fail_unreadable(&user, because),
                 }
             }
         }
@@ -450,6 +451,21 @@ impl<'a, S: ContactStore> Survey<'a, S> {
         );
     }
 
+    fn fail_unreadable(&mut self, user: &DirectoryUser, reason: String) {
+        self.found.would_fail += 1;
+        self.reason(
+            user,
+            ReasonCount {
+                code: "unreadable",
+                pointer: "/scope/expression".to_owned(),
+                target: None,
+                reason,
+                remedy: "correct the value of these people in Entra, or the condition".to_owned(),
+                people: Counted::default(),
+            },
+        );
+    }
+
     fn fail_shared(&mut self, user: &DirectoryUser) {
         self.found.would_fail += 1;
         self.reason(
@@ -518,6 +534,8 @@ fn refusing(
 ) -> Option<Clause> {
     match scope.decide(user, members, now) {
         ScopeDecision::Out { clause, .. } => Some(clause),
-        ScopeDecision::In { .. } | ScopeDecision::Unknown { .. } => None,
+        ScopeDecision::In { .. } | ScopeDecision::Unknown { .. } | ScopeDecision::Failed { .. } => {
+            None
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! One contact that cannot be read is one failed record.
 
+use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::guard::GuardLimits;
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
@@ -90,4 +91,25 @@ async fn a_removal_of_a_contact_that_cannot_be_read_waits_for_the_next_run() {
     let run = scene.full().await;
     assert_eq!((run.status, run.counts.removed), (RunStatus::Succeeded, 1));
     assert_eq!(scene.contact(&contact_id(3)), None);
+}
+
+#[tokio::test]
+async fn a_value_that_the_condition_cannot_read_fails_the_record_and_takes_nobody_away() {
+    let hired = |date: &str| user_with(1, &json!({"employeeId": date}));
+    let mut scene = Scene::of([hired("2020-05-01"), user(2)]);
+    scene.set_settings(|settings| {
+        settings.scope.expression =
+            Some("CDate(employeeId) lt 2030-01-01 or employeeId eq null".into());
+        settings.policies.removal.out_of_scope = RemovalAction::Delete;
+    });
+    assert_eq!(scene.full().await.counts.created, 2);
+
+    scene.worker.directory.inner.entra().put_user(hired("soon"));
+    let run = scene.full().await;
+    assert_eq!((run.counts.failed, run.counts.removed), (1, 0), "{run:?}");
+    let link = scene.contact(&contact_id(1)).unwrap().link.unwrap();
+    assert_eq!(link.state, LinkState::Linked);
+
+    scene.worker.directory.inner.entra().put_user(hired("2035-05-01"));
+    assert_eq!(scene.full().await.counts.removed, 1, "who surely does not meet it leaves");
 }
