@@ -21,6 +21,7 @@ mod node;
 mod number;
 mod parse;
 mod pattern;
+mod placement;
 mod print;
 mod replace;
 mod text;
@@ -62,6 +63,8 @@ pub struct SourceExpression(Node);
 pub enum Evaluated {
     /// This value: texts are trimmed and free of control characters, lists hold no blank entries.
     Value(Value),
+    /// The first of these that nobody else has in the field (`SelectUniqueValue`).
+    FirstUnique(Vec<Value>),
     /// The directory has no value.
     Empty,
     /// The answer read from Graph did not mention an attribute that decides.
@@ -110,21 +113,37 @@ impl SourceExpression {
     /// Reads an expression.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let node = parse(text, Names::InBrackets)?;
-        check::outermost(&node, false)?;
+        placement::outermost(&node, false)?;
+        placement::now_is_coarse(&node)?;
         Ok(Self(node))
     }
 
     /// What the expression gives for this user; `now` is what `Now()` gives.
     pub fn evaluate(&self, user: &DirectoryUser, now: Timestamp) -> Evaluated {
-        Evaluated::of(Evaluator { user, now, witness: Nobody }.value(&self.0))
+        self.evaluated(Evaluator { user, now, witness: Nobody }.value(&self.0))
     }
 
     /// What the expression gives for this user, and each part that was looked at with its value;
     /// the whole expression comes last.
     pub fn explain(&self, user: &DirectoryUser, now: Timestamp) -> (Evaluated, Vec<TraceStep>) {
         let mut evaluator = Evaluator { user, now, witness: Steps::default() };
-        let evaluated = Evaluated::of(evaluator.value(&self.0));
+        let evaluated = self.evaluated(evaluator.value(&self.0));
         (evaluated, evaluator.witness.written)
+    }
+
+    fn evaluated(&self, answer: evaluate::Answer<'_>) -> Evaluated {
+        match Evaluated::of(answer) {
+            Evaluated::Value(Value::Array(candidates)) if self.is_choice() => {
+                Evaluated::FirstUnique(candidates)
+            }
+            evaluated => evaluated,
+        }
+    }
+
+    /// Whether it names several values of which the field takes the first that nobody else has:
+    /// `SelectUniqueValue`.
+    pub fn is_choice(&self) -> bool {
+        matches!(self.0.kind, Kind::Call(function::Function::SelectUnique, ..))
     }
 
     /// What kind of value it gives.

@@ -60,6 +60,12 @@ impl Fingerprint {
                 }
             });
             add(&written);
+            for other in &field.others {
+                written.clear();
+                let _ = serde_json::to_writer(&mut written, other);
+                add(b"or");
+                add(&written);
+            }
         }
         Some(Self(leading_bits(&digest.finalize())))
     }

@@ -5,6 +5,7 @@
 //! policies. A record whose field fails is not written at all.
 
 mod changes;
+mod choice;
 mod compile;
 mod explain;
 mod failure;
@@ -96,6 +97,9 @@ pub struct MappedField {
     pub target: Target,
     /// What to do with it.
     pub outcome: FieldOutcome,
+    /// What the field takes instead where another contact has that value, in order
+    /// (`SelectUniqueValue`).
+    pub others: Vec<Value>,
 }
 
 /// What a row asks of its field.
@@ -140,7 +144,10 @@ impl Mapping {
         let values = self
             .rows
             .iter()
-            .map(|row| MappedField { target: row.target.clone(), outcome: row.outcome(user, now) })
+            .map(|row| {
+                let (outcome, others) = row.outcome(user, now);
+                MappedField { target: row.target.clone(), outcome, others }
+            })
             .collect();
         Mapped { values, rules: self.rules }
     }
@@ -195,8 +202,9 @@ impl Mapped {
 }
 
 impl Row {
-    fn outcome(&self, user: &DirectoryUser, now: Timestamp) -> FieldOutcome {
-        match self.expression.evaluate(user, now) {
+    /// What the row asks of its field, and what the field may take instead.
+    fn outcome(&self, user: &DirectoryUser, now: Timestamp) -> (FieldOutcome, Vec<Value>) {
+        let outcome = match self.expression.evaluate(user, now) {
             Evaluated::Absent => FieldOutcome::Absent,
             Evaluated::Ignore => FieldOutcome::Keep,
             Evaluated::Failed(failure) => FieldOutcome::Fail {
@@ -209,18 +217,24 @@ impl Row {
                 ),
             },
             Evaluated::Empty => self.outcome_of_empty(),
-            Evaluated::Value(value) => match self.kind.convert(&value) {
-                Ok(Some(value)) => FieldOutcome::Write(value),
-                Ok(None) => self.outcome_of_empty(),
-                Err(mismatch) => FieldOutcome::Fail {
-                    rule: mismatch.rule(),
-                    reason: format!("{}: {mismatch}", self.place()),
-                    remedy: format!(
-                        "Correct {} of this user in Entra, or map {} from another attribute.",
-                        self.sources(),
-                        self.target
-                    ),
-                },
+            Evaluated::Value(value) => self.outcome_of(&value),
+            Evaluated::FirstUnique(candidates) => return self.outcome_of_choice(&candidates),
+        };
+        (outcome, Vec::new())
+    }
+
+    fn outcome_of(&self, value: &Value) -> FieldOutcome {
+        match self.kind.convert(value) {
+            Ok(Some(value)) => FieldOutcome::Write(value),
+            Ok(None) => self.outcome_of_empty(),
+            Err(mismatch) => FieldOutcome::Fail {
+                rule: mismatch.rule(),
+                reason: format!("{}: {mismatch}", self.place()),
+                remedy: format!(
+                    "Correct {} of this user in Entra, or map {} from another attribute.",
+                    self.sources(),
+                    self.target
+                ),
             },
         }
     }

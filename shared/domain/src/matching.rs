@@ -15,8 +15,9 @@ use crate::account::{CustomField, CustomFieldType};
 use crate::contact::{Contact, ContactField, Target};
 use crate::directory::DirectoryUser;
 use crate::email::email_key;
+use crate::expression::SourceExpression;
 use crate::mapping::Mapped;
-use crate::settings::{Problem, Settings};
+use crate::settings::{MappingRow, Problem, Settings};
 
 pub use evidence::{Evidence, Finding, Match};
 
@@ -226,6 +227,16 @@ fn usable(key: MatchKey, settings: &Settings, fields: &[CustomField]) -> Result<
         return Err("a manager is no key: several people have the same".to_owned());
     }
     let name = target.to_string();
+    let is_choice = |row: &MappingRow| {
+        row.target == name
+            && SourceExpression::parse(&row.source).is_ok_and(|source| source.is_choice())
+    };
+    if settings.mapping.iter().any(is_choice) {
+        return Err(format!(
+            "`{name}` is mapped by `SelectUniqueValue`: what is given because nobody has it leads \
+             to nobody; use `userPrincipalName` or `employeeId`"
+        ));
+    }
     // The mapping itself demands a row for the e-mail.
     if key.is_claimed() || settings.mapping.iter().any(|row| row.target == name) {
         Ok(key)

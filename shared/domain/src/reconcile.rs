@@ -14,8 +14,9 @@ mod unlinked;
 pub use gone::GoneCause;
 pub use item::{blank_item, hex, user_address};
 
-use item::{failed, item_of};
+use std::borrow::Cow;
 
+use item::{failed, item_of};
 use jiff::Timestamp;
 
 use crate::account::CustomField;
@@ -27,7 +28,7 @@ use crate::email::email_key;
 use crate::fingerprint::Fingerprint;
 use crate::id::{ConnectionId, ContactId, ObjectId, TenantId};
 use crate::mapping::{Mapped, Mapping};
-use crate::matching::MatchKeys;
+use crate::matching::{MatchKeys, Matched};
 use crate::review::{RejectedSet, ReviewAction, ReviewList};
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
 use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem};
@@ -283,6 +284,39 @@ impl Rules {
         let new = changes.iter().rev().find(|change| change.field == email)?;
         let key = email_key(new.new.as_str()?);
         (existing.and_then(Contact::email).map(email_key).as_deref() != Some(&key)).then_some(key)
+    }
+
+    /// The addresses that the user's contact may get, as claim keys, in order: who has them decides
+    /// which one it is.
+    pub fn wanted_email_keys(&self, wanted: &Wanted, existing: Option<&Contact>) -> Vec<String> {
+        let choices = wanted.mapped.choices();
+        match self.wanted_email_key(wanted, existing) {
+            Some(_) if !choices.is_empty() => choices,
+            one => one.into_iter().collect(),
+        }
+    }
+
+    /// The same with its e-mail chosen, where the mapping leaves a choice (`SelectUniqueValue`):
+    /// who bears one of the addresses keeps it, others get the first that is not taken.
+    pub fn choosing<'w>(
+        &self,
+        user: &DirectoryUser,
+        wanted: &'w Wanted,
+        (existing, candidates): (Option<&Contact>, &[&Contact]),
+        is_taken: impl Fn(&str) -> bool,
+    ) -> Cow<'w, Wanted> {
+        if wanted.mapped.choices().is_empty() {
+            return Cow::Borrowed(wanted);
+        }
+        let matched = match self.keys.find(user, &wanted.mapped, candidates) {
+            Matched::One { contact, .. } => Some(contact),
+            Matched::Several { .. } | Matched::Nobody => None,
+        };
+        let bearer = existing.or(matched);
+        match wanted.mapped.choosing(bearer.and_then(Contact::email), is_taken) {
+            Cow::Borrowed(_) => Cow::Borrowed(wanted),
+            Cow::Owned(mapped) => Cow::Owned(Wanted { mapped, ..wanted.clone() }),
+        }
     }
 
     fn decide_linked(

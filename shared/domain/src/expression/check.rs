@@ -289,20 +289,6 @@ pub(super) fn condition(node: &Node) -> Result<(), ExpressionError> {
     Err(ExpressionError { position: node.span.start, problem })
 }
 
-/// Functions that say what becomes of a field stand outermost, and in no condition.
-pub(super) fn outermost(node: &Node, in_condition: bool) -> Result<(), ExpressionError> {
-    let mut found = None;
-    node.visit(&mut |part| {
-        let is_inside = in_condition || !std::ptr::eq(part, node);
-        if matches!(part.kind, Kind::Call(Function::IgnoreFlow, ..)) && is_inside {
-            found = found.or(Some(part.span.start));
-        }
-    });
-    let Some(position) = found else { return Ok(()) };
-    let function = Function::IgnoreFlow.name();
-    Err(ExpressionError { position, problem: ExpressionProblem::NotOutermost { function } })
-}
-
 impl Node {
     /// What the part gives, as far as that is certain.
     pub(super) fn value_type(&self) -> ValueType {

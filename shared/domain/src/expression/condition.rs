@@ -11,7 +11,7 @@ use super::evaluate::{Evaluator, Nobody, Stop};
 use super::node::{Kind, Node};
 use super::parse::{Names, parse};
 use super::trace::{Steps, TraceStep};
-use super::{check, roots};
+use super::{check, placement, roots};
 use crate::directory::DirectoryUser;
 
 /// A parsed condition. Its text form is the tidy spelling of the same condition.
@@ -42,7 +42,7 @@ impl Condition {
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let node = parse(text, Names::Bare)?;
         check::condition(&node)?;
-        check::outermost(&node, true)?;
+        placement::outermost(&node, true)?;
         Ok(Self(node))
     }
 

@@ -33,6 +33,14 @@ impl Interval {
             _ => return None,
         })
     }
+
+    /// Whether a count of it stays the same from one run to the next, but for the turn of a day.
+    pub(super) fn is_day_or_longer(self) -> bool {
+        match self {
+            Self::Years | Self::Months | Self::Weeks | Self::Days => true,
+            Self::Hours | Self::Minutes | Self::Seconds => false,
+        }
+    }
 }
 
 /// Reads a date with or without a time and an offset; without an offset it is UTC.

@@ -83,6 +83,14 @@ impl DateFormat {
         Ok(Self { parts, source: source.to_owned() })
     }
 
+    /// Whether it writes no part of a date that is shorter than a day.
+    pub(super) fn is_day_or_coarser(&self) -> bool {
+        self.parts.iter().all(|part| match part {
+            Part::Field(letter, _) => matches!(letter, 'y' | 'M' | 'd'),
+            Part::Literal(_) => true,
+        })
+    }
+
     /// Reads a text of this format.
     pub(super) fn read(&self, text: &str) -> Option<Read> {
         let mut found = Found::default();

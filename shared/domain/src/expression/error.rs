@@ -88,12 +88,6 @@ pub enum ExpressionProblem {
         /// Why not.
         because: &'static str,
     },
-    /// Entra has such a function, and this release does not take it.
-    #[error("not available yet: `{name}`")]
-    NotAvailable {
-        /// Its name.
-        name: String,
-    },
     /// No function of that name.
     #[error("there is no function `{name}`{hint}")]
     UnknownFunction {
@@ -179,6 +173,11 @@ pub enum ExpressionProblem {
         /// Which function.
         function: &'static str,
     },
+    /// `Now()` where its hours and seconds show.
+    #[error(
+        "`Now()` gives another value at every run, so every run would change everybody; compare it, count days with `DateDiff(\"d\", …)`, or write it by days with `FormatDateTime`"
+    )]
+    BareNow,
 }
 
 /// Why an expression gives no value for a user. Names no value of the user's.

@@ -256,6 +256,7 @@ fn apply<'a>(
         },
         Function::Item => item(values),
         Function::RemoveDuplicates => Ok(remove_duplicates(values)),
+        Function::SelectUnique => candidates(values),
         Function::Contains | Function::StartsWith | Function::EndsWith => {
             flag(any_entry(function, values.next(), &values.text_or_empty()))
         }
@@ -347,6 +348,17 @@ fn remove_duplicates<'a>(values: &mut Arguments<'a>) -> Datum<'a> {
         }
     }
     if kept.is_empty() { Datum::Null } else { Datum::List(kept) }
+}
+
+/// The texts among which the field takes the first that nobody else has, each once.
+fn candidates<'a>(values: &mut Arguments<'a>) -> Applied<'a> {
+    let mut texts: Vec<Cow<'a, str>> = Vec::new();
+    for text in values.rest().filter_map(Datum::into_text) {
+        if !text.trim().is_empty() && !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    if texts.is_empty() { Ok(Datum::Null) } else { bounded_list(texts) }
 }
 
 /// Whether the text, or any entry of the list, begins with, ends with or contains the other one;

@@ -102,12 +102,15 @@ functions! {
     Mid "Mid" (Text, Number, Number) 3..3 => Text;
     NormalizeDiacritics "NormalizeDiacritics" (Text) 1..1 => Text;
     Not "Not" (Boolean) 1..1 => Boolean;
+    // In a mapping only where no more of it shows than the day (`placement`).
     Now "Now" () 0..0 => DateTime;
     NumFromDate "NumFromDate" (Date) 1..1 => Number;
     PCase "PCase" (Text, Text) 1..2 => Text;
     RemoveDuplicates "RemoveDuplicates" (Any) 1..1 => List;
     Replace "Replace" (Text, Text, Pattern, Group, Text, Attribute, Text) 2..7
         omits 1..=6 => Text;
+    // Only as a whole source, of `email`: the first address that no other contact has.
+    SelectUnique "SelectUniqueValue" (Text) 2..many => Text;
     Split "Split" (Text, Text) 2..2 => List;
     StartsWith "startsWith" (Any, Text) 2..2 => Boolean;
     StripSpaces "StripSpaces" (Text) 1..1 => Text;
@@ -133,9 +136,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("ConvertToBase64", "contacts hold no encoded texts"),
 ];
 
-/// Functions of Entra that a later release knows.
-const LATER: &[&str] = &["SelectUniqueValue"];
-
 /// Names from elsewhere, each with what to write.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("LCase", "ToLower"),
@@ -159,9 +159,6 @@ impl Function {
             return Err(ExpressionProblem::RefusedFunction { name, because });
         }
         let name = name.to_owned();
-        if LATER.iter().any(|later| is_it(later)) {
-            return Err(ExpressionProblem::NotAvailable { name });
-        }
         let hint = match ELSEWHERE.iter().find(|(known, _)| is_it(known)) {
             Some((_, here)) => format!("; did you mean `{here}`?"),
             None => suggestion::hint(&name, Self::ALL.iter().map(|function| function.name())),

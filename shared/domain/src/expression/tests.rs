@@ -135,7 +135,14 @@ fn a_mistake_is_answered_with_its_place_and_the_way_out() {
 fn a_function_that_cannot_work_is_answered_with_its_place() {
     for (source, expected) in [
         ("Joni('-', [mail])", "at character 1: there is no function `Joni`; did you mean `Join`?"),
-        ("SelectUniqueValue('a', 'b')", "at character 1: not available yet: `SelectUniqueValue`"),
+        (
+            "Append(SelectUniqueValue('a', 'b'), 'x')",
+            "at character 8: `SelectUniqueValue` can only be the outermost function of a mapping's source",
+        ),
+        (
+            "SelectUniqueValue([mail])",
+            "at character 1: `SelectUniqueValue` takes at least 2 arguments, found 1",
+        ),
         (
             "Guid()",
             "at character 1: `Guid` cannot be used: it gives another value each time, so every run would change everybody",
@@ -195,4 +202,38 @@ fn a_function_that_cannot_work_is_answered_with_its_place() {
         let error = SourceExpression::parse(source).unwrap_err();
         assert_eq!(error.to_string(), expected, "{source}");
     }
+}
+
+/// `Now()` where its seconds show makes every run write everybody.
+#[test]
+fn a_mapping_takes_now_only_where_no_more_than_days_show() {
+    for source in [
+        "IIF([employeeHireDate] gt Now(), 'Starter', 'Staff')",
+        "IIF([employeeHireDate] ge DateAdd('m', -3, Now()), 'New', 'Staff')",
+        "DateDiff('d', [employeeHireDate], Now())",
+        "DateDiff('yyyy', [employeeHireDate], DateAdd('d', DateDiff('d', Now(), 2026-01-01), Now()))",
+        "FormatDateTime(Now(), , 'yyyy-MM-dd', 'yyyy-MM')",
+        "FormatDateTime(DateAdd('d', 30, Now()), , 'yyyy-MM-dd', \"'until' d.M.yyyy\")",
+    ] {
+        assert!(SourceExpression::parse(source).is_ok(), "{source}");
+    }
+    for (source, at) in [
+        ("Now()", 1),
+        ("Append('synced ', Now())", 19),
+        ("DateAdd('d', 1, Now())", 17),
+        ("CStr(Now())", 6),
+        ("DateDiff('h', [employeeHireDate], Now())", 35),
+        ("DateDiff('d', CDate(CStr(Now())), 2026-01-01)", 26),
+        ("FormatDateTime(Now(), , 'yyyy-MM-dd', 'yyyy-MM-dd HH:mm')", 16),
+        ("IIF(Left(CStr(Now()), 9) eq '1/1/2026 ', 'a', 'b')", 15),
+        (
+            "IIF([employeeHireDate] gt DateAdd('s', DateDiff('s', Now(), 2026-01-01), Now()), 'a', 'b')",
+            54,
+        ),
+    ] {
+        let error = SourceExpression::parse(source).unwrap_err();
+        assert_eq!((error.position, error.problem), (at, ExpressionProblem::BareNow), "{source}");
+    }
+    // Whom a scope means may turn at any moment.
+    assert!(Condition::parse("DateDiff('h', employeeHireDate, Now()) gt 8").is_ok());
 }

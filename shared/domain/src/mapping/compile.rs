@@ -124,6 +124,7 @@ impl RowCheck<'_> {
         self.check_reference(&target, &expression);
         self.check_constant(&kind, &expression);
         self.check_person(&target, &expression);
+        self.check_choice(&target, &expression);
         let on_empty = match when_empty {
             WhenEmpty::Keep => OnEmpty::Keep,
             WhenEmpty::Clear => OnEmpty::Clear,
@@ -212,6 +213,15 @@ impl RowCheck<'_> {
         let is_person = expression.result_type() == ValueType::Reference;
         if is_person && *target != Target::Field(ContactField::Manager) {
             let message = "`[manager]` is a person: only the target `manager` takes one";
+            self.problem("source", message.to_owned());
+        }
+    }
+
+    /// Only an e-mail is unique among an account's contacts.
+    fn check_choice(&mut self, target: &Target, expression: &SourceExpression) {
+        if expression.is_choice() && *target != Target::Field(ContactField::Email) {
+            let message = "at character 1: `SelectUniqueValue` gives what no other contact has: \
+                           only `email` is unique, so only `email` takes it";
             self.problem("source", message.to_owned());
         }
     }

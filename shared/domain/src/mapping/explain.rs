@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::changes::rule;
-use super::{BrokenRule, FieldOutcome, Mapping, OnEmpty};
+use super::{BrokenRule, FieldOutcome, Mapped, MappedField, Mapping, OnEmpty};
 use crate::contact::{Contact, Target};
 use crate::directory::{DirectoryUser, SourceValue};
 use crate::expression::TraceStep;
@@ -24,6 +24,9 @@ pub struct ExplainedRow {
     pub trace: Vec<TraceStep>,
     /// What the row asks of its field.
     pub outcome: RowOutcome,
+    /// What the field would take instead where another contact has that value, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Value>,
     /// The value as the field takes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
@@ -78,16 +81,18 @@ pub enum RowOutcome {
 
 impl Mapping {
     /// How each row that can write comes to its answer, held against the contact as it is.
+    /// `mapped` is what this mapping asks for the user.
     pub fn explain(
         &self,
         user: &DirectoryUser,
+        mapped: &Mapped,
         contact: Option<&Contact>,
         now: Timestamp,
     ) -> Vec<ExplainedRow> {
-        let explained = |row: &super::Row| {
+        let explained = |(row, field): (&super::Row, &MappedField)| {
             let old = contact.and_then(|contact| contact.value(&row.target));
             let writes = self.writes(row, contact, old.as_ref());
-            let (outcome, value, failure) = match row.outcome(user, now) {
+            let (outcome, value, failure) = match field.outcome.clone() {
                 FieldOutcome::Write(value) => (RowOutcome::Write, Some(value), None),
                 FieldOutcome::Clear => (RowOutcome::Clear, None, None),
                 FieldOutcome::Keep => (RowOutcome::Keep, None, None),
@@ -114,6 +119,7 @@ impl Mapping {
                 attributes: attributes(row, user),
                 trace: row.expression.explain(user, now).1,
                 outcome,
+                others: field.others.clone(),
                 value,
                 code,
                 reason,
@@ -130,7 +136,7 @@ impl Mapping {
                 new,
             }
         };
-        self.rows.iter().map(explained).collect()
+        self.rows.iter().zip(&mapped.values).map(explained).collect()
     }
 }
 
@@ -172,7 +178,8 @@ mod tests {
             id: ObjectId::from_u128(1),
             attributes: attributes.as_object().unwrap().clone(),
         };
-        let rows = mapping.explain(&user, None, Timestamp::UNIX_EPOCH);
+        let mapped = mapping.map(&user, Timestamp::UNIX_EPOCH);
+        let rows = mapping.explain(&user, &mapped, None, Timestamp::UNIX_EPOCH);
         let (email, phone, title) = (&rows[0], &rows[1], &rows[2]);
         assert_eq!(email.new, json!("a@x.example"));
         assert_eq!(email.attributes.len(), 2);

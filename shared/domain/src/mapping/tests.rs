@@ -308,5 +308,6 @@ fn every_mistake_is_told_at_once_with_its_place() {
     }
 }
 
+mod choice;
 mod policies;
 mod review;

@@ -322,3 +322,37 @@ fn nobody_leaves_twice_and_strangers_never() {
         rules.decide_gone(&user, Some(&stranger), GoneCause::HardDeleted, "deleted", world.tie());
     assert_eq!((item.outcome, item.contact_id), (Outcome::Keep, None));
 }
+
+/// Another contact has the first address: the person gets the second one, and the same again.
+#[test]
+fn a_person_whose_first_address_is_taken_gets_the_next_and_keeps_it() {
+    let world = World::new();
+    let rules = rules(|settings| {
+        settings.mapping[0].source =
+            "SelectUniqueValue([mail], Append([givenName], '@contoso.example'))".to_owned();
+        settings.matching = vec!["userPrincipalName".to_owned()];
+    });
+    let ada = user(json!({"mail": "info@contoso.example"}));
+    let wanted = rules.wanted(&ada).expect("everything is told");
+    assert_eq!(
+        rules.wanted_email_keys(&wanted, None),
+        ["info@contoso.example", "ada@contoso.example"]
+    );
+    let is_taken = |key: &str| key == "info@contoso.example";
+    let chosen = rules.choosing(&ada, &wanted, (None, &[]), is_taken);
+    assert_eq!(rules.wanted_email_key(&chosen, None).as_deref(), Some("ada@contoso.example"));
+    let contact_id = ContactId::from_bits(7);
+    let claimant = Claimant::Nobody;
+    let found = Found { contact_id: &contact_id, existing: None, claimant, candidates: &[] };
+    let item = rules.decide(&ada, &chosen, found, world.tie());
+    assert_eq!(item.outcome, Outcome::Create);
+    assert_eq!(item.fingerprint, Some(hex(wanted.fingerprint)), "the next run knows it again");
+    // The other contact gave the address up since: who has one of them stays.
+    let made = world.contact(7, ContactSource::Entra, Some(1));
+    let kept = rules.choosing(&ada, &wanted, (Some(&made), &[]), |_| false);
+    assert_eq!(rules.wanted_email_key(&kept, Some(&made)), None);
+    // Whom another key leads to a contact keeps its address, too.
+    let local = Contact { link: None, ..world.contact(8, ContactSource::Local, None) };
+    let kept = rules.choosing(&ada, &wanted, (None, &[&local]), |_| true);
+    assert_eq!(rules.wanted_email_key(&kept, Some(&local)), None);
+}

@@ -6,12 +6,18 @@ fn now() -> Timestamp {
     "2021-08-25T17:41:18Z".parse().unwrap()
 }
 
+/// The expression, also where a mapping would refuse it for what it is the whole source of.
+fn read(source: &str) -> SourceExpression {
+    let node = parse(source, Names::InBrackets).unwrap_or_else(|e| panic!("{source}: {e}"));
+    SourceExpression(node)
+}
+
 /// What a text target gets: the value as a text, `-` for nothing.
 fn told(source: &str, attributes: Value) -> String {
-    let expression = SourceExpression::parse(source).unwrap_or_else(|e| panic!("{source}: {e}"));
-    match expression.evaluate(&user(attributes), now()) {
+    match read(source).evaluate(&user(attributes), now()) {
         Evaluated::Value(Value::String(text)) => text,
         Evaluated::Value(other) => other.to_string(),
+        Evaluated::FirstUnique(candidates) => json!(candidates).to_string(),
         Evaluated::Empty => "-".to_owned(),
         Evaluated::Absent => "absent".to_owned(),
         Evaluated::Ignore => "ignored".to_owned(),
@@ -22,7 +28,7 @@ fn told(source: &str, attributes: Value) -> String {
 fn check(cases: &[(&str, Value, &str)]) {
     for (source, attributes, expected) in cases {
         assert_eq!(told(source, attributes.clone()), *expected, "{source} of {attributes}");
-        let printed = SourceExpression::parse(source).unwrap().to_string();
+        let printed = read(source).to_string();
         assert_eq!(told(&printed, attributes.clone()), *expected, "{printed} of {attributes}");
     }
 }
@@ -311,6 +317,20 @@ fn replace_has_all_its_forms() {
         let error = SourceExpression::parse(wrong).unwrap_err();
         assert_eq!(error.problem, ExpressionProblem::NoFormOfReplace, "{wrong}");
     }
+}
+
+#[test]
+fn of_several_candidates_each_stands_once_and_blank_ones_not_at_all() {
+    let source =
+        "SelectUniqueValue([mail], Append([givenName], '@x'), [userPrincipalName], [city])";
+    let person = |mail: Value, given: Value| json!({"mail": mail, "givenName": given, "userPrincipalName": "a@x", "city": null});
+    check(&[
+        (source, person(json!("m@x"), json!("ann")), "[\"m@x\",\"ann@x\",\"a@x\"]"),
+        (source, person(Value::Null, json!("a")), "[\"a@x\"]"),
+        ("SelectUniqueValue([city], [state])", json!({"city": null, "state": " "}), "-"),
+        // Whoever is not told of all of them cannot tell which comes first.
+        ("SelectUniqueValue([city], [state])", json!({"city": "a"}), "absent"),
+    ]);
 }
 
 #[test]

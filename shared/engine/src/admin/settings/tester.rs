@@ -103,11 +103,12 @@ pub async fn try_settings(
         Some(StoredContact::Tombstone { .. }) | None => None,
     };
     let mapping = rules.mapping();
-    let failures = mapping.changes(&mapping.map(&user, now), contact.as_ref()).err();
+    let mapped = mapping.map(&user, now);
+    let failures = mapping.changes(&mapped, contact.as_ref()).err();
     Ok(Tried {
         in_scope: matches!(rules.scope().decide(&user, &members, now), ScopeDecision::In { .. }),
         scope: rules.scope().explain(&user, &members, now),
-        rows: mapping.explain(&user, contact.as_ref(), now),
+        rows: mapping.explain(&user, &mapped, contact.as_ref(), now),
         failures: failures.unwrap_or_default(),
         contact: contact.map(|contact| contact.id),
         user: Example::of(&user),
