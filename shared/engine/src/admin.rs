@@ -14,6 +14,7 @@ mod document;
 mod erase;
 mod error;
 mod explain;
+mod grounds;
 mod idempotency;
 mod lifecycle;
 mod moving;
@@ -85,6 +86,22 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The cursor of the next page.
     pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of a list that is held whole, by a key that each item has for itself; the cursor is
+    /// the key of the page's last item.
+    fn of_all<K>(mut items: Vec<T>, key: impl Fn(&T) -> &K, after: Option<&K>, limit: u16) -> Self
+    where
+        K: Ord + ToString,
+    {
+        items.sort_by(|one, other| key(one).cmp(key(other)));
+        items.retain(|item| after.is_none_or(|after| key(item) > after));
+        let more = items.len() > usize::from(limit);
+        items.truncate(usize::from(limit));
+        let next = items.last().filter(|_| more).map(|item| key(item).to_string());
+        Self { items, next }
+    }
 }
 
 /// Which versions a request may be applied to (`If-Match`).

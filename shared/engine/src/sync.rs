@@ -7,6 +7,7 @@
 
 mod apply;
 mod asking;
+mod batch;
 mod collisions;
 mod decide;
 mod drive;
@@ -15,10 +16,11 @@ mod groups;
 mod index;
 mod judge;
 mod listing;
-pub(crate) mod lookup;
+mod lookup;
 mod member_set;
 pub(crate) mod members;
 mod open;
+mod own_contacts;
 mod page;
 mod pass;
 mod people;
@@ -30,12 +32,21 @@ mod run;
 mod sharing;
 mod tally;
 mod teams;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub(crate) use batch::{Batch, Decided, decide_batch};
+pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
-pub(crate) use members::{GroupsError, MemberSets, read_groups, scope_groups, watched_groups};
+pub(crate) use lookup::Lookup;
+pub(crate) use members::{
+    GroupsError, MemberSets, Watched, groups_digest, read_groups, scope_groups, watched_groups,
+};
+pub(crate) use own_contacts::{contacts_of_users, find_managers};
+pub(crate) use people::Person;
+pub(crate) use terms::Terms;
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::ObjectId;

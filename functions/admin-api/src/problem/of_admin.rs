@@ -42,6 +42,7 @@ impl From<AdminError> for Problem {
             | AdminError::RequirementUnmet(_)
             | AdminError::ReviewMoved(_)
             | AdminError::ReviewImpossible(_)
+            | AdminError::GroupMissing(_)
             | AdminError::Moved => of_state(error),
         }
     }
@@ -194,6 +195,14 @@ fn of_state(error: AdminError) -> Problem {
         AdminError::ReviewImpossible(why) => {
             conflict("cannot-be-done", "This cannot be done", format!("It was not done: {why}."))
         }
+        AdminError::GroupMissing(group) => conflict(
+            "group-missing",
+            "A group does not exist",
+            format!(
+                "The settings name the group {group}, which the connected organisation does not \
+                 have: restore it in Entra, or take it out of the settings."
+            ),
+        ),
         AdminError::Moved => conflict(
             "version-moved",
             "Changed at the same time",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use contact_sync_domain::expression::TraceStep;
 use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::matching::{Evidence, Match};
 use contact_sync_domain::scope::ClauseVerdict;
 use contact_sync_domain::segment::{FieldChange, Outcome};
 use contact_sync_engine::admin::{Explanation, MappedBy, Outside, account, explain};
@@ -52,6 +53,10 @@ struct MappedShape {
 struct MatchShape {
     contact_id: Option<ContactId>,
     linked_to: Option<ObjectId>,
+    matched_by: Option<String>,
+    /// In a sentence, for people; field by field in `comparison`.
+    evidence: Option<String>,
+    comparison: Vec<Evidence>,
 }
 
 #[derive(Serialize)]
@@ -76,6 +81,7 @@ pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 impl From<Explanation> for ExplanationShape {
     fn from(told: Explanation) -> Self {
         let contact = told.contact.as_ref();
+        let led = told.decision.as_ref().and_then(|item| item.matched.as_deref());
         Self {
             found: told.user.is_some(),
             matched: MatchShape {
@@ -83,6 +89,9 @@ impl From<Explanation> for ExplanationShape {
                 linked_to: contact
                     .and_then(|contact| contact.link.as_ref())
                     .map(|link| link.object_id.clone()),
+                matched_by: led.map(|led| led.key.clone()),
+                evidence: led.map(Match::told),
+                comparison: led.map(|led| led.evidence.clone()).unwrap_or_default(),
             },
             user: told.user.map(UserShape::from),
             scope: ScopeShape {

@@ -86,6 +86,7 @@ struct ScopeChangeShape {
 struct TrialShape {
     user: Example,
     in_scope: bool,
+    because: Option<String>,
     scope: Vec<ClauseVerdict>,
     contact: Option<ContactId>,
     would_fail: bool,
@@ -316,6 +317,7 @@ pub(super) async fn test<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     Ok(Answer::ok(&TrialShape {
         user: tried.user,
         in_scope: tried.in_scope,
+        because: tried.because,
         scope: tried.scope,
         contact: tried.contact,
         would_fail,

@@ -12,7 +12,7 @@ use contact_sync_domain::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 
 use super::contact_values::ContactEdit;
-use super::settings::ignore;
+use super::settings::{Ignoring, change_ignored};
 use super::teams::end_memberships;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Page, Precondition, Role};
 use crate::port::{
@@ -195,7 +195,8 @@ pub(super) async fn remove_contact(
         }
         if let Some(link) = &old.link {
             let users = std::slice::from_ref(&link.object_id);
-            ignore(outside, caller, account, &link.connection_id, users).await?;
+            let id = &link.connection_id;
+            change_ignored(outside, caller, account, id, Ignoring::Begin, users).await?;
         }
         let expires_at = outside.clock().now() + TOMBSTONE_LIFE;
         if let WriteOutcome::Moved(_) = store.remove(&old, None, expires_at).await? {

@@ -83,6 +83,9 @@ pub enum AdminError {
     /// What a person decided cannot be done; the text says why.
     #[error("the decision cannot be carried out: {0}")]
     ReviewImpossible(String),
+    /// A group that the settings name is not in the directory.
+    #[error("the directory has no group {0}")]
+    GroupMissing(ObjectId),
     /// The version named in the precondition is not the current one.
     #[error("it is not in the version that the request names")]
     Stale,
@@ -150,6 +153,7 @@ impl AdminError {
             | Self::RequirementUnmet(_)
             | Self::ReviewMoved(_)
             | Self::ReviewImpossible(_)
+            | Self::GroupMissing(_)
             | Self::Stale
             | Self::VersionNeeded
             | Self::Expired { .. }

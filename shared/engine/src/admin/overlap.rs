@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{AdminError, Outside};
 use crate::port::{Clock, Directory, Lane};
-use crate::split::{Sharer, SplitError, sharers};
+use crate::split::{Sharer, sharers};
 
 /// After so long no further page is read: HTTP APIs give up after 30 seconds.
 const TIME: SignedDuration = SignedDuration::from_secs(18);
@@ -105,11 +105,7 @@ pub async fn overlap(
 ) -> Result<Overlap, AdminError> {
     let began = outside.clock().now();
     let directory = outside.directory();
-    let found = sharers(outside.store(), directory, outside.blobs(), tenant, None).await;
-    let (all, cost) = found.map_err(|error| match error {
-        SplitError::Store(error) => AdminError::from(error),
-        SplitError::Directory(error) => AdminError::from(error),
-    })?;
+    let (all, cost) = sharers(outside.store(), directory, outside.blobs(), tenant, None).await?;
     if all.is_empty() {
         return Err(AdminError::NotFound("connection that syncs with this tenant"));
     }

@@ -147,50 +147,42 @@ async fn save(
     Ok(Saved { version, run })
 }
 
-/// Puts users on a connection's ignore list, as the next version of the settings. A connection
-/// that was deleted has none.
-pub(super) async fn ignore(
-    outside: &impl Outside,
-    caller: &Caller,
-    account: &AccountId,
-    id: &ConnectionId,
-    users: &[ObjectId],
-) -> Result<(), AdminError> {
-    change_ignored(outside, caller, account, id, |ignored| {
+/// What becomes of users on the ignore list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ignoring {
+    /// They are put on it.
+    Begin,
+    /// They are taken off it.
+    End,
+}
+
+impl Ignoring {
+    /// Changes the list; says whether that changed anything.
+    fn apply(self, ignored: &mut Vec<ObjectId>, users: &[ObjectId]) -> bool {
         let before = ignored.len();
-        for user in users {
-            if !ignored.contains(user) {
-                ignored.push(user.clone());
+        match self {
+            Self::Begin => {
+                for user in users {
+                    if !ignored.contains(user) {
+                        ignored.push(user.clone());
+                    }
+                }
             }
+            Self::End => ignored.retain(|one| !users.contains(one)),
         }
         ignored.len() != before
-    })
-    .await
+    }
 }
 
-/// Takes users off a connection's ignore list.
-pub(super) async fn stop_ignoring(
+/// Changes a connection's ignore list, as the next version of the settings. A connection that was
+/// deleted has none. Several may do so at the same time.
+pub(super) async fn change_ignored(
     outside: &impl Outside,
     caller: &Caller,
     account: &AccountId,
     id: &ConnectionId,
+    ignoring: Ignoring,
     users: &[ObjectId],
-) -> Result<(), AdminError> {
-    change_ignored(outside, caller, account, id, |ignored| {
-        let before = ignored.len();
-        ignored.retain(|one| !users.contains(one));
-        ignored.len() != before
-    })
-    .await
-}
-
-/// `change` says whether it changed anything. Several may do so at the same time.
-async fn change_ignored(
-    outside: &impl Outside,
-    caller: &Caller,
-    account: &AccountId,
-    id: &ConnectionId,
-    change: impl Fn(&mut Vec<ObjectId>) -> bool + Send,
 ) -> Result<(), AdminError> {
     let store = outside.store();
     if store.connection(account, id).await?.is_none() {
@@ -199,7 +191,7 @@ async fn change_ignored(
     for _ in 0..ATTEMPTS {
         let current = store.settings(account, id).await?;
         let mut settings: Settings = current.settings;
-        if !change(&mut settings.scope.ignored_users) {
+        if !ignoring.apply(&mut settings.scope.ignored_users, users) {
             return Ok(());
         }
         let version = SettingsVersion {

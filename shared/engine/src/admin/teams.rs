@@ -67,13 +67,8 @@ pub async fn teams(
 ) -> Result<Page<Team>, AdminError> {
     account(outside.store(), id).await?;
     let after = cursor.map(TeamId::parse).transpose().or(Err(AdminError::BadCursor))?;
-    let mut items = outside.store().teams(id).await?;
-    items.sort_by(|one, other| one.id.cmp(&other.id));
-    items.retain(|team| after.as_ref().is_none_or(|after| team.id > *after));
-    let more = items.len() > usize::from(limit);
-    items.truncate(usize::from(limit));
-    let next = items.last().filter(|_| more).map(|team| team.id.to_string());
-    Ok(Page { items, next })
+    let items = outside.store().teams(id).await?;
+    Ok(Page::of_all(items, |team| &team.id, after.as_ref(), limit))
 }
 
 /// Finds a team.

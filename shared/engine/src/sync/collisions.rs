@@ -10,7 +10,8 @@ use contact_sync_domain::sync_state::Stage;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::apply::turns_inactive;
-use super::decide::{decide_as_if_free, new_email_key, present};
+use super::batch::new_email_key;
+use super::decide::{decide_as_if_free, present};
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::write::{borne, written};

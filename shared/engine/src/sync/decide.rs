@@ -4,31 +4,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
-use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::reconcile::{
-    Claimant, Found, View, Wanted, blank_item, hex, user_address,
-};
+use contact_sync_domain::reconcile::{Claimant, View, Wanted, blank_item, user_address};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
-use super::apply::unreadable_item;
+use super::batch::{Batch, Decided, candidates, claimant, decide_batch};
 use super::index::KnownContact;
-use super::lookup::Lookup;
+use super::own_contacts::{contacts_of_users, read_contacts};
 use super::pass::Pass;
 use super::people::{Person, fold, gone_cause, gone_sentence};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness, StoreError, StoredContact};
-
-/// A page's decisions.
-#[derive(Debug, Default)]
-pub(super) struct Decided {
-    /// What is intended, each person once.
-    pub(super) items: Vec<SegmentItem>,
-    /// The contacts as read while deciding, so that applying need not read them again.
-    pub(super) stored: HashMap<ContactId, StoredContact>,
-    /// The users by id, for a second decision when a contact moved.
-    pub(super) users: HashMap<ObjectId, DirectoryUser>,
-}
+use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
@@ -63,73 +49,12 @@ where
             .filter(|(person, contact)| must_read(pass, person, contact))
             .map(|(_, contact)| contact.clone())
             .collect();
-        let unreadable = self.read_contacts(pass, &needed, &mut decided.stored).await?;
-        let claimants = self.read_claimants(pass, &open, &mut decided.stored).await?;
-        let led_to = self.look_up(pass, &open, &mut decided.stored).await?;
-        let mut on_page = HashSet::new();
-        for (person, contact_id) in open {
-            let existing = present(decided.stored.get(&contact_id));
-            let item = match &person {
-                _ if unreadable.contains(&contact_id) => {
-                    unreadable_item(&blank_item(person.id(), Some(contact_id), Outcome::Failed))
-                }
-                Person::Gone(user, cause) => pass.rules.decide_gone(
-                    user,
-                    existing,
-                    *cause,
-                    gone_sentence(*cause),
-                    pass.tie(),
-                ),
-                Person::Here(user, view) => {
-                    let candidates = candidates(led_to.get(&user.id), &decided.stored);
-                    decide_here(pass, user, view, (&contact_id, existing, &candidates), |key| {
-                        claimant(key, &claimants, &decided.stored, &on_page)
-                    })
-                }
-            };
-            on_page.extend(new_email_key(&item));
-            if let Person::Here(user, _) = person {
-                decided.users.insert(user.id.clone(), user);
-            }
-            decided.items.push(item);
-        }
-        pass.rules.settle_contests(&mut decided.items, |user| decided.users.get(user));
+        let batch = Batch { people: open, needed };
+        let mut lookup = pass.lookup.take();
+        let done = decide_batch(&self.stores, pass.terms(), &mut lookup, batch, &mut decided).await;
+        pass.lookup = lookup;
+        done?;
         Ok(decided)
-    }
-
-    /// The contacts to which keys beside the e-mail lead people who have none, read as they are.
-    async fn look_up(
-        &self,
-        pass: &mut Pass,
-        open: &[(Person, ContactId)],
-        stored: &mut HashMap<ContactId, StoredContact>,
-    ) -> Result<HashMap<ObjectId, Vec<ContactId>>, Stop> {
-        let mut wanted = HashMap::new();
-        for (person, contact_id) in open {
-            let Person::Here(user, View::In(view)) = person else { continue };
-            if present(stored.get(contact_id)).is_none_or(|contact| contact.link.is_none()) {
-                let digests = pass.rules.lookup_digests(user, view);
-                if !digests.is_empty() {
-                    wanted.insert(user.id.clone(), digests);
-                }
-            }
-        }
-        if wanted.is_empty() {
-            return Ok(HashMap::new());
-        }
-        if pass.lookup.is_none() {
-            let keys = pass.rules.keys();
-            pass.lookup = Some(Lookup::load(&self.stores, &pass.account.id, keys).await?);
-        }
-        let Some(lookup) = &pass.lookup else { return Ok(HashMap::new()) };
-        let found: HashMap<ObjectId, Vec<ContactId>> = wanted
-            .into_iter()
-            .map(|(user, digests)| (user, lookup.find(&digests)))
-            .filter(|(_, contacts)| !contacts.is_empty())
-            .collect();
-        let ids: Vec<ContactId> = found.values().flatten().cloned().collect();
-        self.read_contacts(pass, &ids, stored).await?;
-        Ok(found)
     }
 
     /// The contact that is or would be each person's.
@@ -147,14 +72,7 @@ where
         pass: &Pass,
         users: &[ObjectId],
     ) -> Result<Vec<ContactId>, Stop> {
-        let adopted = self.stores.adopted(&pass.account.id, &pass.tenant, users).await?;
-        Ok(users
-            .iter()
-            .zip(adopted)
-            .map(|(user, adopted)| {
-                adopted.unwrap_or_else(|| ContactId::derived(&pass.account.id, &pass.tenant, user))
-            })
-            .collect())
+        Ok(contacts_of_users(&self.stores, &pass.account.id, &pass.tenant, users).await?)
     }
 
     /// Reads contacts that were not read yet; answers those that are stored in a form that cannot
@@ -165,58 +83,7 @@ where
         ids: &[ContactId],
         into: &mut HashMap<ContactId, StoredContact>,
     ) -> Result<HashSet<ContactId>, Stop> {
-        let wanted: Vec<ContactId> =
-            ids.iter().filter(|id| !into.contains_key(id)).cloned().collect();
-        let mut unreadable = HashSet::new();
-        let mut open = vec![wanted];
-        while let Some(mut ids) = open.pop() {
-            if ids.is_empty() {
-                continue;
-            }
-            match self.stores.get_many(&pass.account.id, &ids).await {
-                Ok(found) => into.extend(
-                    ids.into_iter().zip(found).filter_map(|(id, stored)| Some((id, stored?))),
-                ),
-                Err(StoreError::Corrupt { .. }) if ids.len() == 1 => unreadable.extend(ids),
-                // One of them: halving finds it with few requests.
-                Err(StoreError::Corrupt { .. }) => {
-                    open.push(ids.split_off(ids.len() / 2));
-                    open.push(ids);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(unreadable)
-    }
-
-    /// Who has the addresses that people want anew.
-    async fn read_claimants(
-        &self,
-        pass: &Pass,
-        open: &[(Person, ContactId)],
-        stored: &mut HashMap<ContactId, StoredContact>,
-    ) -> Result<BTreeMap<String, ContactId>, Stop> {
-        let mut keys: Vec<String> = open
-            .iter()
-            .filter_map(|(person, contact)| match person {
-                Person::Here(_, View::In(wanted)) => {
-                    pass.rules.wanted_email_key(wanted, present(stored.get(contact)))
-                }
-                Person::Here(_, View::Out { .. } | View::Unknown { .. } | View::Failed { .. })
-                | Person::Gone(..) => None,
-            })
-            .collect();
-        keys.sort();
-        keys.dedup();
-        if keys.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let owners = self.stores.claims(&pass.account.id, &keys).await?;
-        let claimants: BTreeMap<String, ContactId> =
-            keys.into_iter().zip(owners).filter_map(|(key, owner)| Some((key, owner?))).collect();
-        let owners: Vec<ContactId> = claimants.values().cloned().collect();
-        self.read_contacts(pass, &owners, stored).await?;
-        Ok(claimants)
+        Ok(read_contacts(&self.stores, &pass.account.id, ids, into).await?)
     }
 
     /// Decides one person anew, from the contact as it is now.
@@ -252,9 +119,9 @@ where
         let nobody = HashSet::new();
         let candidates = candidates(Some(&led_to), &stored);
         let found = (contact_id, existing.as_ref(), candidates.as_slice());
-        let item = decide_here(pass, user, &view, found, |key| {
-            claimant(key, &claimants, &stored, &nobody)
-        });
+        let item = pass
+            .terms()
+            .decide(user, &view, found, |key| claimant(key, &claimants, &stored, &nobody));
         let target = item.contact_id.clone();
         let own = target.as_ref().is_none_or(|target| target == contact_id);
         let base = if own { now_stored } else { target.and_then(|target| stored.remove(&target)) };
@@ -289,7 +156,8 @@ pub(super) fn decide_as_if_free(
     existing: Option<&Contact>,
 ) -> SegmentItem {
     let view = pass.view(user);
-    decide_here(pass, user, &view, (contact_id, existing, &[]), |_| Claimant::Nobody)
+    let found = (contact_id, existing, [].as_slice());
+    pass.terms().decide(user, &view, found, |_| Claimant::Nobody)
 }
 
 /// The item of a person whom the index recognises as unchanged; no contact is read.
@@ -330,101 +198,8 @@ fn must_read(pass: &Pass, person: &Person, contact: &ContactId) -> bool {
     })
 }
 
-fn decide_here<'a>(
-    pass: &Pass,
-    user: &DirectoryUser,
-    view: &View,
-    (contact_id, existing, candidates): (&ContactId, Option<&Contact>, &[&Contact]),
-    claimant_of: impl FnOnce(&str) -> Claimant<'a>,
-) -> SegmentItem {
-    match view {
-        View::Unknown { attribute } => SegmentItem {
-            reason: Some(format!("Entra did not tell `{attribute}` of this person")),
-            remedy: Some("grant our application User.Read.All again".to_owned()),
-            email: user_address(user),
-            ..blank_item(&user.id, None, Outcome::Failed)
-        },
-        View::Failed { because } => SegmentItem {
-            reason: Some(because.clone()),
-            remedy: Some(
-                "correct the value of this user in Entra, or the condition in the settings"
-                    .to_owned(),
-            ),
-            email: user_address(user),
-            ..blank_item(&user.id, existing.map(|contact| contact.id.clone()), Outcome::Failed)
-        },
-        View::Out { cause, because } => {
-            let item = pass.rules.decide_gone(&user.id, existing, *cause, because, pass.tie());
-            SegmentItem { email: user_address(user), ..item }
-        }
-        View::In(wanted) => {
-            // A delta has no index: the contact itself tells whether anything moved.
-            let same = existing.is_some_and(|contact| {
-                contact.is_linked_to(&pass.connection.id, &user.id)
-                    && contact.link.as_ref().is_some_and(|link| {
-                        link.state == contact_sync_domain::contact::LinkState::Linked
-                    })
-                    && contact.sync.as_ref().and_then(|sync| sync.fingerprint.as_deref())
-                        == Some(&hex(wanted.fingerprint))
-            });
-            if same {
-                let id = existing.map(|contact| contact.id.clone());
-                let item = blank_item(&user.id, id, Outcome::Unchanged);
-                return SegmentItem { awaits: user.manager_without_contact(), ..item };
-            }
-            if let Some(item) = pass.contested(user, existing) {
-                return item;
-            }
-            let claimant = match pass.rules.wanted_email_key(wanted, existing) {
-                Some(key) => claimant_of(&key),
-                None => Claimant::Nobody,
-            };
-            let found = Found { contact_id, existing, claimant, candidates };
-            let item = pass.rules.decide(user, wanted, found, pass.tie());
-            SegmentItem { awaits: user.manager_without_contact(), ..item }
-        }
-    }
-}
-
-/// Those of these contacts that stand.
-fn candidates<'a>(
-    ids: Option<&Vec<ContactId>>,
-    stored: &'a HashMap<ContactId, StoredContact>,
-) -> Vec<&'a Contact> {
-    ids.into_iter().flatten().filter_map(|id| present(stored.get(id))).collect()
-}
-
-fn claimant<'a>(
-    key: &str,
-    claimants: &BTreeMap<String, ContactId>,
-    stored: &'a HashMap<ContactId, StoredContact>,
-    on_page: &HashSet<String>,
-) -> Claimant<'a> {
-    if on_page.contains(key) {
-        return Claimant::SamePage;
-    }
-    // A claim whose owner is gone or bears another address is taken over when claiming.
-    match claimants.get(key).and_then(|owner| present(stored.get(owner))) {
-        Some(owner) if owner.email().map(email_key).as_deref() == Some(key) => {
-            Claimant::Contact(owner)
-        }
-        Some(_) | None => Claimant::Nobody,
-    }
-}
-
-/// The claim key of the e-mail that an item newly gives.
-pub(super) fn new_email_key(item: &SegmentItem) -> Option<String> {
-    use contact_sync_domain::contact::{ContactField, Target};
-    if !matches!(item.outcome, Outcome::Create | Outcome::Update) {
-        return None;
-    }
-    let email = Target::Field(ContactField::Email);
-    let change = item.fields.iter().rev().find(|change| change.field == email)?;
-    change.new.as_str().map(email_key)
-}
-
 /// The contact that stands there, unless it is a tombstone.
-pub(super) fn present(stored: Option<&StoredContact>) -> Option<&Contact> {
+pub(crate) fn present(stored: Option<&StoredContact>) -> Option<&Contact> {
     match stored {
         Some(StoredContact::Present(contact)) => Some(contact),
         Some(StoredContact::Tombstone { .. }) | None => None,

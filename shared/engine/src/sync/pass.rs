@@ -22,6 +22,7 @@ use super::index::Index;
 use super::lookup::Lookup;
 use super::members::{MemberSets, watched_groups};
 use super::tally::Tally;
+use super::terms::Terms;
 use super::{RESERVE, Stop, SyncStores};
 use crate::port::{Clock, DeltaPage};
 
@@ -171,6 +172,17 @@ impl Pass {
     /// Through what this run links.
     pub(super) fn tie(&self) -> Tie<'_> {
         Tie { connection: &self.connection.id, tenant: &self.tenant }
+    }
+
+    /// On what terms this run decides.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms {
+            account: &self.account.id,
+            tie: self.tie(),
+            rules: &self.rules,
+            memberships: &self.memberships,
+            rivals: &self.rivals,
+        }
     }
 
     /// Takes over the member sets that were read or loaded.

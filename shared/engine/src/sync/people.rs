@@ -14,7 +14,7 @@ use crate::port::{Blobs, Clock, Directory, Randomness};
 const READ_AGAIN: usize = 1_000;
 
 /// A person's place between page and decision.
-pub(super) enum Person {
+pub(crate) enum Person {
     Gone(ObjectId, GoneCause),
     Here(DirectoryUser, View),
 }
@@ -79,7 +79,7 @@ where
 }
 
 impl Person {
-    pub(super) fn id(&self) -> &ObjectId {
+    pub(crate) fn id(&self) -> &ObjectId {
         match self {
             Self::Gone(id, _) => id,
             Self::Here(user, _) => &user.id,

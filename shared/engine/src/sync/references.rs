@@ -10,8 +10,8 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
 
-use super::decide::present;
 use super::index::KnownContact;
+use super::own_contacts::{managers_of, put_managers, standing_contacts};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
@@ -45,15 +45,9 @@ where
         if !pass.selection.has_manager() {
             return Ok(());
         }
-        let managers: BTreeSet<ObjectId> =
-            users.iter().filter_map(|user| user.manager().flatten()).collect();
+        let managers = managers_of(users.iter().map(|user| &**user));
         let contacts = self.contacts_of_managers(pass, managers).await?;
-        for user in users {
-            if let Some(manager) = user.manager() {
-                let contact = manager.and_then(|manager| contacts.get(&manager));
-                user.set_manager_contact(contact);
-            }
-        }
+        put_managers(users, &contacts);
         Ok(())
     }
 
@@ -78,14 +72,8 @@ where
                 open.push(manager);
             }
         }
-        let contacts = self.contacts_of(pass, &open).await?;
-        let mut stored = HashMap::new();
-        self.read_contacts(pass, &contacts, &mut stored).await?;
-        found.extend(
-            open.into_iter()
-                .zip(contacts)
-                .filter(|(_, contact)| present(stored.get(contact)).is_some()),
-        );
+        let (account, tenant) = (&pass.account.id, &pass.tenant);
+        found.extend(standing_contacts(&self.stores, account, tenant, open).await?);
         Ok(found)
     }
 

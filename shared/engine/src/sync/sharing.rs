@@ -8,6 +8,7 @@ use contact_sync_domain::routing::{Rivals, Route};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
 use super::pass::Pass;
+use super::terms::Terms;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness};
 use crate::split::{Sharer, SplitError, sharers};
@@ -15,7 +16,14 @@ use crate::split::{Sharer, SplitError, sharers};
 impl Pass {
     /// What the rules see in a user, once it is settled whose the user is.
     pub(super) fn view(&self, user: &DirectoryUser) -> View {
-        let view = self.rules.view(user, &self.memberships);
+        self.terms().view(user)
+    }
+}
+
+impl Terms<'_> {
+    /// What the rules see in a user, once it is settled whose the user is.
+    pub(crate) fn view(&self, user: &DirectoryUser) -> View {
+        let view = self.rules.view(user, self.memberships);
         let View::In(_) = &view else { return view };
         match self.rivals.route(user, self.rules.now()) {
             Route::Ours | Route::Contested => view,
@@ -29,7 +37,7 @@ impl Pass {
 
     /// The item of somebody whom nobody takes before people agree; who is linked already stays, and
     /// goes on being updated.
-    pub(super) fn contested(
+    pub(crate) fn contested(
         &self,
         user: &DirectoryUser,
         existing: Option<&Contact>,
@@ -52,7 +60,7 @@ impl Pass {
     }
 
     fn is_linked(&self, contact: &Contact, user: &ObjectId) -> bool {
-        contact.is_linked_to(&self.connection.id, user)
+        contact.is_linked_to(self.tie.connection, user)
             && contact.link.as_ref().is_some_and(|link| link.state == LinkState::Linked)
     }
 }

@@ -8,7 +8,8 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
 use jiff::{SignedDuration, Timestamp};
 
-use super::decide::{new_email_key, present};
+use super::batch::new_email_key;
+use super::decide::present;
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::contact_after::{Stamp, contact_after};

@@ -1,22 +1,22 @@
-//! What deciding works with: the connection's rules for whatever a person approved, and the one
-//! conditional write through which runs write, too.
+//! One caller at one connection: which item stands, whether it may be decided so, and the record of
+//! what was decided.
 
 use contact_sync_domain::account::Account;
-use contact_sync_domain::connection::Connection;
-use contact_sync_domain::contact::{Contact, ContactField, Target};
-use contact_sync_domain::directory::{DirectoryUser, UserSelection};
-use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId, TenantId};
-use contact_sync_domain::reconcile::{Claimant, Rules, Tie, Wanted};
-use contact_sync_domain::review::{Decision, Rejected, ReviewItem, ReviewList};
-use contact_sync_domain::segment::{Outcome, SegmentItem};
+use contact_sync_domain::connection::{Connection, ConnectionStatus};
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::id::{ConnectionId, ContactId, ReviewId};
+use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewItem, ReviewList};
+use contact_sync_domain::segment::FieldChange;
 
-use super::{Decided, Known, ReviewRequest, moved};
+use super::approval::Approval;
+use super::list::ignored_by_settings;
+use super::request::not_of;
+use super::{Decided, Known, ReviewRequest};
+use crate::admin::grounds::Grounds;
+use crate::admin::settings::{Ignoring, change_ignored};
 use crate::admin::{AdminError, Caller, Outside};
-use crate::contact_after::{Stamp, contact_after};
 use crate::port::{
-    ClaimOutcome, Clock, ContactStore, ContactWrite, DecisionStore, Directory, ReviewStore,
-    SettingsStore, SettingsVersion, StoredContact, SyncStateStore, WriteOutcome,
+    Clock, DecisionStore, ReviewStore, SettingsStore, SettingsVersion, SyncStateStore,
 };
 
 /// One caller at one connection.
@@ -26,10 +26,8 @@ pub(super) struct Desk<'a, O> {
     pub(super) account: &'a Account,
     pub(super) connection: Connection,
     pub(super) settings: SettingsVersion,
-    pub(super) rules: Rules,
-    selection: UserSelection,
     /// One below the sync state's fence: whatever page was asked for since is newer.
-    fence: u64,
+    pub(super) fence: u64,
 }
 
 impl<'a, O: Outside> Desk<'a, O> {
@@ -42,23 +40,23 @@ impl<'a, O: Outside> Desk<'a, O> {
         let store = outside.store();
         let connection = crate::admin::connection(store, &account.id, id).await?;
         let settings = store.settings(&account.id, id).await?;
-        let now = outside.clock().now();
-        let rules = Rules::compile(&settings.settings, &account.custom_fields, now)
-            .map_err(AdminError::Invalid)?
-            .approving();
         let state = store.sync_state(&account.id, id).await?;
         let fence = state.map_or(0, |state| state.fence.saturating_sub(1));
-        let selection = UserSelection::of(&settings.settings);
-        Ok(Self { outside, caller, account, connection, settings, rules, selection, fence })
+        Ok(Self { outside, caller, account, connection, settings, fence })
     }
 
-    /// Whom to ask, and for what.
-    pub(super) fn reading(&self) -> Result<(&TenantId, &UserSelection), AdminError> {
-        let tenant = self.connection.tenant.as_ref().ok_or(AdminError::NotNow {
-            from: self.connection.status,
-            fix: "an Entra admin must consent first",
-        })?;
-        Ok((&tenant.id, &self.selection))
+    /// By what the connection's runs would decide whomever a person approves.
+    pub(super) async fn grounds(&self) -> Result<Grounds, AdminError> {
+        let tenant = self.connection.tenant.as_ref().ok_or_else(|| self.unconnected())?;
+        let settings = &self.settings.settings;
+        let (account, id) = (self.account, &self.connection.id);
+        let grounds = Grounds::of(self.outside, account, id, &tenant.id, settings).await?;
+        Ok(grounds.approving())
+    }
+
+    fn unconnected(&self) -> AdminError {
+        let fix = "an Entra admin must consent first";
+        AdminError::NotNow { from: self.connection.status, fix }
     }
 
     /// The item that stands about a user, whatever list it is in.
@@ -68,22 +66,45 @@ impl<'a, O: Outside> Desk<'a, O> {
         let found = self.outside.store().reviews_of(&self.connection.id, &places).await?;
         let ignored = self.settings.settings.scope.ignored_users.contains(&user);
         let known = found.into_iter().max_by_key(|item| item.version);
-        Ok(match known {
-            None if ignored => Some(ReviewItem {
-                user: contact_sync_domain::review::ReviewUser {
-                    object_id: user,
-                    display_name: None,
-                    user_principal_name: None,
-                },
-                ..super::blank(
-                    &self.account.id,
-                    &self.connection.id,
-                    self.settings.version,
-                    self.settings.saved_at.unwrap_or_default(),
-                )
-            }),
-            known => known,
-        })
+        Ok(known.or_else(|| {
+            let (account, id) = (&self.account.id, &self.connection.id);
+            ignored.then(|| ignored_by_settings(account, id, &self.settings, user))
+        }))
+    }
+
+    /// Whether the connection's state lets a person do this. Contacts are written only where runs
+    /// may write, too; what one decides about questions and ignore lists waits for nothing.
+    pub(super) fn may(&self, action: ReviewAction) -> Result<(), AdminError> {
+        use ConnectionStatus as S;
+        let from = self.connection.status;
+        if !writes_contacts(action) || from.may_write() {
+            return Ok(());
+        }
+        let fix = match from {
+            S::Paused => "nothing is written meanwhile; resume it first",
+            S::Disabled | S::Ready => "enable it first",
+            S::Attention => "nothing is written meanwhile; mend what it asks for first",
+            S::Invited | S::Authorized => "an Entra admin must consent, and it must be enabled",
+            S::Disconnected => "connect and enable it again first",
+            S::Enabled => return Ok(()),
+        };
+        Err(AdminError::NotNow { from, fix })
+    }
+
+    /// Whether an item may be decided so, before anything is read for it.
+    pub(super) fn check(
+        &self,
+        item: &ReviewItem,
+        request: &ReviewRequest,
+    ) -> Result<(), AdminError> {
+        // Versions of the ignored list are the settings', which anything may raise.
+        if item.version != request.version && item.list != ReviewList::Ignored {
+            return Err(moved(item, None));
+        }
+        if !item.list.actions().contains(&request.action) {
+            return Err(AdminError::invalid("/action", not_of(item.list)));
+        }
+        self.may(request.action)
     }
 
     /// Decides an item if it is still the one that was shown.
@@ -91,16 +112,11 @@ impl<'a, O: Outside> Desk<'a, O> {
         &self,
         item: &ReviewItem,
         request: &ReviewRequest,
+        grounds: Option<&Grounds>,
         user: Known<'_>,
     ) -> Result<Decided, AdminError> {
-        // Versions of the ignored list are the settings', which anything may raise.
-        if item.version != request.version && item.list != ReviewList::Ignored {
-            return Err(moved(item, None));
-        }
-        if !item.list.actions().contains(&request.action) {
-            return Err(AdminError::invalid("/action", super::not_of(item.list)));
-        }
-        let done = self.act(item, request, user).await?;
+        self.check(item, request)?;
+        let done = self.act(item, request, grounds, user).await?;
         // The decision is on record before the question is gone.
         let decision = Decision {
             at: self.outside.clock().now(),
@@ -126,130 +142,52 @@ impl<'a, O: Outside> Desk<'a, O> {
         Ok(Decided { item: item.id(), action: request.action, contact: done.contact })
     }
 
-    /// The user, read now unless he is known.
-    pub(super) async fn user(
+    async fn act(
         &self,
-        id: &ObjectId,
-        known: Known<'_>,
-    ) -> Result<(DirectoryUser, Wanted), AdminError> {
-        let user = if let Some(user) = known {
-            user.clone()
-        } else {
-            let (tenant, select) = self.reading()?;
-            let ids = std::slice::from_ref(id);
-            let read = self.outside.directory().users_by_id(tenant, select, ids).await?;
-            read.found.into_iter().next().ok_or_else(|| {
-                AdminError::ReviewMoved("the user is not in the directory any more".to_owned())
-            })?
+        item: &ReviewItem,
+        request: &ReviewRequest,
+        grounds: Option<&Grounds>,
+        user: Known<'_>,
+    ) -> Result<Done, AdminError> {
+        use {ReviewAction as A, ReviewList as L};
+        let named = request.contact.as_ref();
+        let approval = || match grounds {
+            Some(grounds) => Ok(Approval { desk: self, grounds }),
+            None => Err(self.unconnected()),
         };
-        let wanted = self.rules.wanted(&user).ok_or_else(|| {
-            AdminError::ReviewImpossible("Entra did not tell a mapped attribute".to_owned())
-        })?;
-        Ok((user, wanted))
-    }
-
-    pub(super) fn tie(&self) -> Result<Tie<'_>, AdminError> {
-        Ok(Tie { connection: &self.connection.id, tenant: self.reading()?.0 })
-    }
-
-    /// The contact that is or would be the user's, and what stands there.
-    pub(super) async fn place_of(
-        &self,
-        user: &ObjectId,
-    ) -> Result<(ContactId, Option<StoredContact>), AdminError> {
-        let (account, tenant) = (&self.account.id, self.reading()?.0);
-        let store = self.outside.store();
-        let adopted = store.adopted(account, tenant, std::slice::from_ref(user)).await?;
-        let id = adopted
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap_or_else(|| ContactId::derived(account, tenant, user));
-        let stored = store.get(account, &id).await?;
-        Ok((id, stored))
-    }
-
-    /// Who has the address that the user wants, other than this contact.
-    pub(super) async fn claimant(
-        &self,
-        wanted: &Wanted,
-        existing: Option<&Contact>,
-    ) -> Result<Option<Contact>, AdminError> {
-        let Some(key) = self.rules.wanted_email_key(wanted, existing) else { return Ok(None) };
-        let store = self.outside.store();
-        let owners = store.claims(&self.account.id, std::slice::from_ref(&key)).await?;
-        let Some(owner) = owners.into_iter().flatten().next() else { return Ok(None) };
-        Ok(match store.get(&self.account.id, &owner).await? {
-            Some(StoredContact::Present(owner))
-                if owner.email().map(email_key).as_ref() == Some(&key) =>
-            {
-                Some(*owner)
+        match (request.action, item.list) {
+            (A::Accept, L::Matched) => approval()?.link(item, None, user).await,
+            (A::Accept, L::Available) | (A::Create, _) => approval()?.create(item, user).await,
+            (A::Accept, L::Changes) => approval()?.apply(item, user).await,
+            (A::Accept | A::Unlink, L::Removals) => self.unlink(item, named).await,
+            (A::Accept, L::Ignored | L::Conflicts) => {
+                Err(AdminError::invalid("/action", not_of(item.list)))
             }
-            Some(StoredContact::Present(_) | StoredContact::Tombstone { .. }) | None => None,
-        })
-    }
-
-    /// Writes what was decided, as a run would: on condition that the contact is as it was read and
-    /// was not written from a newer reading of the directory.
-    pub(super) async fn write(
-        &self,
-        review: &ReviewItem,
-        item: &SegmentItem,
-        base: Option<&StoredContact>,
-    ) -> Result<Contact, AdminError> {
-        if !matches!(item.outcome, Outcome::Create | Outcome::Update) {
-            let reason = item.reason.clone().unwrap_or_else(|| "nothing would change".to_owned());
-            let remedy = item.remedy.as_ref().map_or_else(String::new, |fix| format!("; {fix}"));
-            return Err(AdminError::ReviewImpossible(format!("{reason}{remedy}")));
-        }
-        let store = self.outside.store();
-        let account = &self.account.id;
-        let tie = self.tie()?;
-        let (before, version) = match base {
-            Some(StoredContact::Present(contact)) => (Some(contact.as_ref()), contact.version),
-            Some(StoredContact::Tombstone { version, .. }) => (None, *version),
-            None => (None, 0),
-        };
-        let now = self.outside.clock().now();
-        let stamp = Stamp {
-            account,
-            tie,
-            fence: self.fence,
-            settings_version: self.settings.version,
-            run: &review.run,
-            now,
-        };
-        let contact = contact_after(stamp, &self.rules, item, before, version);
-        let old_key = before.and_then(Contact::email).map(email_key);
-        let email = Target::Field(ContactField::Email);
-        let changes_email = item.fields.iter().any(|change| change.field == email);
-        let new_key = contact
-            .email()
-            .map(email_key)
-            .filter(|key| changes_email && old_key.as_ref() != Some(key));
-        if let Some(key) = &new_key
-            && let ClaimOutcome::TakenBy(_) = store.claim(account, key, &contact.id, now).await?
-        {
-            return Err(AdminError::EmailTaken);
-        }
-        if contact.id != ContactId::derived(account, tie.tenant, &item.object_id) {
-            store.put_adoption(account, tie.tenant, &item.object_id, &contact.id).await?;
-        }
-        let write = ContactWrite { contact, expected_version: version, fence: Some(self.fence) };
-        match store.write(&write).await? {
-            WriteOutcome::Written => {
-                if let (Some(old), Some(_)) = (old_key, new_key) {
-                    ContactStore::release(store, account, &old, &write.contact.id).await?;
-                }
-                Ok(write.contact)
+            (A::Link, _) => approval()?.link(item, named, user).await,
+            (A::Merge, _) => approval()?.merge(item, named, user).await,
+            (A::Unlink, _) => {
+                // He is in the directory still: without this the next run links him again.
+                let done = self.unlink(item, named).await?;
+                self.ignore(item).await?;
+                Ok(done)
             }
-            WriteOutcome::Moved(_) => Err(AdminError::Moved),
+            (A::Delete, _) => self.delete(item, named).await,
+            (A::Ignore, _) => {
+                self.ignore(item).await?;
+                Ok(Done::about(item.contact_id.clone()))
+            }
+            (A::Unignore, _) => {
+                let (caller, account) = (self.caller, &self.account.id);
+                let (id, users) = (&self.connection.id, std::slice::from_ref(&item.user.object_id));
+                change_ignored(self.outside, caller, account, id, Ignoring::End, users).await?;
+                Ok(Done::default())
+            }
+            (A::Keep | A::Reject, _) => Ok(Done {
+                contact_id: item.contact_id.clone(),
+                contact: None,
+                refused: super::letting_go::refusals(item),
+            }),
         }
-    }
-
-    /// The claimant as rules see him.
-    pub(super) fn as_claimant(owner: Option<&Contact>) -> Claimant<'_> {
-        owner.map_or(Claimant::Nobody, Claimant::Contact)
     }
 }
 
@@ -271,4 +209,69 @@ impl Done {
     pub(super) fn about(contact_id: Option<ContactId>) -> Self {
         Self { contact_id, ..Self::default() }
     }
+}
+
+/// Whether an action looks at the user as the directory tells of him now.
+pub(super) fn needs_user(list: ReviewList, action: ReviewAction) -> bool {
+    match action {
+        ReviewAction::Accept => list != ReviewList::Removals,
+        ReviewAction::Link | ReviewAction::Create | ReviewAction::Merge => true,
+        ReviewAction::Ignore
+        | ReviewAction::Unignore
+        | ReviewAction::Unlink
+        | ReviewAction::Delete
+        | ReviewAction::Keep
+        | ReviewAction::Reject => false,
+    }
+}
+
+fn writes_contacts(action: ReviewAction) -> bool {
+    match action {
+        ReviewAction::Accept
+        | ReviewAction::Link
+        | ReviewAction::Create
+        | ReviewAction::Merge
+        | ReviewAction::Unlink
+        | ReviewAction::Delete => true,
+        ReviewAction::Ignore
+        | ReviewAction::Unignore
+        | ReviewAction::Keep
+        | ReviewAction::Reject => false,
+    }
+}
+
+/// The contact that an action is about.
+pub(super) fn target(
+    item: &ReviewItem,
+    named: Option<&ContactId>,
+) -> Result<ContactId, AdminError> {
+    let in_question = match item.candidates.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    };
+    named.or(item.contact_id.as_ref()).or(in_question).cloned().ok_or_else(|| {
+        AdminError::invalid("/contact", "name the contact: several or none come into question")
+    })
+}
+
+/// What a person reads whose item is not the one that was shown.
+pub(super) fn moved(item: &ReviewItem, now: Option<&[FieldChange]>) -> AdminError {
+    let fields = |changes: &[FieldChange]| {
+        let names: Vec<String> = changes.iter().map(|one| one.field.to_string()).collect();
+        if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    };
+    AdminError::ReviewMoved(match now {
+        Some(now) => format!(
+            "the person changed in Entra since: {} would change by now, and {} was shown; the item \
+             is renewed when the next run looks, or at once by Sync Now",
+            fields(now),
+            fields(&item.changes)
+        ),
+        None => format!(
+            "the item is in the list `{}` in version {} by now, about {}",
+            item.list.name(),
+            item.version,
+            fields(&item.changes)
+        ),
+    })
 }

@@ -19,6 +19,9 @@ const EXAMPLES: usize = 5;
 /// The group of attributes whose members are named without it.
 const EXTENSIONS: &str = "onPremisesExtensionAttributes";
 
+/// Another person, who is counted by his object id.
+const MANAGER: &str = "manager";
+
 /// How one attribute is filled.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,7 +88,13 @@ impl Coverage {
     /// Counts one person's values.
     pub(super) fn look_at(&mut self, user: &DirectoryUser) {
         self.people += 1;
-        for (name, value) in &user.attributes {
+        if let Some(manager) = user.manager() {
+            let id = manager.map(|manager| manager.as_str().to_owned());
+            self.note(MANAGER, &id.into());
+        }
+        // Whoever the manager is, and not what `[manager]` makes of it.
+        let attributes = user.attributes.iter().filter(|(name, _)| !name.starts_with(MANAGER));
+        for (name, value) in attributes {
             match value {
                 Value::Object(members) if is_group(name) => {
                     for (member, value) in members {

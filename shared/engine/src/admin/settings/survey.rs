@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::admin::AdminError;
 use crate::port::{ContactStore, StoredContact};
-use crate::sync::lookup::Lookup;
+use crate::sync::{Lookup, find_managers};
 
 /// How many people are named for one reason.
 const EXAMPLES: usize = 5;
@@ -207,7 +207,11 @@ impl<'a, S: ContactStore> Survey<'a, S> {
     }
 
     /// Holds some people against the rules.
-    pub(super) async fn look_at(&mut self, users: Vec<DirectoryUser>) -> Result<(), AdminError> {
+    pub(super) async fn look_at(
+        &mut self,
+        mut users: Vec<DirectoryUser>,
+    ) -> Result<(), AdminError> {
+        find_managers(self.store, &self.account.id, self.tenant, &mut users).await?;
         let mut meant = Vec::new();
         for user in users {
             self.found.seen += 1;

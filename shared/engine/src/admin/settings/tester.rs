@@ -1,23 +1,21 @@
 //! One person through the settings, step by step, without a write.
 
 use contact_sync_domain::account::Account;
-use contact_sync_domain::contact::Contact;
-use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ConnectionId, ContactId};
 use contact_sync_domain::mapping::{ExplainedRow, FieldFailure};
-use contact_sync_domain::reconcile::Rules;
-use contact_sync_domain::scope::{ClauseVerdict, ScopeDecision};
+use contact_sync_domain::reconcile::View;
+use contact_sync_domain::scope::ClauseVerdict;
 use contact_sync_domain::settings::check::check;
 use contact_sync_domain::settings::{Problem, Settings};
-use jiff::Timestamp;
 use serde_json::Value;
 
-use super::people::People;
 use super::survey::Example;
 use crate::admin::directory::connected;
 use crate::admin::document::Members;
+use crate::admin::grounds::Grounds;
 use crate::admin::{AdminError, Outside};
-use crate::port::{Clock, ContactStore, Directory, SettingsStore, StoredContact};
+use crate::port::{ContactStore, SettingsStore};
+use crate::sync::{contacts_of_users, present};
 
 /// Whom to try which settings on.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +31,10 @@ pub struct Trial {
 pub struct Tried {
     /// Who it is.
     pub user: Example,
-    /// Whether the scope means the person.
+    /// Whether the scope means the person, and no other organisation of the tenant goes first.
     pub in_scope: bool,
+    /// Why not.
+    pub because: Option<String>,
     /// What each clause of the scope says.
     pub scope: Vec<ClauseVerdict>,
     /// Field by field, from the source to the contact.
@@ -83,34 +83,32 @@ pub async fn try_settings(
         Some(settings) => settings,
         None => store.settings(&account.id, id).await?.settings,
     };
-    let now: Timestamp = outside.clock().now();
-    let rules =
-        Rules::compile(&settings, &account.custom_fields, now).map_err(AdminError::Invalid)?;
-    let selection = UserSelection::of(&settings);
-    let found = outside.directory().find_user(&tenant.id, &selection, &trial.user).await?;
-    let Some(user) = found else {
+    let grounds = Grounds::of(outside, account, id, &tenant.id, &settings).await?;
+    let Some(user) = grounds.find_user(outside, &trial.user).await? else {
         return Err(AdminError::invalid("/user", "the directory has no such person"));
     };
-    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, selection);
-    let members = people.read_members(&[&settings.scope]).await?.into_iter().next();
-    let members = members.unwrap_or_default();
     let ids = std::slice::from_ref(&user.id);
-    let adopted = store.adopted(&account.id, &tenant.id, ids).await?.into_iter().next().flatten();
-    let contact_id =
-        adopted.unwrap_or_else(|| ContactId::derived(&account.id, &tenant.id, &user.id));
-    let contact: Option<Contact> = match ContactStore::get(store, &account.id, &contact_id).await? {
-        Some(StoredContact::Present(contact)) => Some(*contact),
-        Some(StoredContact::Tombstone { .. }) | None => None,
-    };
+    let own = contacts_of_users(store, &account.id, &tenant.id, ids).await?;
+    let stored = store.get_many(&account.id, &own).await?.into_iter().next().flatten();
+    let contact = present(stored.as_ref());
+    let (rules, now) = (&grounds.rules, grounds.rules.now());
     let mapping = rules.mapping();
     let mapped = mapping.map(&user, now);
-    let failures = mapping.changes(&mapped, contact.as_ref()).err();
+    let failures = mapping.changes(&mapped, contact).err();
+    let (in_scope, because) = match grounds.terms().view(&user) {
+        View::In(_) => (true, None),
+        View::Out { because, .. } | View::Failed { because } => (false, Some(because)),
+        View::Unknown { attribute } => {
+            (false, Some(format!("Entra did not tell `{attribute}` of this person")))
+        }
+    };
     Ok(Tried {
-        in_scope: matches!(rules.scope().decide(&user, &members, now), ScopeDecision::In { .. }),
-        scope: rules.scope().explain(&user, &members, now),
-        rows: mapping.explain(&user, &mapped, contact.as_ref(), now),
+        in_scope,
+        because,
+        scope: rules.scope().explain(&user, &grounds.memberships, now),
+        rows: mapping.explain(&user, &mapped, contact, now),
         failures: failures.unwrap_or_default(),
-        contact: contact.map(|contact| contact.id),
+        contact: contact.map(|contact| contact.id.clone()),
         user: Example::of(&user),
     })
 }

@@ -2,9 +2,10 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus, PermissionOutcome, Tenant};
-use contact_sync_domain::directory::UserSelection;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::ConnectionId;
 use contact_sync_domain::reconcile::Rules;
+use contact_sync_domain::routing::Route;
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::scope::{ScopeDecision, ScopeRule};
 use contact_sync_domain::settings::check::check;
@@ -19,6 +20,7 @@ use super::survey::{Judged, Survey, Surveyed};
 use super::teams::missing_teams;
 use crate::admin::connections::connection;
 use crate::admin::directory::connected;
+use crate::admin::grounds::others;
 use crate::admin::{AdminError, Outside};
 use crate::port::{Clock, DirectoryError, SettingsStore};
 use crate::readiness::{Tried, try_permissions};
@@ -210,27 +212,34 @@ pub async fn coverage(
     let tenant = connected(outside, &account.id, id).await?;
     let saved = outside.store().settings(&account.id, id).await?.settings;
     let scope = ScopeRule::compile(&saved.scope).map_err(AdminError::Invalid)?;
-    let mut people =
-        People::of(outside.directory(), outside.clock(), &tenant.id, UserSelection::of(&saved));
+    let others = others(outside, &tenant.id, id, &saved).await?;
+    let selection = UserSelection::of(&saved).also(others.attributes);
+    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, selection);
     let members = people.read_members(&[&saved.scope]).await?.into_iter().next();
     let members = members.unwrap_or_default();
     let now = outside.clock().now();
+    let is_taken = |user: &DirectoryUser| {
+        matches!(scope.decide(user, &members, now), ScopeDecision::In { .. })
+            && others.rivals.route(user, now) != Route::Theirs
+    };
     let mut coverage = Coverage::new(with_examples);
     let (mut seen, mut in_scope) = (0, 0);
     while let Some(users) = people.next().await? {
         for user in users {
             seen += 1;
-            if matches!(scope.decide(&user, &members, now), ScopeDecision::In { .. }) {
+            if is_taken(&user) {
                 in_scope += 1;
                 coverage.look_at(&user);
             }
         }
     }
+    let mut cost = people.cost;
+    cost.add(others.cost);
     Ok(CoverageProfile {
         seen,
         in_scope,
         attributes: coverage.end(&saved),
         stopped: people.stopped,
-        cost: people.cost,
+        cost,
     })
 }

@@ -1,0 +1,210 @@
+//! The grounds on which a connection's runs would decide people now: for whoever decides about one,
+//! or says what a run would do.
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, TenantId};
+use contact_sync_domain::reconcile::{Rules, Tie};
+use contact_sync_domain::routing::Rivals;
+use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::scope::Memberships;
+use contact_sync_domain::settings::{Scope, Settings};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{AdminError, Outside};
+use crate::port::{Clock, DecisionStore, Directory, SettingsStore, StoreError, SyncStateStore};
+use crate::split::{Sharer, SplitError, sharers};
+use crate::sync::{
+    GroupsError, MemberSets, Terms, Watched, find_managers, groups_digest, read_groups,
+    scope_groups, watched_groups,
+};
+
+/// How old the last look at what changed may be for the stored member sets to be as good as a
+/// reading: sync looks hourly.
+const FRESH: SignedDuration = SignedDuration::from_hours(6);
+
+/// By what a connection would decide, and what it reads for that.
+pub(super) struct Grounds {
+    account: AccountId,
+    connection: ConnectionId,
+    pub(super) tenant: TenantId,
+    pub(super) rules: Rules,
+    /// What is read of people: also what only the tenant's other connections decide by.
+    pub(super) selection: UserSelection,
+    pub(super) memberships: Memberships,
+    pub(super) rivals: Rivals,
+}
+
+/// Whom a tenant's other connections mean.
+pub(super) struct Others {
+    pub(super) rivals: Rivals,
+    /// The attributes by which they decide.
+    pub(super) attributes: Vec<String>,
+    pub(super) cost: GraphCost,
+}
+
+impl Grounds {
+    /// What these settings say about people of a tenant, after what was refused.
+    pub(super) async fn of(
+        outside: &impl Outside,
+        account: &Account,
+        connection: &ConnectionId,
+        tenant: &TenantId,
+        settings: &Settings,
+    ) -> Result<Self, AdminError> {
+        let now = outside.clock().now();
+        let rules =
+            Rules::compile(settings, &account.custom_fields, now).map_err(AdminError::Invalid)?;
+        let refused = outside.store().refused(connection).await?;
+        let others = others(outside, tenant, connection, settings).await?;
+        let memberships =
+            memberships(outside, &account.id, connection, tenant, &settings.scope).await?;
+        Ok(Self {
+            account: account.id.clone(),
+            connection: connection.clone(),
+            tenant: tenant.clone(),
+            rules: rules.after_refusals(refused),
+            selection: UserSelection::of(settings).also(others.attributes),
+            memberships,
+            rivals: others.rivals,
+        })
+    }
+
+    /// The same for somebody about whom a person decided.
+    #[must_use]
+    pub(super) fn approving(self) -> Self {
+        Self { rules: self.rules.approving(), ..self }
+    }
+
+    /// The terms of decision.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms {
+            account: &self.account,
+            tie: self.tie(),
+            rules: &self.rules,
+            memberships: &self.memberships,
+            rivals: &self.rivals,
+        }
+    }
+
+    /// Through what is linked.
+    pub(super) fn tie(&self) -> Tie<'_> {
+        Tie { connection: &self.connection, tenant: &self.tenant }
+    }
+
+    /// Reads users by id, with the contacts of their managers.
+    pub(super) async fn read_users(
+        &self,
+        outside: &impl Outside,
+        ids: &[ObjectId],
+    ) -> Result<Vec<DirectoryUser>, AdminError> {
+        let read = outside.directory().users_by_id(&self.tenant, &self.selection, ids).await?;
+        self.with_managers(outside, read.found).await
+    }
+
+    /// Finds one user by object id, UPN or e-mail.
+    pub(super) async fn find_user(
+        &self,
+        outside: &impl Outside,
+        who: &str,
+    ) -> Result<Option<DirectoryUser>, AdminError> {
+        let found = outside.directory().find_user(&self.tenant, &self.selection, who).await?;
+        Ok(self.with_managers(outside, found.into_iter().collect()).await?.pop())
+    }
+
+    async fn with_managers(
+        &self,
+        outside: &impl Outside,
+        mut users: Vec<DirectoryUser>,
+    ) -> Result<Vec<DirectoryUser>, AdminError> {
+        find_managers(outside.store(), &self.account, &self.tenant, &mut users).await?;
+        Ok(users)
+    }
+}
+
+/// The tenant's other connections, as this one's settings deal with them.
+pub(super) async fn others(
+    outside: &impl Outside,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+    settings: &Settings,
+) -> Result<Others, AdminError> {
+    let (store, directory, blobs) = (outside.store(), outside.directory(), outside.blobs());
+    let (others, cost) = sharers(store, directory, blobs, tenant, Some(connection)).await?;
+    let needed = others.iter().flat_map(|sharer| sharer.scope.needed_attributes());
+    let attributes = needed.collect();
+    let rivals = others.into_iter().map(Sharer::into_rival).collect();
+    Ok(Others { rivals: Rivals::new(settings.routing, rivals), attributes, cost })
+}
+
+/// Who is in a scope's groups: as sync follows them, where it does, else as the directory tells. A
+/// group that does not exist is an error, as it is for a run.
+pub(super) async fn memberships(
+    outside: &impl Outside,
+    account: &AccountId,
+    connection: &ConnectionId,
+    tenant: &TenantId,
+    scope: &Scope,
+) -> Result<Memberships, AdminError> {
+    let groups = scope_groups(scope);
+    let (mut sets, unknown) = followed(outside, account, connection, groups).await?;
+    match read_groups(outside.directory(), tenant, &unknown).await {
+        Ok(read) => sets.absorb(read.members),
+        Err(GroupsError::Missing(group)) => return Err(AdminError::GroupMissing(group)),
+        Err(GroupsError::Directory(error)) => return Err(error.into()),
+    }
+    Ok(sets.memberships(scope))
+}
+
+/// The members of those of these groups that sync follows, and the groups that it does not.
+pub(super) async fn followed(
+    outside: &impl Outside,
+    account: &AccountId,
+    connection: &ConnectionId,
+    groups: Vec<Watched>,
+) -> Result<(MemberSets, Vec<Watched>), AdminError> {
+    let mut sets = MemberSets::default();
+    let mut unknown = groups;
+    if unknown.is_empty() {
+        return Ok((sets, unknown));
+    }
+    let kept = kept_up(outside, account, connection).await?;
+    let (known, mut others): (Vec<_>, Vec<_>) = unknown.into_iter().partition(|group| {
+        kept.iter().any(|kept| kept.group == group.group && kept.nested == group.nested)
+    });
+    for group in known {
+        let set = std::slice::from_ref(&group);
+        match MemberSets::load(outside.blobs(), account, connection, set).await? {
+            Some(set) if set.doubts().next().is_none() => sets.absorb(set),
+            Some(_) | None => others.push(group),
+        }
+    }
+    unknown = others;
+    Ok((sets, unknown))
+}
+
+/// The groups whose stored members sync keeps up with the directory.
+async fn kept_up(
+    outside: &impl Outside,
+    account: &AccountId,
+    connection: &ConnectionId,
+) -> Result<Vec<Watched>, StoreError> {
+    let store = outside.store();
+    let Some(state) = store.sync_state(account, connection).await? else { return Ok(Vec::new()) };
+    let watched = watched_groups(&store.settings(account, connection).await?.settings);
+    let now: Timestamp = outside.clock().now();
+    let is_fresh =
+        state.work.last_checked_at.is_some_and(|looked| now.duration_since(looked) < FRESH);
+    let is_followed = state.work.groups_delta.is_some()
+        && state.work.groups_digest.as_deref() == Some(&groups_digest(&watched));
+    Ok(if is_fresh && is_followed { watched } else { Vec::new() })
+}
+
+impl From<SplitError> for AdminError {
+    fn from(error: SplitError) -> Self {
+        match error {
+            SplitError::Store(error) => Self::Store(error),
+            SplitError::Directory(error) => Self::Directory(error),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What a person approved is done as a run would do it: by the same scope, routing and rules, and by
+//! the one conditional write through which runs write, too.
+
+use contact_sync_domain::contact::{Contact, ContactField, Link, LinkState, Target};
+use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::email::email_key;
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId};
+use contact_sync_domain::reconcile::{Claimant, Found, View, Wanted};
+use contact_sync_domain::review::{ReviewItem, ReviewList};
+use contact_sync_domain::segment::{FieldChange, Outcome, SegmentItem};
+use serde_json::Value;
+
+use super::Known;
+use super::desk::{Desk, Done, moved, target};
+use crate::admin::contacts::contact;
+use crate::admin::grounds::Grounds;
+use crate::admin::{AdminError, Outside};
+use crate::contact_after::{Stamp, contact_after};
+use crate::port::{ClaimOutcome, Clock, ContactStore, ContactWrite, StoredContact, WriteOutcome};
+use crate::sync::{contacts_of_users, present};
+
+/// A desk at which users are decided.
+pub(super) struct Approval<'d, 'a, O> {
+    pub(super) desk: &'d Desk<'a, O>,
+    pub(super) grounds: &'d Grounds,
+}
+
+/// A user whom the connection's runs would take.
+pub(super) struct Meant {
+    pub(super) user: DirectoryUser,
+    pub(super) wanted: Wanted,
+    /// The contact that is or would be his.
+    pub(super) own: ContactId,
+    /// What stands there.
+    pub(super) standing: Option<StoredContact>,
+}
+
+impl<O: Outside> Approval<'_, '_, O> {
+    /// The user, read now unless he is known. Whom a run would not take nobody else takes either:
+    /// the next run would let him go again.
+    pub(super) async fn user(&self, id: &ObjectId, known: Known<'_>) -> Result<Meant, AdminError> {
+        let outside = self.desk.outside;
+        let user = if let Some(user) = known {
+            user.clone()
+        } else {
+            let read = self.grounds.read_users(outside, std::slice::from_ref(id)).await?;
+            read.into_iter().next().ok_or_else(|| {
+                AdminError::ReviewMoved("the user is not in the directory any more".to_owned())
+            })?
+        };
+        let account = &self.desk.account.id;
+        let ids = std::slice::from_ref(&user.id);
+        let own = contacts_of_users(outside.store(), account, &self.grounds.tenant, ids).await?;
+        let own = own.into_iter().next();
+        let own =
+            own.unwrap_or_else(|| ContactId::derived(account, &self.grounds.tenant, &user.id));
+        let standing = outside.store().get(account, &own).await?;
+        let terms = self.grounds.terms();
+        let wanted = match terms.view(&user) {
+            View::In(wanted) => wanted,
+            View::Out { because, .. } => {
+                let why = format!("{because}; take the person into the scope first");
+                return Err(AdminError::ReviewImpossible(why));
+            }
+            View::Failed { because } => return Err(AdminError::ReviewImpossible(because)),
+            View::Unknown { attribute } => {
+                let why = format!("Entra did not tell `{attribute}` of this person");
+                return Err(AdminError::ReviewImpossible(why));
+            }
+        };
+        if let Some(contested) = terms.contested(&user, present(standing.as_ref())) {
+            return Err(impossible(&contested));
+        }
+        Ok(Meant { user, wanted, own, standing })
+    }
+
+    /// Links the user to a contact: the one named, else the one in question.
+    pub(super) async fn link(
+        &self,
+        item: &ReviewItem,
+        named: Option<&ContactId>,
+        known: Known<'_>,
+    ) -> Result<Done, AdminError> {
+        let id = target(item, named)?;
+        let meant = self.user(&item.user.object_id, known).await?;
+        let user = &meant.user;
+        has_no_other(&meant, &id)?;
+        let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
+        let standing = contact(store, account, &id).await?;
+        is_nobody_elses(&standing, &user.id)?;
+        // Who is linked to it already was linked by this very decision, before it was on record.
+        let is_question = matches!(item.list, ReviewList::Matched | ReviewList::Available);
+        if is_question && is_linked(&standing, &self.desk.connection.id, &user.id) {
+            return Ok(Done::wrote(standing));
+        }
+        let free = Contact { link: None, ..standing.clone() };
+        let owner = self.claimant(&meant.wanted, Some(&free)).await?;
+        let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
+        let claimant = as_claimant(owner.as_ref());
+        let mut decided = rules.adopt(user, &meant.wanted, &free, None, claimant, tie);
+        decided.fields.append(&mut decided.pending);
+        // What was shown is what is done; a contact that somebody names is another matter.
+        if named.is_none()
+            && item.list == ReviewList::Matched
+            && decided.contact_id.is_some()
+            && !same_changes(&item.changes, &decided.fields)
+        {
+            return Err(moved(item, Some(&decided.fields)));
+        }
+        let former = standing.link.clone().filter(|link| link.object_id != user.id);
+        let base = StoredContact::Present(Box::new(standing));
+        let written = self.write(item, &decided, Some(&base)).await?;
+        if let Some(former) = former {
+            store.delete_adoption(account, &former.tenant_id, &former.object_id).await?;
+        }
+        Ok(Done::wrote(written))
+    }
+
+    /// Makes a contact for the user.
+    pub(super) async fn create(
+        &self,
+        item: &ReviewItem,
+        known: Known<'_>,
+    ) -> Result<Done, AdminError> {
+        let Meant { user, wanted, own, standing } = self.user(&item.user.object_id, known).await?;
+        let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
+        if let Some(contact) = present(standing.as_ref())
+            && is_linked(contact, &self.desk.connection.id, &user.id)
+        {
+            // Where the item asked about a user without a contact this very decision made it,
+            // before it was on record; or a run did, which is no other.
+            return if item.contact_id.as_ref() == Some(&contact.id) {
+                Err(AdminError::ReviewMoved("the user has a contact already".to_owned()))
+            } else {
+                Ok(Done::wrote(contact.clone()))
+            };
+        }
+        let id = ContactId::derived(account, &self.grounds.tenant, &user.id);
+        let standing = if own == id { standing } else { store.get(account, &id).await? };
+        if present(standing.as_ref()).is_some() {
+            return Err(AdminError::ReviewMoved("the user has a contact by now".to_owned()));
+        }
+        if self.claimant(&wanted, None).await?.is_some() {
+            return Err(AdminError::EmailTaken);
+        }
+        let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
+        let decided = rules.create(&user, &wanted, &id, Claimant::Nobody, tie);
+        Ok(Done::wrote(self.write(item, &decided, standing.as_ref()).await?))
+    }
+
+    /// Applies changes that wait.
+    pub(super) async fn apply(
+        &self,
+        item: &ReviewItem,
+        known: Known<'_>,
+    ) -> Result<Done, AdminError> {
+        let Meant { user, wanted, own, standing } = self.user(&item.user.object_id, known).await?;
+        let Some(existing) = present(standing.as_ref()) else {
+            return Err(AdminError::ReviewMoved("the contact is gone".to_owned()));
+        };
+        let owner = self.claimant(&wanted, Some(existing)).await?;
+        let claimant = as_claimant(owner.as_ref());
+        let found = Found { contact_id: &own, existing: Some(existing), claimant, candidates: &[] };
+        let decided = self.grounds.rules.approve(&user, &wanted, found, self.grounds.tie());
+        match decided.outcome {
+            Outcome::Update if !same_changes(&item.changes, &decided.fields) => {
+                Err(moved(item, Some(&decided.fields)))
+            }
+            // Applied already, before it was on record.
+            Outcome::Unchanged if has_all(existing, &item.changes) => {
+                Ok(Done::wrote(existing.clone()))
+            }
+            Outcome::Unchanged => Err(moved(item, Some(&[]))),
+            _ => Ok(Done::wrote(self.write(item, &decided, standing.as_ref()).await?)),
+        }
+    }
+
+    /// Who has the address that the user wants, other than this contact.
+    pub(super) async fn claimant(
+        &self,
+        wanted: &Wanted,
+        existing: Option<&Contact>,
+    ) -> Result<Option<Contact>, AdminError> {
+        let Some(key) = self.grounds.rules.wanted_email_key(wanted, existing) else {
+            return Ok(None);
+        };
+        let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
+        let owners = store.claims(account, std::slice::from_ref(&key)).await?;
+        let Some(owner) = owners.into_iter().flatten().next() else { return Ok(None) };
+        let stored = store.get(account, &owner).await?;
+        let owner = present(stored.as_ref());
+        Ok(owner.filter(|owner| owner.email().map(email_key).as_ref() == Some(&key)).cloned())
+    }
+
+    /// Writes what was decided, as a run would: on condition that the contact is as it was read and
+    /// was not written from a newer reading of the directory.
+    async fn write(
+        &self,
+        review: &ReviewItem,
+        item: &SegmentItem,
+        base: Option<&StoredContact>,
+    ) -> Result<Contact, AdminError> {
+        if !matches!(item.outcome, Outcome::Create | Outcome::Update) {
+            return Err(impossible(item));
+        }
+        let store = self.desk.outside.store();
+        let account = &self.desk.account.id;
+        let tie = self.grounds.tie();
+        let before = present(base);
+        let version = match base {
+            Some(StoredContact::Present(contact)) => contact.version,
+            Some(StoredContact::Tombstone { version, .. }) => *version,
+            None => 0,
+        };
+        let now = self.desk.outside.clock().now();
+        // Whoever wrote at this fence had ended before the user was read just now (another decision,
+        // or a page that is applied); there the version alone guards, and the number stays.
+        let written = match before {
+            // It lost its link; the number counts as it did.
+            Some(contact) if contact.link.is_none() => {
+                contact.sync.as_ref().map(|mark| mark.source_version)
+            }
+            _ => base.and_then(|base| base.source_version_in(tie.connection, now)),
+        };
+        let at_fence = written.filter(|written| *written >= self.desk.fence);
+        let stamp = Stamp {
+            account,
+            tie,
+            fence: at_fence.unwrap_or(self.desk.fence),
+            settings_version: self.desk.settings.version,
+            run: &review.run,
+            now,
+        };
+        let contact = contact_after(stamp, &self.grounds.rules, item, before, version);
+        let old_key = before.and_then(Contact::email).map(email_key);
+        let email = Target::Field(ContactField::Email);
+        let changes_email = item.fields.iter().any(|change| change.field == email);
+        let new_key = contact
+            .email()
+            .map(email_key)
+            .filter(|key| changes_email && old_key.as_ref() != Some(key));
+        if let Some(key) = &new_key
+            && let ClaimOutcome::TakenBy(_) = store.claim(account, key, &contact.id, now).await?
+        {
+            return Err(AdminError::EmailTaken);
+        }
+        if contact.id != ContactId::derived(account, tie.tenant, &item.object_id) {
+            store.put_adoption(account, tie.tenant, &item.object_id, &contact.id).await?;
+        }
+        let fence = Some(self.desk.fence).filter(|_| at_fence.is_none());
+        let write = ContactWrite { contact, expected_version: version, fence };
+        match store.write(&write).await? {
+            WriteOutcome::Written => {
+                if let (Some(old), Some(_)) = (old_key, new_key) {
+                    ContactStore::release(store, account, &old, &write.contact.id).await?;
+                }
+                Ok(write.contact)
+            }
+            WriteOutcome::Moved(_) => Err(AdminError::Moved),
+        }
+    }
+}
+
+/// Why an item cannot be done, and what helps.
+fn impossible(item: &SegmentItem) -> AdminError {
+    let reason = item.reason.clone().unwrap_or_else(|| "nothing would change".to_owned());
+    let remedy = item.remedy.as_ref().map_or_else(String::new, |fix| format!("; {fix}"));
+    AdminError::ReviewImpossible(format!("{reason}{remedy}"))
+}
+
+/// The claimant as rules see him.
+fn as_claimant(owner: Option<&Contact>) -> Claimant<'_> {
+    owner.map_or(Claimant::Nobody, Claimant::Contact)
+}
+
+/// Nobody has two contacts through one connection.
+fn has_no_other(meant: &Meant, wanted: &ContactId) -> Result<(), AdminError> {
+    let other = present(meant.standing.as_ref()).filter(|_| meant.own != *wanted);
+    if other.is_some_and(|contact| is_of(contact, &meant.user.id)) {
+        let why = "the user has a contact already; merge the two";
+        return Err(AdminError::ReviewImpossible(why.to_owned()));
+    }
+    Ok(())
+}
+
+/// Refuses a contact whose link leads to another user who is in the directory.
+pub(super) fn is_nobody_elses(contact: &Contact, user: &ObjectId) -> Result<(), AdminError> {
+    let leads_elsewhere = |link: &Link| link.object_id != *user && link.state != LinkState::Removed;
+    if contact.link.as_ref().is_some_and(leads_elsewhere) {
+        let why = "the contact is linked to somebody else in the directory";
+        return Err(AdminError::ReviewImpossible(why.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether a contact is linked to this user.
+pub(super) fn is_of(contact: &Contact, user: &ObjectId) -> bool {
+    contact.link.as_ref().is_some_and(|link| link.object_id == *user)
+}
+
+/// Whether a contact is linked to this user through this connection, and the user in scope.
+fn is_linked(contact: &Contact, connection: &ConnectionId, user: &ObjectId) -> bool {
+    contact.is_linked_to(connection, user)
+        && contact.link.as_ref().is_some_and(|link| link.state == LinkState::Linked)
+}
+
+/// Whether two lists of changes do the same.
+fn same_changes(shown: &[FieldChange], now: &[FieldChange]) -> bool {
+    let bare = |changes: &[FieldChange]| {
+        let mut bare: Vec<(String, Value)> =
+            changes.iter().map(|one| (one.field.to_string(), one.new.clone())).collect();
+        bare.sort_by(|one, other| one.0.cmp(&other.0));
+        bare
+    };
+    bare(shown) == bare(now)
+}
+
+/// Whether a contact bears what these changes give.
+fn has_all(contact: &Contact, changes: &[FieldChange]) -> bool {
+    let value = |target: &Target| contact.value(target).unwrap_or(Value::Null);
+    changes.iter().all(|change| value(&change.field) == change.new)
+}

@@ -1,0 +1,104 @@
+//! Making one contact of several.
+
+use contact_sync_domain::contact::{Contact, ContactField};
+use contact_sync_domain::id::ContactId;
+use contact_sync_domain::reconcile::Claimant;
+use contact_sync_domain::review::ReviewItem;
+use contact_sync_domain::segment::Outcome;
+
+use super::Known;
+use super::approval::{Approval, Meant, is_nobody_elses, is_of};
+use super::desk::{Done, target};
+use crate::admin::contacts::{contact, remove_contact, write};
+use crate::admin::{AdminError, Outside, Precondition};
+use crate::port::{Clock, ContactStore, StoredContact};
+
+impl<O: Outside> Approval<'_, '_, O> {
+    /// Makes one contact of the user's own, the other candidates that nobody owns, and the one that
+    /// stays: what that one lacks it takes from them.
+    pub(super) async fn merge(
+        &self,
+        item: &ReviewItem,
+        named: Option<&ContactId>,
+        known: Known<'_>,
+    ) -> Result<Done, AdminError> {
+        let outside = self.desk.outside;
+        let (store, account) = (outside.store(), &self.desk.account.id);
+        let stays = target(item, named)?;
+        let user = &item.user.object_id;
+        // Everything that may refuse is asked before anything is removed.
+        let others = self.mergeable(item, &stays, known).await?;
+        for other in others {
+            let is_own = is_of(&other, user);
+            let kept = contact(store, account, &stays).await?;
+            let mut filled = Contact {
+                version: kept.version + 1,
+                updated_at: outside.clock().now(),
+                ..kept.clone()
+            };
+            for (field, value) in &other.fields {
+                if *field != ContactField::Email {
+                    filled.fields.entry(*field).or_insert_with(|| value.clone());
+                }
+            }
+            for (key, value) in &other.custom {
+                filled.custom.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+            let gains = filled.fields != kept.fields || filled.custom != kept.custom;
+            if gains && write(store, Some(&kept), &filled).await?.is_none() {
+                return Err(AdminError::Moved);
+            }
+            // Without its link nobody is put on the ignore list.
+            let bare = if is_own { self.desk.unlinked(&other).await? } else { other };
+            let version = Precondition::Versions(vec![bare.version]);
+            remove_contact(outside, self.desk.caller, account, &bare.id, &version).await?;
+        }
+        self.link(item, Some(&stays), known).await
+    }
+
+    /// The contacts that go into `stays`; an error when one of them may not, or when the user could
+    /// not be linked to it afterwards.
+    async fn mergeable(
+        &self,
+        item: &ReviewItem,
+        stays: &ContactId,
+        known: Known<'_>,
+    ) -> Result<Vec<Contact>, AdminError> {
+        let impossible = |why: &str| AdminError::ReviewImpossible(why.to_owned());
+        let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
+        let Meant { user, wanted, own, .. } = self.user(&item.user.object_id, known).await?;
+        let mut ids: Vec<ContactId> = item.candidates.clone();
+        ids.push(own);
+        ids.sort_unstable();
+        ids.dedup();
+        if !ids.contains(stays) && item.contact_id.as_ref() != Some(stays) {
+            return Err(impossible("the contact that shall stay is none of those in question"));
+        }
+        let kept = contact(store, account, stays).await?;
+        is_nobody_elses(&kept, &user.id)?;
+        let mut others = Vec::new();
+        for id in ids.iter().filter(|id| *id != stays) {
+            let Some(StoredContact::Present(other)) = store.get(account, id).await? else {
+                continue;
+            };
+            if other.protected || !(is_of(&other, &user.id) || other.link.is_none()) {
+                return Err(impossible(
+                    "one of the contacts is protected or linked to somebody else",
+                ));
+            }
+            others.push(*other);
+        }
+        let free = Contact { link: None, ..kept };
+        let owner = self.claimant(&wanted, Some(&free)).await?;
+        if owner.is_some_and(|owner| !ids.contains(&owner.id)) {
+            return Err(AdminError::EmailTaken);
+        }
+        let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
+        let decided = rules.adopt(&user, &wanted, &free, None, Claimant::Nobody, tie);
+        if decided.outcome != Outcome::Update {
+            let why = decided.reason.as_deref().unwrap_or("the user cannot be linked to it");
+            return Err(impossible(why));
+        }
+        Ok(others)
+    }
+}
