@@ -91,6 +91,11 @@ async fn answer<P: Outside>(
         // Nothing behind such a route asks who calls.
         Need::Nothing => Caller::nobody(),
         Need::Role(needed) => permitted(&request, &params, needed)?,
+        Need::Operator(needed) => {
+            let caller = permitted(&request, &params, needed)?;
+            caller.is_operator_of_all()?;
+            caller
+        }
     };
     let base_url =
         api.public_base_url.clone().or_else(|| claims::own_base_url(request.extensions()));

@@ -58,6 +58,8 @@ pub(crate) enum Need {
     Nothing,
     /// A verified token with at least this role.
     Role(Role),
+    /// The same of whoever operates the installation: no token that is bound to an account.
+    Operator(Role),
 }
 
 /// What a repeated `Idempotency-Key` does.
@@ -111,6 +113,8 @@ const VIEWER: Need = Need::Role(Role::Viewer);
 const OPERATOR: Need = Need::Role(Role::Operator);
 const APPROVER: Need = Need::Role(Role::Approver);
 const ADMIN: Need = Need::Role(Role::Admin);
+const READING_OPERATOR: Need = Need::Operator(Role::Viewer);
+const CHANGING_OPERATOR: Need = Need::Operator(Role::Admin);
 
 /// Every route.
 pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
@@ -118,9 +122,9 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
         get("/health", Need::Nothing, health::show),
         get("/v1/presets", VIEWER, presets::list),
         get("/v1/events", VIEWER, events::list),
-        get("/v1/tenants/{tenant}/accounts", VIEWER, tenants::accounts),
-        put("/v1/tenants/{tenant}/accounts", ADMIN, tenants::grant),
-        get("/v1/tenants/{tenant}/overlap", VIEWER, tenants::overlap),
+        get("/v1/tenants/{tenant}/accounts", READING_OPERATOR, tenants::accounts),
+        put("/v1/tenants/{tenant}/accounts", CHANGING_OPERATOR, tenants::grant),
+        get("/v1/tenants/{tenant}/overlap", READING_OPERATOR, tenants::overlap),
     ];
     table.extend(of_accounts());
     table.extend(of_teams());
@@ -132,7 +136,7 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
 fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
     vec![
         get("/v1/accounts", VIEWER, accounts::list),
-        post("/v1/accounts", ADMIN, accounts::create),
+        post("/v1/accounts", CHANGING_OPERATOR, accounts::create),
         get(account!(""), VIEWER, accounts::show),
         patch(account!(""), ADMIN, accounts::change),
         delete(account!(""), ADMIN, accounts::erase),
@@ -175,7 +179,7 @@ fn of_connections<P: Outside>() -> Vec<Endpoint<P>> {
         post(connection!("/disable"), ADMIN, actions::disable),
         post(connection!("/disconnect"), ADMIN, actions::disconnect),
         // An unfinished move is sent again, with the same key too.
-        post(connection!("/move"), ADMIN, connections::relocate).done_again(),
+        post(connection!("/move"), CHANGING_OPERATOR, connections::relocate).done_again(),
         get(connection!("/tenant"), VIEWER, directory::tenant),
         get(connection!("/directory/users"), VIEWER, directory::users),
         get(connection!("/directory/groups"), VIEWER, directory::groups),

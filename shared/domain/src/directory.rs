@@ -120,6 +120,13 @@ impl DirectoryUser {
         if value.is_null() { SourceValue::Null } else { SourceValue::Value(value) }
     }
 
+    /// Takes whichever of these attributes was not told as empty.
+    pub fn lack<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            self.attributes.entry(name).or_insert(Value::Null);
+        }
+    }
+
     /// A text attribute, when it has a value that is not blank.
     pub fn text(&self, path: &str) -> Option<&str> {
         match self.attribute(path) {

@@ -15,8 +15,8 @@ use crate::settings::{Overlap, Routing};
 pub struct Rival {
     /// Whom it means.
     pub scope: ScopeRule,
-    /// Who belongs to its groups.
-    pub memberships: Memberships,
+    /// Who belongs to its groups; `None` while that was not read.
+    pub memberships: Option<Memberships>,
     /// Lower goes first.
     pub priority: u32,
 }
@@ -69,11 +69,11 @@ impl Rivals {
 
     /// Whether there is anybody to share the tenant with.
     pub fn is_empty(&self) -> bool {
-        self.others.is_empty() || self.routing.overlap == Overlap::Both
+        self.others.is_empty() || !self.routing.heeds_anybody()
     }
 
-    /// Who takes a person whom this connection's scope means, in a run that began `now`. Among those with the same priority
-    /// nobody goes first.
+    /// Who takes a person whom this connection's scope means, in a run that began `now`. Among those
+    /// with the same priority nobody goes first.
     pub fn route(&self, user: &DirectoryUser, now: Timestamp) -> Route {
         if self.is_empty() {
             return Route::Ours;
@@ -82,10 +82,15 @@ impl Rivals {
         let mut unknown: Option<String> = None;
         for rival in &self.others {
             let goes_first = self.routing.overlap == Overlap::First;
-            if goes_first && rival.priority > self.routing.priority {
+            if !self.routing.heeds(rival.priority) {
                 continue;
             }
-            match rival.scope.decide(user, &rival.memberships, now) {
+            // Who may be the other's is taken by nobody meanwhile.
+            let Some(memberships) = &rival.memberships else {
+                contested = true;
+                continue;
+            };
+            match rival.scope.decide(user, memberships, now) {
                 ScopeDecision::Out { .. } => {}
                 ScopeDecision::In { .. }
                     if goes_first && rival.priority < self.routing.priority =>

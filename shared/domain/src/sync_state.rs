@@ -105,6 +105,10 @@ pub struct Work {
     /// Digest of which groups the stored member sets are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_digest: Option<String>,
+    /// Digest of the tenant's other connections under which the last full run decided whose people
+    /// are whose; empty where there was none that counts, absent before the first such run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rivals: Option<String>,
     /// Before this instant the directory must not be asked: it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
@@ -205,6 +209,9 @@ pub struct Checkpoint {
     /// How a full run reads people; absent before it chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
+    /// Digest of the tenant's other connections when its listing began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rivals: Option<String>,
 }
 
 /// How a run ended, kept so that whoever records it after a crash says the same.

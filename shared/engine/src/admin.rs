@@ -26,6 +26,7 @@ mod reviews;
 mod runs;
 mod schedule;
 mod settings;
+mod sharing;
 mod teams;
 mod tenants;
 

@@ -22,19 +22,19 @@ use thiserror::Error;
 
 use crate::port::{
     Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, Randomness, SettingsStore,
-    StoreError, SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore,
+    StoreError, SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore, TenantStore,
 };
 use crate::publish::AnnouncementError;
 use crate::readiness::ReadinessError;
 
 /// Everything that renewal needs of the state.
 pub trait RenewalStores:
-    ConnectionStore + SettingsStore + SubscriptionStore + SyncStateStore
+    ConnectionStore + SettingsStore + SubscriptionStore + SyncStateStore + TenantStore
 {
 }
 
 impl<S> RenewalStores for S where
-    S: ConnectionStore + SettingsStore + SubscriptionStore + SyncStateStore
+    S: ConnectionStore + SettingsStore + SubscriptionStore + SyncStateStore + TenantStore
 {
 }
 

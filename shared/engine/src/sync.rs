@@ -42,7 +42,7 @@ pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
 pub(crate) use lookup::Lookup;
 pub(crate) use members::{
-    GroupsError, MemberSets, Watched, groups_digest, read_groups, scope_groups, watched_groups,
+    GroupsError, MemberSets, Watched, groups_digest, read_groups, scope_groups, watched_with_rivals,
 };
 pub(crate) use own_contacts::{contacts_of_users, find_managers};
 pub(crate) use people::Person;

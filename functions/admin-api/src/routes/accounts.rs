@@ -15,7 +15,6 @@ use crate::call::Call;
 use crate::shape::AccountShape;
 
 pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
-    call.caller.is_operator_of_all()?;
     let new = NewAccount::read(&call.document()?)?;
     let made = create_account(&api.outside, new).await?;
     let location = format!("/v1/accounts/{}", made.id);

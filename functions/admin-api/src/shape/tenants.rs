@@ -74,6 +74,7 @@ struct SharedPersonShape {
     person: PersonShape,
     meant_by: Vec<AccountId>,
     taken_by: Vec<AccountId>,
+    kept_by: Vec<AccountId>,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,8 +135,8 @@ impl From<PersonName> for PersonShape {
 
 impl From<SharedPerson> for SharedPersonShape {
     fn from(one: SharedPerson) -> Self {
-        let SharedPerson { person, meant_by, taken_by } = one;
-        Self { person: person.into(), meant_by, taken_by }
+        let SharedPerson { person, meant_by, taken_by, kept_by } = one;
+        Self { person: person.into(), meant_by, taken_by, kept_by }
     }
 }
 

@@ -70,7 +70,7 @@ async fn no_route_tells_a_foreign_caller_that_an_account_exists() {
 #[tokio::test]
 async fn every_route_refuses_the_next_smaller_role_and_takes_its_own() {
     for (method, path, need) in routes() {
-        let Need::Role(role) = need else { continue };
+        let (Need::Role(role) | Need::Operator(role)) = need else { continue };
         let app = App::with_connection(ConnectionStatus::Ready);
         if let Some(smaller) = smaller(role) {
             let answer = app.ask(Ask::new(method, path.clone()).role(smaller)).await;
@@ -82,6 +82,21 @@ async fn every_route_refuses_the_next_smaller_role_and_takes_its_own() {
             "{method} {path}: {answer:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_only_operators_may_is_refused_to_every_token_of_an_account() {
+    let mut refused = 0;
+    for (method, path, _) in
+        routes().into_iter().filter(|(_, _, need)| matches!(need, Need::Operator(_)))
+    {
+        let app = App::with_connection(ConnectionStatus::Ready);
+        let claims = json!({"role": "admin", "account": ACCOUNT, "sub": "eve"});
+        let answer = app.ask(Ask::new(method, path).claims(Some(claims))).await;
+        answer.problem(403, "operators-only");
+        refused += 1;
+    }
+    assert!(refused >= 5, "{refused} routes are for operators alone");
 }
 
 #[tokio::test]

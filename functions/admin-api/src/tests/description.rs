@@ -82,8 +82,12 @@ fn the_description_names_the_role_that_each_route_needs() {
                 assert_eq!(described, None, "{key:?}");
                 assert_eq!(operations[&key]["security"], serde_json::json!([]), "{key:?}");
             }
-            Need::Role(role) => assert_eq!(described.and_then(Role::parse), Some(role), "{key:?}"),
+            Need::Role(role) | Need::Operator(role) => {
+                assert_eq!(described.and_then(Role::parse), Some(role), "{key:?}");
+            }
         }
+        let is_for_operators = operations[&key]["x-operators-only"] == true;
+        assert_eq!(is_for_operators, matches!(endpoint.need, Need::Operator(_)), "{key:?}");
     }
 }
 

@@ -112,3 +112,28 @@ async fn the_overlap_report_names_whom_nobody_means_and_why() {
     let other = "/v1/tenants/8f0c1b1e-0000-4000-8000-0000000000ff/overlap";
     app.ask(Ask::get(other)).await.problem(404, "not-found");
 }
+
+#[tokio::test]
+async fn only_an_operator_changes_who_goes_first_in_a_shared_tenant() {
+    let app = connected();
+    let settings = format!("/v1/accounts/{ACCOUNT}/connections/{CONNECTION}/settings");
+    let own = json!({"role": "admin", "account": ACCOUNT, "sub": "eve"});
+    let save = |path: String, document: serde_json::Value| {
+        Ask::put(path, &document).header("if-match", "*").claims(Some(own.clone()))
+    };
+    let grab = json!({"routing": {"overlap": "first", "priority": 0}});
+    let pointers = app.ask(save(settings.clone(), grab)).await.problem(422, "invalid-fields");
+    assert_eq!(pointers, ["/routing/priority"]);
+
+    let second = json!({"routing": {"overlap": "first", "priority": 2}});
+    app.ask(Ask::put(&settings, &second).header("if-match", "*")).await.expect(200);
+    // Whoever does not name it keeps it, and may repeat it.
+    for kept in [json!({"welcomeEmail": true}), second] {
+        let saved = app.ask(save(settings.clone(), kept)).await.expect(200).json();
+        assert_eq!(saved["routing"]["priority"], 2, "{saved}");
+    }
+    let back = Ask::post(format!("{settings}/rollback"), &json!({"version": 0}));
+    let back = back.header("if-match", "*").claims(Some(own.clone()));
+    let back = app.ask(back).await.expect(200).json();
+    assert_eq!(back["routing"]["priority"], 2, "{back}");
+}

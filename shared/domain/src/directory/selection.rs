@@ -76,6 +76,12 @@ impl UserSelection {
         self.has_manager
     }
 
+    /// The attributes that this selection reads and the other does not.
+    pub fn beyond<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = &'s str> {
+        let manager = (self.has_manager && !other.has_manager).then_some(MANAGER);
+        self.added.difference(&other.added).map(String::as_str).chain(manager)
+    }
+
     /// Whether an attribute is among those read.
     pub fn names(&self, attribute: &str) -> bool {
         USER_SELECT.contains(&attribute)

@@ -20,6 +20,9 @@ pub enum GoneCause {
     LeftGroup,
     /// Sign-in blocked.
     Disabled,
+    /// Meant by the scope, but another organisation of the tenant goes first. What others set up
+    /// never costs more than the updates, whatever this connection's policies say of leavers.
+    Elsewhere,
 }
 
 impl Rules {
@@ -32,6 +35,14 @@ impl Rules {
             GoneCause::OutOfScope => removal.out_of_scope,
             GoneCause::LeftGroup => removal.left_group,
             GoneCause::Disabled => removal.disabled,
+            GoneCause::Elsewhere => match removal.out_of_scope {
+                RemovalAction::Keep => RemovalAction::Keep,
+                RemovalAction::StopUpdating
+                | RemovalAction::Review
+                | RemovalAction::Unlink
+                | RemovalAction::Deactivate
+                | RemovalAction::Delete => RemovalAction::StopUpdating,
+            },
         }
     }
 
@@ -46,7 +57,10 @@ impl Rules {
         tie: Tie<'_>,
     ) -> SegmentItem {
         let left_scope = match cause {
-            GoneCause::OutOfScope | GoneCause::LeftGroup | GoneCause::Disabled => true,
+            GoneCause::OutOfScope
+            | GoneCause::LeftGroup
+            | GoneCause::Disabled
+            | GoneCause::Elsewhere => true,
             GoneCause::SoftDeleted | GoneCause::HardDeleted => false,
         };
         let mut item = SegmentItem {

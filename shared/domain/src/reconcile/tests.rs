@@ -304,6 +304,27 @@ fn each_cause_of_leaving_has_its_own_action_and_keeps_the_fields() {
 }
 
 #[test]
+fn another_organisation_that_goes_first_costs_no_more_than_the_updates() {
+    let world = World::new();
+    let contact = world.contact(7, ContactSource::Entra, Some(1));
+    let user = ObjectId::from_u128(1);
+    for (policy, expected) in [
+        (RemovalAction::Keep, Outcome::Skipped),
+        (RemovalAction::StopUpdating, Outcome::StopUpdating),
+        (RemovalAction::Review, Outcome::StopUpdating),
+        (RemovalAction::Unlink, Outcome::StopUpdating),
+        (RemovalAction::Deactivate, Outcome::StopUpdating),
+        (RemovalAction::Delete, Outcome::StopUpdating),
+    ] {
+        let rules = rules(|settings| settings.policies.removal.out_of_scope = policy);
+        let cause = GoneCause::Elsewhere;
+        let item = rules.decide_gone(&user, Some(&contact), cause, "because", world.tie());
+        assert_eq!(item.outcome, expected, "{policy:?}");
+        assert_eq!((item.question, item.reason.as_deref()), (None, Some("because")), "{policy:?}");
+    }
+}
+
+#[test]
 fn nobody_leaves_twice_and_strangers_never() {
     let world = World::new();
     let mut gone = world.contact(7, ContactSource::Entra, Some(1));

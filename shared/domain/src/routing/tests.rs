@@ -18,7 +18,7 @@ fn rival(departments: &Value, priority: u32) -> Rival {
     let scope: Scope = serde_json::from_value(json!({"departments": departments})).unwrap();
     Rival {
         scope: ScopeRule::compile(&scope).unwrap(),
-        memberships: Memberships::default(),
+        memberships: Some(Memberships::default()),
         priority,
     }
 }
@@ -60,6 +60,20 @@ fn what_was_not_told_is_asked_for_before_anybody_gives_way() {
         rivals.route(&sparse, Timestamp::UNIX_EPOCH),
         Route::Unknown { absent: "department".to_owned() }
     );
+}
+
+#[test]
+fn whose_groups_are_not_read_yet_may_mean_anybody_and_takes_nobody_away() {
+    for (overlap, priority, expected) in [
+        (Overlap::Conflict, 1, Route::Contested),
+        (Overlap::First, 0, Route::Contested),
+        (Overlap::First, 1, Route::Contested),
+        (Overlap::First, 2, Route::Ours),
+        (Overlap::Both, 1, Route::Ours),
+    ] {
+        let unread = Rival { memberships: None, ..rival(&json!({"any": ["Sales"]}), priority) };
+        assert_eq!(routed(overlap, 1, vec![unread]), expected, "{overlap:?} {priority}");
+    }
 }
 
 #[test]

@@ -24,6 +24,25 @@ pub enum Overlap {
     Conflict,
 }
 
+impl Routing {
+    /// Whether it matters at all who else means somebody.
+    pub fn heeds_anybody(&self) -> bool {
+        match self.overlap {
+            Overlap::Both => false,
+            Overlap::First | Overlap::Conflict => true,
+        }
+    }
+
+    /// Whether it matters that a connection with this priority means somebody too.
+    pub fn heeds(&self, priority: u32) -> bool {
+        match self.overlap {
+            Overlap::Both => false,
+            Overlap::First => priority <= self.priority,
+            Overlap::Conflict => true,
+        }
+    }
+}
+
 impl Default for Routing {
     fn default() -> Self {
         Self { priority: 1, overlap: Overlap::Conflict }

@@ -12,11 +12,13 @@ use contact_sync_domain::settings::{Scope, Settings};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AdminError, Outside};
-use crate::port::{Clock, DecisionStore, Directory, SettingsStore, StoreError, SyncStateStore};
-use crate::split::{Sharer, SplitError, sharers};
+use crate::port::{
+    Clock, ConnectionStore, DecisionStore, Directory, SettingsStore, StoreError, SyncStateStore,
+};
+use crate::split::{self, SplitError, rivals_of};
 use crate::sync::{
     GroupsError, MemberSets, Terms, Watched, find_managers, groups_digest, read_groups,
-    scope_groups, watched_groups,
+    scope_groups, watched_with_rivals,
 };
 
 /// How old the last look at what changed may be for the stored member sets to be as good as a
@@ -31,6 +33,8 @@ pub(super) struct Grounds {
     pub(super) rules: Rules,
     /// What is read of people: also what only the tenant's other connections decide by.
     pub(super) selection: UserSelection,
+    /// What the connection's own settings read.
+    own: UserSelection,
     pub(super) memberships: Memberships,
     pub(super) rivals: Rivals,
 }
@@ -65,6 +69,7 @@ impl Grounds {
             tenant: tenant.clone(),
             rules: rules.after_refusals(refused),
             selection: UserSelection::of(settings).also(others.attributes),
+            own: UserSelection::of(settings),
             memberships,
             rivals: others.rivals,
         })
@@ -98,7 +103,8 @@ impl Grounds {
         outside: &impl Outside,
         ids: &[ObjectId],
     ) -> Result<Vec<DirectoryUser>, AdminError> {
-        let read = outside.directory().users_by_id(&self.tenant, &self.selection, ids).await?;
+        let (directory, all, own) = (outside.directory(), &self.selection, &self.own);
+        let read = split::read_people(directory, &self.tenant, (all, own), ids).await?;
         self.with_managers(outside, read.found).await
     }
 
@@ -108,7 +114,11 @@ impl Grounds {
         outside: &impl Outside,
         who: &str,
     ) -> Result<Option<DirectoryUser>, AdminError> {
-        let found = outside.directory().find_user(&self.tenant, &self.selection, who).await?;
+        // What only others decide by is read by id: whatever they named, it stops nobody here.
+        let found = outside.directory().find_user(&self.tenant, &self.own, who).await?;
+        if let Some(user) = found.as_ref().filter(|_| self.selection != self.own) {
+            return Ok(self.read_users(outside, std::slice::from_ref(&user.id)).await?.pop());
+        }
         Ok(self.with_managers(outside, found.into_iter().collect()).await?.pop())
     }
 
@@ -130,10 +140,13 @@ pub(super) async fn others(
     settings: &Settings,
 ) -> Result<Others, AdminError> {
     let (store, directory, blobs) = (outside.store(), outside.directory(), outside.blobs());
-    let (others, cost) = sharers(store, directory, blobs, tenant, Some(connection)).await?;
-    let needed = others.iter().flat_map(|sharer| sharer.scope.needed_attributes());
-    let attributes = needed.collect();
-    let rivals = others.into_iter().map(Sharer::into_rival).collect();
+    let mut cost = GraphCost::default();
+    let mut rivals = Vec::new();
+    for sharer in rivals_of(store, tenant, connection, &settings.routing).await? {
+        let members = split::memberships(directory, blobs, tenant, &sharer, &mut cost).await?;
+        rivals.push(sharer.into_rival(members));
+    }
+    let attributes = rivals.iter().flat_map(|rival| rival.scope.needed_attributes()).collect();
     Ok(Others { rivals: Rivals::new(settings.routing, rivals), attributes, cost })
 }
 
@@ -191,7 +204,13 @@ async fn kept_up(
 ) -> Result<Vec<Watched>, StoreError> {
     let store = outside.store();
     let Some(state) = store.sync_state(account, connection).await? else { return Ok(Vec::new()) };
-    let watched = watched_groups(&store.settings(account, connection).await?.settings);
+    let settings = store.settings(account, connection).await?.settings;
+    let found = store.connection(account, connection).await?;
+    let rivals = match found.and_then(|found| found.tenant) {
+        Some(tenant) => rivals_of(store, &tenant.id, connection, &settings.routing).await?,
+        None => Vec::new(),
+    };
+    let watched = watched_with_rivals(&settings, &rivals);
     let now: Timestamp = outside.clock().now();
     let is_fresh =
         state.work.last_checked_at.is_some_and(|looked| now.duration_since(looked) < FRESH);

@@ -16,11 +16,13 @@ use super::connections::{connection, take_action};
 use super::document::Members;
 use super::runs::queue_run;
 use super::schedule::set_schedule;
+use super::sharing::ask_sharers;
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
     Clock, ConnectionStore, Directory, PendingKind, PendingStore, RunStore, Schedules,
     SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TenantClaim, TenantStore,
 };
+use crate::split::claims_people;
 
 /// Reads `{tenantId}`.
 pub fn read_tenant_id(document: &Value) -> Result<TenantId, AdminError> {
@@ -84,7 +86,12 @@ async fn start(
         // would be refused.
         step_back(outside, found).await;
     }
-    Ok(queued?.id)
+    let run = queued?.id;
+    // Who only rested held his people all the while.
+    if !claims_people(found.status) {
+        ask_sharers(outside, found).await;
+    }
+    Ok(run)
 }
 
 /// Puts a connection back to the state it was found in, as far as the store answers.
@@ -138,6 +145,7 @@ pub async fn disable(
 ) -> Result<Connection, AdminError> {
     let changed = take_action(outside, account, id, ConnectionAction::Disable, |_| ()).await?;
     stop(outside, &changed, "the connection was disabled").await?;
+    ask_sharers(outside, &changed).await;
     Ok(changed)
 }
 
@@ -162,6 +170,7 @@ pub async fn disconnect(
         outside.store().release_tenant(&claim).await?;
         outside.directory().forget_token(&tenant.id).await;
     }
+    ask_sharers(outside, &changed).await;
     Ok(changed)
 }
 

@@ -1,16 +1,16 @@
 //! Who is meant by two organisations of one tenant, or by none.
 
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
-use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, TenantId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
 use contact_sync_domain::routing::{Rivals, Route};
 use contact_sync_domain::run::GraphCost;
-use contact_sync_domain::scope::ScopeDecision;
+use contact_sync_domain::scope::{Memberships, ScopeDecision};
 use contact_sync_domain::segment::NextStep;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AdminError, Outside};
-use crate::port::{Clock, Directory, Lane};
-use crate::split::{Sharer, sharers};
+use crate::port::{Clock, ContactStore, Directory, Lane, StoredContact};
+use crate::split::{Sharer, memberships, sharers};
 
 /// After so long no further page is read: HTTP APIs give up after 30 seconds.
 const TIME: SignedDuration = SignedDuration::from_secs(18);
@@ -85,6 +85,9 @@ pub struct SharedPerson {
     pub meant_by: Vec<AccountId>,
     /// Which of them take the person, had none yet.
     pub taken_by: Vec<AccountId>,
+    /// Which of the others have a contact of the person all the same, from before: it stays, and is
+    /// updated no more where somebody else goes first.
+    pub kept_by: Vec<AccountId>,
 }
 
 /// Somebody meant by no connection.
@@ -105,12 +108,18 @@ pub async fn overlap(
 ) -> Result<Overlap, AdminError> {
     let began = outside.clock().now();
     let directory = outside.directory();
-    let (all, cost) = sharers(outside.store(), directory, outside.blobs(), tenant, None).await?;
+    let mut all = Vec::new();
+    let mut cost = GraphCost::default();
+    for sharer in sharers(outside.store(), tenant, None).await? {
+        let blobs = outside.blobs();
+        let members = memberships(directory, blobs, tenant, &sharer, &mut cost).await?;
+        all.push((sharer, members));
+    }
     if all.is_empty() {
         return Err(AdminError::NotFound("connection that syncs with this tenant"));
     }
     let selection =
-        UserSelection::with(all.iter().flat_map(|sharer| sharer.scope.needed_attributes()));
+        UserSelection::with(all.iter().flat_map(|(sharer, _)| sharer.scope.needed_attributes()));
     let mut survey = Survey::new(all, usize::from(examples), began);
     survey.report.graph = cost;
     let mut link: Option<String> = None;
@@ -130,39 +139,76 @@ pub async fn overlap(
             break;
         }
     }
-    Ok(survey.report)
+    let mut report = survey.report;
+    keepers(outside.store(), tenant, &mut report.shared.examples).await?;
+    Ok(report)
+}
+
+/// Finds out who has a contact of people whom others take by now.
+async fn keepers(
+    store: &impl ContactStore,
+    tenant: &TenantId,
+    examples: &mut [SharedPerson],
+) -> Result<(), AdminError> {
+    let mut accounts: Vec<AccountId> =
+        examples.iter().flat_map(|one| one.meant_by.iter().cloned()).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    for account in accounts {
+        let stands_back = |one: &&mut SharedPerson| {
+            one.meant_by.contains(&account) && !one.taken_by.contains(&account)
+        };
+        let mut people: Vec<&mut SharedPerson> = examples.iter_mut().filter(stands_back).collect();
+        let users: Vec<ObjectId> = people.iter().map(|one| one.person.object_id.clone()).collect();
+        let adopted = store.adopted(&account, tenant, &users).await?;
+        let contacts: Vec<ContactId> = users
+            .iter()
+            .zip(adopted)
+            .map(|(user, adopted)| {
+                adopted.unwrap_or_else(|| ContactId::derived(&account, tenant, user))
+            })
+            .collect();
+        let stored = store.get_many(&account, &contacts).await?;
+        for (person, stored) in people.iter_mut().zip(stored) {
+            let Some(StoredContact::Present(contact)) = stored else { continue };
+            let link = contact.link.as_ref();
+            if link.is_some_and(|link| link.object_id == person.person.object_id) {
+                person.kept_by.push(account.clone());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The report in the making.
 struct Survey {
-    /// Each connection, and how it sees the others.
-    sharers: Vec<(Sharer, Rivals)>,
+    /// Each connection, who belongs to its groups, and how it sees the others.
+    sharers: Vec<(Sharer, Memberships, Rivals)>,
     examples: usize,
     now: Timestamp,
     report: Overlap,
 }
 
 impl Survey {
-    fn new(sharers: Vec<Sharer>, examples: usize, now: Timestamp) -> Self {
+    fn new(sharers: Vec<(Sharer, Memberships)>, examples: usize, now: Timestamp) -> Self {
         let connections = sharers
             .iter()
-            .map(|sharer| Meaning {
+            .map(|(sharer, _)| Meaning {
                 account_id: sharer.account_id.clone(),
                 connection_id: sharer.connection_id.clone(),
                 means: 0,
             })
             .collect();
-        let views: Vec<Rivals> = sharers
-            .iter()
-            .map(|one| {
-                let others =
-                    sharers.iter().filter(|other| other.connection_id != one.connection_id);
-                let others = others.cloned().map(Sharer::into_rival).collect();
-                Rivals::new(one.settings.routing, others)
-            })
-            .collect();
+        let view = |one: &Sharer| {
+            let others =
+                sharers.iter().filter(|(other, _)| other.connection_id != one.connection_id);
+            let others = others.cloned().map(|(other, members)| other.into_rival(members));
+            Rivals::new(one.settings.routing, others.collect())
+        };
+        let views: Vec<Rivals> = sharers.iter().map(|(one, _)| view(one)).collect();
+        let seen = sharers.into_iter().zip(views);
         Self {
-            sharers: sharers.into_iter().zip(views).collect(),
+            sharers: seen.map(|((one, members), rivals)| (one, members, rivals)).collect(),
             examples,
             now,
             report: Overlap {
@@ -181,8 +227,9 @@ impl Survey {
         let mut meant_by = Vec::new();
         let mut taken_by = Vec::new();
         let mut because = Vec::new();
-        for ((sharer, rivals), meaning) in self.sharers.iter().zip(&mut self.report.connections) {
-            match sharer.scope.decide(user, &sharer.memberships, self.now) {
+        let connections = self.sharers.iter().zip(&mut self.report.connections);
+        for ((sharer, memberships, rivals), meaning) in connections {
+            match sharer.scope.decide(user, memberships, self.now) {
                 ScopeDecision::In { .. } => {
                     meaning.means += 1;
                     meant_by.push(sharer.account_id.clone());
@@ -209,7 +256,12 @@ impl Survey {
                 shared.contested += u64::from(taken_by.is_empty());
                 if shared.examples.len() < self.examples {
                     let person = name_of(user);
-                    shared.examples.push(SharedPerson { person, meant_by, taken_by });
+                    shared.examples.push(SharedPerson {
+                        person,
+                        meant_by,
+                        taken_by,
+                        kept_by: Vec::new(),
+                    });
                 }
             }
         }

@@ -5,6 +5,7 @@ mod file;
 mod history;
 mod people;
 mod references;
+mod routing;
 mod survey;
 mod teams;
 mod tester;
@@ -22,6 +23,7 @@ use super::connections::connection;
 use super::lifecycle::check_requirements;
 use super::runs::queue_run;
 use super::schedule::set_schedule;
+use super::sharing::ask_sharers_after;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Precondition};
 use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, SettingsVersion};
 
@@ -67,8 +69,9 @@ pub async fn save_settings(
     document: &Value,
 ) -> Result<Saved, AdminError> {
     let base = base(outside, account, id, precondition).await?;
-    let settings =
+    let mut settings =
         check(document, &account.custom_fields, &account.time_zone).map_err(AdminError::Invalid)?;
+    routing::check_priority(caller, &base.current.settings, document, &mut settings)?;
     save(outside, account, base, next(outside, caller, settings, SettingsCause::Saved)).await
 }
 
@@ -134,6 +137,7 @@ async fn save(
     if found.status.keeps_cursors() {
         set_schedule(outside, account, &found, &version.settings, found.status).await?;
     }
+    ask_sharers_after(outside, &found, &current.settings, &version.settings).await;
     let at_once = version.settings.schedule.settings_take_effect == SettingsTakeEffect::Now
         && found.status == ConnectionStatus::Enabled
         && check_requirements(&version.settings).is_ok();

@@ -13,7 +13,8 @@ use crate::port::{
     Clock, Directory, DirectoryError, EventPublisher, Randomness, SubscriptionError, Subscriptions,
 };
 use crate::readiness::{Readiness, try_connection};
-use crate::sync::watched_groups;
+use crate::split::rivals_of;
+use crate::sync::watched_with_rivals;
 
 /// Whoever wrote a pending record may still be at it for this long: the function's own limit.
 const PENDING: SignedDuration = SignedDuration::from_secs(120);
@@ -127,8 +128,11 @@ where
             Claim::Keeps => {
                 tended.push(self.join(tenant, users, &subscriber).await?);
                 let settings = self.stores.settings(&connection.account_id, &connection.id).await?;
+                let settings = settings.settings;
+                let (own, routing) = (&connection.id, &settings.routing);
+                let rivals = rivals_of(&self.stores, tenant, own, routing).await?;
                 // The groups that a scope ignores are followed as those that it means.
-                if watched_groups(&settings.settings).is_empty() {
+                if watched_with_rivals(&settings, &rivals).is_empty() {
                     tended.extend(self.leave(tenant, groups, &subscriber).await?);
                 } else {
                     tended.push(self.join(tenant, groups, &subscriber).await?);

@@ -14,6 +14,7 @@ use crate::port::{
     Blobs, Clock, Directory, Randomness, Release, SettingsVersion, StoreError, SyncStateStore,
     Taken,
 };
+use crate::split::Sharer;
 
 /// How long after an expired lease its holder's writes may still arrive.
 const STRAGGLER: SignedDuration = SignedDuration::from_secs(120);
@@ -186,8 +187,11 @@ where
         tenant: TenantId,
     ) -> Result<Driven, Stop> {
         let settings = self.stores.settings(&request.account_id, &connection.id).await?;
+        let is_look = request.kind == RunKind::Delta;
+        let rivals = &settings.settings;
+        let rivals = self.rivals(held, &connection.id, &tenant, rivals, is_look).await?;
         let looks = settings.settings.schedule.between_runs != BetweenRuns::Ignore;
-        let mut desk = Desk { connection, tenant, settings };
+        let mut desk = Desk { connection, tenant, settings, rivals };
         let mut must_look = request.kind == RunKind::Delta && looks;
         for _ in 0..MAX_ROUNDS {
             if !looks {
@@ -204,6 +208,8 @@ where
                     // Settings saved while the slice worked are the ones a run begins with.
                     desk.settings =
                         self.stores.settings(&request.account_id, &desk.connection.id).await?;
+                    let (own, settings) = (&desk.connection.id, &desk.settings.settings);
+                    desk.rivals = self.rivals(held, own, &desk.tenant, settings, false).await?;
                     // A run of either kind ends with a look at what changed.
                     must_look = false;
                     Box::pin(self.start(held, &desk, &queued)).await?
@@ -290,6 +296,8 @@ pub(super) struct Desk {
     pub(super) connection: Connection,
     pub(super) tenant: TenantId,
     pub(super) settings: SettingsVersion,
+    /// The tenant's other connections that count.
+    pub(super) rivals: Vec<Sharer>,
 }
 
 fn next_step(held: &Held, request: &Request, must_look: bool) -> Step {

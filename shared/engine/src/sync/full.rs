@@ -16,6 +16,7 @@ use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker, short_digest};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Randomness, UserPage};
+use crate::split;
 
 /// How many people are confirmed by one read (Graph: getByIds takes 1,000 ids).
 const CONFIRM: usize = 1_000;
@@ -54,6 +55,7 @@ where
         pass.point.graph.add(cost);
         pass.point.baseline = Some(link);
         pass.point.select_hash = select_hash(&pass.selection);
+        pass.point.rivals = Some(split::digest(&pass.sharers));
         if pass.uses_groups() {
             self.read_watched_groups(held, pass).await?;
         }

@@ -7,7 +7,7 @@ use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
 
-use super::members::{GroupsError, MemberSets, Watched, groups_digest, watched_groups};
+use super::members::{GroupsError, MemberSets, Watched, groups_digest};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
@@ -37,7 +37,7 @@ where
         let (link, cost) = self.directory.latest_groups_link(&pass.tenant).await?;
         pass.point.graph.add(cost);
         // What was known before, if anything: a group that is empty all at once is doubted.
-        let groups = watched_groups(&pass.settings);
+        let groups = pass.watched.clone();
         let (account, connection) = (&pass.account.id, &pass.connection.id);
         let known = MemberSets::load(&self.blobs, account, connection, &groups).await?;
         let known = known.unwrap_or_default();
@@ -53,7 +53,7 @@ where
 
     /// Loads the member sets that a resumed run or a delta works with.
     pub(super) async fn load_members(&self, pass: &mut Pass) -> Result<(), Stop> {
-        let groups = watched_groups(&pass.settings);
+        let groups = pass.watched.clone();
         let sets =
             MemberSets::load(&self.blobs, &pass.account.id, &pass.connection.id, &groups).await?;
         pass.set_members(sets.ok_or(Stop::NeedsFull)?);
@@ -63,7 +63,7 @@ where
     /// Reads which groups changed, and follows who joined or left the watched ones.
     pub(super) async fn follow_groups(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         let (changes, end) = self.group_changes(held, pass).await?;
-        let groups = watched_groups(&pass.settings);
+        let groups = pass.watched.clone();
         let known = pass.members.clone();
         let mut cost = GraphCost::default();
         let newer = known.follow(&self.directory, &pass.tenant, &groups, &changes, &mut cost).await;
@@ -73,8 +73,8 @@ where
                 let meant: Vec<&Watched> = groups.iter().filter(|one| is_meant(one)).collect();
                 known.differing(&newer, &meant)
             };
-            let moved = of(|watched| watched.scoped);
-            let teams = of(|watched| watched.nested);
+            let moved = of(|watched| watched.by.scope || watched.by.rivals);
+            let teams = of(|watched| watched.by.teams);
             if moved.len() + teams.len() > MOST_MOVED {
                 return Err(Stop::NeedsFull);
             }
@@ -103,7 +103,7 @@ where
         pass: &mut Pass,
     ) -> Result<(Vec<GroupChange>, String), Stop> {
         let cursor = held.work.groups_delta.clone().ok_or(Stop::NeedsFull)?;
-        let watched = watched_groups(&pass.settings);
+        let watched = pass.watched.clone();
         let mut link = cursor.link;
         let mut changes = Vec::new();
         for _ in 0..MAX_PAGES {

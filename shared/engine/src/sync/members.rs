@@ -12,6 +12,7 @@ use contact_sync_domain::team::Evidence;
 use super::member_set::{Doubt, MemberSet};
 use crate::port::{Blobs, Directory, DirectoryError, GroupChange, StoreError};
 use crate::segments::state_prefix;
+use crate::split::Sharer;
 
 /// Graph has been seen to answer with chains that never end; no real group needs this many pages.
 const MAX_PAGES: usize = 2_000;
@@ -22,8 +23,19 @@ pub(crate) struct Watched {
     pub(crate) group: ObjectId,
     /// Whether members of groups inside it count.
     pub(crate) nested: bool,
-    /// Whether the scope means or ignores it; the others are only mapped to teams.
-    pub(crate) scoped: bool,
+    /// What for.
+    pub(crate) by: WatchedBy,
+}
+
+/// What a group's members are followed for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WatchedBy {
+    /// The scope means or ignores it.
+    pub(crate) scope: bool,
+    /// It is mapped to a team.
+    pub(crate) teams: bool,
+    /// The scope of another connection to the tenant means or ignores it.
+    pub(crate) rivals: bool,
 }
 
 /// Member sets by group and by whether members of nested groups count.
@@ -46,16 +58,37 @@ pub(crate) enum GroupsError {
 pub(crate) fn watched_groups(settings: &Settings) -> Vec<Watched> {
     let mut watched = scope_groups(&settings.scope);
     for row in &settings.teams {
-        if !watched.iter().any(|known| known.group == row.group && known.nested) {
-            watched.push(Watched { group: row.group.clone(), nested: true, scoped: false });
-        }
+        let by = WatchedBy { teams: true, ..WatchedBy::default() };
+        watch(&mut watched, Watched { group: row.group.clone(), nested: true, by });
     }
     watched
 }
 
+/// The same, and those by which the tenant's other connections decide.
+pub(crate) fn watched_with_rivals(settings: &Settings, rivals: &[Sharer]) -> Vec<Watched> {
+    let mut watched = watched_groups(settings);
+    let by = WatchedBy { rivals: true, ..WatchedBy::default() };
+    for group in rivals.iter().flat_map(Sharer::groups) {
+        watch(&mut watched, Watched { by, ..group });
+    }
+    watched
+}
+
+fn watch(watched: &mut Vec<Watched>, more: Watched) {
+    let known = watched.iter_mut().find(|known| known.is_read_like(&more));
+    if let Some(Watched { by, .. }) = known {
+        by.scope |= more.by.scope;
+        by.teams |= more.by.teams;
+        by.rivals |= more.by.rivals;
+    } else {
+        watched.push(more);
+    }
+}
+
 /// The groups that a scope needs to know the members of.
 pub(crate) fn scope_groups(scope: &Scope) -> Vec<Watched> {
-    let scoped = |group: &ObjectId, nested| Watched { group: group.clone(), nested, scoped: true };
+    let by = WatchedBy { scope: true, ..WatchedBy::default() };
+    let scoped = |group: &ObjectId, nested| Watched { group: group.clone(), nested, by };
     let mut groups: Vec<Watched> = match &scope.groups {
         AllOr::All => Vec::new(),
         AllOr::Any(groups) => {
@@ -98,6 +131,15 @@ pub(crate) async fn read_groups(
 }
 
 impl Watched {
+    fn is_read_like(&self, other: &Self) -> bool {
+        (&self.group, self.nested) == (&other.group, other.nested)
+    }
+
+    /// Whether only others need it: what is not known of it stops nothing here.
+    fn is_only_for_rivals(&self) -> bool {
+        self.by == WatchedBy { rivals: true, ..WatchedBy::default() }
+    }
+
     fn key(&self) -> (ObjectId, bool) {
         (self.group.clone(), self.nested)
     }
@@ -117,6 +159,11 @@ impl MemberSets {
                     && newer.sets.get(key).is_some_and(|newer| newer.users.is_empty())
             })
             .map(|((group, _), _)| group)
+    }
+
+    /// Whether the members of a group were ever read.
+    pub(crate) fn tells_of(&self, watched: &Watched) -> bool {
+        self.sets.contains_key(&watched.key())
     }
 
     /// How many members a group was read to have.
@@ -209,7 +256,8 @@ impl MemberSets {
         self.sets.extend(others.sets);
     }
 
-    /// Reads the stored sets; `None` when one of them is missing.
+    /// Reads the stored sets; `None` when one of them is missing that is needed for more than to
+    /// know whom others mean.
     pub(crate) async fn load(
         blobs: &impl Blobs,
         account: &AccountId,
@@ -219,10 +267,13 @@ impl MemberSets {
         let mut sets = BTreeMap::new();
         for watched in groups {
             let bytes = blobs.get(&key(account, connection, &watched.key())).await?;
-            let Some(set) = bytes.and_then(|bytes| MemberSet::from_bytes(&bytes)) else {
-                return Ok(None);
-            };
-            sets.insert(watched.key(), set);
+            match bytes.and_then(|bytes| MemberSet::from_bytes(&bytes)) {
+                Some(set) => {
+                    sets.insert(watched.key(), set);
+                }
+                None if watched.is_only_for_rivals() => {}
+                None => return Ok(None),
+            }
         }
         Ok(Some(Self { sets }))
     }
@@ -287,8 +338,9 @@ impl MemberSets {
         Ok(Self { sets })
     }
 
-    /// Reads a group. One that only teams are mapped to stops nobody's sync: while it cannot be
-    /// read, or is empty all at once, what was known of it stays and it is doubted.
+    /// Reads a group. One that is only mapped to teams, or is another connection's, stops nobody's
+    /// sync: while it cannot be read, or is empty all at once, what was known of it stays and it is
+    /// doubted.
     async fn read_one(
         &self,
         directory: &impl Directory,
@@ -305,14 +357,14 @@ impl MemberSets {
             Ok(set) => {
                 let is_emptied = set.users.is_empty()
                     && known.is_some_and(|known| !known.users.is_empty())
-                    && !watched.scoped;
+                    && !watched.by.scope;
                 Ok(if is_emptied { doubted(Doubt::Emptied) } else { set })
             }
-            Err(DirectoryError::NotFound { .. }) if watched.scoped => {
+            Err(DirectoryError::NotFound { .. }) if watched.by.scope => {
                 Err(GroupsError::Missing(watched.group.clone()))
             }
             Err(DirectoryError::NotFound { .. }) => Ok(doubted(Doubt::Missing)),
-            Err(DirectoryError::Forbidden { .. }) if !watched.scoped => {
+            Err(DirectoryError::Forbidden { .. }) if !watched.by.scope => {
                 Ok(doubted(Doubt::Unreadable))
             }
             Err(error) => Err(GroupsError::Directory(error)),

@@ -17,12 +17,13 @@ use contact_sync_domain::sync_state::{Checkpoint, Stage};
 use super::drive::{Desk, Worker};
 use super::full::select_hash;
 use super::index::Index;
-use super::members::{MemberSets, groups_digest, watched_groups};
+use super::members::{MemberSets, groups_digest, watched_with_rivals};
 use super::pass::{Held, Pass};
 use super::tally::Tally;
 use super::{Stop, SyncStores};
-use crate::port::{Blobs, Clock, Directory, Randomness, SettingsVersion};
+use crate::port::{Blobs, Clock, Directory, Randomness};
 use crate::segments::load_segment;
+use crate::split;
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
@@ -80,8 +81,13 @@ where
             account,
             connection: connection.clone(),
             tenant: desk.tenant.clone(),
+            // A listing does not select what only others decide by: whoever of our people they may
+            // mean is read again by id. The delta token stays bound to our own settings.
+            by_id: UserSelection::of(&settings)
+                .also(desk.rivals.iter().flat_map(|other| other.scope.needed_attributes())),
             selection: UserSelection::of(&settings),
-            by_id: UserSelection::of(&settings),
+            watched: watched_with_rivals(&settings, &desk.rivals),
+            sharers: desk.rivals.clone(),
             settings,
             rules,
             ignored,
@@ -111,9 +117,8 @@ where
         }
         if pass.uses_groups() && pass.point.stage != Stage::Baseline && !ended {
             self.load_members(&mut pass).await?;
-        }
-        if !ended {
-            self.load_rivals(&mut pass).await?;
+        } else {
+            pass.know_rivals();
         }
         if pass.point.kind == RunKind::Full {
             self.load_index(held, &mut pass).await?;
@@ -163,6 +168,7 @@ where
             ending: None,
             teams_note: None,
             reading: None,
+            rivals: None,
         }
     }
 
@@ -210,14 +216,19 @@ where
 }
 
 /// Where a look at what changed starts; `None` when only a full run can tell.
-pub(super) fn delta_stage(held: &Held, settings: &SettingsVersion) -> Option<Stage> {
+pub(super) fn delta_stage(held: &Held, desk: &Desk) -> Option<Stage> {
+    let (settings, rivals) = (&desk.settings, &desk.rivals);
     let cursor = held.work.users_delta.as_ref()?;
+    // Others mean other people by now, or do so no more: whose is who must be asked about everybody.
+    if held.work.rivals.as_deref().is_some_and(|known| known != split::digest(rivals)) {
+        return None;
+    }
     // A token tracks the attributes it was made for: settings that read others need a new one, and
     // everybody's values of them.
     if cursor.select_hash != select_hash(&UserSelection::of(&settings.settings)) {
         return None;
     }
-    let groups = watched_groups(&settings.settings);
+    let groups = watched_with_rivals(&settings.settings, rivals);
     if !groups.is_empty() {
         // Sets read for other groups, or read in another way, tell nothing.
         if held.work.groups_digest.as_deref() != Some(&groups_digest(&groups)) {

@@ -20,11 +20,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::asking::Waiting;
 use super::index::Index;
 use super::lookup::Lookup;
-use super::members::{MemberSets, watched_groups};
+use super::members::{MemberSets, Watched};
 use super::tally::Tally;
 use super::terms::Terms;
 use super::{RESERVE, Stop, SyncStores};
 use crate::port::{Clock, DeltaPage};
+use crate::split::Sharer;
 
 /// How many people who wait for an address are kept in memory; the others are read again.
 const MOST_DEFERRED: usize = 1_000;
@@ -141,8 +142,12 @@ pub(super) struct Pass {
     pub(super) members: MemberSets,
     /// The same, as the scope asks for them.
     pub(super) memberships: Memberships,
-    /// The tenant's other connections.
+    /// The tenant's other connections that count.
+    pub(super) sharers: Vec<Sharer>,
+    /// The same, as whose people are whose is decided.
     pub(super) rivals: Rivals,
+    /// The groups whose members are followed.
+    pub(super) watched: Vec<Watched>,
     /// Full runs only: what is known of all linked contacts.
     pub(super) index: Option<Index>,
     pub(super) tally: Tally,
@@ -189,6 +194,7 @@ impl Pass {
     pub(super) fn set_members(&mut self, members: MemberSets) {
         self.memberships = members.memberships(&self.settings.scope);
         self.members = members;
+        self.know_rivals();
     }
 
     /// Begins the listing, perhaps anew: what older pages counted and saw proves nothing now.
@@ -262,9 +268,9 @@ impl Pass {
         self.memberships.in_scope().binary_search(&user.as_u128()).is_ok()
     }
 
-    /// Whether the settings look at groups at all.
+    /// Whether groups are looked at at all.
     pub(super) fn uses_groups(&self) -> bool {
-        !watched_groups(&self.settings).is_empty()
+        !self.watched.is_empty()
     }
 }
 

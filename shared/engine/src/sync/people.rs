@@ -118,5 +118,6 @@ pub(super) fn gone_sentence(cause: GoneCause) -> &'static str {
         GoneCause::OutOfScope => "no longer in scope",
         GoneCause::LeftGroup => "left the groups of the scope",
         GoneCause::Disabled => "sign-in is blocked",
+        GoneCause::Elsewhere => "another organisation of the tenant takes this person first",
     }
 }

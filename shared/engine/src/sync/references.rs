@@ -17,6 +17,7 @@ use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, ByIds, Clock, Directory, Randomness};
+use crate::split::read_people;
 
 /// How many people are read again and decided as one page.
 const PER_PAGE: usize = 200;
@@ -31,7 +32,8 @@ where
 {
     /// Reads users by id, ready to be looked at by the rules.
     pub(super) async fn read_users(&self, pass: &Pass, ids: &[ObjectId]) -> Result<ByIds, Stop> {
-        let mut read = self.directory.users_by_id(&pass.tenant, &pass.by_id, ids).await?;
+        let (all, own) = (&pass.by_id, &pass.selection);
+        let mut read = read_people(&self.directory, &pass.tenant, (all, own), ids).await?;
         self.find_managers(pass, read.found.iter_mut().collect()).await?;
         Ok(read)
     }

@@ -34,7 +34,7 @@ where
     ) -> Result<Ended, Stop> {
         let stage = match queued.kind {
             RunKind::Full => Stage::Baseline,
-            RunKind::Delta => match delta_stage(held, &desk.settings) {
+            RunKind::Delta => match delta_stage(held, desk) {
                 Some(stage) => stage,
                 None => Stage::Baseline,
             },
@@ -79,7 +79,7 @@ where
         desk: &Desk,
     ) -> Result<Ended, Stop> {
         let told = held.state.wanted > held.work.done;
-        let Some(stage) = delta_stage(held, &desk.settings) else { return Ok(Ended::BeginFull) };
+        let Some(stage) = delta_stage(held, desk) else { return Ok(Ended::BeginFull) };
         let id = self.new_run_id();
         let mut point = self.first_checkpoint(held, desk, id, stage);
         point.kind = RunKind::Delta;
@@ -317,6 +317,7 @@ where
             if pass.point.kind == RunKind::Full {
                 held.work.last_full_at = Some(now);
                 held.work.last_full_settings = Some(pass.point.settings_version);
+                held.work.rivals = pass.point.rivals.clone().or(held.work.rivals.take());
                 held.work.linked = pass.index.as_ref().map_or(0, Index::linked)
                     + pass.point.counts.created.saturating_sub(pass.created_before);
                 self.note_sync(pass, now).await?;

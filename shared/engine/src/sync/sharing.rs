@@ -2,16 +2,17 @@
 
 use contact_sync_domain::contact::{Contact, LinkState};
 use contact_sync_domain::directory::DirectoryUser;
-use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::id::{ConnectionId, ObjectId, TenantId};
 use contact_sync_domain::reconcile::{GoneCause, View, blank_item, user_address};
 use contact_sync_domain::routing::{Rivals, Route};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
+use contact_sync_domain::settings::Settings;
 
-use super::pass::Pass;
+use super::pass::{Held, Pass};
 use super::terms::Terms;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness};
-use crate::split::{Sharer, SplitError, sharers};
+use crate::split::{Sharer, rivals_of};
 
 impl Pass {
     /// What the rules see in a user, once it is settled whose the user is.
@@ -29,7 +30,7 @@ impl Terms<'_> {
             Route::Ours | Route::Contested => view,
             Route::Unknown { absent } => View::Unknown { attribute: absent },
             route @ Route::Theirs => View::Out {
-                cause: GoneCause::OutOfScope,
+                cause: GoneCause::Elsewhere,
                 because: route.because().unwrap_or_default().to_owned(),
             },
         }
@@ -65,6 +66,14 @@ impl Terms<'_> {
     }
 }
 
+impl Pass {
+    /// Takes over whom the tenant's other connections mean, as far as the member sets tell.
+    pub(super) fn know_rivals(&mut self) {
+        let others = self.sharers.iter().map(|sharer| sharer.as_rival(&self.members)).collect();
+        self.rivals = Rivals::new(self.settings.routing, others);
+    }
+}
+
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
     S: SyncStores,
@@ -73,22 +82,21 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// Learns whom the tenant's other connections mean.
-    pub(super) async fn load_rivals(&self, pass: &mut Pass) -> Result<(), Stop> {
-        let own = Some(&pass.connection.id);
-        let found = sharers(&self.stores, &self.directory, &self.blobs, &pass.tenant, own).await;
-        let (others, cost) = match found {
-            Ok(found) => found,
-            Err(SplitError::Store(error)) => return Err(error.into()),
-            Err(SplitError::Directory(error)) => return Err(error.into()),
-        };
-        pass.point.graph.add(cost);
-        // A listing does not select what only others decide by: whoever of our people they may mean
-        // is read again by id. The delta token stays bound to our own settings.
-        let needed = others.iter().flat_map(|sharer| sharer.scope.needed_attributes());
-        pass.by_id = pass.selection.clone().also(needed);
-        let others = others.into_iter().map(Sharer::into_rival).collect();
-        pass.rivals = Rivals::new(pass.settings.routing, others);
-        Ok(())
+    /// The tenant's other connections, where they count. A look at what changed does without them
+    /// where the last full run found none: whoever begins to share a tenant asks the others for a
+    /// full run.
+    pub(super) async fn rivals(
+        &self,
+        held: &Held,
+        connection: &ConnectionId,
+        tenant: &TenantId,
+        settings: &Settings,
+        is_look: bool,
+    ) -> Result<Vec<Sharer>, Stop> {
+        let is_alone = held.work.rivals.as_deref() == Some("");
+        if is_look && is_alone && held.work.checkpoint.is_none() {
+            return Ok(Vec::new());
+        }
+        Ok(rivals_of(&self.stores, tenant, connection, &settings.routing).await?)
     }
 }

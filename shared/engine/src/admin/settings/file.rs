@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::references::{References, look_up};
+use super::routing::keep_priority;
 use super::{Saved, base, next, save, settings};
 use crate::admin::connections::connection;
 use crate::admin::document::Members;
@@ -110,9 +111,16 @@ pub async fn import_settings(
     let Import { document, only_try } = import;
     let file = ReadFile::read(document)?;
     let base = base(outside, account, id, precondition).await?;
-    let settings = check(file.settings, &account.custom_fields, &account.time_zone)
+    let mut settings = check(file.settings, &account.custom_fields, &account.time_zone)
         .map_err(|problems| AdminError::Invalid(in_file(problems)))?;
     let mut warnings = field_warnings(&file.custom_fields, account);
+    if keep_priority(caller, &base.current.settings, &mut settings) {
+        warnings.push(Problem {
+            pointer: "/settings/routing/priority".to_owned(),
+            message: "kept as it is: only an operator changes who goes first in a shared tenant"
+                .to_owned(),
+        });
+    }
     match references(outside, &base.connection, &settings).await? {
         Some(references) => {
             let own = base.connection.tenant.as_ref().map(|tenant| tenant.id.as_str());

@@ -6,6 +6,7 @@ use contact_sync_domain::settings::check::check;
 use contact_sync_domain::settings::{Difference, Problem, differences};
 use serde_json::Value;
 
+use super::routing::keep_priority;
 use super::{Saved, base, next, save, settings};
 use crate::admin::document::Members;
 use crate::admin::{AdminError, Caller, Outside, Page, Precondition};
@@ -117,6 +118,7 @@ pub async fn roll_back(
             settings.scope.ignored_users.push(user.clone());
         }
     }
+    keep_priority(caller, &base.current.settings, &mut settings);
     let cause = SettingsCause::RolledBack { version: number };
     save(outside, account, base, next(outside, caller, settings, cause)).await
 }

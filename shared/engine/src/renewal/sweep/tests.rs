@@ -68,6 +68,7 @@ fn checkpoint(kind: RunKind) -> Checkpoint {
         ending: None,
         teams_note: None,
         reading: None,
+        rivals: None,
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::port::MemberEdge;
+use crate::sync::members::WatchedBy;
 
 const ROOT: u128 = 900;
 const INNER: u128 = 901;
@@ -9,7 +10,7 @@ fn id(number: u128) -> ObjectId {
 }
 
 fn watched(nested: bool) -> Watched {
-    Watched { group: id(ROOT), nested, scoped: false }
+    Watched { group: id(ROOT), nested, by: WatchedBy::default() }
 }
 
 fn set(users: &[u128], inner: &[u128]) -> MemberSet {

@@ -26,6 +26,8 @@ pub(super) struct Graph {
     pub(super) faults: Mutex<VecDeque<(usize, DirectoryError)>>,
     /// Users whom the listing's page from this position names once more, as they were then.
     pub(super) named_again: Mutex<Vec<(usize, DirectoryUser)>>,
+    /// Attributes that this directory does not have: who selects one is refused.
+    pub(super) unknown: Mutex<Vec<String>>,
     /// How many requests were made.
     pub(super) requests: Mutex<usize>,
 }
@@ -106,6 +108,9 @@ impl Directory for Graph {
         ids: &[ObjectId],
     ) -> Result<ByIds, DirectoryError> {
         self.asked();
+        if let Some(name) = self.unknown.lock().unwrap().iter().find(|name| select.names(name)) {
+            return Err(DirectoryError::UnknownAttribute { name: name.clone() });
+        }
         self.inner.users_by_id(tenant, select, ids).await
     }
 

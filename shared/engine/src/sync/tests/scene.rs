@@ -190,6 +190,14 @@ impl Scene {
         self.run(&id)
     }
 
+    /// Looks at what changed, as the sweep does.
+    pub(super) async fn look(&mut self) {
+        let sweep = Some(RequestTrigger::Sweep);
+        if self.drive_as(RunKind::Delta, sweep).await.unwrap() == Driven::HandedOver {
+            self.drive_as(RunKind::Full, Some(RequestTrigger::Continuation)).await.unwrap();
+        }
+    }
+
     /// The store answers so many more calls; whoever works then dies.
     pub(super) fn die_after(&self, calls: usize) {
         self.worker.stores.world().calls_left = Some(calls);

@@ -2,10 +2,10 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
-use contact_sync_domain::contact::LinkState;
+use contact_sync_domain::contact::{ContactStatus, LinkState};
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId};
 use contact_sync_domain::run::RunStatus;
-use contact_sync_domain::settings::{AllOr, GroupScope, Overlap, Scope, Settings};
+use contact_sync_domain::settings::{AllOr, GroupScope, Overlap, RemovalAction, Scope, Settings};
 use serde_json::json;
 
 use super::scene::{Scene, account_id, connection_id, contact_id, tenant_id, user_with};
@@ -130,6 +130,107 @@ async fn a_person_goes_to_whoever_comes_first_and_back_when_that_scope_shrinks()
     set_theirs(&scene, of_department("Nobody"));
     scene.full().await;
     assert_eq!(linked(&scene).len(), 8);
+}
+
+#[tokio::test]
+async fn nothing_that_another_organisation_sets_up_takes_a_contact_or_its_link_away() {
+    for policy in [
+        RemovalAction::Keep,
+        RemovalAction::StopUpdating,
+        RemovalAction::Review,
+        RemovalAction::Unlink,
+        RemovalAction::Deactivate,
+        RemovalAction::Delete,
+    ] {
+        let mut scene = scene(of_department("Nobody"));
+        scene.set_settings(|settings| {
+            settings.routing.overlap = Overlap::First;
+            settings.routing.priority = 2;
+            settings.policies.removal.out_of_scope = policy;
+            settings.policies.guard.max_percent = 100.0;
+        });
+        scene.full().await;
+        set_theirs(&scene, of_department("Sales"));
+        let run = scene.full().await;
+        assert_eq!(run.counts.awaiting_review, 0, "{policy:?}: nobody is asked either");
+        for number in 1..=4 {
+            let contact = scene.contact(&contact_id(number)).expect("the contact stands");
+            assert!(contact.link.is_some(), "{policy:?}: the contact keeps its link");
+            assert_eq!(contact.status, ContactStatus::Active, "{policy:?}");
+        }
+        assert!(scene.worker.stores.world().pending.is_empty(), "{policy:?}: nothing is staged");
+    }
+}
+
+#[tokio::test]
+async fn others_settings_that_this_directory_cannot_answer_stop_nobody() {
+    let unknown = "[extension_0_bogus] eq 'x'".to_owned();
+    let mut scene = scene(Scope { expression: Some(unknown), ..Scope::default() });
+    scene.worker.directory.unknown.lock().unwrap().push("extension_0_bogus".to_owned());
+    set_ours(&scene, Overlap::Conflict, 1);
+    let run = scene.full().await;
+    assert_eq!(run.status, RunStatus::Succeeded, "{run:?}");
+    assert_eq!(linked(&scene).len(), 8);
+
+    let group = ObjectId::from_u128(50_009);
+    let any = vec![group];
+    let gone = GroupScope { any, include_nested: true };
+    set_theirs(&scene, Scope { groups: AllOr::Any(gone), ..Scope::default() });
+    let run = scene.full().await;
+    assert_eq!(run.status, RunStatus::Succeeded, "a group that is gone: {run:?}");
+    let status = scene.worker.stores.world().connections[&connection_id()].status;
+    assert_eq!(status, ConnectionStatus::Enabled);
+}
+
+#[tokio::test]
+async fn whoever_joins_or_leaves_anothers_group_changes_hands_with_the_next_look() {
+    for theirs_rests in [false, true] {
+        let group = ObjectId::from_u128(50_001);
+        let put = |scene: &Scene, members: &[u128]| {
+            let made = Group { id: group.clone(), display_name: None };
+            let members = members.iter().copied().map(ObjectId::from_u128).collect();
+            scene.worker.directory.inner.entra().put_group(made, members, Vec::new());
+        };
+        let theirs = GroupScope { any: vec![group.clone()], include_nested: true };
+        let mut scene = scene(Scope { groups: AllOr::Any(theirs), ..Scope::default() });
+        put(&scene, &[1, 2]);
+        set_ours(&scene, Overlap::First, 2);
+        scene.full().await;
+        assert_eq!(linked(&scene), [3, 4, 5, 6, 7, 8]);
+        if theirs_rests {
+            let mut world = scene.worker.stores.world();
+            world.connections.get_mut(&other_connection()).unwrap().status =
+                ConnectionStatus::Paused;
+        }
+        put(&scene, &[2, 3]);
+        scene.look().await;
+        assert_eq!(linked(&scene), [1, 4, 5, 6, 7, 8], "paused: {theirs_rests}");
+        let requests = scene.worker.directory.requests();
+        scene.look().await;
+        assert_eq!(scene.worker.directory.requests() - requests, 2, "two deltas, no members");
+    }
+}
+
+#[tokio::test]
+async fn others_settings_that_changed_are_found_at_the_next_look_and_only_once() {
+    let mut scene = scene(of_department("Sales"));
+    set_ours(&scene, Overlap::First, 2);
+    scene.full().await;
+    assert_eq!(linked(&scene), [5, 6, 7, 8]);
+    set_theirs(&scene, of_department("Nobody"));
+    scene.look().await;
+    assert_eq!(linked(&scene).len(), 8);
+    let runs = scene.runs().len();
+    scene.look().await;
+    assert_eq!(scene.runs().len(), runs, "nothing moved since: no run of either kind");
+
+    {
+        let mut world = scene.worker.stores.world();
+        world.connections.get_mut(&other_connection()).unwrap().status = ConnectionStatus::Disabled;
+    }
+    scene.look().await;
+    scene.look().await;
+    assert_eq!(scene.runs().len(), runs + 1, "one full run, since somebody is gone");
 }
 
 #[tokio::test]
