@@ -3,6 +3,10 @@
 //! Whoever holds the lease works; every checkpoint raises the fence; hints and queued runs are
 //! added by others while it works. The holder lets go only when nothing more is wanted.
 
+mod late;
+
+pub use late::LateJoiners;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +113,9 @@ pub struct Work {
     /// are whose; empty where there was none that counts, absent before the first such run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rivals: Option<String>,
+    /// Members of groups whom a read by id did not find yet.
+    #[serde(default, skip_serializing_if = "LateJoiners::is_empty")]
+    pub late: LateJoiners,
     /// Before this instant the directory must not be asked: it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,

@@ -68,29 +68,22 @@ where
         let mut cost = GraphCost::default();
         let newer = known.follow(&self.directory, &pass.tenant, &groups, &changes, &mut cost).await;
         let newer = believed(pass, &known, newer, cost)?;
-        if newer != known {
-            let of = |is_meant: fn(&Watched) -> bool| {
-                let meant: Vec<&Watched> = groups.iter().filter(|one| is_meant(one)).collect();
-                known.differing(&newer, &meant)
-            };
-            let moved = of(|watched| watched.by.scope || watched.by.rivals);
-            let teams = of(|watched| watched.by.teams);
-            if moved.len() + teams.len() > MOST_MOVED {
-                return Err(Stop::NeedsFull);
-            }
-            pass.set_members(newer);
-            let late = self.decide_moved(held, pass, &moved).await?;
-            self.move_teams(held, pass, &teams).await?;
-            if !late.is_empty() {
-                let members = std::mem::take(&mut pass.members).with_former(&known, &late);
-                pass.set_members(members);
-            }
+        let of = |is_meant: fn(&Watched) -> bool| {
+            let meant: Vec<&Watched> = groups.iter().filter(|one| is_meant(one)).collect();
+            known.differing(&newer, &meant)
+        };
+        let moved = of(|watched| watched.by.scope || watched.by.rivals);
+        let teams = of(|watched| watched.by.teams);
+        if moved.len() + teams.len() > MOST_MOVED {
+            return Err(Stop::NeedsFull);
+        }
+        let is_changed = newer != known;
+        pass.set_members(newer);
+        self.decide_moved(held, pass, moved).await?;
+        self.move_teams(held, pass, &teams).await?;
+        if is_changed {
             // Only now: a slice that dies before compares again, which changes nothing twice.
             pass.members.store(&known, &self.blobs, &pass.account.id, &pass.connection.id).await?;
-            if !late.is_empty() {
-                // The next look is told of the same change, and finds them still to be decided.
-                return Ok(());
-            }
         }
         held.work.groups_delta = Some(self.groups_cursor(end));
         Ok(())
@@ -122,16 +115,25 @@ where
         Err(Stop::Failed(reason.to_owned()))
     }
 
-    /// Decides whoever joined or left a group. Answers the members whom a read by id does not find:
-    /// they are there, but not everywhere yet (Graph replicates with a delay), and not gone.
+    /// Decides whoever joined or left a group. Members whom a read by id does not find are there, but
+    /// not everywhere yet (Graph replicates with a delay), and not gone: they are looked for again
+    /// for a while, and hold nothing up.
     async fn decide_moved(
         &self,
         held: &mut Held,
         pass: &mut Pass,
-        moved: &[ObjectId],
-    ) -> Result<Vec<ObjectId>, Stop> {
-        let mut late = Vec::new();
-        for users in moved.chunks(JOINERS) {
+        moved: Vec<ObjectId>,
+    ) -> Result<(), Stop> {
+        let now = self.clock.now();
+        let late = std::mem::take(&mut held.work.late).of(|user| pass.members.has(user));
+        let due = late.due(now);
+        let mut asked = moved;
+        asked.extend(due.iter().filter(|user| pass.members.has(user)).cloned());
+        asked.sort_unstable();
+        asked.dedup();
+        let mut missing = Vec::new();
+        held.work.late = late;
+        for users in asked.chunks(JOINERS) {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;
             let fence = held.fence();
@@ -140,7 +142,7 @@ where
                 DeltaEntry::Removed { id, reason: RemovedReason::Purged }
                     if pass.members.has(id) =>
                 {
-                    late.push(id.clone());
+                    missing.push(id.clone());
                     false
                 }
                 DeltaEntry::Removed { .. } | DeltaEntry::Changed(_) => true,
@@ -149,7 +151,8 @@ where
             let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
-        Ok(late)
+        held.work.late = std::mem::take(&mut held.work.late).after(&due, &missing, now);
+        Ok(())
     }
 
     fn groups_cursor(&self, link: String) -> DeltaCursor {

@@ -70,7 +70,10 @@ impl MemberSet {
                     for edge in members {
                         match edge.kind {
                             MemberKind::Group if watched.nested => return None,
-                            MemberKind::Unknown if watched.nested && !self.knows(&edge.id) => {
+                            // Not a word of what it is: perhaps a device, or a group.
+                            MemberKind::Unknown
+                                if !self.knows(&edge.id) && (watched.nested || !edge.is_gone) =>
+                            {
                                 return None;
                             }
                             MemberKind::Group | MemberKind::Other => continue,

@@ -233,19 +233,6 @@ impl MemberSets {
         users.into_iter().map(ObjectId::from_u128).collect()
     }
 
-    /// The same sets, in which each of these users stands as in the former ones.
-    #[must_use]
-    pub(crate) fn with_former(mut self, former: &MemberSets, users: &[ObjectId]) -> Self {
-        let nobody = MemberSet::default();
-        for (place, set) in &mut self.sets {
-            let before = former.sets.get(place).unwrap_or(&nobody);
-            for user in users {
-                set.apply(user, !before.knows(user));
-            }
-        }
-        self
-    }
-
     /// Whether a user is in any of the groups.
     pub(crate) fn has(&self, user: &ObjectId) -> bool {
         self.sets.values().any(|set| set.knows(user))

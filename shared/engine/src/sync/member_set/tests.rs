@@ -94,6 +94,9 @@ fn of_a_group_without_its_nested_ones_the_edges_tell_all() {
     let changes = [changed(ROOT, &[edge(INNER, MemberKind::Group, false), leaves(1), joins(3)])];
     let direct = set(&[1, 2], &[]).with_edges(&watched(false), &changes);
     assert_eq!(direct.map(|set| set.users), Some(vec![2, 3]));
+    let unnamed = [changed(ROOT, &[edge(8, MemberKind::Unknown, false)])];
+    let direct = set(&[1, 2], &[]).with_edges(&watched(false), &unnamed);
+    assert_eq!(direct, None, "it may be a device: nobody is a member before a reading says so");
 }
 
 #[test]

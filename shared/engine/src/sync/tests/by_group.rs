@@ -5,6 +5,7 @@ use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::run::RunStatus;
 use contact_sync_domain::settings::{AllOr, GroupScope, RemovalAction};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::scene::{Scene, contact_id, user, user_with};
@@ -131,4 +132,43 @@ async fn a_slice_that_dies_among_the_members_is_taken_up_where_it_was() {
         assert_eq!(run.status, RunStatus::Succeeded, "{calls}: {run:?}");
         assert_eq!((run.counts.seen, run.counts.created), (1_500, 1_500), "{calls}");
     }
+}
+
+/// A scene of twenty members whose group a device or a lagging replica's user joined.
+async fn with_late_joiner() -> Scene {
+    let mut scene = scene(1_200);
+    put_group(&scene, 1, 1..=20, &[]);
+    scene.full().await;
+    *scene.worker.directory.hidden.lock().unwrap() = vec![ObjectId::from_u128(21)];
+    put_group(&scene, 1, 1..=21, &[]);
+    scene
+}
+
+#[tokio::test]
+async fn a_joiner_whom_no_read_finds_yet_holds_nothing_up_and_is_found_minutes_later() {
+    let mut scene = with_late_joiner().await;
+    let before = scene.state().work.groups_delta.unwrap().link;
+    scene.look().await;
+    assert_ne!(scene.state().work.groups_delta.unwrap().link, before, "the cursor moves on");
+    assert!(scene.contact(&contact_id(21)).is_none());
+    scene.worker.directory.hidden.lock().unwrap().clear();
+    scene.look().await;
+    assert!(scene.contact(&contact_id(21)).is_none(), "he is not asked for at every look");
+    scene.pass(SignedDuration::from_mins(2));
+    scene.look().await;
+    assert_eq!(link_state(&scene, 21), Some(LinkState::Linked));
+    assert!(scene.state().work.late.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_is_never_found_is_given_up_within_a_day() {
+    let mut scene = with_late_joiner().await;
+    for _ in 0..26 {
+        scene.look().await;
+        scene.pass(SignedDuration::from_hours(1));
+    }
+    assert!(scene.state().work.late.is_empty());
+    let before = scene.worker.directory.requests();
+    scene.look().await;
+    assert_eq!(scene.worker.directory.requests() - before, 2, "two deltas and nothing else");
 }
