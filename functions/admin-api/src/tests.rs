@@ -6,6 +6,7 @@ mod connections;
 mod contacts;
 mod description;
 mod harness;
+mod merging;
 mod moving;
 mod outside;
 mod runs;

@@ -1,13 +1,19 @@
 //! Teams of an account, and who is in them: each membership with everything that holds it.
 
+mod path;
+mod provenance;
 mod settle;
+mod why;
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use path::GroupEdges;
+pub use provenance::{ByHand, Ended};
 pub use settle::{Evidence, Observed, Standing, TeamRow};
+pub use why::Why;
 
 use crate::email::email_key;
 use crate::id::{AccountId, ConnectionId, ContactId, ObjectId, TeamId};
@@ -87,6 +93,12 @@ pub struct Membership {
     pub version: u64,
     /// What holds it; empty once the contact left.
     pub origins: BTreeSet<Origin>,
+    /// Who put the contact there by hand; not known of memberships from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_hand: Option<ByHand>,
+    /// What ended it, at `updated_at`; `None` while it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
@@ -110,6 +122,8 @@ impl Membership {
             contact_id: contact,
             version: 0,
             origins: BTreeSet::new(),
+            by_hand: None,
+            ended: None,
             updated_at: Timestamp::UNIX_EPOCH,
         }
     }
@@ -146,13 +160,6 @@ impl Membership {
             }
             Origin::Group { .. } | Origin::Manual | Origin::Kept { .. } => None,
         })
-    }
-
-    /// Put into the team by a person.
-    #[must_use]
-    pub fn joined_by_hand(mut self) -> Self {
-        self.origins.insert(Origin::Manual);
-        self
     }
 
     /// The next version of it, as it is to be written.

@@ -157,11 +157,15 @@ impl ConnectionStore for DynamoStore {
         if standing.as_ref() != Some(from) {
             return Ok(false);
         }
-        let state = keys::sync_state(&from.account_id, id);
-        self.state.delete("DeleteItem sync state", &state).await?;
-        self.erase_consent(id).await?;
-        self.purge_work(id).await?;
-        self.create_connection(to).await?;
+        // Once it stands there, people may have gone on with it: none of that is ours to purge.
+        if self.connection(&to.account_id, id).await?.is_none() {
+            let state = keys::sync_state(&from.account_id, id);
+            self.state.delete("DeleteItem sync state", &state).await?;
+            self.erase_consent(id).await?;
+            self.purge_work(id).await?;
+            self.carry_settings(id, &to.account_id).await?;
+            self.create_connection(to).await?;
+        }
         let condition =
             Condition::new("#doc.#version = :read", vec![(":read", number(from.version))]);
         let key = keys::connection(&from.account_id, id);

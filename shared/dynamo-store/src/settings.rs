@@ -18,6 +18,37 @@ fn read(item: &Item) -> Result<SettingsVersion, StoreError> {
     serde_json::from_str(text_of(item, JSON).unwrap_or_default()).map_err(corrupt(KIND))
 }
 
+fn item(
+    account: &AccountId,
+    connection: &ConnectionId,
+    version: &SettingsVersion,
+) -> Result<Item, StoreError> {
+    let mut item = keys::settings(connection, version.version).attributes();
+    item.insert(name::KIND.into(), text(KIND));
+    item.insert("accountId".into(), text(account.as_str()));
+    item.insert(JSON.into(), text(serde_json::to_string(version).map_err(corrupt(KIND))?));
+    Ok(item)
+}
+
+impl DynamoStore {
+    /// Makes all versions what another account may see of them. May be repeated.
+    pub(crate) async fn carry_settings(
+        &self,
+        connection: &ConnectionId,
+        to: &AccountId,
+    ) -> Result<(), StoreError> {
+        let partition = keys::settings_partition(connection);
+        let query = Query { partition, strongly: true, ..Query::default() };
+        for standing in self.state.query_all("Query settings", query).await? {
+            let carried = item(to, connection, &read(&standing)?.carried())?;
+            if carried != standing {
+                self.state.put("PutItem settings", carried).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl SettingsStore for DynamoStore {
     async fn settings(
         &self,
@@ -64,10 +95,7 @@ impl SettingsStore for DynamoStore {
         if next.version == 0 {
             return Ok(false);
         }
-        let mut item = keys::settings(connection, next.version).attributes();
-        item.insert(name::KIND.into(), text(KIND));
-        item.insert("accountId".into(), text(account.as_str()));
-        item.insert(JSON.into(), text(serde_json::to_string(next).map_err(corrupt(KIND))?));
+        let item = item(account, connection, next)?;
         // Versions have no holes: the one before being there and this one not makes it the next.
         let mut transaction = Transaction::new().put(
             operation,

@@ -79,6 +79,22 @@ impl DynamoStore {
         claimed(&transacted, claim)
     }
 
+    /// The same for a tenant that this connection may have already, for whatever account.
+    async fn pass_alone(&self, claim: &TenantClaim) -> Result<Attempt, StoreError> {
+        let operation = "TransactWriteItems tenant claim";
+        let tenant = &claim.tenant_id;
+        let item = document(&keys::tenant_claim(tenant), CLAIM, claim)?;
+        let ours = held_by(claim);
+        let expression = format!("attribute_not_exists(#pk) OR {}", ours.expression);
+        let free_or_ours = Condition::new(expression, ours.values);
+        let transacted = Transaction::new()
+            .put(operation, &self.state, item, Some(free_or_ours))?
+            .check(operation, &self.state, &keys::tenant_grant(tenant), Condition::absent())?
+            .commit(operation, &self.state)
+            .await?;
+        claimed(&transacted, claim)
+    }
+
     /// Claims a tenant by a grant.
     async fn claim_granted(
         &self,
@@ -100,6 +116,17 @@ impl DynamoStore {
             .commit(operation, &self.state)
             .await?;
         claimed(&transacted, claim)
+    }
+
+    /// Gives up what the connection has of the tenant for other accounts than the claim's.
+    async fn release_others(&self, claim: &TenantClaim) -> Result<(), StoreError> {
+        for other in self.tenant_claims(&claim.tenant_id).await? {
+            if other.connection_id == claim.connection_id && other.account_id != claim.account_id {
+                let key = keys::granted_claim(&claim.tenant_id, &other.account_id);
+                self.state.delete_if("DeleteItem tenant claim", &key, held_by(claim)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The first grant of a tenant: who has it already keeps it, by a claim of the granted kind.
@@ -188,6 +215,32 @@ impl TenantStore for DynamoStore {
             };
             match attempt {
                 Attempt::Claimed => return Ok(Ok(())),
+                Attempt::Taken(standing) => return Ok(Err(TenantTaken::By(standing))),
+                Attempt::Moved => {}
+            }
+        }
+        Ok(Err(TenantTaken::GrantedToOthers))
+    }
+
+    async fn pass_tenant(
+        &self,
+        claim: &TenantClaim,
+        to: &AccountId,
+    ) -> Result<Result<(), TenantTaken>, StoreError> {
+        let claim = &TenantClaim { account_id: to.clone(), ..claim.clone() };
+        for _ in 0..ATTEMPTS {
+            let attempt = match self.tenant_grant(&claim.tenant_id).await? {
+                None => self.pass_alone(claim).await?,
+                Some(grant) if grant.accounts.contains(to) => {
+                    self.claim_granted(claim, &grant).await?
+                }
+                Some(_) => return Ok(Err(TenantTaken::GrantedToOthers)),
+            };
+            match attempt {
+                Attempt::Claimed => {
+                    self.release_others(claim).await?;
+                    return Ok(Ok(()));
+                }
                 Attempt::Taken(standing) => return Ok(Err(TenantTaken::By(standing))),
                 Attempt::Moved => {}
             }

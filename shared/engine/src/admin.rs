@@ -34,8 +34,8 @@ pub use accounts::{AccountChange, NewAccount, account, accounts, change_account,
 pub use caller::{Caller, Role};
 pub use changes::{AppliedChange, ChangeResult, run_changes};
 pub use connections::{
-    NewConnection, Overview, SubscriptionView, connection, create_connection, delete_connection,
-    overview, overviews,
+    ConnectionDeleted, NewConnection, Overview, SubscriptionView, connection, create_connection,
+    delete_connection, overview, overviews,
 };
 pub use contact_import::{
     Columns, Imported, MOST_ERRORS, MOST_ROWS, Row, RowError, import_contacts,

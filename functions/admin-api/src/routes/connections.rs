@@ -7,8 +7,8 @@ use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::ContactId;
 use contact_sync_domain::settings;
 use contact_sync_engine::admin::{
-    AdminError, Move, Moved, NewConnection, Outside, Page, account, connection, create_connection,
-    delete_connection, move_connection, overview, overviews,
+    AdminError, ConnectionDeleted, Move, Moved, NewConnection, Outside, Page, account, connection,
+    create_connection, delete_connection, move_connection, overview, overviews,
 };
 use contact_sync_engine::consent::open_invitation;
 use jiff::Timestamp;
@@ -45,6 +45,9 @@ struct MoveShape {
     done: bool,
     contacts_removed: u64,
     contacts_unlinked: u64,
+    contacts_protected: u64,
+    memberships_ended: u64,
+    reviews_dropped: u64,
     emails_taken: TakenShape,
     warnings: Vec<settings::Problem>,
 }
@@ -62,6 +65,9 @@ impl MoveShape {
             done: moved.is_done,
             contacts_removed: moved.removed,
             contacts_unlinked: moved.unlinked,
+            contacts_protected: moved.protected,
+            memberships_ended: moved.memberships_ended,
+            reviews_dropped: moved.reviews,
             emails_taken: TakenShape { count: moved.emails_taken, examples: moved.taken_examples },
             warnings: moved.warnings,
         }
@@ -93,8 +99,12 @@ pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 }
 
 pub(super) async fn delete<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
-    delete_connection(&api.outside, &call.account()?, &call.connection()?).await?;
-    Ok(Answer::empty(StatusCode::NO_CONTENT))
+    Ok(match delete_connection(&api.outside, &call.account()?, &call.connection()?).await? {
+        ConnectionDeleted::Whole => Answer::empty(StatusCode::NO_CONTENT),
+        ConnectionDeleted::Partly => {
+            Answer::empty(StatusCode::ACCEPTED).with_header(header::RETRY_AFTER, "1".to_owned())
+        }
+    })
 }
 
 /// Gives a connection to another account. What there was no time for is done by sending it again.

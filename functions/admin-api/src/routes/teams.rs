@@ -59,11 +59,12 @@ pub(super) async fn members<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 
 pub(super) async fn add<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (account, id, contact) = (call.account()?, call.team()?, call.contact()?);
-    let member = add_member(&api.outside, &account, &id, &contact).await?;
+    let member = add_member(&api.outside, &call.caller, &account, &id, &contact).await?;
     Ok(Answer::ok(&MemberShape::from(member)))
 }
 
 pub(super) async fn remove<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
-    remove_member(&api.outside, &call.account()?, &call.team()?, &call.contact()?).await?;
+    let (account, id, contact) = (call.account()?, call.team()?, call.contact()?);
+    remove_member(&api.outside, &call.caller, &account, &id, &contact).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }

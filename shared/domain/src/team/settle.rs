@@ -1,6 +1,6 @@
 //! What a look at the directory makes of one contact's membership of one team.
 
-use super::{Membership, Origin};
+use super::{Ended, Membership, Origin};
 use crate::id::{ConnectionId, ObjectId};
 use crate::settings::OnLeave;
 
@@ -58,7 +58,18 @@ impl Membership {
     /// The membership as it is after this look. Only what this connection's groups hold changes;
     /// what people and other connections hold stays. The same look again changes nothing.
     #[must_use]
-    pub fn settled(mut self, seen: &Observed<'_>) -> Self {
+    pub fn settled(self, seen: &Observed<'_>) -> Self {
+        let held = self.origins.clone();
+        let mut settled = self.looked_at(seen);
+        if settled.stands() {
+            settled.ended = None;
+        } else if !held.is_empty() {
+            settled.ended = Some(Ended::seen(&held, seen));
+        }
+        settled
+    }
+
+    fn looked_at(mut self, seen: &Observed<'_>) -> Self {
         match (seen.standing, seen.user) {
             (Standing::Gone, _) => {
                 self.origins.retain(|origin| !is_of(origin, seen.connection));

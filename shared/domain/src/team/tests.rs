@@ -186,3 +186,73 @@ proptest! {
         prop_assert_eq!(look.settle(stored.clone()), turned.settle(stored));
     }
 }
+
+#[test]
+fn what_ended_a_membership_is_kept_until_somebody_joins_again() {
+    let group_id = ObjectId::from_u128(5);
+    let connection_id = connection(US);
+    let joined = Look::linked(US, &[(5, Remove, Member)]).settle(membership());
+    assert_eq!(joined.ended, None);
+    for (look, expected) in [
+        (
+            Look::linked(US, &[(5, Remove, NotMember)]),
+            Ended::Group { connection_id: connection_id.clone(), group_id: group_id.clone() },
+        ),
+        (
+            Look::linked(US, &[]),
+            Ended::Mapping { connection_id: connection_id.clone(), group_id: group_id.clone() },
+        ),
+        (
+            Look::linked(US, &[]).standing(Standing::Unlinked),
+            Ended::Link { connection_id: connection_id.clone() },
+        ),
+        (Look::linked(US, &[]).standing(Standing::Gone), Ended::Contact),
+    ] {
+        let left = look.settle(joined.clone());
+        assert_eq!(left.ended, Some(expected));
+        assert_eq!(left.clone().joined_by_hand().ended, None);
+        let back = Look::linked(US, &[(5, Remove, Member)]).settle(left);
+        assert_eq!(back.ended, None);
+    }
+    let gone = joined.clone().without_connection(&connection_id);
+    assert_eq!(gone.ended, Some(Ended::Connection { connection_id: connection_id.clone() }));
+    let of_others = joined.clone().without_connection(&connection(THEM));
+    assert_eq!(of_others, joined);
+}
+
+#[test]
+fn of_two_contacts_that_are_one_person_the_staying_one_keeps_every_team() {
+    let user = ObjectId::from_u128(77);
+    let who = ByHand { subject: None, name: Some("Ada".to_owned()), at: Timestamp::UNIX_EPOCH };
+    let by_hand = membership().joined_by(who.clone());
+    let taken = membership().taking_over(&by_hand, &user);
+    assert_eq!((taken.origins, taken.by_hand), (by_hand.origins.clone(), Some(who)));
+
+    let by_group = Look::linked(US, &[(5, Remove, Member)]).settle(membership());
+    let taken = membership().taking_over(&by_group, &user);
+    assert_eq!(taken.origins, by_group.origins, "the user will be linked to the one that stays");
+    let of_another = membership().taking_over(&by_group, &ObjectId::from_u128(78));
+    assert!(!of_another.stands());
+
+    let kept = Look::linked(US, &[(5, Keep, NotMember)])
+        .settle(Look::linked(US, &[(5, Keep, Member)]).settle(membership()));
+    assert_eq!(membership().taking_over(&kept, &user).origins, kept.origins);
+    let both = by_group.clone().taking_over(&kept, &user);
+    assert_eq!(both, by_group, "a group is named once");
+    let once = by_group.clone().taking_over(&by_hand, &user);
+    assert_eq!(once.clone().taking_over(&by_hand, &user), once);
+}
+
+#[test]
+fn who_put_somebody_there_first_is_kept() {
+    let who = |name: &str| ByHand {
+        subject: None,
+        name: Some(name.to_owned()),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let once = membership().joined_by(who("Ada"));
+    assert_eq!(once.clone().joined_by(who("Ben")), once);
+    let out = once.end(Ended::Person { subject: None, name: Some("Ben".to_owned()) });
+    assert!(!out.stands() && out.by_hand.is_none() && out.ended.is_some());
+    assert_eq!(out.joined_by(who("Cleo")).by_hand, Some(who("Cleo")));
+}

@@ -88,12 +88,36 @@ async fn a_moved_connection_takes_its_settings_along_and_leaves_its_runs() {
     assert!(store.move_connection(&made, &there).await.unwrap());
     assert_eq!(store.connection(&account_id(1), &made.id).await.unwrap(), None);
     assert_eq!(store.connection(&account_id(2), &made.id).await.unwrap(), Some(there));
-    assert_eq!(store.settings(&account_id(2), &made.id).await.unwrap(), saved(1));
+    let carried = store.settings(&account_id(2), &made.id).await.unwrap();
+    assert_eq!(carried, saved(1).carried(), "who saved them stays behind");
     assert!(store.sync_state(&account_id(1), &made.id).await.unwrap().is_none());
     let state = store.sync_state(&account_id(2), &made.id).await.unwrap().unwrap();
     assert!(state.queue.is_empty());
     let runs = store.runs(&account_id(2), &made.id, None, 9).await.unwrap().unwrap();
     assert!(runs.runs.is_empty());
+}
+
+#[tokio::test]
+async fn a_move_that_died_before_its_end_is_ended_without_what_people_did_there_meanwhile() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let made = connection(1, 1);
+    store.create_connection(&made).await.unwrap();
+    let there = Connection { account_id: account_id(2), ..made.clone() };
+    // It stands in both: only its going from the old account is left to do.
+    store.create_connection(&there).await.unwrap();
+    let enabled = Connection { version: there.version + 1, ..there.clone() };
+    assert!(store.update_connection(&enabled).await.unwrap());
+    let began = run(2, 1, 1);
+    store.enqueue(&began).await.unwrap();
+    assert!(store.save_settings(&account_id(2), &made.id, &saved(1)).await.unwrap());
+
+    assert!(store.move_connection(&made, &there).await.unwrap());
+    assert_eq!(store.connection(&account_id(1), &made.id).await.unwrap(), None);
+    assert_eq!(store.connection(&account_id(2), &made.id).await.unwrap(), Some(enabled));
+    assert_eq!(store.settings(&account_id(2), &made.id).await.unwrap(), saved(1));
+    let runs = store.runs(&account_id(2), &made.id, None, 9).await.unwrap().unwrap();
+    assert_eq!(runs.runs.len(), 1);
 }
 
 fn saved(version: u64) -> SettingsVersion {

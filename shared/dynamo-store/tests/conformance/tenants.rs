@@ -115,3 +115,27 @@ async fn an_erased_account_is_in_no_grant_any_more() {
     store.erase_account_state(&account(2)).await.unwrap();
     assert_eq!(store.tenant_grant(&tenant()).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_tenant_is_passed_to_another_account_and_is_never_free_between() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    assert_eq!(store.claim_tenant(&claim(1, 1)).await.unwrap(), Ok(()));
+    for _ in 0..2 {
+        tables.lose_next_answer();
+        assert_eq!(store.pass_tenant(&claim(1, 1), &account_id(2)).await.unwrap(), Ok(()));
+        assert_eq!(store.tenant_claims(&tenant()).await.unwrap(), [claim(2, 1)]);
+    }
+    let taken = Err(TenantTaken::By(claim(2, 1)));
+    assert_eq!(store.pass_tenant(&claim(3, 3), &account_id(4)).await.unwrap(), taken);
+
+    assert_eq!(store.put_tenant_grant(&grant([2, 3], 1)).await.unwrap(), Granted::Done);
+    let stranger = store.pass_tenant(&claim(2, 1), &account_id(4)).await.unwrap();
+    assert_eq!(stranger, Err(TenantTaken::GrantedToOthers));
+    assert_eq!(store.tenant_claims(&tenant()).await.unwrap(), [claim(2, 1)], "nothing is lost");
+    for _ in 0..2 {
+        tables.lose_next_answer();
+        assert_eq!(store.pass_tenant(&claim(2, 1), &account_id(3)).await.unwrap(), Ok(()));
+        assert_eq!(store.tenant_claims(&tenant()).await.unwrap(), [claim(3, 1)]);
+    }
+}

@@ -1,17 +1,20 @@
 //! Connections: making, reading and deleting them, and their consent links.
 
+use std::collections::HashSet;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::accounts::account;
 use super::document::Members;
 use super::idempotency::KEY_LIFE;
 use super::schedule::next_run_at;
+use super::teams::{Leaver, leave_account};
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
     Blobs, Clock, ConnectionStore, Randomness, Schedules, SettingsStore, SubscriptionStore,
@@ -21,6 +24,9 @@ use crate::segments::{blob_prefix, state_prefix};
 
 /// Connections that an account may have.
 pub(super) const MOST_CONNECTIONS: usize = 100;
+
+/// How long ending what a deleted connection held may take before the answer must be on its way.
+const TIME: SignedDuration = SignedDuration::from_secs(18);
 
 /// What a connection is made of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -223,22 +229,42 @@ async fn subscription_views(
     Ok(views)
 }
 
-/// Deletes a connection that was disconnected (or never connected) with its settings, runs, segments
-/// and reports. Contacts stay.
+/// How far deleting a connection came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionDeleted {
+    /// Nothing is left.
+    Whole,
+    /// Time was up; deleting again goes on.
+    Partly,
+}
+
+/// Deletes a connection that was disconnected (or never connected) with everything that is only
+/// its: what its groups hold in teams, settings, runs, segments, reports, questions and decisions.
+/// Contacts stay as they are.
 pub async fn delete_connection(
     outside: &impl Outside,
     account: &AccountId,
     id: &ConnectionId,
-) -> Result<(), AdminError> {
+) -> Result<ConnectionDeleted, AdminError> {
     let store = outside.store();
     let found = connection(store, account, id).await?;
     found.status.after(ConnectionAction::Delete, None)?;
+    let leaver = Leaver {
+        account,
+        connection: id,
+        gone: &HashSet::new(),
+        only_try: false,
+        until: outside.clock().now() + TIME,
+    };
+    if leave_account(outside, leaver).await?.is_none() {
+        return Ok(ConnectionDeleted::Partly);
+    }
     outside.schedules().delete(id).await?;
     outside.blobs().delete_prefix(&blob_prefix(account, id)).await?;
     outside.blobs().delete_prefix(&state_prefix(account, id)).await?;
     outside.blobs().delete_prefix(&format!("reports/{account}/{id}/")).await?;
     store.delete_connection(account, id).await?;
-    Ok(())
+    Ok(ConnectionDeleted::Whole)
 }
 
 /// Takes an action: the state's own rules first, then `adjust`. Answers the connection as stored.

@@ -1,46 +1,47 @@
 //! Moving a connection to another account: an organisation that was assigned to the wrong customer.
 //!
-//! The connection goes with its id, its consent and all versions of its settings. What sync made in
-//! the old account goes away, what was there before stays and is only unlinked; runs, segments and
-//! reports tell of the old account's contacts and are deleted. In the new account nothing is written
-//! before somebody enables the connection there: its first full run makes the contacts, and finds
-//! those that are there already by the settings' own rules.
+//! The connection goes with its id, its consent and the rules of all versions of its settings; who
+//! saved them, whom to notify and the teams of the old account stay behind. What sync made in the
+//! old account goes away, what was there before and what is protected stays and is only unlinked;
+//! what the connection's groups held in teams ends; runs, segments, reports, questions and decisions
+//! tell of the old account's contacts and are deleted. In the new account nothing is written before
+//! somebody enables the connection there: its first full run makes the contacts, and finds those
+//! that are there already by the settings' own rules.
 //!
-//! Every step may be repeated. A request that ran out of time is sent again and goes on.
+//! The tenant is the new account's before anything is given up. Every step may be repeated: a
+//! request that ran out of time, or died, is sent again and goes on.
+
+mod leaving;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus, Tenant};
-use contact_sync_domain::contact::{Contact, ContactSource};
-use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId};
+use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::settings::Problem;
 use contact_sync_domain::settings::check::check;
-use futures::future::try_join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::accounts::account;
 use super::connections::{MOST_CONNECTIONS, connection};
-use super::contacts::TOMBSTONE_LIFE;
 use super::document::Members;
-use super::{ATTEMPTS, AdminError, Caller, Outside};
+use super::{AdminError, Caller, Outside};
 use crate::port::{
-    Blobs, Clock, ConnectionStore, ContactStore, ContactWrite, SHARDS, SettingsStore,
-    StoredContact, SyncStateStore, TenantClaim, TenantStore, WriteOutcome,
+    Blobs, Clock, ConnectionStore, ReviewStore, SettingsStore, SettingsVersion, SyncStateStore,
+    TenantClaim, TenantStore,
 };
 use crate::segments::{blob_prefix, state_prefix};
+
+use leaving::leave_account;
 
 /// After so long no further contacts are begun: HTTP APIs give up after 30 seconds.
 const TIME: SignedDuration = SignedDuration::from_secs(18);
 
-/// How many contacts are taken away at the same time.
-const AT_ONCE: usize = 16;
+/// How many questions are counted at most.
+const MOST_COUNTED: u64 = 10_000;
 
-/// How many contacts are read in one request.
-const READ: usize = 100;
-
-/// How many examples are named.
-const EXAMPLES: usize = 5;
+/// How many of them are read in one request.
+const PAGE: u16 = 1_000;
 
 /// What to move where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,12 @@ pub struct Moved {
     pub removed: u64,
     /// Contacts that stay in the old account and lose their link.
     pub unlinked: u64,
+    /// Those of them that would have been removed, were they not protected.
+    pub protected: u64,
+    /// Memberships of teams of the old account that end.
+    pub memberships_ended: u64,
+    /// Questions that wait for people in the old account, at most 10,000: nobody will decide them.
+    pub reviews: u64,
     /// Addresses of theirs that contacts of the new account have already. The settings' `link`
     /// policy says what the first run does about those.
     pub emails_taken: u64,
@@ -134,18 +141,21 @@ pub async fn move_connection(
     check_movable(outside, &found).await?;
     let mut moved = Moved { warnings: check_fit(outside, &found, &to).await?, ..Moved::default() };
     let until = outside.clock().now() + TIME;
-    for shard in 0..SHARDS {
-        if !leave_shard(outside, &found, &to, wanted, (shard, until), &mut moved).await? {
-            return Ok(moved);
-        }
+    if !wanted.only_try {
+        pass_tenant(outside, &found, &to.id).await?;
     }
-    if wanted.only_try {
+    moved.reviews = waiting(outside, id).await?;
+    let is_whole = leave_account(outside, &found, &to, wanted, until, &mut moved).await?;
+    if wanted.only_try && !is_whole {
+        let message = "time ran out: these are the numbers of a part of the contacts";
+        moved.warnings.push(warning(message));
+    }
+    if wanted.only_try || !is_whole {
         return Ok(moved);
     }
     outside.blobs().delete_prefix(&blob_prefix(from, id)).await?;
     outside.blobs().delete_prefix(&state_prefix(from, id)).await?;
     outside.blobs().delete_prefix(&format!("reports/{from}/{id}/")).await?;
-    pass_tenant(outside, &found, &to.id).await?;
     let arrived = Connection {
         account_id: to.id.clone(),
         last_sync_at: None,
@@ -195,7 +205,8 @@ async fn check_fit(
         return Err(AdminError::invalid("/account", message));
     }
     let current = store.settings(&found.account_id, &found.id).await?;
-    let document = serde_json::to_value(&current.settings).unwrap_or_default();
+    let carried = current.clone().carried();
+    let document = serde_json::to_value(&carried.settings).unwrap_or_default();
     let told = |problem: Problem| Problem {
         pointer: "/account".to_owned(),
         message: format!(
@@ -205,133 +216,55 @@ async fn check_fit(
     };
     check(&document, &to.custom_fields, &to.time_zone)
         .map_err(|problems| AdminError::Invalid(problems.into_iter().map(told).collect()))?;
+    Ok(left_behind(&current))
+}
+
+/// What of the settings does not go along.
+fn left_behind(current: &SettingsVersion) -> Vec<Problem> {
+    let settings = &current.settings;
     let mut warnings = Vec::new();
-    if !current.settings.teams.is_empty() {
-        warnings.push(Problem {
-            pointer: "/account".to_owned(),
-            message:
-                "the settings map groups to teams of the old account: name the new one's teams"
-                    .to_owned(),
-        });
+    if !settings.teams.is_empty() {
+        let count = settings.teams.len();
+        warnings.push(warning(format!(
+            "{count} mappings of groups to teams of the old account do not go along: map the groups \
+             to teams of the new one"
+        )));
     }
-    Ok(warnings)
+    let recipients = settings.notifications.users.len() + settings.notifications.emails.len();
+    if recipients > 0 {
+        warnings.push(warning(format!(
+            "{recipients} people of the old account who are notified do not go along"
+        )));
+    }
+    if current.version > 0 {
+        warnings.push(warning(format!(
+            "{} versions of the settings go along without the names of who saved them",
+            current.version
+        )));
+    }
+    warnings
 }
 
-/// Deals with one shard's contacts of the connection; `false` when time ran out.
-async fn leave_shard(
-    outside: &impl Outside,
-    found: &Connection,
-    to: &Account,
-    wanted: &Move,
-    (shard, until): (u8, Timestamp),
-    moved: &mut Moved,
-) -> Result<bool, AdminError> {
-    let store = outside.store();
-    let mut cursor = None;
-    loop {
-        let page = store.index(&found.account_id, shard, cursor.as_deref()).await?;
-        let own = page.entries.into_iter().filter(|entry| entry.connection_id == found.id);
-        let ids: Vec<ContactId> = own.map(|entry| entry.contact_id).collect();
-        for ids in ids.chunks(READ) {
-            if outside.clock().now() > until {
-                return Ok(false);
-            }
-            let contacts = contacts(outside, &found.account_id, ids, &found.id).await?;
-            note_taken(outside, to, &contacts, moved).await?;
-            let stay = |contact: &&Contact| {
-                contact.source == ContactSource::Local || wanted.contacts == LeftContacts::Keep
-            };
-            let staying = contacts.iter().filter(stay).count();
-            moved.unlinked += as_count(staying);
-            moved.removed += as_count(contacts.len() - staying);
-            for contacts in contacts.chunks(AT_ONCE).filter(|_| !wanted.only_try) {
-                let leaving = contacts.iter().map(|one| leave(outside, one, stay(&one)));
-                try_join_all(leaving.collect::<Vec<_>>()).await?;
+fn warning(message: impl Into<String>) -> Problem {
+    Problem { pointer: "/account".to_owned(), message: message.into() }
+}
+
+/// How many questions wait for people, as far as they are counted.
+async fn waiting(outside: &impl Outside, id: &ConnectionId) -> Result<u64, AdminError> {
+    let mut count = 0;
+    for list in ReviewList::ALL {
+        let mut cursor: Option<String> = None;
+        while count < MOST_COUNTED {
+            let page = outside.store().reviews(id, list, cursor.as_deref(), PAGE).await?;
+            let Some(page) = page else { break };
+            count += u64::try_from(page.items.len()).unwrap_or(u64::MAX);
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
             }
         }
-        match page.cursor {
-            Some(next) => cursor = Some(next),
-            None => return Ok(true),
-        }
     }
-}
-
-fn as_count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// Those of the contacts that are linked through the connection, read strongly.
-async fn contacts(
-    outside: &impl Outside,
-    account: &AccountId,
-    ids: &[ContactId],
-    connection: &ConnectionId,
-) -> Result<Vec<Contact>, AdminError> {
-    let stored = outside.store().get_many(account, ids).await?;
-    let present = stored.into_iter().flatten().filter_map(|stored| match stored {
-        StoredContact::Present(contact) => Some(*contact),
-        StoredContact::Tombstone { .. } => None,
-    });
-    let is_own = |contact: &Contact| {
-        contact.link.as_ref().is_some_and(|link| link.connection_id == *connection)
-    };
-    Ok(present.filter(is_own).collect())
-}
-
-/// Counts the contacts' addresses that the new account knows already.
-async fn note_taken(
-    outside: &impl Outside,
-    to: &Account,
-    contacts: &[Contact],
-    moved: &mut Moved,
-) -> Result<(), AdminError> {
-    let keys: Vec<String> = contacts.iter().filter_map(Contact::email).map(email_key).collect();
-    let owners = outside.store().claims(&to.id, &keys).await?;
-    for owner in owners.into_iter().flatten() {
-        moved.emails_taken += 1;
-        if moved.taken_examples.len() < EXAMPLES {
-            moved.taken_examples.push(owner);
-        }
-    }
-    Ok(())
-}
-
-/// Removes a contact, or takes its link away.
-async fn leave(outside: &impl Outside, read: &Contact, stays: bool) -> Result<(), AdminError> {
-    let store = outside.store();
-    let account = &read.account_id;
-    let mut contact = read.clone();
-    for _ in 0..ATTEMPTS {
-        let Some(link) = contact.link.clone() else { return Ok(()) };
-        let now = outside.clock().now();
-        let outcome = if stays {
-            let unlinked = Contact {
-                link: None,
-                sync: None,
-                managed_fields: Vec::new(),
-                version: contact.version + 1,
-                updated_at: now,
-                ..contact.clone()
-            };
-            let write =
-                ContactWrite { contact: unlinked, expected_version: contact.version, fence: None };
-            store.write(&write).await?
-        } else {
-            store.remove(&contact, None, now + TOMBSTONE_LIFE).await?
-        };
-        match outcome {
-            WriteOutcome::Written => {
-                if let Some(email) = contact.email().filter(|_| !stays) {
-                    ContactStore::release(store, account, &email_key(email), &contact.id).await?;
-                }
-                store.delete_adoption(account, &link.tenant_id, &link.object_id).await?;
-                return Ok(());
-            }
-            WriteOutcome::Moved(Some(StoredContact::Present(standing))) => contact = *standing,
-            WriteOutcome::Moved(Some(StoredContact::Tombstone { .. }) | None) => return Ok(()),
-        }
-    }
-    Err(AdminError::Moved)
+    Ok(count.min(MOST_COUNTED))
 }
 
 /// Why an organisation cannot be another account's.
@@ -370,18 +303,12 @@ async fn pass_tenant(
     found: &Connection,
     to: &AccountId,
 ) -> Result<(), AdminError> {
-    let store = outside.store();
     let Some(held) = held_tenant(found) else { return Ok(()) };
-    let claim = |account: &AccountId| TenantClaim {
+    let claim = TenantClaim {
         tenant_id: held.id.clone(),
-        account_id: account.clone(),
+        account_id: found.account_id.clone(),
         connection_id: found.id.clone(),
     };
-    store.release_tenant(&claim(&found.account_id)).await?;
-    if store.claim_tenant(&claim(to)).await?.is_err() {
-        // The account has another connection to it, or was not granted a tenant that is shared.
-        drop(store.claim_tenant(&claim(&found.account_id)).await?);
-        return Err(AdminError::invalid("/account", NOT_THERE));
-    }
-    Ok(())
+    let passed = outside.store().pass_tenant(&claim, to).await?;
+    passed.map_err(|_| AdminError::invalid("/account", NOT_THERE))
 }

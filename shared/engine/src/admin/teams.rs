@@ -1,14 +1,18 @@
 //! Teams of an account, and who people put into them.
 
+mod ending;
 mod members;
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, TeamId};
-use contact_sync_domain::team::{HeldBy, Membership, Origin, Team};
+use contact_sync_domain::team::{Ended, HeldBy, Membership, Origin, Team};
 use futures::{StreamExt, TryStreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::Value;
 
+pub(super) use ending::{Leaver, end_memberships, leave_account, take_over_teams};
 pub use members::{Member, MembersPage, add_member, remove_member, team_members};
+
+use ending::end;
 
 use super::accounts::account;
 use super::document::Members;
@@ -164,7 +168,7 @@ pub async fn delete_team(
                 if outside.clock().now() > until {
                     return Ok(TeamDeleted::Partly);
                 }
-                end(store, membership, outside.clock().now()).await?;
+                end(store, membership, &Ended::Team, outside.clock().now()).await?;
             }
             after = page.next;
             if after.is_none() {
@@ -190,38 +194,6 @@ async fn mapped_by(
         }
     }
     Ok(mapping)
-}
-
-/// Ends a membership, whatever holds it.
-async fn end(
-    store: &impl TeamStore,
-    membership: Membership,
-    now: Timestamp,
-) -> Result<(), AdminError> {
-    let mut standing = Some(membership);
-    for _ in 0..ATTEMPTS {
-        let Some(mut membership) = standing.filter(Membership::stands) else { return Ok(()) };
-        membership.origins.clear();
-        let ended = membership.next(now);
-        if store.put_membership(&ended).await? {
-            return Ok(());
-        }
-        standing = store.membership(&ended.account_id, &ended.contact_id, &ended.team_id).await?;
-    }
-    Err(AdminError::Moved)
-}
-
-/// Ends all memberships of a contact that a person deleted.
-pub(super) async fn end_memberships(
-    store: &impl TeamStore,
-    account: &AccountId,
-    contact: &ContactId,
-    now: Timestamp,
-) -> Result<(), AdminError> {
-    for membership in store.memberships_of(account, contact).await? {
-        end(store, membership, now).await?;
-    }
-    Ok(())
 }
 
 /// The teams that each of these contacts is in, by name.

@@ -6,7 +6,7 @@ use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::sync_state::SyncState;
 use jiff::Timestamp;
 
-use super::{MemoryStore, page, unreadable};
+use super::{MemoryStore, World, page, unreadable};
 use crate::consent::ATTEMPTS;
 use crate::port::{
     AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentStore, SettingsStore,
@@ -114,8 +114,7 @@ impl ConnectionStore for MemoryStore {
         world.connections.remove(id);
         world.states.remove(id);
         world.settings.remove(id);
-        world.runs.retain(|_, run| run.connection_id != *id);
-        world.pending.retain(|(of, _, _), _| of != id);
+        purge_work(&mut world, id);
         Ok(())
     }
 
@@ -132,10 +131,20 @@ impl ConnectionStore for MemoryStore {
         let state = SyncState::new(to.account_id.clone(), to.id.clone());
         world.states.insert(to.id.clone(), state);
         world.connections.insert(to.id.clone(), to.clone());
-        world.runs.retain(|_, run| run.connection_id != to.id);
-        world.pending.retain(|(of, _, _), _| *of != to.id);
+        for version in world.settings.get_mut(&to.id).into_iter().flatten() {
+            *version = version.clone().carried();
+        }
+        purge_work(&mut world, &to.id);
         Ok(true)
     }
+}
+
+/// What a connection's runs left, and what people were asked and decided.
+fn purge_work(world: &mut World, id: &ConnectionId) {
+    world.runs.retain(|_, run| run.connection_id != *id);
+    world.pending.retain(|(of, _, _), _| of != id);
+    world.reviews.retain(|(of, _, _), _| of != id);
+    world.decisions.remove(id);
 }
 
 impl SettingsStore for MemoryStore {

@@ -58,6 +58,33 @@ impl TenantStore for MemoryStore {
         Ok(())
     }
 
+    async fn pass_tenant(
+        &self,
+        claim: &TenantClaim,
+        to: &AccountId,
+    ) -> Result<Result<(), TenantTaken>, StoreError> {
+        let claim = TenantClaim { account_id: to.clone(), ..claim.clone() };
+        {
+            let mut world = self.up()?;
+            let is_ours = |one: &TenantClaim| one.connection_id == claim.connection_id;
+            if !world.grants.contains_key(&claim.tenant_id)
+                && world.tenants.get(&claim.tenant_id).is_some_and(is_ours)
+            {
+                world.tenants.insert(claim.tenant_id.clone(), claim);
+                return Ok(Ok(()));
+            }
+        }
+        let claimed = self.claim_tenant(&claim).await?;
+        if claimed.is_ok() {
+            self.up()?.granted_claims.retain(|(tenant, account), standing| {
+                *tenant != claim.tenant_id
+                    || account == to
+                    || standing.connection_id != claim.connection_id
+            });
+        }
+        Ok(claimed)
+    }
+
     async fn tenant_grant(&self, tenant: &TenantId) -> Result<Option<TenantGrant>, StoreError> {
         Ok(self.up()?.grants.get(tenant).cloned())
     }

@@ -81,9 +81,10 @@ pub trait ConnectionStore: Send + Sync {
         id: &ConnectionId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Gives a connection to the account that `to` names, its id and settings as they are, with an
-    /// empty sync state; its runs, segments' index, consent links and what waited are deleted.
-    /// `false` when the connection is not in the version of `from` any more. May be repeated.
+    /// Gives a connection to the account that `to` names, with its id, its settings as they are
+    /// [carried](SettingsVersion::carried) and an empty sync state; its runs, segments' index,
+    /// consent links, what waited and what people decided are deleted. `false` when the connection
+    /// is not in the version of `from` any more. May be repeated.
     fn move_connection(
         &self,
         from: &Connection,
@@ -149,6 +150,16 @@ impl SettingsVersion {
             saved_by_role: None,
             cause: SettingsCause::Saved,
         }
+    }
+
+    /// The version as another account gets it with the connection: the rules, without who saved
+    /// them, whom to notify, and the teams of the account that had it.
+    #[must_use]
+    pub fn carried(mut self) -> Self {
+        self.settings.teams.clear();
+        self.settings.notifications.users.clear();
+        self.settings.notifications.emails.clear();
+        Self { saved_by: None, saved_by_name: None, saved_by_role: None, ..self }
     }
 }
 

@@ -78,6 +78,15 @@ pub trait TenantStore: Send + Sync {
         claim: &TenantClaim,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Gives the tenant that `claim` has to another account, in one step where the two cannot have
+    /// it side by side: at no moment it is free for a third. Done also where `to` has it already
+    /// through the same connection.
+    fn pass_tenant(
+        &self,
+        claim: &TenantClaim,
+        to: &AccountId,
+    ) -> impl Future<Output = Result<Result<(), TenantTaken>, StoreError>> + Send;
+
     /// Who may use a tenant side by side; `None` without a grant.
     fn tenant_grant(
         &self,

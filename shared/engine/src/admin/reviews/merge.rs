@@ -9,8 +9,9 @@ use contact_sync_domain::segment::Outcome;
 use super::Known;
 use super::approval::{Approval, Meant, is_nobody_elses, is_of};
 use super::desk::{Done, target};
-use crate::admin::contacts::{contact, remove_contact, write};
-use crate::admin::{AdminError, Outside, Precondition};
+use crate::admin::contacts::{contact, take_away, write};
+use crate::admin::teams::take_over_teams;
+use crate::admin::{AdminError, Outside};
 use crate::port::{Clock, ContactStore, StoredContact};
 
 impl<O: Outside> Approval<'_, '_, O> {
@@ -23,37 +24,44 @@ impl<O: Outside> Approval<'_, '_, O> {
         known: Known<'_>,
     ) -> Result<Done, AdminError> {
         let outside = self.desk.outside;
-        let (store, account) = (outside.store(), &self.desk.account.id);
         let stays = target(item, named)?;
         let user = &item.user.object_id;
         // Everything that may refuse is asked before anything is removed.
-        let others = self.mergeable(item, &stays, known).await?;
-        for other in others {
-            let is_own = is_of(&other, user);
-            let kept = contact(store, account, &stays).await?;
-            let mut filled = Contact {
-                version: kept.version + 1,
-                updated_at: outside.clock().now(),
-                ..kept.clone()
-            };
-            for (field, value) in &other.fields {
-                if *field != ContactField::Email {
-                    filled.fields.entry(*field).or_insert_with(|| value.clone());
-                }
-            }
-            for (key, value) in &other.custom {
-                filled.custom.entry(key.clone()).or_insert_with(|| value.clone());
-            }
-            let gains = filled.fields != kept.fields || filled.custom != kept.custom;
-            if gains && write(store, Some(&kept), &filled).await?.is_none() {
+        for other in self.mergeable(item, &stays, known).await? {
+            self.fill(&stays, &other).await?;
+            // The contact itself goes last: who sends the request again finds what is left of it.
+            take_over_teams(outside, &stays, &other, user).await?;
+            // Its user is not put on the ignore list: he will be linked to the one that stays.
+            if !take_away(outside, &other).await? {
                 return Err(AdminError::Moved);
             }
-            // Without its link nobody is put on the ignore list.
-            let bare = if is_own { self.desk.unlinked(&other).await? } else { other };
-            let version = Precondition::Versions(vec![bare.version]);
-            remove_contact(outside, self.desk.caller, account, &bare.id, &version).await?;
         }
         self.link(item, Some(&stays), known).await
+    }
+
+    /// Gives the contact that stays what it lacks of another one's fields. Its address the other
+    /// one keeps until it goes: the mapping says which one is the person's.
+    async fn fill(&self, stays: &ContactId, other: &Contact) -> Result<(), AdminError> {
+        let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
+        let kept = contact(store, account, stays).await?;
+        let mut filled = Contact {
+            version: kept.version + 1,
+            updated_at: self.desk.outside.clock().now(),
+            ..kept.clone()
+        };
+        for (field, value) in &other.fields {
+            if *field != ContactField::Email {
+                filled.fields.entry(*field).or_insert_with(|| value.clone());
+            }
+        }
+        for (key, value) in &other.custom {
+            filled.custom.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        let gains = filled.fields != kept.fields || filled.custom != kept.custom;
+        if gains && write(store, Some(&kept), &filled).await?.is_none() {
+            return Err(AdminError::Moved);
+        }
+        Ok(())
     }
 
     /// The contacts that go into `stays`; an error when one of them may not, or when the user could

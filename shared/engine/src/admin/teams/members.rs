@@ -2,11 +2,11 @@
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{AccountId, ContactId, TeamId};
-use contact_sync_domain::team::{Membership, Origin};
+use contact_sync_domain::team::{ByHand, Ended, Membership, Origin};
 
 use super::{holding, team};
 use crate::admin::contacts::contact;
-use crate::admin::{ATTEMPTS, AdminError, Outside, Page};
+use crate::admin::{ATTEMPTS, AdminError, Caller, Outside, Page};
 use crate::port::{Clock, ContactStore, MembershipKey, SHARDS, StoredContact, TeamStore};
 
 /// How many pages of up to 1 MB one call looks through before it answers what it found so far.
@@ -100,6 +100,7 @@ pub async fn team_members(
 /// Puts a contact into a team, whatever else holds it there.
 pub async fn add_member(
     outside: &impl Outside,
+    caller: &Caller,
     account: &AccountId,
     id: &TeamId,
     contact_id: &ContactId,
@@ -111,7 +112,11 @@ pub async fn add_member(
         let before = store.membership(account, contact_id, id).await?;
         let before = before
             .unwrap_or_else(|| Membership::none(account.clone(), id.clone(), contact_id.clone()));
-        let membership = before.clone().joined_by_hand();
+        let membership = before.clone().joined_by(ByHand {
+            subject: caller.subject.clone(),
+            name: caller.name.clone(),
+            at: outside.clock().now(),
+        });
         if membership == before {
             return Ok(Member { membership, contact });
         }
@@ -127,6 +132,7 @@ pub async fn add_member(
 /// back, so the group or the mapping must change.
 pub async fn remove_member(
     outside: &impl Outside,
+    caller: &Caller,
     account: &AccountId,
     id: &TeamId,
     contact_id: &ContactId,
@@ -142,8 +148,8 @@ pub async fn remove_member(
             return Err(AdminError::HeldByGroups(groups.collect()));
         }
         // What is left are people, those who stayed, and connections that were deleted.
-        let mut membership = before;
-        membership.origins.clear();
+        let (subject, name) = (caller.subject.clone(), caller.name.clone());
+        let membership = before.end(Ended::Person { subject, name });
         if store.put_membership(&membership.next(outside.clock().now())).await? {
             return Ok(());
         }
