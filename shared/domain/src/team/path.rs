@@ -80,23 +80,17 @@ mod tests {
 
     #[test]
     fn the_shortest_way_is_told_and_circles_end() {
-        let rows: &[(&str, &[(u128, u128)], &[u128], Option<&[u128]>)] = &[
-            ("directly", &[(1, 2)], &[1, 2], Some(&[1])),
+        for (case, inside, with_person, expected) in [
+            ("directly", &[(1, 2)][..], &[1, 2][..], Some(&[1][..])),
             ("one group inside", &[(1, 2)], &[2], Some(&[1, 2])),
             ("two deep", &[(1, 2), (2, 3)], &[3], Some(&[1, 2, 3])),
-            (
-                "the shorter of two",
-                &[(1, 2), (2, 3), (1, 4), (4, 5), (5, 3)],
-                &[3],
-                Some(&[1, 2, 3]),
-            ),
-            ("smallest ids of equals", &[(1, 3), (1, 2), (2, 4), (3, 4)], &[4], Some(&[1, 2, 4])),
+            ("the shorter", &[(1, 2), (2, 3), (1, 4), (4, 5), (5, 3)], &[3], Some(&[1, 2, 3])),
+            ("smallest ids", &[(1, 3), (1, 2), (2, 4), (3, 4)], &[4], Some(&[1, 2, 4])),
             ("a circle with a way out", &[(1, 2), (2, 1), (2, 3)], &[3], Some(&[1, 2, 3])),
             ("a circle without", &[(1, 2), (2, 1)], &[9], None),
             ("a group in itself", &[(1, 1)], &[], None),
             ("nothing known", &[], &[], None),
-        ];
-        for (case, inside, with_person, expected) in rows {
+        ] {
             let expected = expected.map(|path| path.iter().copied().map(id).collect::<Vec<_>>());
             assert_eq!(edges(inside, with_person).path_from(&id(1)), expected, "{case}");
         }

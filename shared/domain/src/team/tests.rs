@@ -200,7 +200,7 @@ fn what_ended_a_membership_is_kept_until_somebody_joins_again() {
         ),
         (
             Look::linked(US, &[]),
-            Ended::Mapping { connection_id: connection_id.clone(), group_id: group_id.clone() },
+            Ended::Mapping { connection_id: connection_id.clone(), group_id },
         ),
         (
             Look::linked(US, &[]).standing(Standing::Unlinked),
@@ -215,7 +215,7 @@ fn what_ended_a_membership_is_kept_until_somebody_joins_again() {
         assert_eq!(back.ended, None);
     }
     let gone = joined.clone().without_connection(&connection_id);
-    assert_eq!(gone.ended, Some(Ended::Connection { connection_id: connection_id.clone() }));
+    assert_eq!(gone.ended, Some(Ended::Connection { connection_id }));
     let of_others = joined.clone().without_connection(&connection(THEM));
     assert_eq!(of_others, joined);
 }
@@ -239,7 +239,7 @@ fn of_two_contacts_that_are_one_person_the_staying_one_keeps_every_team() {
     assert_eq!(membership().taking_over(&kept, &user).origins, kept.origins);
     let both = by_group.clone().taking_over(&kept, &user);
     assert_eq!(both, by_group, "a group is named once");
-    let once = by_group.clone().taking_over(&by_hand, &user);
+    let once = by_group.taking_over(&by_hand, &user);
     assert_eq!(once.clone().taking_over(&by_hand, &user), once);
 }
 

@@ -310,5 +310,5 @@ async fn pass_tenant(
         connection_id: found.id.clone(),
     };
     let passed = outside.store().pass_tenant(&claim, to).await?;
-    passed.map_err(|_| AdminError::invalid("/account", NOT_THERE))
+    passed.or(Err(AdminError::invalid("/account", NOT_THERE)))
 }
