@@ -6,6 +6,7 @@ mod connections;
 mod contacts;
 mod description;
 mod harness;
+mod leaving;
 mod merging;
 mod moving;
 mod outside;

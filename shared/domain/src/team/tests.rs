@@ -198,10 +198,7 @@ fn what_ended_a_membership_is_kept_until_somebody_joins_again() {
             Look::linked(US, &[(5, Remove, NotMember)]),
             Ended::Group { connection_id: connection_id.clone(), group_id: group_id.clone() },
         ),
-        (
-            Look::linked(US, &[]),
-            Ended::Mapping { connection_id: connection_id.clone(), group_id },
-        ),
+        (Look::linked(US, &[]), Ended::Mapping { connection_id: connection_id.clone(), group_id }),
         (
             Look::linked(US, &[]).standing(Standing::Unlinked),
             Ended::Link { connection_id: connection_id.clone() },
