@@ -5,12 +5,14 @@
 //! guessed.
 
 mod asking;
+mod contest;
 mod gone;
 mod item;
 #[cfg(test)]
 mod tests;
 mod unlinked;
 
+pub use contest::Wants;
 pub use gone::GoneCause;
 pub use item::{blank_item, hex, user_address};
 

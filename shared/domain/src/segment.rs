@@ -105,6 +105,10 @@ pub struct SegmentItem {
     /// Whether the contact existed before and is taken over by this change.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Contacts that existed before and to which a key led this user: nobody gets one that others
+    /// want, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wants: Vec<ContactId>,
     /// The status the contact gets, where it changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<crate::contact::ContactStatus>,
@@ -137,7 +141,8 @@ pub enum Outcome {
     Failed,
     /// A person must decide.
     AwaitingReview,
-    /// The address is another contact's at the moment; decided at the end of the run.
+    /// The address is another contact's at the moment, or somebody else may want the same contact:
+    /// decided at the end of the run.
     Deferred,
     /// The user left the directory or the scope and the contact keeps its fields: only the link
     /// changes.

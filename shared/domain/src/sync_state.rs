@@ -258,6 +258,8 @@ pub enum Stage {
     },
     /// Read which groups of the scope changed, and diff their members.
     Groups,
+    /// Take over contacts that existed before, each unless several people are led to it.
+    Takeovers,
     /// Resolve collisions of e-mails.
     Collisions,
     /// Look once more for managers who had no contact when their people were decided.

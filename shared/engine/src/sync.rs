@@ -30,6 +30,7 @@ mod reading;
 mod references;
 mod run;
 mod sharing;
+mod takeovers;
 mod tally;
 mod teams;
 mod terms;

@@ -47,6 +47,7 @@ fn item(number: u128, outcome: Outcome) -> SegmentItem {
         link: None,
         fingerprint: None,
         adopted: false,
+        wants: Vec::new(),
         status: None,
         matched: None,
         question: None,

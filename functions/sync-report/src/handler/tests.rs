@@ -59,6 +59,7 @@ fn item(number: u128, outcome: Outcome, email: &str) -> SegmentItem {
         link: None,
         fingerprint: None,
         adopted: false,
+        wants: Vec::new(),
         status: None,
         matched: None,
         question: None,

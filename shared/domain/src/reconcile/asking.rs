@@ -60,6 +60,10 @@ impl Rules {
                 question: about(ReviewList::Available, user, []).suggesting(None),
                 ..conflict
             }),
+            // So may a contact to which another key leads somebody.
+            None if self.keys.looked_up().next().is_some() => {
+                Some(SegmentItem { outcome: Outcome::Deferred, ..conflict })
+            }
             Some(_) | None => Some(conflict),
         }
     }

@@ -50,6 +50,7 @@ pub fn blank_item(user: &ObjectId, contact: Option<ContactId>, outcome: Outcome)
         link: None,
         fingerprint: None,
         adopted: false,
+        wants: Vec::new(),
         status: None,
         matched: None,
         question: None,

@@ -1,13 +1,11 @@
 //! Users to whom no contact is linked: taken over, made, or asked about.
 
-use std::collections::HashMap;
-
 use super::asking;
 use super::item::{failed, item_of};
 use super::{Claimant, Found, Rules, Tie, Wanted, decided_for_good, hex, status_of, user_address};
 use crate::contact::{Contact, ContactSource, LinkState};
 use crate::directory::DirectoryUser;
-use crate::id::{ContactId, ObjectId};
+use crate::id::ContactId;
 use crate::matching::{Match, MatchKey, Matched};
 use crate::review::{ReviewAction, ReviewList};
 use crate::segment::{LinkChange, Outcome, SegmentItem};
@@ -43,7 +41,10 @@ impl Rules {
         candidates.retain(|contact| !self.rejected.has_match(&user.id, &contact.id));
         match self.keys.find(user, &wanted.mapped, &candidates) {
             Matched::One { contact, key } => {
-                self.adopt(user, wanted, contact, Some(key), claimant, tie)
+                let item = self.adopt(user, wanted, contact, Some(key), claimant, tie);
+                let wants = item.adopted || item.outcome == Outcome::Deferred;
+                let wants = wants.then(|| contact.id.clone()).into_iter().collect();
+                SegmentItem { wants, ..item }
             }
             Matched::Several { contacts, key } => self.ambiguous(user, wanted, &contacts, key),
             Matched::Nobody => match self.made_anew(user, wanted, found.candidates, tie) {
@@ -201,36 +202,6 @@ impl Rules {
         item
     }
 
-    /// No contact is given to two: where several people decided together would take over the same
-    /// contact, none does, whoever came first, and people are asked.
-    pub fn settle_contests<'u>(
-        &self,
-        items: &mut [SegmentItem],
-        user_of: impl Fn(&ObjectId) -> Option<&'u DirectoryUser>,
-    ) {
-        let mut takers: HashMap<ContactId, usize> = HashMap::new();
-        let taken = |item: &SegmentItem| item.contact_id.clone().filter(|_| item.adopted);
-        for contact in items.iter().filter_map(taken) {
-            *takers.entry(contact).or_default() += 1;
-        }
-        for item in items {
-            let Some(contact) = taken(item) else { continue };
-            let (Some(1..), Some(user)) =
-                (takers.get(&contact).and_then(|all| all.checked_sub(1)), user_of(&item.object_id))
-            else {
-                continue;
-            };
-            *item = SegmentItem {
-                email: user_address(user),
-                reason: Some("several people in the directory match this contact".to_owned()),
-                remedy: Some("choose whose contact it is".to_owned()),
-                matched: item.matched.take(),
-                question: self.ask_conflict(user, vec![contact], None),
-                ..item_of(user, None, Outcome::AwaitingReview)
-            };
-        }
-    }
-
     /// Several contacts could be this person's.
     fn ambiguous(
         &self,
@@ -245,7 +216,8 @@ impl Rules {
             reason: Some(format!("{} contacts have the same {key}", contacts.len())),
             remedy: Some("choose the one that is this person's, or merge them".to_owned()),
             matched: contacts.first().map(|first| Box::new(Match::of(key, &wanted.mapped, first))),
-            question: self.ask_conflict(user, ids, None),
+            question: self.ask_conflict(user, ids.clone(), None),
+            wants: ids,
             ..item_of(user, None, Outcome::AwaitingReview)
         }
     }

@@ -19,6 +19,7 @@ fn item(user: u128, outcome: Outcome) -> SegmentItem {
         link: None,
         fingerprint: None,
         adopted: false,
+        wants: Vec::new(),
         status: None,
         matched: None,
         question: None,

@@ -145,6 +145,7 @@ mod tests {
             link: None,
             fingerprint: None,
             adopted: false,
+            wants: Vec::new(),
             status: None,
             matched: None,
             question: None,

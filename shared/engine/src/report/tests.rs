@@ -43,6 +43,7 @@ fn item(number: u32, outcome: Outcome) -> SegmentItem {
         link: None,
         fingerprint: None,
         adopted: false,
+        wants: Vec::new(),
         status: None,
         matched: None,
         question: None,

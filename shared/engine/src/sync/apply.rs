@@ -7,7 +7,7 @@ use contact_sync_domain::contact::ContactStatus;
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
@@ -150,7 +150,10 @@ where
                 pass.stale_writes.fetch_add(1, Ordering::Relaxed);
                 now
             }
-            other => return Ok(conclude(item.clone(), item.outcome, &other, segment.phase)),
+            other => {
+                let ends = pass.is_last_chance(segment.phase);
+                return Ok(conclude(item.clone(), item.outcome, &other, ends));
+            }
         };
         // Re-read once and decide anew.
         let again = self.again(pass, item, user, moved).await?;
@@ -159,13 +162,16 @@ where
             // Only the judgement at the end of a run removes; the next run stages it.
             return Ok(Some(moved_away(item)));
         }
+        if again.takes_over() && !pass.may_take(&again, segment.phase) {
+            return Ok(Some(moved_away(item)));
+        }
         if !writes(&again) {
             let outcome = again.outcome;
             return Ok(Some(deviating(again, outcome)));
         }
         match self.attempt(pass, segment, &again, base, ignored).await? {
             Attempt::Moved(_) => Ok(Some(moved_away(item))),
-            other => Ok(conclude(again, item.outcome, &other, segment.phase)
+            other => Ok(conclude(again, item.outcome, &other, pass.is_last_chance(segment.phase))
                 .map(|applied| deviating(applied.item, applied.outcome))),
         }
     }
@@ -262,12 +268,12 @@ fn as_intended(item: &SegmentItem) -> Applied {
 }
 
 /// What an attempt made of an item; `None` when it must be asked first whether a person removed the
-/// contact.
+/// contact. `ends` says that nothing can wait for an address any more.
 fn conclude(
     item: SegmentItem,
     intended: Outcome,
     attempt: &Attempt,
-    phase: Phase,
+    ends: bool,
 ) -> Option<Applied> {
     Some(match attempt {
         Attempt::Removed => return None,
@@ -293,8 +299,7 @@ fn conclude(
                 remedy: Some("give one of the two another e-mail in Entra".to_owned()),
                 ..item
             },
-            // At the end of a run nothing can wait for it any more.
-            if phase == Phase::Judgement { Outcome::Failed } else { Outcome::Deferred },
+            if ends { Outcome::Failed } else { Outcome::Deferred },
         ),
         // A newer observation of the same person was written meanwhile: nothing is left to do.
         Attempt::Superseded => {

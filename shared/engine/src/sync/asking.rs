@@ -102,7 +102,8 @@ where
             Some(waiting) => users
                 .flat_map(|user| {
                     let known = waiting.lists.get(user).cloned().unwrap_or_default();
-                    let again = pass.tally.touched(user);
+                    // Nothing was asked about whom the end of the run decides.
+                    let again = pass.tally.touched(user) && !pass.tally.is_open(user);
                     let lists = if again { KEPT_UP.to_vec() } else { known };
                     lists.into_iter().map(move |list| (list, user.clone()))
                 })

@@ -43,7 +43,8 @@ impl Batch {
     }
 }
 
-/// Decides people together, beside those decided already. `lookup` is read when a key beside the
+/// Decides people together, beside those decided already. Several may be led to the same contact:
+/// who gets it is for whoever knows all of them. `lookup` is read when a key beside the
 /// e-mail is first needed.
 pub(crate) async fn decide_batch(
     store: &impl ContactStore,
@@ -73,14 +74,15 @@ pub(crate) async fn decide_batch(
                 })
             }
         };
-        on_page.extend(new_email_key(&item));
+        // What takes a contact over is put off: whoever is made a contact has the address first.
+        if !item.takes_over() {
+            on_page.extend(new_email_key(&item));
+        }
         if let Person::Here(user, _) = person {
             decided.users.insert(user.id.clone(), user);
         }
         decided.items.push(item);
     }
-    let users = &decided.users;
-    terms.rules.settle_contests(&mut decided.items, |user| users.get(user));
     Ok(())
 }
 

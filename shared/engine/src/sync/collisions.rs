@@ -59,6 +59,8 @@ where
         let users: Vec<ObjectId> =
             waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
         if !users.is_empty() {
+            self.mark_asked(held, pass).await?;
+            self.load_lookup(pass).await?;
             let mut open = self.those_waiting(held, pass, users).await?;
             // Each round that frees an address may let the next in; each gets somebody further.
             loop {
@@ -141,10 +143,17 @@ where
             if let (Some(id), Some(base)) = (&item.contact_id, base) {
                 stored.insert(id.clone(), base);
             }
+            pass.wants.note(&item, item.outcome, pass.point.page);
             by_id.insert(user.id.clone(), user);
             items.push(item);
         }
-        pass.rules.settle_contests(&mut items, |user| by_id.get(user));
+        let settled = items.into_iter().map(|item| match by_id.get(&item.object_id) {
+            Some(user) if item.takes_over() && pass.wants.has_rival(&item) => {
+                pass.rules.ask_whose(pass.rules.put_off(item, user))
+            }
+            _ => item,
+        });
+        let items = settled.collect();
         let items = self.stage_removals(pass, items).await?;
         if !items.is_empty() {
             let segment = judgement(held, pass, items);
@@ -172,7 +181,7 @@ where
     }
 
     /// Their waiting is over: a slice that continues need not decide them again.
-    async fn wait_no_more(
+    pub(super) async fn wait_no_more(
         &self,
         pass: &Pass,
         users: impl Iterator<Item = &ObjectId>,
@@ -304,22 +313,42 @@ where
     ) -> Result<(), Stop> {
         for users in open.chunks(PER_SEGMENT) {
             held.check_time(&self.clock)?;
-            let decided = self.decide_parties(pass, users.to_vec()).await?;
-            let items = decided.into_iter().map(|(_, item, _)| SegmentItem {
-                outcome: Outcome::Failed,
-                awaits: None,
-                fields: Vec::new(),
-                pending: Vec::new(),
-                link: None,
-                reason: item.reason.or_else(|| Some(TAKEN.to_owned())),
-                remedy: item.remedy.or_else(|| Some(GIVE_ANOTHER.to_owned())),
-                ..item
-            });
-            let segment = judgement(held, pass, items.collect());
+            let mut items = Vec::with_capacity(users.len());
+            for (user, item, _) in self.decide_parties(pass, users.to_vec()).await? {
+                items.push(self.without_address(pass, &user, item).await?);
+            }
+            let segment = judgement(held, pass, items);
             self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await?;
             self.wait_no_more(pass, users.iter().map(|user| &user.id)).await?;
         }
         Ok(())
+    }
+
+    /// What becomes of somebody whose address stays another's.
+    async fn without_address(
+        &self,
+        pass: &Pass,
+        user: &DirectoryUser,
+        item: SegmentItem,
+    ) -> Result<SegmentItem, Stop> {
+        if pass.wants.has_rival(&item) {
+            // Whose the contact is comes before what its address shall be.
+            let taking = self.decide_if_free(pass, user).await?;
+            if taking.takes_over() {
+                return Ok(pass.rules.ask_whose(pass.rules.put_off(taking, user)));
+            }
+        }
+        Ok(SegmentItem {
+            outcome: Outcome::Failed,
+            adopted: false,
+            awaits: None,
+            fields: Vec::new(),
+            pending: Vec::new(),
+            link: None,
+            reason: item.reason.or_else(|| Some(TAKEN.to_owned())),
+            remedy: item.remedy.or_else(|| Some(GIVE_ANOTHER.to_owned())),
+            ..item
+        })
     }
 
     async fn parties(&self, pass: &Pass, users: Vec<DirectoryUser>) -> Result<Vec<Party>, Stop> {
@@ -365,7 +394,8 @@ fn cycle_from(
     }
 }
 
-fn judgement(held: &Held, pass: &Pass, items: Vec<SegmentItem>) -> Segment {
+/// A segment of what the end of the run decided.
+pub(super) fn judgement(held: &Held, pass: &Pass, items: Vec<SegmentItem>) -> Segment {
     Segment {
         page: pass.point.page,
         generation: pass.point.generation,

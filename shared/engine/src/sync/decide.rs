@@ -10,6 +10,7 @@ use contact_sync_domain::segment::{Outcome, SegmentItem};
 
 use super::batch::{Batch, Decided, candidates, claimant, decide_batch};
 use super::index::KnownContact;
+use super::lookup::Lookup;
 use super::own_contacts::{contacts_of_users, read_contacts};
 use super::pass::Pass;
 use super::people::{Person, fold, gone_cause, gone_sentence};
@@ -54,16 +55,51 @@ where
         let done = decide_batch(&self.stores, pass.terms(), &mut lookup, batch, &mut decided).await;
         pass.lookup = lookup;
         done?;
+        let users = &decided.users;
+        let put_off = decided.items.into_iter().map(|item| match users.get(&item.object_id) {
+            Some(user) => pass.rules.put_off(item, user),
+            None => item,
+        });
+        decided.items = put_off.collect();
         Ok(decided)
+    }
+
+    /// Reads what contacts keys beside the e-mail may lead to, unless that was read or there are no
+    /// such keys.
+    pub(super) async fn load_lookup(&self, pass: &mut Pass) -> Result<(), Stop> {
+        let keys = pass.rules.keys();
+        if pass.lookup.is_none() && keys.looked_up().next().is_some() {
+            pass.lookup = Some(Lookup::load(&self.stores, &pass.account.id, keys).await?);
+        }
+        Ok(())
     }
 
     /// The contact that is or would be each person's.
     async fn contact_ids(&self, pass: &Pass, people: &[Person]) -> Result<Vec<ContactId>, Stop> {
-        if let Some(index) = &pass.index {
-            return Ok(people.iter().map(|person| index.contact_of(person.id())).collect());
-        }
         let users: Vec<ObjectId> = people.iter().map(|person| person.id().clone()).collect();
-        self.contacts_of(pass, &users).await
+        let Some(index) = &pass.index else { return self.contacts_of(pass, &users).await };
+        let mut contacts: Vec<ContactId> =
+            users.iter().map(|user| index.contact_of(user)).collect();
+        // Whoever took a contact over in this run has another than the index knows.
+        let is_news = |(user, contact): (&ObjectId, &ContactId)| {
+            pass.tally.wrote(user) && !index.has(contact)
+        };
+        let (places, news): (Vec<usize>, Vec<ObjectId>) = users
+            .iter()
+            .zip(&contacts)
+            .enumerate()
+            .filter(|(_, one)| is_news(*one))
+            .map(|(place, (user, _))| (place, user.clone()))
+            .unzip();
+        if news.is_empty() {
+            return Ok(contacts);
+        }
+        for (place, contact) in places.into_iter().zip(self.contacts_of(pass, &news).await?) {
+            if let Some(known) = contacts.get_mut(place) {
+                *known = contact;
+            }
+        }
+        Ok(contacts)
     }
 
     /// The contacts that are or would be these users', as stored now.
@@ -107,15 +143,7 @@ where
                 claimants.insert(key, owner);
             }
         }
-        let led_to = match (&view, &pass.lookup) {
-            (View::In(wanted), Some(lookup)) => {
-                lookup.find(&pass.rules.lookup_digests(user, wanted))
-            }
-            (View::In(_) | View::Out { .. } | View::Unknown { .. } | View::Failed { .. }, _) => {
-                Vec::new()
-            }
-        };
-        self.read_contacts(pass, &led_to, &mut stored).await?;
+        let led_to = self.led_to(pass, user, &view, existing.as_ref(), &mut stored).await?;
         let nobody = HashSet::new();
         let candidates = candidates(Some(&led_to), &stored);
         let found = (contact_id, existing.as_ref(), candidates.as_slice());
@@ -126,6 +154,47 @@ where
         let own = target.as_ref().is_none_or(|target| target == contact_id);
         let base = if own { now_stored } else { target.and_then(|target| stored.remove(&target)) };
         Ok((item, base))
+    }
+
+    /// Decides somebody without a contact as if the wanted e-mail were nobody's.
+    pub(super) async fn decide_if_free(
+        &self,
+        pass: &Pass,
+        user: &DirectoryUser,
+    ) -> Result<SegmentItem, Stop> {
+        let view = pass.view(user);
+        let mut stored = HashMap::new();
+        let led_to = self.led_to(pass, user, &view, None, &mut stored).await?;
+        let candidates = candidates(Some(&led_to), &stored);
+        let own = ContactId::derived(&pass.account.id, &pass.tenant, &user.id);
+        let found = (&own, None, candidates.as_slice());
+        Ok(pass.terms().decide(user, &view, found, |_| Claimant::Nobody))
+    }
+
+    /// The contacts to which keys beside the e-mail lead one person who has none.
+    async fn led_to(
+        &self,
+        pass: &Pass,
+        user: &DirectoryUser,
+        view: &View,
+        existing: Option<&Contact>,
+        stored: &mut HashMap<ContactId, StoredContact>,
+    ) -> Result<Vec<ContactId>, Stop> {
+        let View::In(wanted) = view else { return Ok(Vec::new()) };
+        let digests = pass.rules.lookup_digests(user, wanted);
+        if digests.is_empty() || existing.is_some_and(|contact| contact.link.is_some()) {
+            return Ok(Vec::new());
+        }
+        let led_to = match &pass.lookup {
+            Some(lookup) => lookup.find(&digests),
+            // A slice that finishes what another began looked nobody up yet.
+            None => {
+                let keys = pass.rules.keys();
+                Lookup::load(&self.stores, &pass.account.id, keys).await?.find(&digests)
+            }
+        };
+        self.read_contacts(pass, &led_to, stored).await?;
+        Ok(led_to)
     }
 }
 

@@ -246,7 +246,7 @@ where
             self.page(held, pass, source, entries).await?;
         }
         self.forget_absent(held, pass).await?;
-        pass.point.stage = Stage::Collisions;
+        pass.point.stage = Stage::Takeovers;
         Ok(())
     }
 

@@ -38,6 +38,8 @@ where
             return Ok(());
         }
         held.check_time(&self.clock)?;
+        self.mark_asked(held, pass).await?;
+        self.load_lookup(pass).await?;
         let users: Vec<ObjectId> =
             waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
         let mut stored = HashMap::new();
@@ -134,7 +136,9 @@ where
                     DeltaEntry::Removed { .. } => continue,
                 },
             };
-            if is_removal(&item) {
+            // A contact that others want as well is nobody's, so that nothing is to be removed.
+            let others = item.takes_over() && pass.wants.has_rival(&item);
+            if is_removal(&item) && !others {
                 removals.push(item);
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU32;
 use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
-use contact_sync_domain::reconcile::Rules;
+use contact_sync_domain::reconcile::{Rules, Wants};
 use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
@@ -97,6 +97,8 @@ where
             rivals: Rivals::default(),
             index: None,
             tally: Tally::default(),
+            wants: Wants::default(),
+            knows_asked: false,
             lookup: None,
             waiting: None,
             staged: None,

@@ -192,6 +192,9 @@ where
         let collisions: Vec<PendingItem> = applied
             .iter()
             .filter(|applied| applied.outcome == Outcome::Deferred)
+            // Who was put off is found in the segment; a look may have moved on when its run fails,
+            // and then nothing else tells of him.
+            .filter(|applied| segment.phase == Phase::Delta || !applied.item.is_put_off())
             .map(|applied| {
                 pending(&applied.item.object_id, &Collision { email: applied.item.email.clone() })
             })
@@ -206,7 +209,7 @@ where
         self.follow_page(pass, applied).await?;
         pass.count_page(segment, applied.iter().map(|one| (&one.item, one.outcome)));
         for applied in applied {
-            pass.remember_deferred(&applied.item.object_id, applied.outcome, users);
+            pass.remember_deferred(&applied.item, applied.outcome, users);
         }
         let leads_on = leads_on(&pass.point, segment);
         pass.point.page = segment.page + 1;
@@ -359,7 +362,7 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         status,
         reason: point.note.clone(),
         counts: point.counts,
-        progress: Progress { done: point.counts.seen, total: point.total },
+        progress: Progress { done: point.counts.seen + point.proof.open, total: point.total },
         settings_version: point.settings_version,
         graph: point.graph,
         pages: point.page,

@@ -8,13 +8,13 @@ use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
-use contact_sync_domain::reconcile::{Rules, Tie};
+use contact_sync_domain::reconcile::{Rules, Tie, Wants};
 use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::Counts;
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::Settings;
-use contact_sync_domain::sync_state::{Checkpoint, SyncState, Work};
+use contact_sync_domain::sync_state::{Checkpoint, Stage, SyncState, Work};
 use jiff::{SignedDuration, Timestamp};
 
 use super::asking::Waiting;
@@ -151,6 +151,10 @@ pub(super) struct Pass {
     /// Full runs only: what is known of all linked contacts.
     pub(super) index: Option<Index>,
     pub(super) tally: Tally,
+    /// Who of the run's people is led to which contact that existed before.
+    pub(super) wants: Wants,
+    /// Whether `wants` holds who is asked already.
+    pub(super) knows_asked: bool,
     /// Contacts that other keys than the e-mail may lead to, read when first needed.
     pub(super) lookup: Option<Lookup>,
     /// Full runs only: who waits for people, read when first needed.
@@ -200,6 +204,7 @@ impl Pass {
     /// Begins the listing, perhaps anew: what older pages counted and saw proves nothing now.
     pub(super) fn begin_listing(&mut self, first_fence: u64) {
         self.tally.begin_again();
+        self.wants.clear();
         self.point.counts = Counts::default();
         self.point.proof = Proof::default();
         self.point.listing = self.point.generation;
@@ -230,6 +235,7 @@ impl Pass {
                 self.tally.remember(item, outcome);
                 continue;
             }
+            self.wants.note(item, outcome, segment.page);
             if !self.tally.knows(&item.object_id) {
                 self.point.proof.add_person(&item.object_id);
             }
@@ -245,16 +251,29 @@ impl Pass {
         }
     }
 
+    /// Whether an item may take over the contact that it wants: everybody was read, and nobody else
+    /// wants it.
+    pub(super) fn may_take(&self, item: &SegmentItem, phase: Phase) -> bool {
+        phase == Phase::Judgement && !self.wants.has_rival(item)
+    }
+
+    /// Whether whoever cannot have an address in this phase cannot have it in this run.
+    pub(super) fn is_last_chance(&self, phase: Phase) -> bool {
+        phase == Phase::Judgement && self.point.stage != Stage::Takeovers
+    }
+
     /// Keeps whoever waits for an address, so that the end of the run need not read him again; a
     /// later page about him outdates what was kept.
     pub(super) fn remember_deferred(
         &mut self,
-        id: &ObjectId,
+        item: &SegmentItem,
         outcome: Outcome,
         users: &HashMap<ObjectId, DirectoryUser>,
     ) {
+        let id = &item.object_id;
+        let collides = outcome == Outcome::Deferred && !item.is_put_off();
         match users.get(id) {
-            Some(user) if outcome == Outcome::Deferred && self.deferred.len() < MOST_DEFERRED => {
+            Some(user) if collides && self.deferred.len() < MOST_DEFERRED => {
                 self.deferred.insert(id.clone(), user.clone());
             }
             _ => {

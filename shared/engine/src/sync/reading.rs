@@ -87,7 +87,7 @@ pub(super) fn advance(
         (RunKind::Delta, Phase::Delta, NextStep::Next(link)) => Stage::Delta { link: link.clone() },
         (RunKind::Delta, Phase::Delta, NextStep::Delta(link)) => {
             held.work.users_delta = Some(cursor(link, tracked));
-            Stage::Collisions
+            Stage::Takeovers
         }
         (RunKind::Full, Phase::Drain, NextStep::End)
         | (RunKind::Full, Phase::Delta, NextStep::Next(_) | NextStep::End)

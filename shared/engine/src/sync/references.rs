@@ -96,9 +96,9 @@ where
             let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
-        // Somebody may want an address that another has: a matter for the stage before.
-        let collides = pass.tally.open() > 0;
-        pass.point.stage = if collides { Stage::Collisions } else { Stage::Judge };
+        // Somebody may want a contact or an address that another wants: a matter for stages before.
+        let waits = pass.tally.open() > 0;
+        pass.point.stage = if waits { Stage::Takeovers } else { Stage::Judge };
         Ok(())
     }
 

@@ -247,6 +247,9 @@ where
                 Stage::Delta { link } => {
                     Box::pin(self.follow_delta(held, pass, Phase::Delta, link)).await?;
                 }
+                Stage::Takeovers if pass.point.recorded => {
+                    Box::pin(self.takeovers(held, pass)).await?;
+                }
                 Stage::Collisions if pass.point.recorded => {
                     Box::pin(self.collisions(held, pass)).await?;
                 }
@@ -257,7 +260,11 @@ where
                 Stage::Teams if pass.point.kind == RunKind::Full => {
                     Box::pin(self.compare_teams(held, pass)).await?;
                 }
-                Stage::Collisions | Stage::References | Stage::Judge | Stage::Teams => {
+                Stage::Takeovers
+                | Stage::Collisions
+                | Stage::References
+                | Stage::Judge
+                | Stage::Teams => {
                     pass.point.stage = Stage::Finish;
                 }
                 Stage::Finish => {

@@ -54,6 +54,11 @@ impl Tally {
         self.knows(user) || self.earlier.contains_key(&fold(user))
     }
 
+    /// Whether what becomes of this person is left to the end of the run.
+    pub(crate) fn is_open(&self, user: &ObjectId) -> bool {
+        self.kinds.get(&fold(user)) == Some(&Kind::Open)
+    }
+
     /// Whether the run made or changed this person's contact, or let it go.
     pub(crate) fn wrote(&self, user: &ObjectId) -> bool {
         let person = fold(user);

@@ -30,6 +30,8 @@ pub(super) struct Graph {
     pub(super) unknown: Mutex<Vec<String>>,
     /// Users whom reads by id do not find, although they are there: replicas lag.
     pub(super) hidden: Mutex<Vec<ObjectId>>,
+    /// Who is listed first; everybody else follows by id.
+    pub(super) order: Mutex<Vec<ObjectId>>,
     /// How many requests were made.
     pub(super) requests: Mutex<usize>,
 }
@@ -78,7 +80,10 @@ impl Directory for Graph {
     ) -> Result<UserPage, DirectoryError> {
         self.page_asked()?;
         let start = link.map_or(0, offset);
-        let all = self.inner.list_users(tenant, select, None, lane).await?.users;
+        let mut all = self.inner.list_users(tenant, select, None, lane).await?.users;
+        let order = self.order.lock().unwrap().clone();
+        let place = |id: &ObjectId| order.iter().position(|listed| listed == id);
+        all.sort_by_key(|user| place(&user.id).unwrap_or(usize::MAX));
         let end = (start + self.page_size).min(all.len());
         let next =
             if end < all.len() { NextStep::Next(format!("list-{end}")) } else { NextStep::End };

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus, Tenant};
-use contact_sync_domain::contact::Contact;
+use contact_sync_domain::contact::{Contact, ContactField, ContactSource, ContactStatus};
 use contact_sync_domain::directory::{DirectoryUser, USER_SELECT};
+use contact_sync_domain::email::email_key;
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
@@ -37,6 +38,11 @@ pub(super) fn tenant_id() -> TenantId {
 /// The contact that sync makes of a user.
 pub(super) fn contact_id(user: u128) -> ContactId {
     ContactId::derived(&account_id(), &tenant_id(), &ObjectId::from_u128(user))
+}
+
+/// A contact that people made.
+pub(super) fn local_id(number: u128) -> ContactId {
+    ContactId::from_bits((0xca11 << 64) | number)
 }
 
 /// A user with every attribute, most of them empty.
@@ -112,6 +118,30 @@ impl Scene {
         let versions = world.settings.entry(connection_id()).or_default();
         let version = u64::try_from(versions.len()).unwrap() + 1;
         versions.push(SettingsVersion { version, settings, ..SettingsVersion::never_saved() });
+    }
+
+    /// A contact that people made, with this e-mail and perhaps a staff number.
+    pub(super) fn put_local(&self, number: u128, email: &str, employee_id: Option<&str>) {
+        let mut fields = BTreeMap::from([(ContactField::Email, email.to_owned())]);
+        fields.extend(employee_id.map(|id| (ContactField::EmployeeId, id.to_owned())));
+        let contact = Contact {
+            id: local_id(number),
+            account_id: account_id(),
+            version: 1,
+            status: ContactStatus::Active,
+            source: ContactSource::Local,
+            fields,
+            custom: BTreeMap::new(),
+            managed_fields: vec![],
+            protected: false,
+            link: None,
+            sync: None,
+            created_at: start(),
+            updated_at: start(),
+        };
+        let mut world = self.worker.stores.world();
+        world.claims.insert((account_id(), email_key(email)), contact.id.clone());
+        world.contacts.insert(contact.id.clone(), StoredContact::Present(Box::new(contact)));
     }
 
     pub(super) fn set_status(&self, status: ConnectionStatus) {

@@ -1,0 +1,188 @@
+//! Contacts to which several people are led: nobody gets one that others want, too.
+//!
+//! Who they are is known when a run has read everybody, whatever the order and the borders of its
+//! pages. Until then whoever would take over a contact that existed before is put off.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+
+use super::asking;
+use super::{Rules, blank_item, user_address};
+use crate::contact::{ContactField, Target};
+use crate::directory::DirectoryUser;
+use crate::email::email_key;
+use crate::id::{ContactId, ObjectId, leading_bits};
+use crate::review::{Question, ReviewList};
+use crate::segment::{Outcome, SegmentItem};
+
+impl SegmentItem {
+    /// Whether it takes over a contact that existed before and to which a key led. Whoever gets his
+    /// own contact back takes nothing over.
+    pub fn takes_over(&self) -> bool {
+        self.outcome == Outcome::Update && self.adopted && !self.wants.is_empty()
+    }
+
+    /// Whether it would take over a contact, once it is known that nobody else wants it.
+    pub fn is_put_off(&self) -> bool {
+        self.outcome == Outcome::Deferred && self.adopted
+    }
+
+    /// What was put off, now that nobody else wants the contact.
+    #[must_use]
+    pub fn taking_over(self) -> Self {
+        let question = self.question.filter(|question| question.list == ReviewList::Changes);
+        Self { outcome: Outcome::Update, email: None, question, ..self }
+    }
+
+    /// What was put off and still cannot be done: another contact gets the address first, which the
+    /// end of the run looks at.
+    #[must_use]
+    pub fn colliding(self) -> Self {
+        Self {
+            email: self.email,
+            wants: self.wants,
+            ..blank_item(&self.object_id, None, Outcome::Deferred)
+        }
+    }
+
+    /// The claim key of the e-mail that the contact would newly get.
+    fn new_email(&self) -> Option<String> {
+        let email = Target::Field(ContactField::Email);
+        let change = self.fields.iter().rev().find(|change| change.field == email)?;
+        change.new.as_str().map(email_key)
+    }
+}
+
+impl Rules {
+    /// Puts a takeover off until everybody was read; anything else stays as it is.
+    #[must_use]
+    pub fn put_off(&self, item: SegmentItem, user: &DirectoryUser) -> SegmentItem {
+        if !item.takes_over() {
+            return item;
+        }
+        let whose = || asking::about(ReviewList::Conflicts, user, item.wants.clone());
+        SegmentItem {
+            outcome: Outcome::Deferred,
+            email: user_address(user),
+            question: item.question.clone().or_else(|| Some(Box::new(whose()))),
+            ..item
+        }
+    }
+
+    /// What becomes of a takeover that was put off where others want the contact, too: none of them
+    /// gets it, and people are asked.
+    #[must_use]
+    pub fn ask_whose(&self, item: SegmentItem) -> SegmentItem {
+        let contacts = item.wants;
+        let asks = item
+            .question
+            .filter(|question| !self.rejected.has_conflict(&question.user.object_id, &contacts));
+        let question = asks.map(|question| {
+            Box::new(Question {
+                list: ReviewList::Conflicts,
+                user: question.user,
+                candidates: contacts.clone(),
+                suggested: None,
+            })
+        });
+        SegmentItem {
+            email: item.email,
+            reason: Some("several people in the directory match this contact".to_owned()),
+            remedy: Some("choose whose contact it is".to_owned()),
+            matched: item.matched,
+            wants: contacts,
+            question,
+            ..blank_item(&item.object_id, None, Outcome::AwaitingReview)
+        }
+    }
+}
+
+/// Who wants which contact, over all pages of a run.
+#[derive(Debug, Default)]
+pub struct Wants {
+    people: HashMap<u128, Want>,
+    /// Contacts with those who want them.
+    takers: BTreeSet<(u128, u128)>,
+}
+
+/// What the last page that named somebody told.
+#[derive(Debug)]
+struct Want {
+    contacts: Box<[u128]>,
+    /// The page that put him off, and the digest of the e-mail that the contact would newly get.
+    put_off: Option<(u32, Option<u64>)>,
+}
+
+impl Wants {
+    /// Notes what a page decided about somebody; a later page outdates it.
+    pub fn note(&mut self, item: &SegmentItem, outcome: Outcome, page: u32) {
+        if item.wants.is_empty() && self.people.is_empty() {
+            return;
+        }
+        let user = item.object_id.as_u128();
+        if let Some(before) = self.people.remove(&user) {
+            for contact in before.contacts {
+                self.takers.remove(&(contact, user));
+            }
+        }
+        if item.wants.is_empty() {
+            return;
+        }
+        let contacts: Box<[u128]> = item.wants.iter().map(ContactId::to_bits).collect();
+        self.takers.extend(contacts.iter().map(|contact| (*contact, user)));
+        let put_off = (item.is_put_off() && outcome == Outcome::Deferred)
+            .then(|| (page, item.new_email().as_deref().map(digest)));
+        self.people.insert(user, Want { contacts, put_off });
+    }
+
+    /// Notes that people are asked already whether a contact is this user's.
+    pub fn mark(&mut self, user: &ObjectId, contact: &ContactId) {
+        self.takers.insert((contact.to_bits(), user.as_u128()));
+    }
+
+    /// Whether anybody else wants a contact that this item wants.
+    pub fn has_rival(&self, item: &SegmentItem) -> bool {
+        let user = item.object_id.as_u128();
+        item.wants.iter().map(ContactId::to_bits).any(|contact| {
+            let mut takers = self.takers.range((contact, u128::MIN)..=(contact, u128::MAX));
+            takers.any(|(_, taker)| *taker != user)
+        })
+    }
+
+    /// Whether nobody was put off.
+    pub fn is_settled(&self) -> bool {
+        self.people.values().all(|want| want.put_off.is_none())
+    }
+
+    /// The pages that put people off, in order.
+    pub fn pages(&self) -> BTreeSet<u32> {
+        self.people.values().filter_map(|want| Some(want.put_off?.0)).collect()
+    }
+
+    /// Whether this page put this user off, and no later one told of him.
+    pub fn is_of(&self, user: &ObjectId, page: u32) -> bool {
+        let want = self.people.get(&user.as_u128());
+        want.and_then(|want| want.put_off).is_some_and(|(put_off, _)| put_off == page)
+    }
+
+    /// Of those who were put off and would give their contacts the same new e-mail, all but one:
+    /// the one with the smallest id, in whatever order they were read.
+    pub fn too_late(&self) -> HashSet<u128> {
+        let mut emails: Vec<(u64, u128)> =
+            self.people.iter().filter_map(|(user, want)| Some((want.put_off?.1?, *user))).collect();
+        emails.sort_unstable();
+        let same = emails.iter().zip(emails.iter().skip(1)).filter(|(one, next)| one.0 == next.0);
+        same.map(|(_, (_, user))| *user).collect()
+    }
+
+    /// Forgets everybody: the listing starts again.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+fn digest(email: &str) -> u64 {
+    let bits = leading_bits(&Sha256::digest(email)) >> 64;
+    u64::try_from(bits).unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+//! Contacts that existed before: each goes to whoever alone is led to it, once everybody was read.
+//!
+//! Pages put such people off and write nothing for them beside their segments; what was decided is
+//! read there again. So the outcome depends neither on the order of people nor on where pages end,
+//! and nobody is asked of the directory twice.
+
+use std::collections::{HashMap, HashSet};
+
+use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::review::ReviewList;
+use contact_sync_domain::segment::SegmentItem;
+use contact_sync_domain::sync_state::Stage;
+
+use super::collisions::judgement;
+use super::pass::{Held, Pass};
+use super::{Stop, SyncStores, Worker};
+use crate::port::{Blobs, Clock, Directory, Randomness};
+use crate::segments::load_segment;
+
+/// How many questions are read at once.
+const QUESTIONS: u16 = 1_000;
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Decides about everybody who was put off.
+    pub(super) async fn takeovers(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        if !pass.wants.is_settled() {
+            // Whoever finishes a page of this stage must know of which it is.
+            held.work.checkpoint = Some(pass.point.clone());
+            held.checkpoint(&self.stores).await?;
+            self.mark_asked(held, pass).await?;
+            let too_late = pass.wants.too_late();
+            for page in pass.wants.pages() {
+                held.check_time(&self.clock)?;
+                self.check_allowed(pass).await?;
+                self.settle_put_off(held, pass, page, &too_late).await?;
+            }
+        }
+        pass.point.stage = Stage::Collisions;
+        Ok(())
+    }
+
+    /// Decides about those whom one page put off.
+    async fn settle_put_off(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        page: u32,
+        too_late: &HashSet<u128>,
+    ) -> Result<(), Stop> {
+        let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
+        let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
+        let put_off = segment
+            .into_iter()
+            .flat_map(|segment| segment.items)
+            .filter(|item| item.is_put_off() && pass.wants.is_of(&item.object_id, page));
+        let items: Vec<SegmentItem> = put_off
+            .map(|item| {
+                if pass.wants.has_rival(&item) {
+                    pass.rules.ask_whose(item)
+                } else if too_late.contains(&item.object_id.as_u128()) {
+                    item.colliding()
+                } else {
+                    item.taking_over()
+                }
+            })
+            .collect();
+        let users: Vec<ObjectId> = items.iter().map(|item| item.object_id.clone()).collect();
+        let items = self.stage_removals(pass, items).await?;
+        if items.is_empty() {
+            return Ok(());
+        }
+        let segment = judgement(held, pass, items);
+        self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await?;
+        self.wait_no_more(pass, users.iter().filter(|user| !pass.tally.is_open(user))).await
+    }
+
+    /// A look sees only who changed: contacts about which others are asked already are theirs as
+    /// much. A full run decides everybody itself.
+    pub(super) async fn mark_asked(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
+        if pass.index.is_some() || pass.knows_asked || !held.work.asks {
+            return Ok(());
+        }
+        let mut cursor: Option<String> = None;
+        loop {
+            let (id, list) = (&pass.connection.id, ReviewList::Conflicts);
+            let page = self.stores.reviews(id, list, cursor.as_deref(), QUESTIONS).await?;
+            let Some(page) = page else { break };
+            for item in page.items {
+                let user = &item.user.object_id;
+                if !pass.tally.touched(user) {
+                    item.candidates.iter().for_each(|contact| pass.wants.mark(user, contact));
+                }
+            }
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        pass.knows_asked = true;
+        Ok(())
+    }
+}
