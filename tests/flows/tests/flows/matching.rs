@@ -51,6 +51,46 @@ async fn a_contact_is_found_by_its_staff_number_and_two_are_never_guessed() {
     assert!(list(&scene, &customer, "conflicts").await.is_empty());
 }
 
+/// Two people lead to one contact, wherever Graph's pages end and whichever of them changes first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_two_people_match_is_given_to_neither_until_somebody_says_whose_it_is() {
+    let scene = Scene::with_users(9).await;
+    scene.sim.merge_settings(&json!({"graph": {"maxPageSize": 1}})).unwrap();
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let two = [people[0].id(), people[people.len() - 1].id()];
+    for person in two {
+        customer.edit(person, json!({"employeeId": "E-7"}));
+    }
+    customer.edit(people[1].id(), json!({"employeeId": "E-8"}));
+    let wanted = customer.create_contact(json!({"email": "a@by.hand", "employeeId": "E-7"})).await;
+    let other = customer.create_contact(json!({"email": "b@by.hand", "employeeId": "E-8"})).await;
+    customer.change_mapping("employeeId", json!({"source": "[employeeId]"})).await;
+    customer.change_settings(json!({"matching": ["email", "employeeId"]})).await;
+    let run = first_sync(&scene, &customer).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(run["counts"]["awaitingReview"], 2, "{run}");
+    assert_eq!(customer.linked_contact(people[1].id()).await["id"], other["id"]);
+    let untouched = customer.account_path(&format!("/contacts/{}", wanted["id"].as_str().unwrap()));
+    assert_eq!(scene.rest().get(&untouched).await.expect(200).json()["version"], wanted["version"]);
+
+    customer.edit(two[1], json!({"jobTitle": "Captain"}));
+    scene.settle().await;
+    assert_eq!(customer.contact_of(two[1]).await, None, "the other one is asked about it as well");
+    let conflicts = list(&scene, &customer, "conflicts").await;
+    assert_eq!(conflicts.len(), 2, "{conflicts:?}");
+    let item = conflicts.iter().find(|item| item["user"]["objectId"] == two[0]).unwrap();
+    assert_eq!(item["candidates"][0]["id"], wanted["id"], "{item}");
+    let path = customer.path(&format!("/reviews/{}", item["id"].as_str().unwrap()));
+    let body = json!({"action": "link", "version": item["version"], "contact": wanted["id"]});
+    scene.rest().post(&path, &body).await.expect(202);
+    let run = customer.sync_now().await;
+    assert_eq!(customer.linked_contact(two[0]).await["id"], wanted["id"]);
+    let theirs = customer.linked_contact(two[1]).await;
+    assert_ne!(theirs["id"], wanted["id"], "{run}");
+    assert!(list(&scene, &customer, "conflicts").await.is_empty());
+}
+
 /// GH-24, GH-25: the record fails, is on the list, and a person merges without asking support.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_made_by_hand_fails_its_user_and_can_be_merged() {
