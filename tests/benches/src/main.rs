@@ -13,6 +13,7 @@
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
 
 mod bare;
+mod bill;
 mod counts;
 mod held_table;
 mod mapping;

@@ -113,8 +113,52 @@ pub struct Statement {
     pub actions: Vec<String>,
     /// As written: `!GetAtt StateTable.Arn`.
     pub resources: Vec<String>,
-    /// Condition keys, each with its values.
-    pub conditions: BTreeMap<String, Vec<String>>,
+    /// The lines of its `Condition`, all of which must hold.
+    pub conditions: Vec<Condition>,
+}
+
+/// One line of a `Condition`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// `ForAllValues:StringLike`, `Null`, ….
+    pub operator: String,
+    /// `dynamodb:LeadingKeys`.
+    pub key: String,
+    /// As written; one of them is enough.
+    pub values: Vec<String>,
+}
+
+impl Statement {
+    /// The values that a condition key may have; `None` if it may have any.
+    pub fn only(&self, key: &str) -> Option<&[String]> {
+        let told = self.conditions.iter();
+        told.filter(|line| line.operator != "Null")
+            .find(|line| line.key == key)
+            .map(|line| line.values.as_slice())
+    }
+}
+
+/// Whom a role trusts: the statements' services, and the lines of their conditions.
+pub fn trusted(role: &Value) -> Vec<(String, Vec<Condition>)> {
+    let trust = get(role, &["Properties", "AssumeRolePolicyDocument", "Statement"]);
+    let statements = trust.and_then(Value::as_sequence).into_iter().flatten();
+    statements
+        .map(|statement| {
+            let service = text(statement, &["Principal", "Service"]).unwrap_or("not a service");
+            (service.to_owned(), conditions(statement))
+        })
+        .collect()
+}
+
+fn conditions(statement: &Value) -> Vec<Condition> {
+    let mut lines = Vec::new();
+    for (operator, keys) in members(get(statement, &["Condition"])) {
+        for (key, values) in members(Some(&keys)) {
+            let values = each_written(Some(&values));
+            lines.push(Condition { operator: operator.clone(), key, values });
+        }
+    }
+    lines
 }
 
 /// The statements of a role, those of either branch of an `!If` included.
@@ -139,15 +183,9 @@ fn collect(statement: &Value, into: &mut Vec<Statement>) {
     if statement.as_mapping().is_none() {
         return;
     }
-    let mut conditions = BTreeMap::new();
-    for operator in members(get(statement, &["Condition"])).values() {
-        for (key, values) in members(Some(operator)) {
-            conditions.insert(key, each_written(Some(&values)));
-        }
-    }
     into.push(Statement {
         actions: each_written(get(statement, &["Action"])),
         resources: each_written(get(statement, &["Resource"])),
-        conditions,
+        conditions: conditions(statement),
     });
 }

@@ -243,9 +243,13 @@ fn assert_synced(folder: &Path) {
 }
 
 #[test]
-fn every_command_of_the_deployment_says_who_runs_it() {
-    for block in blocks::of(&read(DOCUMENT)) {
-        let is_said = ["runnable", "deployed", "elsewhere"].contains(&block.kind.as_str());
-        assert!(is_said, "a block of {:?}:\n{}", block.kind, block.commands);
+fn every_command_of_the_documents_says_who_runs_it() {
+    // A query is no command.
+    let known = ["runnable", "deployed", "elsewhere", "logs-insights"];
+    for document in [DOCUMENT, "docs/operations.md"] {
+        for block in blocks::of(&read(document)) {
+            let is_said = known.contains(&block.kind.as_str());
+            assert!(is_said, "{document}: a block of {:?}:\n{}", block.kind, block.commands);
+        }
     }
 }

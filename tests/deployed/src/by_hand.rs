@@ -1,8 +1,9 @@
-//! What a person does by hand, with AWS's own CLI: the commands of `docs/deploy.md` that need a
-//! deployed stack, and `infra/redrive`.
+//! What a person does by hand, with AWS's own CLI: the commands of the documents that need a deployed
+//! stack, and `infra/redrive`.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use contact_sync_checks::{blocks, read, root};
@@ -16,10 +17,12 @@ use crate::fires::until;
 use crate::installation::Deployed;
 use crate::stack::Stack;
 
-const DOCUMENT: &str = "docs/deploy.md";
+const DOCUMENTS: [&str; 2] = ["docs/deploy.md", "docs/operations.md"];
 /// What the document's commands hand over, and what they leave nothing of.
 const CREDENTIAL: &str = "credential.json";
 const PRIVATE_KEY: &str = "private-key.pem";
+/// What a sweep by hand answered.
+const SWEPT: &str = "swept.json";
 /// A function that waits behind a dead letter, and its queue in the template.
 const FUNCTION: &str = "sync-report";
 const QUEUE: &str = "SyncReportDeadLetters";
@@ -42,27 +45,42 @@ fn ensure(holds: bool, problem: impl FnOnce() -> String) -> Result<(), Problem> 
     if holds { Ok(()) } else { Err(Problem::wrong(problem())) }
 }
 
+/// Makes the CLI that asks queues too.
+fn cli_of_queues(folder: &Path) -> std::io::Result<PathBuf> {
+    let aws = folder.join("aws");
+    std::fs::write(&aws, QUEUES_TOO)?;
+    std::fs::set_permissions(&aws, Permissions::from_mode(0o755))?;
+    Ok(aws)
+}
+
 impl ByHand {
-    /// Runs the document's blocks for a deployed stack as they stand there. They put `credential`
+    /// Runs the documents' blocks for a deployed stack as they stand there. They put `credential`
     /// into the stack's secret and leave no copy of it.
-    pub(crate) async fn follow_document(
+    pub(crate) async fn follow_documents(
         &self,
         aws: &Aws,
         stack: &Stack,
         credential: &str,
     ) -> Result<String, Problem> {
-        let blocks: Vec<String> = blocks::of(&read(DOCUMENT))
-            .into_iter()
-            .filter(|block| block.kind == "deployed")
-            .map(|block| block.commands)
-            .collect();
-        ensure(!blocks.is_empty(), || format!("{DOCUMENT} has no block for a deployed stack"))?;
+        let mut blocks = Vec::new();
+        for document in DOCUMENTS {
+            let all = blocks::of(&read(document)).into_iter();
+            let before = blocks.len();
+            let deployed = all.filter(|block| block.kind == "deployed");
+            blocks.extend(deployed.map(|block| block.commands));
+            ensure(blocks.len() > before, || {
+                format!("{document} has no block for a deployed stack")
+            })?;
+        }
         let folder = tempfile::tempdir()?;
+        std::os::unix::fs::symlink(root().join("infra"), folder.path().join("infra"))?;
+        let aws_of_queues = cli_of_queues(folder.path())?;
         std::fs::write(folder.path().join(CREDENTIAL), credential)?;
         std::fs::write(folder.path().join(PRIVATE_KEY), "no key")?;
         let mut bash = Command::new("bash");
         bash.args(["-c", &format!("set -eu\n{}", blocks.concat())])
             .current_dir(folder.path())
+            .env("AWS_CLI", aws_of_queues)
             .env("STACK", &stack.name);
         let (told, _) = self.run(bash).await?;
         for output in ["ApiUrl", "ConsentRedirectUri", "EventBusName", "DashboardUrl"] {
@@ -76,7 +94,11 @@ impl ByHand {
         ensure(text(&kept.map_err(outside)?, "/SecretString") == credential, || {
             "the secret is not what was handed over".to_owned()
         })?;
-        Ok(format!("{} of {DOCUMENT} run", counted(blocks.len())))
+        let swept = std::fs::read_to_string(folder.path().join(SWEPT)).unwrap_or_default();
+        ensure(!swept.is_empty() && !swept.contains("errorMessage"), || {
+            format!("the sweep by hand answered {swept:?}")
+        })?;
+        Ok(format!("{} of {} run", counted(blocks.len()), DOCUMENTS.join(" and ")))
     }
 
     /// Two reports were never written, one because the function failed for good and one because
@@ -108,9 +130,7 @@ impl ByHand {
             deployed.aws.json("sqs", "AmazonSQS.SendMessage", &letter).await.map_err(outside)?;
         }
         let folder = tempfile::tempdir()?;
-        let aws = folder.path().join("aws");
-        std::fs::write(&aws, QUEUES_TOO)?;
-        std::fs::set_permissions(&aws, Permissions::from_mode(0o755))?;
+        let aws = cli_of_queues(folder.path())?;
         let mut redrive = Command::new(root().join("infra/redrive"));
         redrive.args(["--stack", &deployed.stack.name, "--function", FUNCTION]).env("AWS_CLI", aws);
         let (_, told) = self.run(redrive).await?;

@@ -144,7 +144,7 @@ impl<'a> Round<'a> {
         let started = Instant::now();
         let by_hand = ByHand { endpoint: aws.url().to_owned() };
         let credential = json!({"clientSecret": DEFAULT_APP_SECRET}).to_string();
-        let handed_over = by_hand.follow_document(aws, &stack, &credential).await?;
+        let handed_over = by_hand.follow_documents(aws, &stack, &credential).await?;
         table.tell::<Problem>("The document hands the credential over", started, Ok(handed_over));
         let started = Instant::now();
         table.tell("Three readings of the template agree", started, {

@@ -1,6 +1,7 @@
 //! Scripted faults: which requests they meet, and what then happens.
 
 pub(crate) mod actions;
+pub(crate) mod answers;
 pub(crate) mod effects;
 
 use serde::{Deserialize, Serialize};

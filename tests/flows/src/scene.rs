@@ -1,7 +1,7 @@
 //! One simulated Entra with the product installed beside it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use entra_contact_sync_local::{LocalStack, StackOptions};
@@ -40,14 +40,14 @@ pub struct SceneOptions {
     pub uses_certificate: bool,
     /// Seconds a function may run, over what the template says.
     pub timeouts: BTreeMap<&'static str, u32>,
+    /// Whether schedules fire.
+    pub runs_schedules: bool,
     /// The least severe line that functions write.
     pub log_level: &'static str,
     /// YAML appended to the template's resources.
     pub further_resources: &'static str,
-    /// Where the functions' programs lie; otherwise what cargo builds.
-    pub binaries: Option<PathBuf>,
-    /// Programs beside the functions' own, for further resources.
-    pub further_programs: Vec<(&'static str, PathBuf)>,
+    /// Programs in place of what cargo builds of functions, or for further resources: name, file.
+    pub further_programs: Vec<(String, PathBuf)>,
     /// Parameters of the template, over the usual ones: name, value.
     pub parameters: Vec<(&'static str, String)>,
     /// Variables laid over a function's own: function, name, value.
@@ -71,9 +71,9 @@ impl SceneOptions {
             emits_wids: true,
             uses_certificate: false,
             timeouts: BTreeMap::new(),
+            runs_schedules: true,
             log_level: "INFO",
             further_resources: "",
-            binaries: None,
             further_programs: Vec::new(),
             parameters: Vec::new(),
             environment: Vec::new(),
@@ -119,8 +119,7 @@ impl Scene {
         .expect("the simulator starts");
         let folder = tempfile::tempdir().unwrap();
         let template = template(&folder, &options.timeouts, options.further_resources);
-        let binaries = options.binaries.unwrap_or_else(|| function_binaries().to_owned());
-        let binaries = with_programs(&folder, binaries, &options.further_programs);
+        let binaries = with_programs(&folder, function_binaries(), &options.further_programs);
         let mut stack = StackOptions::new(template, binaries);
         API_TOKEN.clone_into(&mut stack.api_token);
         stack.graph_endpoint = sim.base_url();
@@ -128,6 +127,7 @@ impl Scene {
         stack.app_id = DEFAULT_APP_ID.to_string();
         DEFAULT_APP_SECRET.clone_into(&mut stack.app_secret);
         stack.max_processes_per_function = POOL;
+        stack.runs_schedules = options.runs_schedules;
         stack.parameters.insert("LogLevel".to_owned(), options.log_level.to_owned());
         for (name, value) in options.parameters {
             stack.parameters.insert(name.to_owned(), value);
@@ -351,19 +351,17 @@ pub fn register_certificate(app: &mut AppRegistration) -> String {
 }
 
 /// The functions' programs and others in one folder.
-fn with_programs(
-    folder: &TempDir,
-    binaries: PathBuf,
-    further: &[(&'static str, PathBuf)],
-) -> PathBuf {
+fn with_programs(folder: &TempDir, binaries: &Path, further: &[(String, PathBuf)]) -> PathBuf {
     if further.is_empty() {
-        return binaries;
+        return binaries.to_owned();
     }
     let together = folder.path().join("programs");
     std::fs::create_dir(&together).unwrap();
     let functions = repository().join("functions");
     for name in std::fs::read_dir(functions).unwrap().map(|entry| entry.unwrap().file_name()) {
-        std::os::unix::fs::symlink(binaries.join(&name), together.join(&name)).unwrap();
+        if !further.iter().any(|(replaced, _)| name == replaced.as_str()) {
+            std::os::unix::fs::symlink(binaries.join(&name), together.join(&name)).unwrap();
+        }
     }
     for (name, program) in further {
         std::os::unix::fs::symlink(program, together.join(name)).unwrap();

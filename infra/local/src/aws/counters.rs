@@ -24,7 +24,7 @@ pub struct CallCount {
     pub write_units: f64,
     /// Writes whose condition did not hold; they cost all the same.
     pub failed_conditions: u64,
-    /// Bytes of the bodies, both ways; counted for DynamoDB.
+    /// Bytes of the bodies, both ways; counted for DynamoDB and S3.
     pub bytes: u64,
 }
 

@@ -17,13 +17,11 @@ pub(super) struct Needed {
 impl Needed {
     /// What conditions look at.
     pub(super) fn context(&self) -> Context {
-        // IAM has no such key in a request that names no partition; nothing is allowed by it then.
-        let keys = if self.leading_keys.is_empty() {
-            vec![String::new()]
-        } else {
-            self.leading_keys.clone()
-        };
-        Context::from([("dynamodb:LeadingKeys", keys)])
+        // IAM has no such key in a request that names no partition.
+        if self.leading_keys.is_empty() {
+            return Context::new();
+        }
+        Context::from([("dynamodb:LeadingKeys", self.leading_keys.clone())])
     }
 }
 

@@ -79,6 +79,8 @@ enum Operator {
     #[serde(rename = "ForAllValues:StringEquals")]
     AllEqual,
     NumericLessThanEquals,
+    /// Whether the request lacks the key: `true` or `false`.
+    Null,
 }
 
 impl Statement {
@@ -123,6 +125,7 @@ impl Condition {
             Operator::NumericLessThanEquals => {
                 !given.is_empty() && given.iter().all(|text| one_of(is_at_most, text))
             }
+            Operator::Null => one_of(str::eq, if given.is_empty() { "true" } else { "false" }),
         }
     }
 }
@@ -298,6 +301,20 @@ mod tests {
         };
         assert!(condition.holds(&request(&["SYNC#3", "RUNS#a"])));
         assert!(!condition.holds(&request(&["SYNC#3", "ACCOUNT#a"])));
+    }
+
+    #[test]
+    fn all_of_none_are_anything_and_a_key_that_must_be_there_refuses_that() {
+        let line = |operator, value: &str| Condition {
+            operator,
+            key: "dynamodb:LeadingKeys".to_owned(),
+            values: vec![value.to_owned()],
+        };
+        let some = Context::from([("dynamodb:LeadingKeys", vec!["SYNC#3".to_owned()])]);
+        assert!(line(Operator::AllLike, "SYNC#*").holds(&Context::new()));
+        assert!(!line(Operator::Null, "false").holds(&Context::new()));
+        assert!(line(Operator::Null, "false").holds(&some));
+        assert!(!line(Operator::Null, "true").holds(&some));
     }
 
     #[test]

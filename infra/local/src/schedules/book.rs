@@ -15,7 +15,7 @@ use crate::clock::LocalClock;
 use crate::dead_letters::DeadLetters;
 use crate::files;
 use crate::invoke::AsyncInvoker;
-use crate::plan::Plan;
+use crate::plan::{Context, Plan, Role};
 
 /// Why the API refuses, in Scheduler's words.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,7 +48,7 @@ pub struct ScheduleBook {
     groups: Vec<String>,
     pub(super) functions: BTreeMap<String, String>,
     queues: Vec<String>,
-    roles: Vec<String>,
+    roles: BTreeMap<String, Role>,
     pub(super) invoker: Arc<AsyncInvoker>,
     pub(super) buses: Arc<EventBuses>,
     pub(super) dead_letters: Arc<DeadLetters>,
@@ -82,7 +82,7 @@ impl ScheduleBook {
                 .map(|function| (function.arn.clone(), function.name.clone()))
                 .collect(),
             queues: plan.queues.iter().map(|queue| queue.arn.clone()).collect(),
-            roles: plan.roles.iter().map(|role| role.arn.clone()).collect(),
+            roles: plan.roles.iter().map(|role| (role.arn.clone(), role.clone())).collect(),
             invoker,
             buses,
             dead_letters,
@@ -105,6 +105,12 @@ impl ScheduleBook {
             }
         }
         Ok(book)
+    }
+
+    /// Whether a schedule's role allows what it is about to do.
+    pub(super) fn may(&self, schedule: &Schedule, action: &str, resource: &str) -> bool {
+        let role = self.roles.get(&schedule.target.role_arn);
+        role.is_some_and(|role| role.allows(action, resource, &Context::new()))
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Entered>> {
@@ -236,7 +242,7 @@ impl ScheduleBook {
             );
         }
         let target = &schedule.target;
-        if !self.roles.contains(&target.role_arn) {
+        if !self.roles.contains_key(&target.role_arn) {
             return refuse(format!("The stack has no role {}.", target.role_arn));
         }
         if let Some(input) = &target.input

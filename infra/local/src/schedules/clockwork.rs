@@ -75,6 +75,10 @@ impl ScheduleBook {
         if let (Err((code, message)), Some(letters)) =
             (delivered, &schedule.target.dead_letter_config)
         {
+            if !self.may(schedule, "sqs:SendMessage", &letters.arn) {
+                tracing::error!(schedule = %schedule.name, "Its role may not leave a dead letter.");
+                return;
+            }
             let attributes = BTreeMap::from([
                 ("ERROR_CODE".to_owned(), code),
                 ("ERROR_MESSAGE".to_owned(), message),
@@ -90,6 +94,17 @@ impl ScheduleBook {
 
     /// Hands `input` to the target; the error is a code and a message.
     fn deliver(&self, schedule: &Schedule, input: &str) -> Result<(), (String, String)> {
+        let (action, resource) = match &schedule.target.event_bridge_parameters {
+            Some(_) => ("events:PutEvents", schedule.target.arn.clone()),
+            // SAM aims a schedule at the alias under which a function is published.
+            None => ("lambda:InvokeFunction", format!("{}:live", schedule.target.arn)),
+        };
+        if !self.may(schedule, action, &resource) {
+            let role = &schedule.target.role_arn;
+            let message = format!("{role} is not authorized to perform: {action} on {resource}");
+            tracing::error!(schedule = %schedule.name, "{message}");
+            return Err(("AccessDeniedException".to_owned(), message));
+        }
         if let Some(parameters) = &schedule.target.event_bridge_parameters {
             let entry = Entry {
                 bus: schedule.target.arn.clone(),

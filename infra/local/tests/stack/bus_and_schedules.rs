@@ -169,6 +169,30 @@ async fn a_schedule_made_through_the_api_puts_its_event_on_the_bus_and_can_be_ch
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_can_do_what_its_role_may_and_leaves_a_letter_where_that_is_not_enough() {
+    let stack = start_with(|options| options.runs_schedules = true).await;
+    let client = aws_sdk_scheduler::Client::new(&operator_config(&stack));
+    let mut target = connection_target(&stack);
+    target.role_arn = "arn:aws:iam::000000000000:role/local-LettersOnly".to_owned();
+    client
+        .create_schedule()
+        .name("c-3")
+        .group_name("test-group")
+        .schedule_expression("at(2040-01-01T00:00:00)")
+        .flexible_time_window(no_window())
+        .target(target)
+        .send()
+        .await
+        .unwrap();
+    let due = stack.schedules().next_due_at("test-group", "c-3").unwrap();
+    stack.clock().advance(due.duration_since(stack.clock().now()).unsigned_abs());
+    let letter = eventually(|| stack.dead_letters().pop()).await;
+    assert_eq!(letter.attributes["ERROR_CODE"], "AccessDeniedException");
+    let published = stack.published_events();
+    assert!(!published.iter().any(|event| event.envelope["detail-type"] == "Due"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_that_could_never_work_is_refused() {
     let stack = start().await;
     let client = aws_sdk_scheduler::Client::new(&operator_config(&stack));

@@ -140,6 +140,11 @@ fn the_products_template_means_the_same_for_every_stage_and_kind_of_credential()
         let allowed = role.allows("sts:GetWebIdentityToken", "*", &request);
         assert_eq!(allowed, may, "{audience} for {seconds} s");
     }
+    let anybody = Context::from([
+        ("sts:DurationSeconds", vec!["300".to_owned()]),
+        ("sts:SigningAlgorithm", vec!["RS256".to_owned()]),
+    ]);
+    assert!(!role.allows("sts:GetWebIdentityToken", "*", &anybody), "a token for nobody named");
 }
 
 #[test]

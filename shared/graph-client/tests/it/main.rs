@@ -9,7 +9,9 @@
 mod reading;
 mod refusals;
 mod sign_in;
+mod simulated_sign_in;
 mod simulator;
 mod stub;
 mod subscriptions;
 mod tokens;
+mod world;

@@ -5,115 +5,18 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::extract::Query;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
-use contact_sync_domain::id::{ObjectId, TenantId};
+use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::segment::NextStep;
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_engine::port::{
-    Clock, Directory, DirectoryError, GroupChange, Identity, Lane, MemberEdge, MemberKind,
-    NewSubscription, Subscriptions,
+    Directory, DirectoryError, GroupChange, Lane, MemberEdge, MemberKind, NewSubscription,
+    Subscriptions,
 };
-use contact_sync_graph_client::{
-    ClientCredential, CredentialError, CredentialSource, Endpoints, GraphClient,
-};
-use entra_sim::{
-    AppRegistration, DEFAULT_APP_ID, DEFAULT_APP_SECRET, Effect, EntraSim, Fault, SignIn, SimClock,
-    SimOptions,
-};
-use jiff::{SignedDuration, Timestamp};
+use entra_sim::{Effect, Fault};
+use jiff::SignedDuration;
 use serde_json::json;
 
-const REDIRECT: &str = "http://127.0.0.1:9000/oauth/callback";
-
-/// The simulator's clock, on which waiting takes no time.
-#[derive(Clone)]
-struct Shared(SimClock);
-
-impl Clock for Shared {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, duration: SignedDuration) {
-        self.0.advance(duration.try_into().unwrap_or_default());
-    }
-}
-
-struct Holding(ClientCredential);
-
-impl CredentialSource for Holding {
-    async fn current(&self) -> Result<ClientCredential, CredentialError> {
-        Ok(self.0.clone())
-    }
-
-    async fn forget(&self) {}
-}
-
-type Client = GraphClient<Holding, Shared>;
-
-/// A simulator with one consented tenant and a client for it.
-struct World {
-    sim: EntraSim,
-    client: Client,
-    tenant: TenantId,
-}
-
-fn secret() -> ClientCredential {
-    ClientCredential::Secret(DEFAULT_APP_SECRET.to_owned().into())
-}
-
-fn client(sim: &EntraSim, credential: ClientCredential) -> Client {
-    let endpoints = Endpoints::parse(&sim.base_url(), &sim.base_url()).unwrap();
-    let clock = Shared(sim.clock().clone());
-    GraphClient::new(endpoints, &DEFAULT_APP_ID.to_string(), Holding(credential), clock).unwrap()
-}
-
-impl World {
-    async fn with_users(users: u32) -> Self {
-        let sim = EntraSim::start(SimOptions::with_users(users)).await.unwrap();
-        let tenant = sim.tenants()[0].id;
-        sim.grant_consent(tenant, DEFAULT_APP_ID, None).unwrap();
-        let client = client(&sim, secret());
-        Self { sim, client, tenant: TenantId::parse(&tenant.to_string()).unwrap() }
-    }
-
-    /// Everybody, page by page.
-    async fn everybody(&self) -> Result<Vec<ObjectId>, DirectoryError> {
-        let mut ids = Vec::new();
-        let mut link: Option<String> = None;
-        loop {
-            let page = self
-                .client
-                .list_users(&self.tenant, &UserSelection::default(), link.as_deref(), Lane::Bulk)
-                .await?;
-            ids.extend(page.users.into_iter().map(|user| user.id));
-            match page.next {
-                NextStep::Next(next) => link = Some(next),
-                NextStep::End => return Ok(ids),
-                NextStep::Delta(_) => panic!("a listing has no delta link"),
-            }
-        }
-    }
-
-    /// A whole round of changes.
-    async fn changes(&self, link: &str) -> Result<(Vec<DeltaEntry>, String), DirectoryError> {
-        let mut entries = Vec::new();
-        let mut link = link.to_owned();
-        loop {
-            let page = self.client.users_delta(&self.tenant, &link).await?;
-            entries.extend(page.entries);
-            match page.next {
-                NextStep::Next(next) => link = next,
-                NextStep::Delta(delta) => return Ok((entries, delta)),
-                NextStep::End => panic!("a round ends with a delta link"),
-            }
-        }
-    }
-
-    fn someone(&self, index: usize) -> ObjectId {
-        let users = self.sim.users(&self.tenant).unwrap();
-        ObjectId::parse(users[index]["id"].as_str().unwrap()).unwrap()
-    }
-}
+use crate::world::World;
 
 #[tokio::test]
 async fn everybody_is_listed_once_and_as_many_as_are_counted() {
@@ -282,91 +185,6 @@ async fn what_breaks_once_is_overcome_and_everybody_is_still_listed_once() {
     let foreign = Effect::ForeignLink { origin: "https://graph.evil.example".into() };
     world.sim.add_fault(Fault::once("*/v1.0/users?*", foreign));
     assert!(matches!(world.everybody().await, Err(DirectoryError::ForeignLink)));
-}
-
-#[tokio::test]
-async fn a_consent_that_goes_and_a_role_that_goes_are_told_apart() {
-    let world = World::with_users(60).await;
-    world.everybody().await.unwrap();
-    world.sim.remove_role(&world.tenant, DEFAULT_APP_ID, "User.Read.All").unwrap();
-    world.sim.revoke_tokens(&world.tenant).unwrap();
-    let denied = world.everybody().await;
-    assert!(matches!(denied, Err(DirectoryError::Forbidden { .. })), "{denied:?}");
-    world.sim.revoke_consent(&world.tenant, DEFAULT_APP_ID).unwrap();
-    world.client.forget_token(&world.tenant).await;
-    let lost = world.everybody().await;
-    assert!(matches!(lost, Err(DirectoryError::ConsentLost { .. })), "{lost:?}");
-    world.sim.grant_consent(&world.tenant, DEFAULT_APP_ID, None).unwrap();
-    assert!(world.everybody().await.is_ok());
-}
-
-#[tokio::test]
-async fn a_certificate_serves_as_well_and_a_wrong_secret_is_our_own_fault() {
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
-    let certificate =
-        rcgen::CertificateParams::new(vec!["app".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let world = World::with_users(60).await;
-    let certificates = vec![certificate.pem()];
-    world.sim.put_app(AppRegistration { certificates, ..AppRegistration::development() });
-    let credential = ClientCredential::Certificate {
-        certificate_pem: certificate.pem(),
-        private_key_pem: key.serialize_pem().into(),
-    };
-    let organization = client(&world.sim, credential).organization(&world.tenant).await;
-    assert_eq!(organization.unwrap().id, world.tenant);
-    let wrong = client(&world.sim, ClientCredential::Secret("wrong".to_owned().into()));
-    let refused = wrong.organization(&world.tenant).await;
-    assert!(matches!(refused, Err(DirectoryError::CredentialRefused { .. })), "{refused:?}");
-}
-
-/// What a browser would follow: the address, as pairs of its query.
-async fn redirected(address: &str) -> Vec<(String, String)> {
-    let browser = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap();
-    let answer = browser.get(address).send().await.unwrap();
-    let location = answer.headers()["location"].to_str().unwrap();
-    assert!(location.starts_with(REDIRECT), "{location}");
-    url::Url::parse(location).unwrap().query_pairs().into_owned().collect()
-}
-
-fn value<'a>(pairs: &'a [(String, String)], name: &str) -> &'a str {
-    pairs.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
-}
-
-#[tokio::test]
-async fn consent_and_sign_in_prove_an_admin_of_that_tenant() {
-    let world = World::with_users(60).await;
-    world.sim.next_sign_in(SignIn::admin(&world.tenant).times(2));
-    let consent = world.client.admin_consent_url(None, "state-1", REDIRECT);
-    let back = redirected(&consent).await;
-    assert_eq!(value(&back, "admin_consent"), "True");
-    assert_eq!(value(&back, "tenant"), world.tenant.as_str());
-    assert_eq!(value(&back, "state"), "state-1");
-
-    // SHA-256 of "verifier-verifier-verifier-verifier-verifier" in base64url.
-    let verifier = "verifier-verifier-verifier-verifier-verifier";
-    let challenge = {
-        use base64::Engine;
-        use sha2::Digest;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(verifier))
-    };
-    let sign_in =
-        world.client.sign_in_url(&world.tenant, "state-2", "nonce-2", &challenge, REDIRECT);
-    let back = redirected(&sign_in).await;
-    let code = value(&back, "code");
-    let redeem = async |verifier, nonce| {
-        world.client.redeem(&world.tenant, code, verifier, nonce, REDIRECT).await
-    };
-    let signed_in = redeem(verifier, "nonce-2").await.unwrap();
-    assert_eq!(signed_in.tenant_id, world.tenant);
-    let admin = world.sim.tenants()[0].admin.clone().unwrap().id.to_string();
-    assert_eq!(signed_in.object_id.as_str(), admin);
-    let global = "62e90394-69f5-4237-9190-012177145e10".to_owned();
-    assert!(signed_in.roles.unwrap().contains(&global));
-    assert!(redeem(verifier, "nonce-2").await.is_err(), "a code works once");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::health::Pace;
 use super::queue::{Attempt, Batch};
 use crate::faults::Effect;
-use crate::faults::effects::merge_patch;
+use crate::faults::answers::merge_patch;
 use crate::graph::instant_with_fraction;
 use crate::simulation::Sim;
 use crate::world::World;

@@ -110,7 +110,11 @@ impl GraphError {
             RetryAfterForm::Integer => {
                 error.with_header("retry-after", format!("{:.0}", seconds.ceil()))
             }
-            RetryAfterForm::Decimal => error.with_header("retry-after", format!("{seconds:.3}")),
+            RetryAfterForm::Decimal => {
+                // Never less than it takes.
+                let seconds = (seconds * 1e3).ceil() / 1e3;
+                error.with_header("retry-after", format!("{seconds:.3}"))
+            }
             RetryAfterForm::HttpDate => {
                 let until = shifted(now, wait.saturating_add(SignedDuration::from_secs(1)));
                 let date = until.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();

@@ -112,7 +112,7 @@ mod tests {
         let mut claims = json!({
             "iss": ISSUER, "sub": ROLE, "aud": "api://AzureADTokenExchange", "iat": 1000, "exp": 1300,
         });
-        crate::faults::effects::merge_patch(&mut claims, change);
+        crate::faults::answers::merge_patch(&mut claims, change);
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some("one".to_owned());
         let token = jsonwebtoken::encode(&header, &claims, &fixture.key).expect("signed");

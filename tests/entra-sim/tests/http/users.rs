@@ -131,14 +131,33 @@ async fn an_overspent_budget_answers_429_with_the_chosen_retry_after() {
     client.set(|settings| settings.throttling.retry_after = RetryAfterForm::Decimal);
     let throttled = client.send(Method::GET, "/users", &[], None).await;
     assert_eq!(throttled.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(throttled.headers()["retry-after"], "10.000");
+    // One unit is left of five; this asked for two, and the next try asks for two more.
+    assert_eq!(throttled.headers()["retry-after"], "6.000");
     assert!(throttled.headers().contains_key("x-ms-throttle-scope"));
     let body: Value = throttled.json().await.expect("JSON");
     assert_eq!(body["error"]["code"], "TooManyRequests");
-    client.sim.advance_clock(Duration::from_secs(21));
+    client.sim.advance_clock(Duration::from_secs(6));
+    assert_eq!(client.get("/users").await.0, StatusCode::OK, "who waits as told is served");
+    client.sim.advance_clock(Duration::from_secs(10));
     let served = client.send(Method::GET, "/users?$select=id", &[], None).await;
     assert_eq!(served.status(), StatusCode::OK);
     assert_eq!(served.headers()["x-ms-resource-unit"], "1");
+
+    // Every form that was seen in the wild, and the one that leaves clients to themselves.
+    let throttled = async |form| {
+        client.set(|settings| settings.throttling.retry_after = form);
+        client.sim.advance_clock(Duration::from_secs(20));
+        for _ in 0..2 {
+            assert_eq!(client.get("/users").await.0, StatusCode::OK);
+        }
+        let throttled = client.send(Method::GET, "/users", &[], None).await;
+        assert_eq!(throttled.status(), StatusCode::TOO_MANY_REQUESTS);
+        throttled.headers().get("retry-after").map(|wait| wait.to_str().expect("text").to_owned())
+    };
+    assert_eq!(throttled(RetryAfterForm::Integer).await.as_deref(), Some("6"));
+    let date = throttled(RetryAfterForm::HttpDate).await.expect("a date");
+    assert!(date.ends_with(" GMT") && date.len() == 29, "{date}");
+    assert_eq!(throttled(RetryAfterForm::Absent).await, None);
 }
 
 #[tokio::test]

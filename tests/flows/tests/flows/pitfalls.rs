@@ -42,7 +42,7 @@ async fn first_sync(scene: &Scene, customer: &Customer<'_>) -> Value {
 }
 
 /// Whether notifications are sent.
-fn notify(scene: &Scene, enabled: bool) {
+pub(crate) fn notify(scene: &Scene, enabled: bool) {
     scene.sim.merge_settings(&json!({"notifications": {"enabled": enabled}})).unwrap();
 }
 

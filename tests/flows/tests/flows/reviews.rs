@@ -9,14 +9,19 @@ async fn list(scene: &Scene, customer: &Customer<'_>, name: &str) -> Vec<Value> 
 }
 
 /// The item about a user.
-async fn about(scene: &Scene, customer: &Customer<'_>, name: &str, user: &str) -> Value {
+pub(crate) async fn about(scene: &Scene, customer: &Customer<'_>, name: &str, user: &str) -> Value {
     let items = list(scene, customer, name).await;
     let found = items.iter().find(|item| item["user"]["objectId"] == user).cloned();
     assert!(found.is_some(), "nothing about {user} in {name}: {items:?}");
     found.unwrap()
 }
 
-async fn decide(scene: &Scene, customer: &Customer<'_>, item: &Value, body: Value) -> Reply {
+pub(crate) async fn decide(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    item: &Value,
+    body: Value,
+) -> Reply {
     let path = customer.path(&format!("/reviews/{}", item["id"].as_str().unwrap()));
     let mut body = body;
     body["version"] = item["version"].clone();

@@ -54,8 +54,8 @@ async fn a_budget_that_is_spent_pauses_the_tenant_and_not_the_request() {
     let scene = in_small_pages().await;
     let customer = scene.synced().await;
     for form in ["decimal", "integer"] {
-        // Four units in ten seconds: a full run needs more.
-        let scarce = json!({"throttling": {"scale": 4.0 / 3_500.0, "retryAfter": form}});
+        // Six units in ten seconds: a full run needs more.
+        let scarce = json!({"throttling": {"scale": 6.0 / 3_500.0, "retryAfter": form}});
         scene.sim.merge_settings(&scarce).unwrap();
         scene.sim.reset_requests();
         let run = customer.sync_now().await;

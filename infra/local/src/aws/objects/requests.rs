@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{
@@ -60,15 +60,18 @@ pub(crate) fn serve(services: &AwsServices, request: &AwsRequest) -> Response {
         (&Method::HEAD, true) => ("HeadBucket", call.check("s3:ListBucket").map(|()| empty())),
         (method, _) => ("unknown", Err(not_served(&format!("{method} {}", request.parts.uri)))),
     };
+    let answer = answer.unwrap_or_else(|refusal| refusal);
+    let answered = answer.body().size_hint().exact().unwrap_or_default();
+    let asked = u64::try_from(request.body.len()).unwrap_or(u64::MAX);
     services.counters.add(
         CallKey {
             caller: request.caller.name().to_owned(),
             operation: format!("s3:{operation}"),
             resource: bucket.to_owned(),
         },
-        CallCount { requests: 1, ..CallCount::default() },
+        CallCount { requests: 1, bytes: asked + answered, ..CallCount::default() },
     );
-    answer.unwrap_or_else(|refusal| refusal)
+    answer
 }
 
 struct Call<'a> {

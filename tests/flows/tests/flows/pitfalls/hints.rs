@@ -1,5 +1,7 @@
 //! Notifications and subscriptions: late, doubled, forged, forgotten.
 
+use std::time::{Duration, Instant};
+
 use contact_sync_flows::{Scene, SceneOptions};
 use entra_sim::{Effect, Fault};
 use serde_json::json;
@@ -8,15 +10,39 @@ use super::{somebody, title};
 use crate::graph_faults::{LISTING, assert_in_step, in_small_pages, struck};
 use crate::webhook::{hints, known, post};
 
+/// How long Graph waits for a handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i_24_a_handshake_is_echoed_decoded_and_before_anything_else() {
-    let scene = Scene::with_users(5).await;
-    for path in ["/webhooks/graph", "/webhooks/graph/lifecycle"] {
-        let query = "validationToken=Validation%3a+Testing+a%2Bb";
+    let mut options = SceneOptions::with_users(5);
+    // Nobody serves there: what a start or a handshake asked of a table would be missed.
+    let nowhere = "http://127.0.0.1:9".to_owned();
+    options.environment.push(("graph-webhook", "AWS_ENDPOINT_URL", nowhere.clone()));
+    options.environment.push(("graph-webhook", "AWS_ENDPOINT_URL_DYNAMODB", nowhere));
+    let scene = Scene::start(options).await;
+    for (number, path) in ["/webhooks/graph", "/webhooks/graph/lifecycle"].into_iter().enumerate() {
+        let warm = scene.stack.invocations("graph-webhook").len();
+        assert_eq!(warm, number, "the first meets a program that has yet to start");
+        // Graph appends its token to whatever query the address had.
+        let query = "s=sub_1&validationToken=Validation%3a+Testing+a%2Bb%253d";
+        let asked = Instant::now();
         let answer = post(&scene, &format!("{path}?{query}"), "no json").await.expect(200);
-        assert_eq!(answer.text, "Validation: Testing a+b");
+        assert!(asked.elapsed() < HANDSHAKE, "Graph has given up: {:?}", asked.elapsed());
+        assert_eq!(answer.text, "Validation: Testing a+b%3d");
         assert!(answer.header("content-type").starts_with("text/plain"));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
     }
+    // Both at once, and one program more has to start for it.
+    let path = "/webhooks/graph?validationToken=both";
+    let asked = Instant::now();
+    let (one, other) = tokio::join!(post(&scene, path, ""), post(&scene, path, ""));
+    assert!(asked.elapsed() < HANDSHAKE, "Graph has given up: {:?}", asked.elapsed());
+    for answer in [one, other] {
+        assert_eq!(answer.expect(200).text, "both");
+    }
+    let failed = scene.stack.invocations("graph-webhook").into_iter();
+    assert_eq!(failed.filter(|ended| ended.error.is_some()).count(), 0, "{}", scene.story());
 }
 
 #[tokio::test(flavor = "multi_thread")]
