@@ -174,13 +174,15 @@ fn schedules_and_deployments_may_do_what_they_are_for_and_no_more() {
 
     let deployments = get(&template, &["Globals", "Function", "DeploymentPreference", "Role"]);
     let mut shifts = BTreeSet::from([("cloudwatch:DescribeAlarms".to_owned(), "*".to_owned())]);
+    for action in ["GetAlias", "GetProvisionedConcurrencyConfig", "UpdateAlias"] {
+        let of_the_stack = "!Sub arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:\
+                            function:${AWS::StackName}-*";
+        shifts.insert((format!("lambda:{action}"), of_the_stack.to_owned()));
+    }
+    // CloudFormation gives them names that begin with the stack's, unless the template names them.
     for function in &functions {
-        for action in ["GetAlias", "GetProvisionedConcurrencyConfig", "UpdateAlias"] {
-            let id = &function.logical_id;
-            for resource in [format!("!GetAtt {id}.Arn"), format!("!Sub ${{{id}.Arn}}:live")] {
-                shifts.insert((format!("lambda:{action}"), resource));
-            }
-        }
+        let name = get(&function.resource, &["Properties", "FunctionName"]);
+        assert!(name.is_none(), "{} has a name of its own", function.name);
     }
     needed.insert(
         role_of(&deployments.map(written).expect("a role")),
