@@ -38,7 +38,7 @@ mod terms;
 mod tests;
 mod write;
 
-pub(crate) use batch::{Batch, Decided, decide_batch};
+pub(crate) use batch::{Batch, Decided, bearers, decide_batch};
 pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
 pub(crate) use lookup::Lookup;

@@ -96,19 +96,14 @@ impl<'a, W: Witness<'a>> Evaluator<'a, W> {
         }
     }
 
-    /// `and` ends at the first false, `or` at the first true, whatever is unknown besides. What is
-    /// not told outweighs what failed: reading again may mend it.
+    /// `and` ends at the first false, `or` at the first true, whatever is unknown besides.
     fn until(&mut self, parts: &'a [Node], decided: bool) -> Answer<'a> {
         let mut open: Option<Stop<'a>> = None;
         for part in parts {
             match self.value(part) {
                 Ok(value) if value.is_true() == decided => return Ok(Datum::Boolean(decided)),
                 Ok(_) => {}
-                Err(stop) => {
-                    if open.is_none() || matches!(stop, Stop::Absent(_)) {
-                        open = Some(stop);
-                    }
-                }
+                Err(stop) => keep_open(&mut open, stop),
             }
         }
         open.map_or(Ok(Datum::Boolean(!decided)), Err)
@@ -123,7 +118,7 @@ impl<'a, W: Witness<'a>> Evaluator<'a, W> {
                     return Ok(Datum::Boolean(true));
                 }
                 Ok(_) => {}
-                Err(stop) => open = open.or(Some(stop)),
+                Err(stop) => keep_open(&mut open, stop),
             }
         }
         open.map_or(Ok(Datum::Boolean(false)), Err)
@@ -177,6 +172,14 @@ impl<'a, W: Witness<'a>> Evaluator<'a, W> {
                 )
             }
         }
+    }
+}
+
+/// Why a part of several stays open. What is not told outweighs what failed: reading again may mend
+/// it.
+fn keep_open<'a>(open: &mut Option<Stop<'a>>, stop: Stop<'a>) {
+    if open.is_none() || matches!(stop, Stop::Absent(_)) {
+        *open = Some(stop);
     }
 }
 

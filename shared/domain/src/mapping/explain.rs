@@ -24,9 +24,6 @@ pub struct ExplainedRow {
     pub trace: Vec<TraceStep>,
     /// What the row asks of its field.
     pub outcome: RowOutcome,
-    /// What the field would take instead where another contact has that value, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<Value>,
     /// The value as the field takes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
@@ -119,7 +116,6 @@ impl Mapping {
                 attributes: attributes(row, user),
                 trace: row.expression.explain(user, now).1,
                 outcome,
-                others: field.others.clone(),
                 value,
                 code,
                 reason,

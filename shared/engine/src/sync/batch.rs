@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use contact_sync_domain::contact::{Contact, ContactField, Target};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::{AccountId, ContactId, ObjectId};
 use contact_sync_domain::reconcile::{Claimant, View, blank_item};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
@@ -128,27 +128,54 @@ async fn read_claimants(
     people: &[(Person, ContactId)],
     stored: &mut HashMap<ContactId, StoredContact>,
 ) -> Result<BTreeMap<String, ContactId>, StoreError> {
-    let mut keys: Vec<String> = people
+    let keys: Vec<String> = people
         .iter()
-        .filter_map(|(person, contact)| match person {
+        .flat_map(|(person, contact)| match person {
             Person::Here(_, View::In(wanted)) => {
-                terms.rules.wanted_email_key(wanted, present(stored.get(contact)))
+                terms.rules.wanted_email_keys(wanted, present(stored.get(contact)))
             }
             Person::Here(_, View::Out { .. } | View::Unknown { .. } | View::Failed { .. })
-            | Person::Gone(..) => None,
+            | Person::Gone(..) => Vec::new(),
         })
         .collect();
+    claimants(store, terms.account, keys, stored).await
+}
+
+/// Who has these addresses, read as they are.
+pub(super) async fn claimants(
+    store: &impl ContactStore,
+    account: &AccountId,
+    mut keys: Vec<String>,
+    stored: &mut HashMap<ContactId, StoredContact>,
+) -> Result<BTreeMap<String, ContactId>, StoreError> {
     keys.sort();
     keys.dedup();
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let owners = store.claims(terms.account, &keys).await?;
+    let owners = store.claims(account, &keys).await?;
     let claimants: BTreeMap<String, ContactId> =
         keys.into_iter().zip(owners).filter_map(|(key, owner)| Some((key, owner?))).collect();
     let owners: Vec<ContactId> = claimants.values().cloned().collect();
-    read_contacts(store, terms.account, &owners, stored).await?;
+    read_contacts(store, account, &owners, stored).await?;
     Ok(claimants)
+}
+
+/// Who bears which of these addresses.
+pub(crate) async fn bearers(
+    store: &impl ContactStore,
+    account: &AccountId,
+    keys: Vec<String>,
+) -> Result<BTreeMap<String, Contact>, StoreError> {
+    let mut stored = HashMap::new();
+    let claimants = claimants(store, account, keys, &mut stored).await?;
+    let nobody = HashSet::new();
+    let borne =
+        claimants.keys().filter_map(|key| match claimant(key, &claimants, &stored, &nobody) {
+            Claimant::Contact(owner) => Some((key.clone(), owner.clone())),
+            Claimant::Nobody | Claimant::SamePage => None,
+        });
+    Ok(borne.collect())
 }
 
 /// Those of these contacts that stand.

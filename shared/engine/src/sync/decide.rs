@@ -1,6 +1,6 @@
 //! From a page's entries to what is intended for each person.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
@@ -8,7 +8,7 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::{Claimant, View, Wanted, blank_item, user_address};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
-use super::batch::{Batch, Decided, candidates, claimant, decide_batch};
+use super::batch::{Batch, Decided, candidates, claimant, claimants, decide_batch};
 use super::index::KnownContact;
 use super::lookup::Lookup;
 use super::own_contacts::{contacts_of_users, read_contacts};
@@ -133,16 +133,11 @@ where
         let view = pass.view(user);
         let existing = present(now_stored.as_ref()).cloned();
         let mut stored = HashMap::new();
-        let mut claimants = BTreeMap::new();
-        if let View::In(wanted) = &view
-            && let Some(key) = pass.rules.wanted_email_key(wanted, existing.as_ref())
-        {
-            let owner = self.stores.claims(&pass.account.id, std::slice::from_ref(&key)).await?;
-            if let Some(owner) = owner.into_iter().flatten().next() {
-                self.read_contacts(pass, std::slice::from_ref(&owner), &mut stored).await?;
-                claimants.insert(key, owner);
-            }
-        }
+        let keys = match &view {
+            View::In(wanted) => pass.rules.wanted_email_keys(wanted, existing.as_ref()),
+            View::Out { .. } | View::Unknown { .. } | View::Failed { .. } => Vec::new(),
+        };
+        let claimants = claimants(&self.stores, &pass.account.id, keys, &mut stored).await?;
         let led_to = self.led_to(pass, user, &view, existing.as_ref(), &mut stored).await?;
         let nobody = HashSet::new();
         let candidates = candidates(Some(&led_to), &stored);

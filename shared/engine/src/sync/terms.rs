@@ -33,7 +33,7 @@ impl Terms<'_> {
         user: &DirectoryUser,
         view: &View,
         (contact_id, existing, candidates): (&ContactId, Option<&Contact>, &[&Contact]),
-        claimant_of: impl FnOnce(&str) -> Claimant<'c>,
+        claimant_of: impl Fn(&str) -> Claimant<'c>,
     ) -> SegmentItem {
         match view {
             View::Unknown { attribute } => SegmentItem {
@@ -71,6 +71,9 @@ impl Terms<'_> {
                 if let Some(item) = self.contested(user, existing) {
                     return item;
                 }
+                let is_taken = |key: &str| claimant_of(key) != Claimant::Nobody;
+                let known = (existing, candidates);
+                let wanted = &*self.rules.choosing(user, wanted, known, is_taken);
                 let claimant = match self.rules.wanted_email_key(wanted, existing) {
                     Some(key) => claimant_of(&key),
                     None => Claimant::Nobody,

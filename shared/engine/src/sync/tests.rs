@@ -2,6 +2,7 @@
 
 mod by_group;
 mod chance;
+mod choice;
 mod claims;
 mod deaths;
 mod emptied;

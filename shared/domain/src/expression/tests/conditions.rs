@@ -110,6 +110,7 @@ fn what_is_not_told_decides_nothing_unless_the_rest_does() {
         ("department in ('Sales', city)", Decision::Met),
         ("department in (city, 'Sales')", Decision::Met),
         ("department in (city, 'x')", unknown("city")),
+        ("department in (CDate(department), city)", unknown("city")),
         ("IIF(department eq 'Sales', true, city eq 'Bern')", Decision::Met),
         ("CDate(department) gt 2024-01-01 or city eq 'Bern'", unknown("city")),
     ] {

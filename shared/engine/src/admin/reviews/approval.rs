@@ -1,6 +1,8 @@
 //! What a person approved is done as a run would do it: by the same scope, routing and rules, and by
 //! the one conditional write through which runs write, too.
 
+use std::borrow::Cow;
+
 use contact_sync_domain::contact::{Contact, ContactField, Link, LinkState, Target};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
@@ -17,7 +19,7 @@ use crate::admin::grounds::Grounds;
 use crate::admin::{AdminError, Outside};
 use crate::contact_after::{Stamp, contact_after};
 use crate::port::{ClaimOutcome, Clock, ContactStore, ContactWrite, StoredContact, WriteOutcome};
-use crate::sync::{contacts_of_users, present};
+use crate::sync::{bearers, contacts_of_users, present};
 
 /// A desk at which users are decided.
 pub(super) struct Approval<'d, 'a, O> {
@@ -94,10 +96,10 @@ impl<O: Outside> Approval<'_, '_, O> {
             return Ok(Done::wrote(standing));
         }
         let free = Contact { link: None, ..standing.clone() };
-        let owner = self.claimant(&meant.wanted, Some(&free)).await?;
+        let (wanted, owner) = self.claimant(user, &meant.wanted, Some(&free)).await?;
         let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
         let claimant = as_claimant(owner.as_ref());
-        let mut decided = rules.adopt(user, &meant.wanted, &free, None, claimant, tie);
+        let mut decided = rules.adopt(user, &wanted, &free, None, claimant, tie);
         decided.fields.append(&mut decided.pending);
         // What was shown is what is done; a contact that somebody names is another matter.
         if named.is_none()
@@ -140,7 +142,8 @@ impl<O: Outside> Approval<'_, '_, O> {
         if present(standing.as_ref()).is_some() {
             return Err(AdminError::ReviewMoved("the user has a contact by now".to_owned()));
         }
-        if self.claimant(&wanted, None).await?.is_some() {
+        let (wanted, owner) = self.claimant(&user, &wanted, None).await?;
+        if owner.is_some() {
             return Err(AdminError::EmailTaken);
         }
         let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
@@ -158,7 +161,7 @@ impl<O: Outside> Approval<'_, '_, O> {
         let Some(existing) = present(standing.as_ref()) else {
             return Err(AdminError::ReviewMoved("the contact is gone".to_owned()));
         };
-        let owner = self.claimant(&wanted, Some(existing)).await?;
+        let (wanted, owner) = self.claimant(&user, &wanted, Some(existing)).await?;
         let claimant = as_claimant(owner.as_ref());
         let found = Found { contact_id: &own, existing: Some(existing), claimant, candidates: &[] };
         let decided = self.grounds.rules.approve(&user, &wanted, found, self.grounds.tie());
@@ -175,21 +178,23 @@ impl<O: Outside> Approval<'_, '_, O> {
         }
     }
 
-    /// Who has the address that the user wants, other than this contact.
-    pub(super) async fn claimant(
+    /// What the directory asks of the user's contact, its address chosen where the mapping leaves a
+    /// choice, and who has that address, other than this contact.
+    pub(super) async fn claimant<'w>(
         &self,
-        wanted: &Wanted,
+        user: &DirectoryUser,
+        wanted: &'w Wanted,
         existing: Option<&Contact>,
-    ) -> Result<Option<Contact>, AdminError> {
-        let Some(key) = self.grounds.rules.wanted_email_key(wanted, existing) else {
-            return Ok(None);
-        };
+    ) -> Result<(Cow<'w, Wanted>, Option<Contact>), AdminError> {
+        let rules = &self.grounds.rules;
+        let keys = rules.wanted_email_keys(wanted, existing);
         let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
-        let owners = store.claims(account, std::slice::from_ref(&key)).await?;
-        let Some(owner) = owners.into_iter().flatten().next() else { return Ok(None) };
-        let stored = store.get(account, &owner).await?;
-        let owner = present(stored.as_ref());
-        Ok(owner.filter(|owner| owner.email().map(email_key).as_ref() == Some(&key)).cloned())
+        let mut owners = bearers(store, account, keys).await?;
+        let is_taken = |key: &str| owners.contains_key(key);
+        let chosen = rules.choosing(user, wanted, (existing, &[]), is_taken);
+        let key = rules.wanted_email_key(&chosen, existing);
+        let owner = key.and_then(|key| owners.remove(&key));
+        Ok((chosen, owner))
     }
 
     /// Writes what was decided, as a run would: on condition that the contact is as it was read and

@@ -97,7 +97,7 @@ impl<O: Outside> Approval<'_, '_, O> {
             others.push(*other);
         }
         let free = Contact { link: None, ..kept };
-        let owner = self.claimant(&wanted, Some(&free)).await?;
+        let (wanted, owner) = self.claimant(&user, &wanted, Some(&free)).await?;
         if owner.is_some_and(|owner| !ids.contains(&owner.id)) {
             return Err(AdminError::EmailTaken);
         }

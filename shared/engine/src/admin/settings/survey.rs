@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::admin::AdminError;
 use crate::port::{ContactStore, StoredContact};
-use crate::sync::{Lookup, find_managers};
+use crate::sync::{Lookup, bearers, find_managers};
 
 /// How many people are named for one reason.
 const EXAMPLES: usize = 5;
@@ -256,20 +256,24 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             })
             .collect();
         let existing = self.contacts(&own).await?;
-        let keys: Vec<Option<String>> = meant
+        let keys: Vec<String> = meant
             .iter()
             .zip(&own)
-            .map(|((_, wanted), id)| self.rules.wanted_email_key(wanted, existing.get(id)))
+            .flat_map(|((_, wanted), id)| self.rules.wanted_email_keys(wanted, existing.get(id)))
             .collect();
-        let owners = self.owners(keys.iter().flatten()).await?;
+        let owners = bearers(self.store, &self.account.id, keys).await?;
         let led_to = self.look_up(&meant, &own, &existing).await?;
-        for (((user, wanted), id), key) in meant.into_iter().zip(&own).zip(keys) {
+        for ((user, wanted), id) in meant.into_iter().zip(&own) {
             let candidates: Vec<&Contact> = led_to.get(&user.id).into_iter().flatten().collect();
+            let contact = existing.get(id);
+            let is_taken = |key: &str| owners.contains_key(key) || self.wanted.contains_key(key);
+            let rules = self.rules;
+            let wanted = rules.choosing(&user, &wanted, (contact, &candidates), is_taken);
+            let key = rules.wanted_email_key(&wanted, contact);
             let claimant = match key.as_ref().and_then(|key| owners.get(key)) {
                 Some(owner) => Claimant::Contact(owner),
                 None => Claimant::Nobody,
             };
-            let contact = existing.get(id);
             let found =
                 Found { contact_id: id, existing: contact, claimant, candidates: &candidates };
             self.decide_one(user, &wanted, found);
@@ -368,33 +372,6 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             Some(StoredContact::Tombstone { .. }) | None => None,
         });
         Ok(present.collect())
-    }
-
-    /// The contacts that bear these addresses.
-    async fn owners(
-        &self,
-        keys: impl Iterator<Item = &String>,
-    ) -> Result<HashMap<String, Contact>, AdminError> {
-        let mut keys: Vec<String> = keys.cloned().collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let owners = self.store.claims(&self.account.id, &keys).await?;
-        let owned: Vec<(String, ContactId)> =
-            keys.into_iter().zip(owners).filter_map(|(key, owner)| Some((key, owner?))).collect();
-        let mut ids: Vec<ContactId> = owned.iter().map(|(_, owner)| owner.clone()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let contacts = self.contacts(&ids).await?;
-        let bears = |key: &String, contact: &Contact| {
-            contact.email().map(email_key).as_deref() == Some(key)
-        };
-        Ok(owned
-            .into_iter()
-            .filter_map(|(key, owner)| {
-                let contact = contacts.get(&owner).filter(|contact| bears(&key, contact))?;
-                Some((key, contact.clone()))
-            })
-            .collect())
     }
 
     fn fail(

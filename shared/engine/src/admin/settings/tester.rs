@@ -1,6 +1,7 @@
 //! One person through the settings, step by step, without a write.
 
 use contact_sync_domain::account::Account;
+use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{ConnectionId, ContactId};
 use contact_sync_domain::mapping::{ExplainedRow, FieldFailure};
 use contact_sync_domain::reconcile::View;
@@ -15,7 +16,7 @@ use crate::admin::document::Members;
 use crate::admin::grounds::Grounds;
 use crate::admin::{AdminError, Outside};
 use crate::port::{ContactStore, SettingsStore};
-use crate::sync::{contacts_of_users, present};
+use crate::sync::{bearers, contacts_of_users, present};
 
 /// Whom to try which settings on.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +95,8 @@ pub async fn try_settings(
     let (rules, now) = (&grounds.rules, grounds.rules.now());
     let mapping = rules.mapping();
     let mapped = mapping.map(&user, now);
+    let taken = bearers(store, &account.id, mapped.choices()).await?;
+    let mapped = mapped.choosing(contact.and_then(Contact::email), |key| taken.contains_key(key));
     let failures = mapping.changes(&mapped, contact).err();
     let (in_scope, because) = match grounds.terms().view(&user) {
         View::In(_) => (true, None),
