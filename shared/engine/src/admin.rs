@@ -65,11 +65,11 @@ pub use reviews::{
 };
 pub use runs::{read_kind, request_run, run, runs};
 pub use settings::{
-    AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, HistoryEntry,
-    Import, Imported as ImportedSettings, NeededPermission, ReasonCount, Saved, SettingsFile,
-    SharedEmail, Stopped, Surveyed, Trial, Tried, Validation, coverage, export_settings,
-    import_settings, roll_back, save_settings, settings, settings_history, settings_version,
-    try_settings, validate,
+    AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, GuardForecast,
+    HistoryEntry, Import, Imported as ImportedSettings, LeavingCount, NeededPermission,
+    ReasonCount, Saved, SettingsFile, SharedEmail, Stopped, Surveyed, TeamCount, Trial, Tried,
+    Validation, coverage, export_settings, import_settings, roll_back, save_settings, settings,
+    settings_history, settings_version, try_settings, validate,
 };
 pub use teams::{
     Member, MembersPage, TeamDeleted, TeamOf, add_member, create_team, delete_team, read_team,

@@ -38,9 +38,11 @@ mod terms;
 mod tests;
 mod write;
 
-pub(crate) use batch::{Batch, Decided, bearers, decide_batch};
+pub(crate) use apply::is_removal;
+pub(crate) use batch::{Batch, Decided, bearers, decide_batch, new_email_key};
 pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
+pub(crate) use index::{Index, KnownContact};
 pub(crate) use lookup::Lookup;
 pub(crate) use members::{
     GroupsError, MemberSets, Watched, groups_digest, read_groups, scope_groups, watched_with_rivals,

@@ -9,10 +9,11 @@ use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::scope::ClauseVerdict;
 use contact_sync_domain::settings::{Difference, Problem, Settings};
 use contact_sync_engine::admin::{
-    AttributeCoverage, ClauseCount, Counted, Example, HistoryEntry, Import, ImportedSettings,
-    NeededPermission, Outside, ReasonCount, Saved, SharedEmail, Stopped, Surveyed, Trial,
-    Validation, account, coverage, export_settings, import_settings, roll_back, save_settings,
-    settings, settings_history, settings_version, try_settings, validate,
+    AttributeCoverage, ClauseCount, Counted, Example, GuardForecast, HistoryEntry, Import,
+    ImportedSettings, LeavingCount, NeededPermission, Outside, ReasonCount, Saved, SharedEmail,
+    Stopped, Surveyed, TeamCount, Trial, Validation, account, coverage, export_settings,
+    import_settings, roll_back, save_settings, settings, settings_history, settings_version,
+    try_settings, validate,
 };
 use contact_sync_engine::port::SettingsCause;
 use jiff::Timestamp;
@@ -36,6 +37,8 @@ struct Verdict {
     people: Option<PeopleShape>,
     uniqueness: Option<UniquenessShape>,
     scope_change: Option<ScopeChangeShape>,
+    removals: Option<RemovalsShape>,
+    teams: Vec<TeamCount>,
     #[serde(flatten)]
     reading: ReadingShape,
 }
@@ -63,6 +66,8 @@ struct PeopleShape {
     left_alone: u64,
     would_fail: u64,
     would_skip: u64,
+    of_others: Counted,
+    contested: Counted,
     by_reason: Vec<ReasonCount>,
     skipped_by: Vec<ClauseCount>,
 }
@@ -79,6 +84,13 @@ struct UniquenessShape {
 struct ScopeChangeShape {
     newly_in: Vec<ClauseCount>,
     newly_out: Vec<ClauseCount>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RemovalsShape {
+    leaving: Vec<LeavingCount>,
+    guard: Option<GuardForecast>,
 }
 
 #[derive(Serialize)]
@@ -138,6 +150,8 @@ impl From<Validation> for Verdict {
             people: None,
             uniqueness: None,
             scope_change: None,
+            removals: None,
+            teams: Vec::new(),
             reading: ReadingShape::new(seen, stopped, cost),
         };
         match people {
@@ -161,6 +175,8 @@ impl Verdict {
                 left_alone: found.left_alone,
                 would_fail: found.would_fail,
                 would_skip: found.would_skip,
+                of_others: found.of_others,
+                contested: found.contested,
                 by_reason: found.by_reason,
                 skipped_by: found.skipped_by,
             }),
@@ -172,6 +188,8 @@ impl Verdict {
                 newly_in: found.newly_in,
                 newly_out: found.newly_out,
             }),
+            removals: Some(RemovalsShape { leaving: found.leaving, guard: found.guard }),
+            teams: found.teams,
             ..self
         }
     }

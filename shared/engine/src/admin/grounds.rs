@@ -161,11 +161,7 @@ pub(super) async fn memberships(
 ) -> Result<Memberships, AdminError> {
     let groups = scope_groups(scope);
     let (mut sets, unknown) = followed(outside, account, connection, groups).await?;
-    match read_groups(outside.directory(), tenant, &unknown).await {
-        Ok(read) => sets.absorb(read.members),
-        Err(GroupsError::Missing(group)) => return Err(AdminError::GroupMissing(group)),
-        Err(GroupsError::Directory(error)) => return Err(error.into()),
-    }
+    sets.absorb(read_groups(outside.directory(), tenant, &unknown).await?.members);
     Ok(sets.memberships(scope))
 }
 
@@ -224,6 +220,15 @@ impl From<SplitError> for AdminError {
         match error {
             SplitError::Store(error) => Self::Store(error),
             SplitError::Directory(error) => Self::Directory(error),
+        }
+    }
+}
+
+impl From<GroupsError> for AdminError {
+    fn from(error: GroupsError) -> Self {
+        match error {
+            GroupsError::Missing(group) => Self::GroupMissing(group),
+            GroupsError::Directory(error) => Self::Directory(error),
         }
     }
 }

@@ -2,20 +2,24 @@
 
 mod coverage;
 mod file;
+mod findings;
 mod history;
 mod people;
+mod profile;
 mod references;
 mod routing;
 mod survey;
 mod teams;
 mod tester;
 mod validate;
+mod verdict;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::settings::check::check;
+use contact_sync_domain::settings::presets::presets;
 use contact_sync_domain::settings::{Settings, SettingsTakeEffect};
 use serde_json::Value;
 
@@ -31,11 +35,15 @@ use teams::missing_teams;
 
 pub use coverage::AttributeCoverage;
 pub use file::{FileTenant, Import, Imported, SettingsFile, export_settings, import_settings};
+pub use findings::{
+    ClauseCount, Counted, Example, GuardForecast, LeavingCount, ReasonCount, SharedEmail, Surveyed,
+    TeamCount,
+};
 pub use history::{HistoryEntry, roll_back, settings_history, settings_version};
 pub use people::Stopped;
-pub use survey::{ClauseCount, Counted, Example, ReasonCount, SharedEmail, Surveyed};
+pub use profile::{CoverageProfile, coverage};
 pub use tester::{Trial, Tried, try_settings};
-pub use validate::{CoverageProfile, NeededPermission, Validation, coverage, validate};
+pub use validate::{NeededPermission, Validation, validate};
 
 /// The settings as they are; the defaults, as version 0, when none were saved.
 pub async fn settings<S>(
@@ -72,7 +80,23 @@ pub async fn save_settings(
     let mut settings =
         check(document, &account.custom_fields, &account.time_zone).map_err(AdminError::Invalid)?;
     routing::check_priority(caller, &base.current.settings, document, &mut settings)?;
-    save(outside, account, base, next(outside, caller, settings, SettingsCause::Saved)).await
+    let cause = cause_of(&settings);
+    save(outside, account, base, next(outside, caller, settings, cause)).await
+}
+
+/// What makes a version that somebody saves: a preset where it is one, whomever it ignores.
+fn cause_of(settings: &Settings) -> SettingsCause {
+    let bare = |settings: &Settings| {
+        let mut bare = settings.clone();
+        bare.scope.ignored_users.clear();
+        bare
+    };
+    let saved = bare(settings);
+    let preset = presets().into_iter().find(|preset| bare(&preset.settings) == saved);
+    match preset {
+        Some(preset) => SettingsCause::Preset { id: preset.id.to_owned() },
+        None => SettingsCause::Saved,
+    }
 }
 
 /// What a new version is based on.

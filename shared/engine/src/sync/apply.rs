@@ -234,7 +234,7 @@ fn is_leaving(item: &SegmentItem) -> bool {
 
 /// Whether an item does what the guard counts. Emptying a required field is no such thing: the
 /// mapping fails that record instead.
-pub(super) fn is_removal(item: &SegmentItem) -> bool {
+pub(crate) fn is_removal(item: &SegmentItem) -> bool {
     matches!(item.outcome, Outcome::Unlink | Outcome::Deactivate | Outcome::Delete)
         || turns_inactive(item)
 }

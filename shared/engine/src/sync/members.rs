@@ -217,6 +217,14 @@ impl MemberSets {
         self.sets.iter().filter_map(|((group, _), set)| Some((group, set.doubt?)))
     }
 
+    /// A group of which only some members were read.
+    pub(crate) fn sample(watched: &Watched, users: &[ObjectId]) -> Self {
+        let mut set = MemberSet::default();
+        set.users.extend(users.iter().map(ObjectId::as_u128));
+        set.sort();
+        Self { sets: BTreeMap::from([(watched.key(), set)]) }
+    }
+
     /// Users whose membership of any of these groups differs between the two.
     pub(crate) fn differing(&self, other: &MemberSets, of: &[&Watched]) -> Vec<ObjectId> {
         let empty = MemberSet::default();

@@ -1,6 +1,7 @@
 //! Lists of decisions that wait for a person, and deciding them.
 
 use contact_sync_flows::{Customer, Reply, Scene};
+use entra_sim::DirectoryCommand;
 use serde_json::{Value, json};
 
 /// The items of a list.
@@ -194,4 +195,80 @@ async fn only_approvers_decide_and_wrong_requests_say_what_is_wrong() {
     assert_eq!(scene.rest().post(&path, &old).await.expect(409).problem(), "version-moved");
     scene.rest().get(&customer.path("/reviews?list=nothing")).await.expect(400);
     scene.rest_as(&customer.account, "approver").post(&path, &body).await.expect(202);
+}
+
+/// The numbers of a validation beside those of a run over the same directory.
+fn assert_same_numbers(verdict: &Value, run: &Value) {
+    let of = |name: &str| verdict["people"][name].as_u64().unwrap();
+    let counts = &run["counts"];
+    let updated = of("wouldUpdate") + verdict["people"]["wouldLink"]["count"].as_u64().unwrap();
+    for (name, validated) in [
+        ("seen", of("seen")),
+        ("created", of("wouldCreate")),
+        ("updated", updated),
+        ("unchanged", of("unchanged")),
+        ("failed", of("wouldFail")),
+        ("awaitingReview", of("wouldAwaitReview")),
+        ("skipped", of("wouldSkip") + of("leftAlone")),
+    ] {
+        assert_eq!(counts[name], validated, "{name}: {verdict} {run}");
+    }
+}
+
+async fn validate(scene: &Scene, customer: &Customer<'_>) -> Value {
+    let settings = customer.settings().await;
+    scene.rest().post(&customer.path("/settings/validate"), &settings).await.expect(200).json()
+}
+
+/// A manager is another contact: whoever tells or decides about a person finds it as a run does.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_with_managers_are_validated_explained_and_approved_as_the_run_would() {
+    let scene = Scene::with_users(20).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let boss = &people[7];
+    for report in people[..4].iter().chain([&people[9]]) {
+        let (user, manager) = (report.id().to_owned(), Some(boss.id().to_owned()));
+        scene.sim.apply(scene.tenant, DirectoryCommand::SetManager { user, manager }).unwrap();
+    }
+    customer.change_mapping("manager", json!({"source": "[manager]"})).await;
+    customer.change_settings(json!({"policies": {"create": "review"}})).await;
+    let verdict = validate(&scene, &customer).await;
+    let run = first_sync(&scene, &customer).await;
+    assert_same_numbers(&verdict, &run);
+
+    let accept = async |user: &str| {
+        let item = about(&scene, &customer, "available", user).await;
+        let made = decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+        made.json()["contact"].clone()
+    };
+    let early = accept(people[0].id()).await;
+    assert_eq!(early["fields"]["manager"], Value::Null, "the boss has no contact yet");
+    let boss_contact = accept(boss.id()).await;
+    let late = accept(people[1].id()).await;
+    assert_eq!(late["fields"]["manager"], boss_contact["id"], "{late}");
+
+    let path = customer.path("/settings/test");
+    let tried = scene.rest().post(&path, &json!({"user": people[2].id()})).await.expect(200).json();
+    let fields = tried["fields"].as_array().unwrap();
+    let manager = fields.iter().find(|field| field["target"] == "manager").unwrap();
+    assert_eq!((&manager["outcome"], &manager["value"]), (&json!("write"), &boss_contact["id"]));
+    let path = customer.path(&format!("/explain?user={}", people[2].upn()));
+    let told = scene.rest().get(&path).await.expect(200).json();
+    assert_eq!(told["decision"]["outcome"], "awaitingReview", "{told}");
+    let coverage = scene.rest().get(&customer.path("/settings/coverage")).await.expect(200).json();
+    let filled = coverage["attributes"].as_array().unwrap();
+    let filled = filled.iter().find(|one| one["attribute"] == "manager").unwrap();
+    assert_eq!(filled["filled"], 5, "whoever has a manager: {filled}");
+
+    // From now on by themselves: who has a contact gets his manager, the others all at once.
+    customer.change_settings(json!({"policies": {"create": "auto"}})).await;
+    let verdict = validate(&scene, &customer).await;
+    assert_eq!(verdict["people"]["wouldUpdate"], 1, "who was accepted before his boss: {verdict}");
+    let run = customer.sync_now().await;
+    assert_same_numbers(&verdict, &run);
+    for report in people[..4].iter().chain([&people[9]]) {
+        let contact = customer.linked_contact(report.id()).await;
+        assert_eq!(contact["fields"]["manager"], boss_contact["id"], "{contact}");
+    }
 }

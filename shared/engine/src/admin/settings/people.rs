@@ -1,6 +1,7 @@
 //! Reading a directory's people while somebody waits: as many as the time allows, on the lane that
 //! Graph sheds first.
 
+use std::future::Future;
 use std::pin::pin;
 
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
@@ -13,7 +14,7 @@ use futures::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::port::{Clock, Directory, DirectoryError, Lane};
-use crate::sync::members::{GroupsError, MemberSets, Watched, read_groups, scope_groups};
+use crate::sync::{GroupsError, MemberSets, Watched, read_groups};
 
 /// How long people are read: HTTP APIs give up after 30 seconds, and deciding takes time too.
 pub(super) const TIME: SignedDuration = SignedDuration::from_secs(18);
@@ -42,6 +43,8 @@ pub(super) struct People<'a, D, C> {
     pub(super) cost: GraphCost,
     pub(super) stopped: Option<Stopped>,
     place: Place,
+    /// Whether people were asked for.
+    begun: bool,
 }
 
 enum Place {
@@ -66,49 +69,67 @@ impl<'a, D: Directory, C: Clock> People<'a, D, C> {
             cost: GraphCost::default(),
             stopped: None,
             place: Place::Listing(None),
+            begun: false,
         }
     }
 
-    /// Reads who belongs to the groups that the scopes name. A group that does not exist has no
-    /// members. Where all scopes mean members only, nobody else is read later.
-    pub(super) async fn read_members(
+    /// Learns the members of groups beside those that are known. Where one takes too long, the first
+    /// of its members stand for all; nothing more is read then.
+    pub(super) async fn learn(
         &mut self,
-        scopes: &[&Scope],
-    ) -> Result<Vec<Memberships>, DirectoryError> {
-        let mut groups: Vec<Watched> =
-            scopes.iter().flat_map(|scope| scope_groups(scope)).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        let mut sets = MemberSets::default();
+        known: &mut MemberSets,
+        groups: &[Watched],
+    ) -> Result<(), GroupsError> {
+        let until = self.until - TIME / 2;
         for group in groups {
+            if self.stopped.is_some() {
+                break;
+            }
             let reading =
-                pin!(read_groups(self.directory, self.tenant, std::slice::from_ref(&group)));
-            let time_up = pin!(self.clock.sleep(self.until.duration_since(self.clock.now())));
+                pin!(read_groups(self.directory, self.tenant, std::slice::from_ref(group)));
+            let time_up = pin!(self.clock.sleep(until.duration_since(self.clock.now())));
             match select(reading, time_up).await {
-                Either::Left((Ok(read), _)) => {
+                Either::Left((read, _)) => {
+                    let read = read?;
                     self.cost.add(read.cost);
-                    sets.absorb(read.members);
+                    known.absorb(read.members);
                 }
-                Either::Left((Err(GroupsError::Missing(_)), _)) => {}
-                Either::Left((Err(GroupsError::Directory(error)), _)) => return Err(error),
                 Either::Right(((), _)) => {
                     self.stopped = Some(Stopped::TimeUp);
-                    self.place = Place::End;
-                    break;
+                    let (id, nested) = (&group.group, group.nested);
+                    let first = self.directory.group_members(self.tenant, id, nested, None).await;
+                    let first = first.map_err(GroupsError::Directory)?;
+                    self.cost.add(first.cost);
+                    known.absorb(MemberSets::sample(group, &first.users));
                 }
             }
         }
-        let memberships: Vec<Memberships> =
-            scopes.iter().map(|scope| sets.memberships(scope)).collect();
-        let by_group = scopes.iter().all(|scope| !matches!(scope.groups, AllOr::All));
-        if by_group && self.stopped.is_none() {
+        Ok(())
+    }
+
+    /// Begins with the members of the scopes, where they mean members only, else with the listing.
+    pub(super) fn begin(&mut self, scopes: &[(&Scope, &Memberships)]) {
+        let by_group = scopes.iter().all(|(scope, _)| !matches!(scope.groups, AllOr::All));
+        if by_group {
             let mut members: Vec<u128> =
-                memberships.iter().flat_map(Memberships::in_scope).copied().collect();
+                scopes.iter().flat_map(|(_, members)| members.in_scope()).copied().collect();
             members.sort_unstable();
             members.dedup();
             self.place = Place::Members(members.into_iter().map(ObjectId::from_u128).collect());
+        } else if self.stopped.is_some() {
+            // Whom the groups ignore is not known.
+            self.place = Place::End;
         }
-        Ok(memberships)
+    }
+
+    /// What comes of something that is read beside the people; `None` where it takes too long.
+    pub(super) async fn in_time<T>(&self, reading: impl Future<Output = T>) -> Option<T> {
+        let reading = pin!(reading);
+        let time_up = pin!(self.clock.sleep(TIME / 3));
+        match select(reading, time_up).await {
+            Either::Left((read, _)) => Some(read),
+            Either::Right(((), _)) => None,
+        }
     }
 
     /// The next people; `None` at the end, or where reading had to stop.
@@ -122,7 +143,7 @@ impl<'a, D: Directory, C: Clock> People<'a, D, C> {
             self.stopped = Some(Stopped::TimeUp);
             return Ok(None);
         }
-        let is_first = self.cost.requests == 0;
+        let is_first = !std::mem::replace(&mut self.begun, true);
         let read = {
             let reading = pin!(self.read(&place));
             let time_up = pin!(self.clock.sleep(self.until.duration_since(now)));

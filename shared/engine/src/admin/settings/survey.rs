@@ -1,208 +1,127 @@
 //! What settings would do with the people that are in the directory now: everybody is decided as a
-//! run would decide, and nothing is written.
+//! run decides, on the run's own terms, and nothing is written.
 
-use std::collections::{BTreeMap, HashMap};
+mod ending;
+mod failing;
+mod leaving;
 
-use contact_sync_domain::account::Account;
-use contact_sync_domain::connection::Connection;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
 use contact_sync_domain::contact::{Contact, ContactField, Target};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
-use contact_sync_domain::reconcile::{Claimant, Found, Rules, Tie, View, Wanted};
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::{GoneCause, View, Wanted};
+use contact_sync_domain::routing::Route;
 use contact_sync_domain::scope::{Clause, Memberships, ScopeDecision, ScopeRule};
-use contact_sync_domain::segment::Outcome;
+use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::settings::Settings;
+use contact_sync_domain::standing::Standing;
+use contact_sync_domain::team::Evidence;
 use jiff::Timestamp;
-use serde::Serialize;
 
+use super::findings::{Counted, ReasonCount, Surveyed, TeamCount};
 use crate::admin::AdminError;
 use crate::port::{ContactStore, StoredContact};
-use crate::sync::{Lookup, bearers, find_managers};
+use crate::sync::{
+    Batch, Decided, Index, KnownContact, Lookup, MemberSets, Person, Terms, contacts_of_users,
+    decide_batch, find_managers, is_removal, new_email_key, present,
+};
 
-/// How many people are named for one reason.
-const EXAMPLES: usize = 5;
+/// How many people who waited for the end are decided at once.
+const PER_BATCH: usize = 1_000;
 
-/// How many shared addresses are named.
-const SHARED: usize = 20;
+/// How many people are kept until everybody was seen, because their managers may get contacts.
+const MOST_HELD: usize = 20_000;
 
-/// Somebody by whom an admin recognises what is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Example {
-    /// Who.
-    pub object_id: ObjectId,
-    /// The display name in the directory.
-    pub display_name: Option<String>,
-    /// The user principal name.
-    pub user_principal_name: Option<String>,
+/// What people are judged by, and against what.
+pub(super) struct Judged<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) terms: Terms<'a>,
+    /// The scope that is saved, where there is one to compare with.
+    pub(super) saved: Option<(ScopeRule, Memberships)>,
+    /// The members of the groups that are mapped to teams.
+    pub(super) teams: &'a MemberSets,
+    /// What is known of all linked contacts; absent where there was no time to learn it.
+    pub(super) index: Option<Index>,
 }
 
-impl Example {
-    pub(super) fn of(user: &DirectoryUser) -> Self {
-        Self {
-            object_id: user.id.clone(),
-            display_name: user.text("displayName").map(str::to_owned),
-            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
-        }
-    }
-}
-
-/// How many, and some of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Counted {
-    /// How many.
-    pub count: u64,
-    /// The first of them.
-    pub examples: Vec<Example>,
-}
-
-impl Counted {
-    fn add(&mut self, user: &DirectoryUser) {
-        self.count += 1;
-        if self.examples.len() < EXAMPLES {
-            self.examples.push(Example::of(user));
-        }
-    }
-}
-
-/// Why people would fail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReasonCount {
-    /// A stable name of the rule.
-    pub code: &'static str,
-    /// Where in the document it comes from.
-    pub pointer: String,
-    /// Which field it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Why, in a sentence.
-    pub reason: String,
-    /// What to correct, and where.
-    pub remedy: String,
-    /// How many, and some of them.
-    #[serde(flatten)]
-    pub people: Counted,
-}
-
-/// Whom a clause of the scope decides about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClauseCount {
-    /// Which clause.
-    pub clause: Clause,
-    /// How many, and some of them.
-    #[serde(flatten)]
-    pub people: Counted,
-}
-
-/// People who want one e-mail address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SharedEmail {
-    /// The address.
-    pub email: String,
-    /// How many, and some of them.
-    #[serde(flatten)]
-    pub people: Counted,
-}
-
-/// What would become of everybody that was seen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Surveyed {
-    /// People read.
-    pub seen: u64,
-    /// People whom the scope means.
-    pub in_scope: u64,
-    /// People without a contact who would get one.
-    pub would_create: u64,
-    /// People whose contact would change.
-    pub would_update: u64,
-    /// People who would be linked to a contact that is there already.
-    pub would_link: Counted,
-    /// People whose contact is right.
-    pub unchanged: u64,
-    /// People who would wait for review.
-    pub would_await: u64,
-    /// People in scope for whom a policy does nothing.
-    pub left_alone: u64,
-    /// People in scope who would fail.
-    pub would_fail: u64,
-    /// People outside the scope.
-    pub would_skip: u64,
-    /// Why people would fail.
-    pub by_reason: Vec<ReasonCount>,
-    /// Which clauses keep people out.
-    pub skipped_by: Vec<ClauseCount>,
-    /// People whom the saved settings do not mean and these do, by the clause that kept them out.
-    pub newly_in: Vec<ClauseCount>,
-    /// People whom the saved settings mean and these do not, by the clause that keeps them out.
-    pub newly_out: Vec<ClauseCount>,
-    /// How many addresses several people want.
-    pub shared_emails: u64,
-    /// Some of them.
-    pub shared: Vec<SharedEmail>,
-}
-
-/// The rules that people are held against.
+/// A reading of people, held against rules.
 pub(super) struct Survey<'a, S> {
     store: &'a S,
-    account: &'a Account,
-    connection: &'a Connection,
-    tenant: &'a TenantId,
     settings: &'a Settings,
-    rules: &'a Rules,
-    members: Memberships,
+    terms: Terms<'a>,
     saved: Option<(ScopeRule, Memberships)>,
+    teams: &'a MemberSets,
+    index: Option<Index>,
+    /// Where keys beside the e-mail lead; read when it is first needed.
+    lookup: Option<Lookup>,
     found: Surveyed,
     reasons: BTreeMap<(&'static str, String, String), ReasonCount>,
     skipped: BTreeMap<Clause, Counted>,
     newly_in: BTreeMap<Clause, Counted>,
     newly_out: BTreeMap<Clause, Counted>,
+    leaving: BTreeMap<(&'static str, &'static str), Counted>,
+    /// Contacts from which something would be taken.
+    removals: u64,
+    /// Whoever was seen: Graph repeats people.
+    seen: HashSet<ObjectId>,
     /// Who wants which address.
     wanted: HashMap<String, Counted>,
     /// Which address a person wants.
     keys: HashMap<ObjectId, String>,
+    /// Addresses that somebody newly gets.
+    given: HashSet<String>,
+    /// Who would take which contact over.
+    takers: HashMap<ContactId, Counted>,
     /// People whose address another linked contact has, with that contact's user.
     waiting: Vec<(DirectoryUser, ObjectId, Outcome)>,
-    /// Where keys beside the e-mail lead; read when it is first needed.
-    lookup: Option<Lookup>,
-}
-
-/// What people are judged by, and against what.
-pub(super) struct Judged<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) rules: &'a Rules,
-    pub(super) members: Memberships,
-    /// The scope that is saved, where there is one to compare with.
-    pub(super) saved: Option<(ScopeRule, Memberships)>,
+    /// People whose decision hangs on whether the manager gets a contact.
+    held: Vec<DirectoryUser>,
+    /// People who have a contact then.
+    gains: HashSet<ObjectId>,
+    /// Everybody was seen: nobody is held any more.
+    ends: bool,
 }
 
 impl<'a, S: ContactStore> Survey<'a, S> {
-    pub(super) fn of(
-        store: &'a S,
-        account: &'a Account,
-        connection: &'a Connection,
-        tenant: &'a TenantId,
-        judged: Judged<'a>,
-    ) -> Self {
+    pub(super) fn of(store: &'a S, judged: Judged<'a>) -> Self {
         Self {
             store,
-            account,
-            connection,
-            tenant,
             settings: judged.settings,
-            rules: judged.rules,
-            members: judged.members,
+            terms: judged.terms,
             saved: judged.saved,
-            found: Surveyed::default(),
+            teams: judged.teams,
+            index: judged.index,
+            lookup: None,
+            found: Surveyed {
+                teams: judged
+                    .settings
+                    .teams
+                    .iter()
+                    .map(|row| TeamCount {
+                        group: row.group.clone(),
+                        team: row.team.clone(),
+                        members: 0,
+                    })
+                    .collect(),
+                ..Surveyed::default()
+            },
             reasons: BTreeMap::new(),
             skipped: BTreeMap::new(),
             newly_in: BTreeMap::new(),
             newly_out: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            removals: 0,
+            seen: HashSet::new(),
             wanted: HashMap::new(),
             keys: HashMap::new(),
+            given: HashSet::new(),
+            takers: HashMap::new(),
             waiting: Vec::new(),
-            lookup: None,
+            held: Vec::new(),
+            gains: HashSet::new(),
+            ends: false,
         }
     }
 
@@ -211,26 +130,23 @@ impl<'a, S: ContactStore> Survey<'a, S> {
         &mut self,
         mut users: Vec<DirectoryUser>,
     ) -> Result<(), AdminError> {
-        find_managers(self.store, &self.account.id, self.tenant, &mut users).await?;
-        let mut meant = Vec::new();
-        for user in users {
+        users.retain(|user| self.seen.insert(user.id.clone()));
+        let (account, tenant) = (self.terms.account, self.terms.tie.tenant);
+        find_managers(self.store, account, tenant, &mut users).await?;
+        for user in &users {
             self.found.seen += 1;
-            if self.is_meant(&user) {
-                self.found.in_scope += 1;
-                match self.rules.view(&user, &self.members) {
-                    View::In(wanted) => meant.push((user, wanted)),
-                    View::Unknown { .. } | View::Out { .. } => self.fail_untold(&user),
-                    View::Failed { because } => self.fail_unreadable(&user, because),
-                }
+            self.compare_scopes(user);
+            if let Some(index) = &mut self.index {
+                index.mark_seen(&user.id);
             }
         }
-        self.decide(meant).await
+        self.decide(users).await
     }
 
-    /// Whether the scope means somebody, counted beside what the saved one says.
-    fn is_meant(&mut self, user: &DirectoryUser) -> bool {
-        let at = self.rules.now();
-        let now = refusing(self.rules.scope(), user, &self.members, at);
+    /// Counts who comes and goes by the scope alone, beside what the saved one says.
+    fn compare_scopes(&mut self, user: &DirectoryUser) {
+        let at = self.terms.rules.now();
+        let now = refusing(self.terms.rules.scope(), user, self.terms.memberships, at);
         let before = self.saved.as_ref();
         let before = before.map(|(scope, members)| refusing(scope, user, members, at));
         match (before, now) {
@@ -239,270 +155,188 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             (Some(None), None) | (Some(Some(_)), Some(_)) | (None, _) => {}
         }
         if let Some(clause) = now {
-            self.found.would_skip += 1;
             self.skipped.entry(clause).or_default().add(user);
         }
-        now.is_none()
     }
 
-    async fn decide(&mut self, meant: Vec<(DirectoryUser, Wanted)>) -> Result<(), AdminError> {
-        let ids: Vec<ObjectId> = meant.iter().map(|(user, _)| user.id.clone()).collect();
-        let own = self.store.adopted(&self.account.id, self.tenant, &ids).await?;
-        let own: Vec<ContactId> = ids
-            .iter()
-            .zip(own)
-            .map(|(user, adopted)| {
-                adopted.unwrap_or_else(|| ContactId::derived(&self.account.id, self.tenant, user))
-            })
-            .collect();
-        let existing = self.contacts(&own).await?;
-        let keys: Vec<String> = meant
-            .iter()
-            .zip(&own)
-            .flat_map(|((_, wanted), id)| self.rules.wanted_email_keys(wanted, existing.get(id)))
-            .collect();
-        let owners = bearers(self.store, &self.account.id, keys).await?;
-        let led_to = self.look_up(&meant, &own, &existing).await?;
-        for ((user, wanted), id) in meant.into_iter().zip(&own) {
-            let candidates: Vec<&Contact> = led_to.get(&user.id).into_iter().flatten().collect();
-            let contact = existing.get(id);
-            let is_taken = |key: &str| owners.contains_key(key) || self.wanted.contains_key(key);
-            let rules = self.rules;
-            let wanted = rules.choosing(&user, &wanted, (contact, &candidates), is_taken);
-            let key = rules.wanted_email_key(&wanted, contact);
-            let claimant = match key.as_ref().and_then(|key| owners.get(key)) {
-                Some(owner) => Claimant::Contact(owner),
-                None => Claimant::Nobody,
+    /// Decides people together and counts them; whom the index knows needs no read.
+    async fn decide(&mut self, users: Vec<DirectoryUser>) -> Result<(), AdminError> {
+        let ids: Vec<ObjectId> = users.iter().map(|user| user.id.clone()).collect();
+        let contacts = if let Some(index) = &self.index {
+            ids.iter().map(|user| index.contact_of(user)).collect()
+        } else {
+            let (account, tenant) = (self.terms.account, self.terms.tie.tenant);
+            contacts_of_users(self.store, account, tenant, &ids).await?
+        };
+        let mut batch = Batch { people: Vec::new(), needed: Vec::new() };
+        let mut leaves = HashMap::new();
+        for (user, contact) in users.into_iter().zip(contacts) {
+            let view = self.terms.view(&user);
+            let (fingerprint, cause) = match &view {
+                View::In(wanted) => {
+                    self.note_address(&user, wanted);
+                    (Some(wanted.fingerprint), None)
+                }
+                View::Out { cause, .. } => (None, Some(*cause)),
+                View::Unknown { .. } | View::Failed { .. } => (None, None),
             };
-            let found =
-                Found { contact_id: id, existing: contact, claimant, candidates: &candidates };
-            self.decide_one(user, &wanted, found);
+            let known = self.index.as_ref().map(|index| index.known(&contact, fingerprint));
+            match (known, cause) {
+                (Some(KnownContact::None), Some(_)) => {
+                    self.skip(&user);
+                    continue;
+                }
+                (Some(KnownContact::Unchanged), None) => {
+                    if !self.hold(&user) {
+                        self.count_in(&user.id, |found| &mut found.unchanged);
+                    }
+                    continue;
+                }
+                (Some(KnownContact::None), None) => {}
+                (Some(KnownContact::Unchanged | KnownContact::Stale) | None, _) => {
+                    batch.needed.push(contact.clone());
+                }
+            }
+            if let Some(cause) = cause {
+                leaves.insert(user.id.clone(), cause);
+            }
+            batch.people.push((Person::Here(user, view), contact));
+        }
+        self.decide_batch(batch, &leaves).await
+    }
+
+    /// Decides a batch as a run does. `leaves` says why those leave who do.
+    async fn decide_batch(
+        &mut self,
+        batch: Batch,
+        leaves: &HashMap<ObjectId, GoneCause>,
+    ) -> Result<(), AdminError> {
+        let places = batch.people.iter();
+        let own: HashMap<ObjectId, ContactId> =
+            places.map(|(person, contact)| (person.id().clone(), contact.clone())).collect();
+        let mut decided = Decided::default();
+        decide_batch(self.store, self.terms, &mut self.lookup, batch, &mut decided).await?;
+        let Decided { items, stored, users } = decided;
+        for item in items {
+            let existing = own.get(&item.object_id).and_then(|own| present(stored.get(own)));
+            let cause = leaves.get(&item.object_id).copied();
+            match (users.get(&item.object_id), cause) {
+                (Some(user), None) => self.count_meant(user, &item, existing, &stored),
+                (user, Some(cause)) => self.count_leaving(user, &item, existing, cause),
+                (None, None) => {}
+            }
         }
         Ok(())
     }
 
-    fn decide_one(&mut self, user: DirectoryUser, wanted: &Wanted, found: Found<'_>) {
-        let tie = Tie { connection: &self.connection.id, tenant: self.tenant };
-        let (existing, claimant) = (found.existing, found.claimant);
-        let item = self.rules.decide(&user, wanted, found, tie);
-        let outcome = match item.outcome {
-            Outcome::Failed => {
-                self.fail(&user, wanted, existing, claimant, &item);
-                return;
-            }
-            other => other,
-        };
-        let mapped = wanted.mapped();
-        let email = mapped.value(&Target::Field(ContactField::Email)).and_then(|it| it.as_str());
-        if let Some(email) = email {
-            let key = email_key(email);
-            let people = self.wanted.entry(key.clone()).or_default();
-            people.add(&user);
-            self.keys.insert(user.id.clone(), key);
-            if people.count > 1 && outcome != Outcome::Unchanged {
-                self.fail_shared(&user);
-                return;
-            }
-        }
-        if outcome == Outcome::Deferred
-            && let Claimant::Contact(owner) = claimant
-            && let Some(link) = &owner.link
-        {
-            let comes = if existing.is_some() { Outcome::Update } else { Outcome::Create };
-            self.waiting.push((user, link.object_id.clone(), comes));
-            return;
-        }
-        if item.adopted {
-            self.found.would_link.add(&user);
-        } else {
-            self.count(outcome);
-        }
-    }
-
-    fn count(&mut self, outcome: Outcome) {
-        let counted = match outcome {
-            Outcome::Create => &mut self.found.would_create,
-            Outcome::Update | Outcome::Deactivate | Outcome::Deferred => {
-                &mut self.found.would_update
-            }
-            Outcome::AwaitingReview => &mut self.found.would_await,
-            Outcome::Unchanged => &mut self.found.unchanged,
-            Outcome::Skipped
-            | Outcome::Failed
-            | Outcome::StopUpdating
-            | Outcome::Unlink
-            | Outcome::Delete
-            | Outcome::Keep => &mut self.found.left_alone,
-        };
-        *counted += 1;
-    }
-
-    /// The contacts to which keys beside the e-mail lead people who have none.
-    async fn look_up(
-        &mut self,
-        meant: &[(DirectoryUser, Wanted)],
-        own: &[ContactId],
-        existing: &HashMap<ContactId, Contact>,
-    ) -> Result<HashMap<ObjectId, Vec<Contact>>, AdminError> {
-        let mut led_to = HashMap::new();
-        for ((user, wanted), id) in meant.iter().zip(own) {
-            if existing.get(id).is_some_and(|contact| contact.link.is_some()) {
-                continue;
-            }
-            let digests = self.rules.lookup_digests(user, wanted);
-            if digests.is_empty() {
-                continue;
-            }
-            if self.lookup.is_none() {
-                let keys = self.rules.keys();
-                self.lookup = Some(Lookup::load(self.store, &self.account.id, keys).await?);
-            }
-            let found = self.lookup.as_ref().map(|lookup| lookup.find(&digests));
-            let contacts = self.contacts(&found.unwrap_or_default()).await?;
-            led_to.insert(user.id.clone(), contacts.into_values().collect());
-        }
-        Ok(led_to)
-    }
-
-    /// The contacts under these ids.
-    async fn contacts(&self, ids: &[ContactId]) -> Result<HashMap<ContactId, Contact>, AdminError> {
-        let stored = self.store.get_many(&self.account.id, ids).await?;
-        let present = ids.iter().zip(stored).filter_map(|(id, stored)| match stored {
-            Some(StoredContact::Present(contact)) => Some((id.clone(), *contact)),
-            Some(StoredContact::Tombstone { .. }) | None => None,
-        });
-        Ok(present.collect())
-    }
-
-    fn fail(
+    /// Counts somebody in scope.
+    fn count_meant(
         &mut self,
         user: &DirectoryUser,
-        wanted: &Wanted,
+        item: &SegmentItem,
         existing: Option<&Contact>,
-        claimant: Claimant<'_>,
-        item: &contact_sync_domain::segment::SegmentItem,
+        stored: &HashMap<ContactId, StoredContact>,
     ) {
-        self.found.would_fail += 1;
-        let failures = self.rules.mapping().changes(wanted.mapped(), existing).err();
-        for failure in failures.iter().flatten() {
-            let target = failure.target.to_string();
-            let row = self.settings.mapping.iter().position(|row| row.target == target);
-            let pointer = row.map_or("/mapping".to_owned(), |row| format!("/mapping/{row}"));
-            self.reason(
-                user,
-                ReasonCount {
-                    code: failure.rule.name(),
-                    pointer,
-                    target: Some(target),
-                    reason: failure.reason.clone(),
-                    remedy: failure.remedy.clone(),
-                    people: Counted::default(),
-                },
-            );
-        }
-        if failures.is_some() {
+        let hangs = matches!(item.outcome, Outcome::Unchanged | Outcome::Failed);
+        if hangs && self.hold(user) {
             return;
         }
-        let is_local = matches!(claimant, Claimant::Contact(owner) if owner.link.is_none());
-        self.reason(
-            user,
-            ReasonCount {
-                code: if is_local { "emailOfLocalContact" } else { "emailOfOtherContact" },
-                pointer: if is_local { "/policies/link" } else { "/mapping" }.to_owned(),
-                target: Some(ContactField::Email.name().to_owned()),
-                reason: item.reason.clone().unwrap_or_default(),
-                remedy: item.remedy.clone().unwrap_or_default(),
-                people: Counted::default(),
-            },
-        );
+        if let Some(key) = new_email_key(item)
+            && !self.given.insert(key)
+            && !has_choice(self.terms, user)
+        {
+            self.fail_shared(user);
+            return;
+        }
+        if is_removal(item) {
+            self.let_go(GoneCause::Disabled, "deactivate", user);
+        }
+        match Standing::of(item, item.outcome) {
+            Standing::Updated if item.adopted => {
+                // Counted at the end: no contact is given to two.
+                self.found.in_scope += 1;
+                self.gains.insert(user.id.clone());
+                if let Some(contact) = &item.contact_id {
+                    self.takers.entry(contact.clone()).or_default().add(user);
+                }
+            }
+            Standing::Created => self.count_in(&user.id, |found| &mut found.would_create),
+            Standing::Updated => self.count_in(&user.id, |found| &mut found.would_update),
+            Standing::Unchanged => self.count_in(&user.id, |found| &mut found.unchanged),
+            Standing::Waiting | Standing::LeftWaiting => {
+                self.found.in_scope += 1;
+                self.found.would_await += 1;
+            }
+            Standing::Failed => self.fail(user, item, existing, stored),
+            Standing::Open => {
+                let comes = if existing.is_some() { Outcome::Update } else { Outcome::Create };
+                match owner_of(item, stored) {
+                    Some(owner) => self.waiting.push((user.clone(), owner, comes)),
+                    None => self.fail_shared(user),
+                }
+            }
+            Standing::Skipped if self.is_contested(user) => {
+                self.found.would_skip += 1;
+                self.found.contested.add(user);
+            }
+            Standing::Skipped | Standing::LeftScope | Standing::Gone | Standing::Staged => {
+                self.found.in_scope += 1;
+                self.found.left_alone += 1;
+            }
+        }
     }
 
-    fn fail_untold(&mut self, user: &DirectoryUser) {
-        self.found.would_fail += 1;
-        self.reason(
-            user,
-            ReasonCount {
-                code: "notTold",
-                pointer: "/mapping".to_owned(),
-                target: None,
-                reason: "Entra does not tell an attribute that decides".to_owned(),
-                remedy: "grant our application User.Read.All again".to_owned(),
-                people: Counted::default(),
-            },
-        );
+    /// Counts somebody in scope who has a contact then.
+    fn count_in(&mut self, user: &ObjectId, count: fn(&mut Surveyed) -> &mut u64) {
+        self.found.in_scope += 1;
+        *count(&mut self.found) += 1;
+        self.gains.insert(user.clone());
+        self.count_teams(user);
     }
 
-    fn fail_unreadable(&mut self, user: &DirectoryUser, reason: String) {
-        self.found.would_fail += 1;
-        self.reason(
-            user,
-            ReasonCount {
-                code: "unreadable",
-                pointer: "/scope/expression".to_owned(),
-                target: None,
-                reason,
-                remedy: "correct the value of these people in Entra, or the condition".to_owned(),
-                people: Counted::default(),
-            },
-        );
+    fn count_teams(&mut self, user: &ObjectId) {
+        for row in &mut self.found.teams {
+            row.members += u64::from(self.teams.evidence(&row.group, user) == Evidence::Member);
+        }
     }
 
-    fn fail_shared(&mut self, user: &DirectoryUser) {
-        self.found.would_fail += 1;
-        self.reason(
-            user,
-            ReasonCount {
-                code: "emailShared",
-                pointer: "/mapping".to_owned(),
-                target: Some(ContactField::Email.name().to_owned()),
-                reason: "another person in the directory has this e-mail".to_owned(),
-                remedy: "give one of the two another e-mail in Entra".to_owned(),
-                people: Counted::default(),
-            },
-        );
+    /// Counts somebody whom the scope does not mean, or whom another organisation takes.
+    fn skip(&mut self, user: &DirectoryUser) {
+        self.found.would_skip += 1;
+        let (rules, memberships) = (self.terms.rules, self.terms.memberships);
+        if refusing(rules.scope(), user, memberships, rules.now()).is_none() {
+            self.found.of_others.add(user);
+        }
+    }
+
+    fn is_contested(&self, user: &DirectoryUser) -> bool {
+        self.terms.rivals.route(user, self.terms.rules.now()) == Route::Contested
+    }
+
+    /// Keeps somebody until everybody was seen, where the manager has no contact yet: a run decides
+    /// such people once more when the manager got one.
+    fn hold(&mut self, user: &DirectoryUser) -> bool {
+        let waits = user.manager_without_contact().is_some();
+        let holds = waits && !self.ends && self.held.len() < MOST_HELD;
+        if holds {
+            self.held.push(user.clone());
+        }
+        holds
+    }
+
+    /// Notes which address somebody wants. Where the mapping leaves a choice, nobody insists.
+    fn note_address(&mut self, user: &DirectoryUser, wanted: &Wanted) {
+        let mapped = wanted.mapped();
+        let email = mapped.value(&Target::Field(ContactField::Email));
+        let Some(key) = email.and_then(|email| email.as_str()).map(email_key) else { return };
+        if self.keys.insert(user.id.clone(), key.clone()).is_none() && mapped.choices().is_empty() {
+            self.wanted.entry(key).or_default().add(user);
+        }
     }
 
     fn reason(&mut self, user: &DirectoryUser, reason: ReasonCount) {
         let key = (reason.code, reason.pointer.clone(), reason.reason.clone());
         self.reasons.entry(key).or_insert(reason).people.add(user);
-    }
-
-    /// What was found.
-    pub(super) fn end(mut self) -> Surveyed {
-        for (user, owner, comes) in std::mem::take(&mut self.waiting) {
-            // Whoever has the address gives it up where the directory gives him another.
-            let frees =
-                self.keys.get(&owner).is_some_and(|key| self.keys.get(&user.id) != Some(key));
-            if frees {
-                self.count(comes);
-            } else {
-                self.fail_shared(&user);
-            }
-        }
-        let listed = |counts: BTreeMap<Clause, Counted>| {
-            let entry = |(clause, people)| ClauseCount { clause, people };
-            counts.into_iter().map(entry).collect::<Vec<_>>()
-        };
-        let mut shared: Vec<SharedEmail> = self
-            .wanted
-            .into_iter()
-            .filter(|(_, people)| people.count > 1)
-            .map(|(email, people)| SharedEmail { email, people })
-            .collect();
-        shared.sort_by(|one, other| {
-            (other.people.count, &one.email).cmp(&(one.people.count, &other.email))
-        });
-        let mut by_reason: Vec<ReasonCount> = self.reasons.into_values().collect();
-        by_reason.sort_by_key(|reason| std::cmp::Reverse(reason.people.count));
-        let mut found = self.found;
-        found.shared_emails = u64::try_from(shared.len()).unwrap_or(u64::MAX);
-        shared.truncate(SHARED);
-        found.shared = shared;
-        found.by_reason = by_reason;
-        found.skipped_by = listed(self.skipped);
-        found.newly_in = listed(self.newly_in);
-        found.newly_out = listed(self.newly_out);
-        found
     }
 }
 
@@ -519,4 +353,17 @@ fn refusing(
             None
         }
     }
+}
+
+/// Whether the mapping leaves a choice of addresses.
+fn has_choice(terms: Terms<'_>, user: &DirectoryUser) -> bool {
+    let mapped = terms.rules.mapping().map(user, terms.rules.now());
+    !mapped.choices().is_empty()
+}
+
+/// The user whose contact has the address that an item waits for.
+fn owner_of(item: &SegmentItem, stored: &HashMap<ContactId, StoredContact>) -> Option<ObjectId> {
+    let owner = item.question.as_ref()?.candidates.first()?;
+    let link = present(stored.get(owner))?.link.as_ref()?;
+    Some(link.object_id.clone())
 }

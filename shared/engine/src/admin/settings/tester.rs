@@ -10,7 +10,7 @@ use contact_sync_domain::settings::check::check;
 use contact_sync_domain::settings::{Problem, Settings};
 use serde_json::Value;
 
-use super::survey::Example;
+use super::findings::Example;
 use crate::admin::directory::connected;
 use crate::admin::document::Members;
 use crate::admin::grounds::Grounds;

@@ -2,28 +2,28 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus, PermissionOutcome, Tenant};
-use contact_sync_domain::directory::{DirectoryUser, UserSelection};
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::ConnectionId;
-use contact_sync_domain::reconcile::Rules;
-use contact_sync_domain::routing::Route;
+use contact_sync_domain::reconcile::{Rules, Tie};
 use contact_sync_domain::run::GraphCost;
-use contact_sync_domain::scope::{ScopeDecision, ScopeRule};
+use contact_sync_domain::scope::{Memberships, ScopeRule};
 use contact_sync_domain::settings::check::check;
 use contact_sync_domain::settings::{Problem, Settings};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::coverage::{AttributeCoverage, Coverage};
+use super::findings::Surveyed;
 use super::people::{People, Stopped};
 use super::references::look_up;
-use super::survey::{Judged, Survey, Surveyed};
+use super::survey::{Judged, Survey};
 use super::teams::missing_teams;
+use super::verdict::{unknown_attribute, unread_group, warnings};
 use crate::admin::connections::connection;
-use crate::admin::directory::connected;
-use crate::admin::grounds::others;
+use crate::admin::grounds::{followed, others};
 use crate::admin::{AdminError, Outside};
-use crate::port::{Clock, DirectoryError, SettingsStore};
+use crate::port::{Clock, DecisionStore, Directory, DirectoryError, SettingsStore};
 use crate::readiness::{Tried, try_permissions};
+use crate::sync::{Index, Terms, scope_groups, watched_groups};
 
 /// What holding a document against the directory showed.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -134,34 +134,52 @@ async fn survey(
     settings: &Settings,
     validation: &mut Validation,
 ) -> Result<(), AdminError> {
-    let saved = outside.store().settings(&account.id, &found.id).await?.settings;
+    let store = outside.store();
+    let saved = store.settings(&account.id, &found.id).await?.settings;
     let now = outside.clock().now();
     let rules =
         Rules::compile(settings, &account.custom_fields, now).map_err(AdminError::Invalid)?;
-    let saved_scope = ScopeRule::compile(&saved.scope).ok();
+    let rules = rules.after_refusals(store.refused(&found.id).await?);
+    let others = others(outside, &tenant.id, &found.id, settings).await?;
+    validation.cost.add(others.cost);
     let selection =
         UserSelection::with(both(&UserSelection::of(settings), &UserSelection::of(&saved)));
-    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, selection);
-    let mut members = people.read_members(&[&settings.scope, &saved.scope]).await?.into_iter();
-    let now = members.next().unwrap_or_default();
-    let before = members.next().unwrap_or_default();
+    let selection = selection.also(others.attributes);
+    let mut people =
+        People::of(outside.directory(), outside.clock(), &tenant.id, selection.clone());
+    let groups = watched_groups(settings);
+    let (mut sets, unknown) = followed(outside, &account.id, &found.id, groups).await?;
+    if let Err(error) = people.learn(&mut sets, &unknown).await {
+        validation.errors.push(unread_group(error, settings)?);
+        return Ok(());
+    }
+    let memberships = sets.memberships(&settings.scope);
+    let before = saved_scope(outside, (account, found), &saved, &mut people).await?;
+    let mut scopes = vec![(&settings.scope, &memberships)];
+    scopes.extend(before.as_ref().map(|(_, before)| (&saved.scope, before)));
+    people.begin(&scopes);
+    let tie = Tie { connection: &found.id, tenant: &tenant.id };
+    let index = Index::load(store, &account.id, &found.id, &tenant.id, 0);
     let judged = Judged {
         settings,
-        rules: &rules,
-        members: now,
-        saved: saved_scope.map(|scope| (scope, before)),
+        terms: Terms {
+            account: &account.id,
+            tie,
+            rules: &rules,
+            memberships: &memberships,
+            rivals: &others.rivals,
+        },
+        saved: before,
+        teams: &sets,
+        index: people.in_time(index).await.transpose()?,
     };
-    let mut survey = Survey::of(outside.store(), account, found, &tenant.id, judged);
+    let mut survey = Survey::of(store, judged);
     loop {
         match people.next().await {
             Ok(Some(users)) => survey.look_at(users).await?,
             Ok(None) => break,
-            Err(DirectoryError::UnknownAttribute { .. }) => {
-                validation.errors.push(Problem {
-                    pointer: "/mapping".to_owned(),
-                    message: "the directory has no attribute of a name that the expressions use"
-                        .to_owned(),
-                });
+            Err(DirectoryError::UnknownAttribute { name }) => {
+                validation.errors.extend(unknown_attribute(&name, settings));
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
@@ -169,77 +187,30 @@ async fn survey(
     }
     validation.cost.add(people.cost);
     validation.stopped = people.stopped;
-    let surveyed = survey.end();
-    if surveyed.in_scope == 0 && people.is_complete() {
-        validation.warnings.push(Problem {
-            pointer: "/scope".to_owned(),
-            message: "nobody in the directory is meant by this scope".to_owned(),
-        });
-    }
+    let surveyed = survey.end(outside, &selection, people.is_complete()).await?;
+    validation.warnings.extend(warnings(&surveyed, settings, people.is_complete()));
     validation.people = Some(surveyed);
     Ok(())
+}
+
+/// The saved scope with its members, to compare with; `None` where its groups cannot be read.
+async fn saved_scope(
+    outside: &impl Outside,
+    (account, found): (&Account, &Connection),
+    saved: &Settings,
+    people: &mut People<'_, impl Directory, impl Clock>,
+) -> Result<Option<(ScopeRule, Memberships)>, AdminError> {
+    let Ok(scope) = ScopeRule::compile(&saved.scope) else { return Ok(None) };
+    let groups = scope_groups(&saved.scope);
+    let (mut sets, unknown) = followed(outside, &account.id, &found.id, groups).await?;
+    Ok(match people.learn(&mut sets, &unknown).await {
+        Ok(()) => Some((scope, sets.memberships(&saved.scope))),
+        Err(_) => None,
+    })
 }
 
 /// What either selection adds to the standing attributes.
 fn both(one: &UserSelection, other: &UserSelection) -> Vec<String> {
     let names = [one.tracked(), other.tracked()].join(",");
     names.split(',').map(str::to_owned).collect()
-}
-
-/// How the directory's attributes are filled for the people in scope.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CoverageProfile {
-    /// People read.
-    pub seen: u64,
-    /// People whom the saved scope means: the others are not counted.
-    pub in_scope: u64,
-    /// Attribute by attribute.
-    pub attributes: Vec<AttributeCoverage>,
-    /// Why not everybody was seen.
-    pub stopped: Option<Stopped>,
-    /// What looking cost.
-    pub cost: GraphCost,
-}
-
-/// Counts, for the people whom the saved settings mean, how each attribute is filled. Values are
-/// told only where `with_examples` asks for them.
-pub async fn coverage(
-    outside: &impl Outside,
-    account: &Account,
-    id: &ConnectionId,
-    with_examples: bool,
-) -> Result<CoverageProfile, AdminError> {
-    let tenant = connected(outside, &account.id, id).await?;
-    let saved = outside.store().settings(&account.id, id).await?.settings;
-    let scope = ScopeRule::compile(&saved.scope).map_err(AdminError::Invalid)?;
-    let others = others(outside, &tenant.id, id, &saved).await?;
-    let selection = UserSelection::of(&saved).also(others.attributes);
-    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, selection);
-    let members = people.read_members(&[&saved.scope]).await?.into_iter().next();
-    let members = members.unwrap_or_default();
-    let now = outside.clock().now();
-    let is_taken = |user: &DirectoryUser| {
-        matches!(scope.decide(user, &members, now), ScopeDecision::In { .. })
-            && others.rivals.route(user, now) != Route::Theirs
-    };
-    let mut coverage = Coverage::new(with_examples);
-    let (mut seen, mut in_scope) = (0, 0);
-    while let Some(users) = people.next().await? {
-        for user in users {
-            seen += 1;
-            if is_taken(&user) {
-                in_scope += 1;
-                coverage.look_at(&user);
-            }
-        }
-    }
-    let mut cost = people.cost;
-    cost.add(others.cost);
-    Ok(CoverageProfile {
-        seen,
-        in_scope,
-        attributes: coverage.end(&saved),
-        stopped: people.stopped,
-        cost,
-    })
 }

@@ -1,0 +1,77 @@
+//! The profile of a directory's attributes, for the people whom the saved settings mean.
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
+use contact_sync_domain::id::ConnectionId;
+use contact_sync_domain::routing::Route;
+use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::scope::{ScopeDecision, ScopeRule};
+
+use super::coverage::{AttributeCoverage, Coverage};
+use super::people::{People, Stopped};
+use crate::admin::directory::connected;
+use crate::admin::grounds::{followed, others};
+use crate::admin::{AdminError, Outside};
+use crate::port::{Clock, SettingsStore};
+use crate::sync::scope_groups;
+
+/// How the directory's attributes are filled for the people in scope.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoverageProfile {
+    /// People read.
+    pub seen: u64,
+    /// People whom the saved scope means: the others are not counted.
+    pub in_scope: u64,
+    /// Attribute by attribute.
+    pub attributes: Vec<AttributeCoverage>,
+    /// Why not everybody was seen.
+    pub stopped: Option<Stopped>,
+    /// What looking cost.
+    pub cost: GraphCost,
+}
+
+/// Counts, for the people whom the saved settings mean, how each attribute is filled. Values are
+/// told only where `with_examples` asks for them.
+pub async fn coverage(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ConnectionId,
+    with_examples: bool,
+) -> Result<CoverageProfile, AdminError> {
+    let tenant = connected(outside, &account.id, id).await?;
+    let saved = outside.store().settings(&account.id, id).await?.settings;
+    let scope = ScopeRule::compile(&saved.scope).map_err(AdminError::Invalid)?;
+    let others = others(outside, &tenant.id, id, &saved).await?;
+    let selection = UserSelection::of(&saved).also(others.attributes);
+    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, selection);
+    let groups = scope_groups(&saved.scope);
+    let (mut sets, unknown) = followed(outside, &account.id, id, groups).await?;
+    people.learn(&mut sets, &unknown).await?;
+    let members = sets.memberships(&saved.scope);
+    people.begin(&[(&saved.scope, &members)]);
+    let now = outside.clock().now();
+    let is_taken = |user: &DirectoryUser| {
+        matches!(scope.decide(user, &members, now), ScopeDecision::In { .. })
+            && others.rivals.route(user, now) != Route::Theirs
+    };
+    let mut coverage = Coverage::new(with_examples);
+    let (mut seen, mut in_scope) = (0, 0);
+    while let Some(users) = people.next().await? {
+        for user in users {
+            seen += 1;
+            if is_taken(&user) {
+                in_scope += 1;
+                coverage.look_at(&user);
+            }
+        }
+    }
+    let mut cost = people.cost;
+    cost.add(others.cost);
+    Ok(CoverageProfile {
+        seen,
+        in_scope,
+        attributes: coverage.end(&saved),
+        stopped: people.stopped,
+        cost,
+    })
+}

@@ -1,0 +1,139 @@
+//! Contacts whose users left: what the policies do with them, and what the guard says to it.
+
+use std::collections::HashMap;
+
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
+use contact_sync_domain::guard::Verdict;
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::GoneCause;
+use contact_sync_domain::segment::{Outcome, SegmentItem};
+use contact_sync_domain::standing::Standing;
+
+use super::super::findings::{Example, GuardForecast};
+use super::{PER_BATCH, Survey};
+use crate::admin::{AdminError, Outside};
+use crate::port::{Clock, ContactStore, Directory, StoredContact, SyncStateStore};
+use crate::sync::{Batch, Index, Person, is_removal};
+
+impl<S: ContactStore> Survey<'_, S> {
+    /// Counts somebody who left the scope, or the directory (then nobody is told of him).
+    pub(super) fn count_leaving(
+        &mut self,
+        user: Option<&DirectoryUser>,
+        item: &SegmentItem,
+        existing: Option<&Contact>,
+        cause: GoneCause,
+    ) {
+        if is_removal(item) {
+            self.removals += 1;
+        }
+        match (Standing::of(item, item.outcome), user) {
+            // A run counts whoever waits for a person among those in scope, in the directory or not.
+            (Standing::LeftWaiting, user) => {
+                self.found.seen += u64::from(user.is_none());
+                self.found.in_scope += 1;
+                self.found.would_await += 1;
+            }
+            (_, Some(user)) => self.skip(user),
+            (_, None) => {}
+        }
+        let action = match item.outcome {
+            Outcome::StopUpdating => "stopUpdating",
+            Outcome::AwaitingReview if item.link.is_some() => "review",
+            Outcome::Unlink => "unlink",
+            Outcome::Deactivate => "deactivate",
+            Outcome::Delete => "delete",
+            _ => return,
+        };
+        let people = self.leaving.entry((cause_name(cause), action)).or_default();
+        match (user, existing) {
+            (Some(user), _) => people.add(user),
+            (None, Some(contact)) => people.note(|| Example::of_contact(&item.object_id, contact)),
+            (None, None) => {}
+        }
+    }
+
+    /// Counts somebody in scope whose contact loses something.
+    pub(super) fn let_go(&mut self, cause: GoneCause, action: &'static str, user: &DirectoryUser) {
+        self.removals += 1;
+        self.leaving.entry((cause_name(cause), action)).or_default().add(user);
+    }
+
+    /// Asks for everybody who is linked and was not named: whoever is not in the directory any more
+    /// left it, the others left the groups of the scope or were overlooked.
+    pub(super) async fn look_for_absent(
+        &mut self,
+        outside: &impl Outside,
+        selection: &UserSelection,
+    ) -> Result<(), AdminError> {
+        let unseen = self.index.as_ref().map(|index| index.unseen(u64::MAX)).unwrap_or_default();
+        for contacts in unseen.chunks(PER_BATCH) {
+            let linked = self.linked_users(contacts).await?;
+            let ids: Vec<ObjectId> = linked.keys().cloned().collect();
+            let tenant = self.terms.tie.tenant;
+            let read = outside.directory().users_by_id(tenant, selection, &ids).await?;
+            let mut batch = Batch { people: Vec::new(), needed: Vec::new() };
+            let mut leaves = HashMap::new();
+            for (user, contact) in linked {
+                if read.found.iter().any(|found| found.id == user) {
+                    continue;
+                }
+                let deleted = read.soft_deleted.contains(&user);
+                let cause = if deleted { GoneCause::SoftDeleted } else { GoneCause::HardDeleted };
+                leaves.insert(user.clone(), cause);
+                batch.needed.push(contact.clone());
+                batch.people.push((Person::Gone(user, cause), contact));
+            }
+            self.decide_batch(batch, &leaves).await?;
+            // Read beside the listing, as a run does at its end.
+            self.look_at(read.found).await?;
+        }
+        Ok(())
+    }
+
+    /// Whom these contacts are linked to.
+    async fn linked_users(
+        &self,
+        contacts: &[ContactId],
+    ) -> Result<HashMap<ObjectId, ContactId>, AdminError> {
+        let stored = self.store.get_many(self.terms.account, contacts).await?;
+        let linked = stored.into_iter().flatten().filter_map(|stored| match stored {
+            StoredContact::Present(contact) => {
+                let user = contact.link.as_ref()?.object_id.clone();
+                Some((user, contact.id))
+            }
+            StoredContact::Tombstone { .. } => None,
+        });
+        Ok(linked.collect())
+    }
+
+    /// What the guard would say to all that takes something away.
+    pub(super) async fn ask_guard(
+        &self,
+        outside: &impl Outside,
+    ) -> Result<GuardForecast, AdminError> {
+        let (account, connection) = (self.terms.account, self.terms.tie.connection);
+        let state = outside.store().sync_state(account, connection).await?;
+        let window = state.map(|state| state.work.guard).unwrap_or_default();
+        let linked = self.index.as_ref().map_or(0, Index::linked);
+        let guard = &self.terms.rules.policies().guard;
+        let (removals, now) = (self.removals, outside.clock().now());
+        // One more than is allowed tells how many are left.
+        let (left, allowed) = match guard.judge(&window, "", u64::MAX, linked, now) {
+            Verdict::Blocked { left, allowed } => (left, allowed),
+            Verdict::Allowed(_) => (u64::MAX, u64::MAX),
+        };
+        Ok(GuardForecast { removals, allowed, left, would_stop: removals > left })
+    }
+}
+
+fn cause_name(cause: GoneCause) -> &'static str {
+    match cause {
+        GoneCause::SoftDeleted => "softDeleted",
+        GoneCause::HardDeleted => "hardDeleted",
+        GoneCause::OutOfScope => "outOfScope",
+        GoneCause::LeftGroup => "leftGroup",
+        GoneCause::Disabled => "disabled",
+    }
+}
