@@ -119,5 +119,12 @@ async fn a_preset_can_be_saved_as_it_is() {
     let presets = app.ask(Ask::get("/v1/presets").role("viewer")).await.expect(200).json();
     for (version, preset) in presets["items"].as_array().unwrap().iter().enumerate() {
         save(&app, &format!("\"{version}\""), &preset["settings"]).await.expect(200);
+        let history = app.ask(Ask::get(of_connection("/settings/history"))).await.expect(200);
+        let told = json!({"kind": "preset", "id": preset["id"]});
+        assert_eq!(history.json()["items"][0]["cause"], told, "the history says which");
     }
+    let own = json!({"policies": {"create": "off"}});
+    save(&app, "*", &own).await.expect(200);
+    let history = app.ask(Ask::get(of_connection("/settings/history"))).await.expect(200);
+    assert_eq!(history.json()["items"][0]["cause"], json!({"kind": "saved"}));
 }

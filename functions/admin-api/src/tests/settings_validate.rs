@@ -3,36 +3,12 @@
 use contact_sync_domain::account::{CustomField, CustomFieldType};
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{ContactField, ContactSource};
-use contact_sync_domain::directory::{DirectoryUser, USER_SELECT};
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::ObjectId;
 use contact_sync_engine::port::StoredContact;
 use serde_json::{Value, json};
 
 use super::harness::{App, Ask, account_id, of_connection};
-
-fn add(app: &App, number: u128, attributes: &Value) {
-    let mut all: Value = USER_SELECT.iter().map(|name| (*name, Value::Null)).collect();
-    all["accountEnabled"] = json!(true);
-    all["userType"] = json!("Member");
-    all["userPrincipalName"] = json!(format!("p{number}@contoso.example"));
-    all["displayName"] = json!(format!("Person {number}"));
-    let more = attributes.as_object().unwrap().clone();
-    all.as_object_mut().unwrap().extend(more);
-    let user = DirectoryUser {
-        id: ObjectId::from_u128(number),
-        attributes: all.as_object().unwrap().clone(),
-    };
-    app.outside.directory.entra().put_user(user);
-}
-
-/// A directory of exactly these people.
-fn people(app: &App, people: &[Value]) {
-    app.outside.directory.entra().users.clear();
-    for (number, attributes) in (1..).zip(people) {
-        add(app, number, attributes);
-    }
-}
+use super::people::people;
 
 async fn validate(app: &App, document: &Value) -> Value {
     app.ask(Ask::post(of_connection("/settings/validate"), document)).await.expect(200).json()
@@ -189,6 +165,7 @@ async fn groups_that_do_not_exist_and_permissions_that_lack_are_told() {
     let verdict = validate(&app, &scope).await;
     assert_eq!(verdict["valid"], false);
     assert_eq!(verdict["errors"][0]["pointer"], "/scope/groups/any/0");
+    assert_eq!(verdict["people"], Value::Null, "no group is an empty one: {verdict}");
     assert!(verdict["warnings"].to_string().contains("/scope/ignoredUsers/0"), "{verdict}");
     let needed = &verdict["permissions"][1];
     assert_eq!(

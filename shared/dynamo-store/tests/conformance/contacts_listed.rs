@@ -1,8 +1,10 @@
 //! Reading many contacts: the index for runs, lists for people, and the end of an account.
 
-use contact_sync_domain::contact::{Contact, ContactField, ContactSource};
+use contact_sync_domain::contact::{Contact, ContactField, ContactSource, LinkState};
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
-use contact_sync_engine::port::{ContactQuery, ContactStore, IndexEntry, SHARDS, WriteOutcome};
+use contact_sync_engine::port::{
+    ContactQuery, ContactStore, ContactWrite, IndexEntry, SHARDS, WriteOutcome,
+};
 
 use crate::samples::{account_id, at, contact, local, write};
 use crate::tables::{CONTACTS, Tables};
@@ -160,4 +162,43 @@ async fn a_shard_larger_than_a_page_is_read_listed_and_erased_to_its_end() {
     }
     tables.store.erase_account(&account_id(1)).await.unwrap();
     assert_eq!(tables.count(CONTACTS).await, 0);
+}
+
+#[tokio::test]
+async fn contacts_that_could_be_taken_over_are_those_nobody_in_the_directory_has() {
+    let in_state = |number, state| {
+        let mut contact = contact(1, number, 10);
+        contact.link.as_mut().unwrap().state = state;
+        contact
+    };
+    let mut contacts: Vec<Contact> = (1..=20).map(|number| local(1, number)).collect();
+    contacts.push(in_state(21, LinkState::Removed));
+    contacts.push(in_state(22, LinkState::OutOfScope));
+    contacts.push(in_state(23, LinkState::Linked));
+    contacts.push(local(2, 24));
+    let let_go = contact(1, 25, 10);
+    contacts.push(let_go.clone());
+    let tables = holding(&contacts).await;
+    tables.store.remove(&contacts[0], None, at(100)).await.unwrap();
+    let let_go = Contact { version: 2, link: None, ..let_go };
+    let written = ContactWrite { fence: None, ..write(&let_go) };
+    assert_eq!(tables.store.write(&written).await.unwrap(), WriteOutcome::Written);
+
+    let mut found = Vec::new();
+    for shard in 0..SHARDS {
+        let mut cursor = None;
+        loop {
+            let page =
+                tables.store.unlinked(&account_id(1), shard, cursor.as_deref()).await.unwrap();
+            found.extend(page.contacts);
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    found.sort_by_key(|contact| contact.id.clone());
+    let found_ids: Vec<ContactId> = found.iter().map(|contact| contact.id.clone()).collect();
+    assert_eq!(found_ids, ids((2..=21).chain([25])), "neither tombstones nor other accounts'");
+    assert_eq!(found.first(), contacts.get(1), "whole, so that any field may be the key");
 }

@@ -12,6 +12,7 @@ mod contacts_listed;
 mod contention;
 mod event_log;
 mod idempotency;
+mod reviews;
 mod runs;
 mod samples;
 mod streams;
