@@ -150,6 +150,31 @@ pub(super) async fn others(
     Ok(Others { rivals: Rivals::new(settings.routing, rivals), attributes, cost })
 }
 
+/// Reads people again by their ids of whom a listing did not tell what decides: other organisations
+/// of the tenant may decide by attributes of their own. `by_id` is what is read then, and what of
+/// that the settings themselves ask for. Says whether anybody was read.
+pub(super) async fn read_unclear(
+    outside: &impl Outside,
+    tenant: &TenantId,
+    by_id: &(UserSelection, UserSelection),
+    users: &mut [DirectoryUser],
+    is_unclear: impl Fn(&DirectoryUser) -> bool,
+) -> Result<bool, AdminError> {
+    let (all, own) = by_id;
+    let unclear = users.iter().filter(|user| all != own && is_unclear(user));
+    let unclear: Vec<ObjectId> = unclear.map(|user| user.id.clone()).collect();
+    if unclear.is_empty() {
+        return Ok(false);
+    }
+    let read = split::read_people(outside.directory(), tenant, (all, own), &unclear).await?;
+    for told in read.found {
+        if let Some(user) = users.iter_mut().find(|user| user.id == told.id) {
+            *user = told;
+        }
+    }
+    Ok(true)
+}
+
 /// Who is in a scope's groups: as sync follows them, where it does, else as the directory tells. A
 /// group that does not exist is an error, as it is for a run.
 pub(super) async fn memberships(

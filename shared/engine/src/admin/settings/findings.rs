@@ -60,13 +60,6 @@ impl Counted {
             self.examples.push(who());
         }
     }
-
-    /// The same people and these.
-    pub(super) fn join(&mut self, others: Self) {
-        self.count += others.count;
-        let room = EXAMPLES.saturating_sub(self.examples.len());
-        self.examples.extend(others.examples.into_iter().take(room));
-    }
 }
 
 /// Why people would fail.

@@ -10,7 +10,7 @@ use contact_sync_domain::scope::{ScopeDecision, ScopeRule};
 use super::coverage::{AttributeCoverage, Coverage};
 use super::people::{People, Stopped};
 use crate::admin::directory::connected;
-use crate::admin::grounds::{followed, others};
+use crate::admin::grounds::{followed, others, read_unclear};
 use crate::admin::{AdminError, Outside};
 use crate::port::{Clock, SettingsStore};
 use crate::sync::scope_groups;
@@ -42,8 +42,9 @@ pub async fn coverage(
     let saved = outside.store().settings(&account.id, id).await?.settings;
     let scope = ScopeRule::compile(&saved.scope).map_err(AdminError::Invalid)?;
     let others = others(outside, &tenant.id, id, &saved).await?;
-    let selection = UserSelection::of(&saved).also(others.attributes);
-    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, selection);
+    let own = UserSelection::of(&saved);
+    let by_id = (own.clone().also(others.attributes), own.clone());
+    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, own);
     let groups = scope_groups(&saved.scope);
     let (mut sets, unknown) = followed(outside, &account.id, id, groups).await?;
     people.learn(&mut sets, &unknown).await?;
@@ -56,7 +57,10 @@ pub async fn coverage(
     };
     let mut coverage = Coverage::new(with_examples);
     let (mut seen, mut in_scope) = (0, 0);
-    while let Some(users) = people.next().await? {
+    let is_unclear =
+        |user: &DirectoryUser| matches!(others.rivals.route(user, now), Route::Unknown { .. });
+    while let Some(mut users) = people.next().await? {
+        read_unclear(outside, &tenant.id, &by_id, &mut users, is_unclear).await?;
         for user in users {
             seen += 1;
             if is_taken(&user) {

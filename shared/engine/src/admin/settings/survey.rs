@@ -8,10 +8,10 @@ mod leaving;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contact_sync_domain::contact::{Contact, ContactField, Target};
-use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::reconcile::{GoneCause, View, Wanted};
+use contact_sync_domain::reconcile::{GoneCause, View, Wanted, Wants};
 use contact_sync_domain::routing::Route;
 use contact_sync_domain::scope::{Clause, Memberships, ScopeDecision, ScopeRule};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
@@ -21,8 +21,10 @@ use contact_sync_domain::team::Evidence;
 use jiff::Timestamp;
 
 use super::findings::{Counted, ReasonCount, Surveyed, TeamCount};
-use crate::admin::AdminError;
-use crate::port::{ContactStore, StoredContact};
+use crate::admin::grounds::read_unclear;
+use crate::admin::{AdminError, Outside};
+use crate::port::{ByIds, StoredContact};
+use crate::split::read_people;
 use crate::sync::{
     Batch, Decided, Index, KnownContact, Lookup, MemberSets, Person, Terms, contacts_of_users,
     decide_batch, find_managers, is_removal, new_email_key, present,
@@ -44,11 +46,15 @@ pub(super) struct Judged<'a> {
     pub(super) teams: &'a MemberSets,
     /// What is known of all linked contacts; absent where there was no time to learn it.
     pub(super) index: Option<Index>,
+    /// What is read of people by their ids, and what of that the settings themselves ask for.
+    pub(super) by_id: (UserSelection, UserSelection),
 }
 
 /// A reading of people, held against rules.
-pub(super) struct Survey<'a, S> {
-    store: &'a S,
+pub(super) struct Survey<'a, O> {
+    outside: &'a O,
+    /// What is read of people by their ids, and what of that the settings themselves ask for.
+    by_id: (UserSelection, UserSelection),
     settings: &'a Settings,
     terms: Terms<'a>,
     saved: Option<(ScopeRule, Memberships)>,
@@ -72,8 +78,10 @@ pub(super) struct Survey<'a, S> {
     keys: HashMap<ObjectId, String>,
     /// Addresses that somebody newly gets.
     given: HashSet<String>,
-    /// Who would take which contact over.
-    takers: HashMap<ContactId, Counted>,
+    /// Who wants which contact that is there already.
+    wants: Wants,
+    /// People who would take one over, unless others want it too.
+    takers: Vec<(DirectoryUser, SegmentItem)>,
     /// People whose address another linked contact has, with that contact's user.
     waiting: Vec<(DirectoryUser, ObjectId, Outcome)>,
     /// People whose decision hangs on whether the manager gets a contact.
@@ -84,10 +92,11 @@ pub(super) struct Survey<'a, S> {
     ends: bool,
 }
 
-impl<'a, S: ContactStore> Survey<'a, S> {
-    pub(super) fn of(store: &'a S, judged: Judged<'a>) -> Self {
+impl<'a, O: Outside> Survey<'a, O> {
+    pub(super) fn of(outside: &'a O, judged: Judged<'a>) -> Self {
         Self {
-            store,
+            outside,
+            by_id: judged.by_id,
             settings: judged.settings,
             terms: judged.terms,
             saved: judged.saved,
@@ -117,7 +126,8 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             wanted: HashMap::new(),
             keys: HashMap::new(),
             given: HashSet::new(),
-            takers: HashMap::new(),
+            wants: Wants::default(),
+            takers: Vec::new(),
             waiting: Vec::new(),
             held: Vec::new(),
             gains: HashSet::new(),
@@ -131,8 +141,8 @@ impl<'a, S: ContactStore> Survey<'a, S> {
         mut users: Vec<DirectoryUser>,
     ) -> Result<(), AdminError> {
         users.retain(|user| self.seen.insert(user.id.clone()));
-        let (account, tenant) = (self.terms.account, self.terms.tie.tenant);
-        find_managers(self.store, account, tenant, &mut users).await?;
+        self.find_managers(&mut users).await?;
+        self.read_unclear(&mut users).await?;
         for user in &users {
             self.found.seen += 1;
             self.compare_scopes(user);
@@ -141,6 +151,29 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             }
         }
         self.decide(users).await
+    }
+
+    async fn find_managers(&self, users: &mut [DirectoryUser]) -> Result<(), AdminError> {
+        let (account, tenant) = (self.terms.account, self.terms.tie.tenant);
+        Ok(find_managers(self.outside.store(), account, tenant, users).await?)
+    }
+
+    /// Reads again by id what a listing did not tell of people.
+    async fn read_unclear(&self, users: &mut [DirectoryUser]) -> Result<(), AdminError> {
+        let tenant = self.terms.tie.tenant;
+        let is_unclear =
+            |user: &DirectoryUser| matches!(self.terms.view(user), View::Unknown { .. });
+        if read_unclear(self.outside, tenant, &self.by_id, users, is_unclear).await? {
+            self.find_managers(users).await?;
+        }
+        Ok(())
+    }
+
+    /// People as a run reads them by their ids.
+    async fn read_by_id(&self, ids: &[ObjectId]) -> Result<ByIds, AdminError> {
+        let (all, own) = &self.by_id;
+        let (directory, tenant) = (self.outside.directory(), self.terms.tie.tenant);
+        Ok(read_people(directory, tenant, (all, own), ids).await?)
     }
 
     /// Counts who comes and goes by the scope alone, beside what the saved one says.
@@ -166,7 +199,7 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             ids.iter().map(|user| index.contact_of(user)).collect()
         } else {
             let (account, tenant) = (self.terms.account, self.terms.tie.tenant);
-            contacts_of_users(self.store, account, tenant, &ids).await?
+            contacts_of_users(self.outside.store(), account, tenant, &ids).await?
         };
         let mut batch = Batch { people: Vec::new(), needed: Vec::new() };
         let mut leaves = HashMap::new();
@@ -215,13 +248,14 @@ impl<'a, S: ContactStore> Survey<'a, S> {
         let own: HashMap<ObjectId, ContactId> =
             places.map(|(person, contact)| (person.id().clone(), contact.clone())).collect();
         let mut decided = Decided::default();
-        decide_batch(self.store, self.terms, &mut self.lookup, batch, &mut decided).await?;
+        decide_batch(self.outside.store(), self.terms, &mut self.lookup, batch, &mut decided)
+            .await?;
         let Decided { items, stored, users } = decided;
         for item in items {
             let existing = own.get(&item.object_id).and_then(|own| present(stored.get(own)));
             let cause = leaves.get(&item.object_id).copied();
             match (users.get(&item.object_id), cause) {
-                (Some(user), None) => self.count_meant(user, &item, existing, &stored),
+                (Some(user), None) => self.count_meant(user, item, existing, &stored),
                 (user, Some(cause)) => self.count_leaving(user, &item, existing, cause),
                 (None, None) => {}
             }
@@ -233,7 +267,7 @@ impl<'a, S: ContactStore> Survey<'a, S> {
     fn count_meant(
         &mut self,
         user: &DirectoryUser,
-        item: &SegmentItem,
+        item: SegmentItem,
         existing: Option<&Contact>,
         stored: &HashMap<ContactId, StoredContact>,
     ) {
@@ -241,6 +275,13 @@ impl<'a, S: ContactStore> Survey<'a, S> {
         if hangs && self.hold(user) {
             return;
         }
+        let item = self.terms.rules.put_off(item, user);
+        self.wants.note(&item, item.outcome, 0);
+        if item.is_put_off() {
+            self.takers.push((user.clone(), item));
+            return;
+        }
+        let item = &item;
         if let Some(key) = new_email_key(item)
             && !self.given.insert(key)
             && !has_choice(self.terms, user)
@@ -252,14 +293,8 @@ impl<'a, S: ContactStore> Survey<'a, S> {
             self.let_go(GoneCause::Disabled, "deactivate", user);
         }
         match Standing::of(item, item.outcome) {
-            Standing::Updated if item.adopted => {
-                // Counted at the end: no contact is given to two.
-                self.found.in_scope += 1;
-                self.gains.insert(user.id.clone());
-                if let Some(contact) = &item.contact_id {
-                    self.takers.entry(contact.clone()).or_default().add(user);
-                }
-            }
+            // Whoever gets his own contact back.
+            Standing::Updated if item.adopted => self.link(user),
             Standing::Created => self.count_in(&user.id, |found| &mut found.would_create),
             Standing::Updated => self.count_in(&user.id, |found| &mut found.would_update),
             Standing::Unchanged => self.count_in(&user.id, |found| &mut found.unchanged),
@@ -292,6 +327,14 @@ impl<'a, S: ContactStore> Survey<'a, S> {
         *count(&mut self.found) += 1;
         self.gains.insert(user.clone());
         self.count_teams(user);
+    }
+
+    /// Counts somebody who is linked to a contact that is there already.
+    pub(super) fn link(&mut self, user: &DirectoryUser) {
+        self.found.in_scope += 1;
+        self.found.would_link.add(user);
+        self.gains.insert(user.id.clone());
+        self.count_teams(&user.id);
     }
 
     fn count_teams(&mut self, user: &ObjectId) {

@@ -142,11 +142,9 @@ async fn survey(
     let rules = rules.after_refusals(store.refused(&found.id).await?);
     let others = others(outside, &tenant.id, &found.id, settings).await?;
     validation.cost.add(others.cost);
-    let selection =
-        UserSelection::with(both(&UserSelection::of(settings), &UserSelection::of(&saved)));
-    let selection = selection.also(others.attributes);
-    let mut people =
-        People::of(outside.directory(), outside.clock(), &tenant.id, selection.clone());
+    let own = UserSelection::with(both(&UserSelection::of(settings), &UserSelection::of(&saved)));
+    let by_id = (own.clone().also(others.attributes), own.clone());
+    let mut people = People::of(outside.directory(), outside.clock(), &tenant.id, own);
     let groups = watched_groups(settings);
     let (mut sets, unknown) = followed(outside, &account.id, &found.id, groups).await?;
     if let Err(error) = people.learn(&mut sets, &unknown).await {
@@ -172,8 +170,9 @@ async fn survey(
         saved: before,
         teams: &sets,
         index: people.in_time(index).await.transpose()?,
+        by_id,
     };
-    let mut survey = Survey::of(store, judged);
+    let mut survey = Survey::of(outside, judged);
     loop {
         match people.next().await {
             Ok(Some(users)) => survey.look_at(users).await?,
@@ -187,7 +186,7 @@ async fn survey(
     }
     validation.cost.add(people.cost);
     validation.stopped = people.stopped;
-    let surveyed = survey.end(outside, &selection, people.is_complete()).await?;
+    let surveyed = survey.end(people.is_complete()).await?;
     validation.warnings.extend(warnings(&surveyed, settings, people.is_complete()));
     validation.people = Some(surveyed);
     Ok(())

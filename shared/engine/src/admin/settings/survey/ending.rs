@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::ContactId;
 use contact_sync_domain::scope::Clause;
 use contact_sync_domain::segment::Outcome;
@@ -12,15 +11,16 @@ use super::super::findings::{
 };
 use super::{PER_BATCH, Survey};
 use crate::admin::{AdminError, Outside};
-use crate::port::ContactStore;
+use crate::sync::new_email_key;
 
 /// How many shared addresses are named.
 const SHARED: usize = 20;
 
-impl<S: ContactStore> Survey<'_, S> {
+impl<O: Outside> Survey<'_, O> {
     /// Decides whoever waited for the end.
     async fn settle(&mut self) -> Result<(), AdminError> {
         self.ends = true;
+        self.settle_takers();
         for users in std::mem::take(&mut self.held).chunks(PER_BATCH) {
             let mut users = users.to_vec();
             for user in &mut users {
@@ -44,28 +44,38 @@ impl<S: ContactStore> Survey<'_, S> {
                 _ => self.count_in(&user.id, |found| &mut found.would_update),
             }
         }
-        for takers in std::mem::take(&mut self.takers).into_values() {
-            match takers.count {
-                1 => self.found.would_link.join(takers),
-                several => self.found.would_await += several,
-            }
-        }
+        self.settle_takers();
         Ok(())
     }
 
+    /// Contacts that are there already go to whoever alone wants them, and gives them an address
+    /// that nobody gets before.
+    fn settle_takers(&mut self) {
+        let too_late = self.wants.too_late();
+        for (user, item) in std::mem::take(&mut self.takers) {
+            if self.wants.has_rival(&item) {
+                self.found.in_scope += 1;
+                self.found.would_await += 1;
+                continue;
+            }
+            let taking = item.taking_over();
+            let is_free = new_email_key(&taking).is_none_or(|key| self.given.insert(key));
+            if is_free && !too_late.contains(&user.id.as_u128()) {
+                self.link(&user);
+            } else {
+                self.fail_shared(&user);
+            }
+        }
+    }
+
     /// What was found. `everybody` says that nobody is missing from what was seen.
-    pub(in super::super) async fn end(
-        mut self,
-        outside: &impl Outside,
-        selection: &UserSelection,
-        everybody: bool,
-    ) -> Result<Surveyed, AdminError> {
+    pub(in super::super) async fn end(mut self, everybody: bool) -> Result<Surveyed, AdminError> {
         if everybody {
-            self.look_for_absent(outside, selection).await?;
+            self.look_for_absent().await?;
         }
         self.settle().await?;
         if self.index.is_some() {
-            self.found.guard = Some(self.ask_guard(outside).await?);
+            self.found.guard = Some(self.ask_guard().await?);
         }
         let listed = |counts: BTreeMap<Clause, Counted>| {
             let entry = |(clause, people)| ClauseCount { clause, people };

@@ -10,10 +10,11 @@ use contact_sync_domain::segment::SegmentItem;
 
 use super::super::findings::{Counted, ReasonCount};
 use super::Survey;
-use crate::port::{ContactStore, StoredContact};
+use crate::admin::Outside;
+use crate::port::StoredContact;
 use crate::sync::present;
 
-impl<S: ContactStore> Survey<'_, S> {
+impl<O: Outside> Survey<'_, O> {
     /// Counts somebody whose record would fail.
     pub(super) fn fail(
         &mut self,

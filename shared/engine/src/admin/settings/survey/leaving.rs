@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::directory::{DirectoryUser, UserSelection};
+use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::guard::Verdict;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::GoneCause;
@@ -13,10 +13,10 @@ use contact_sync_domain::standing::Standing;
 use super::super::findings::{Example, GuardForecast};
 use super::{PER_BATCH, Survey};
 use crate::admin::{AdminError, Outside};
-use crate::port::{Clock, ContactStore, Directory, StoredContact, SyncStateStore};
+use crate::port::{Clock, ContactStore, StoredContact, SyncStateStore};
 use crate::sync::{Batch, Index, Person, is_removal};
 
-impl<S: ContactStore> Survey<'_, S> {
+impl<O: Outside> Survey<'_, O> {
     /// Counts somebody who left the scope, or the directory (then nobody is told of him).
     pub(super) fn count_leaving(
         &mut self,
@@ -62,17 +62,12 @@ impl<S: ContactStore> Survey<'_, S> {
 
     /// Asks for everybody who is linked and was not named: whoever is not in the directory any more
     /// left it, the others left the groups of the scope or were overlooked.
-    pub(super) async fn look_for_absent(
-        &mut self,
-        outside: &impl Outside,
-        selection: &UserSelection,
-    ) -> Result<(), AdminError> {
+    pub(super) async fn look_for_absent(&mut self) -> Result<(), AdminError> {
         let unseen = self.index.as_ref().map(|index| index.unseen(u64::MAX)).unwrap_or_default();
         for contacts in unseen.chunks(PER_BATCH) {
             let linked = self.linked_users(contacts).await?;
             let ids: Vec<ObjectId> = linked.keys().cloned().collect();
-            let tenant = self.terms.tie.tenant;
-            let read = outside.directory().users_by_id(tenant, selection, &ids).await?;
+            let read = self.read_by_id(&ids).await?;
             let mut batch = Batch { people: Vec::new(), needed: Vec::new() };
             let mut leaves = HashMap::new();
             for (user, contact) in linked {
@@ -97,7 +92,7 @@ impl<S: ContactStore> Survey<'_, S> {
         &self,
         contacts: &[ContactId],
     ) -> Result<HashMap<ObjectId, ContactId>, AdminError> {
-        let stored = self.store.get_many(self.terms.account, contacts).await?;
+        let stored = self.outside.store().get_many(self.terms.account, contacts).await?;
         let linked = stored.into_iter().flatten().filter_map(|stored| match stored {
             StoredContact::Present(contact) => {
                 let user = contact.link.as_ref()?.object_id.clone();
@@ -109,16 +104,13 @@ impl<S: ContactStore> Survey<'_, S> {
     }
 
     /// What the guard would say to all that takes something away.
-    pub(super) async fn ask_guard(
-        &self,
-        outside: &impl Outside,
-    ) -> Result<GuardForecast, AdminError> {
+    pub(super) async fn ask_guard(&self) -> Result<GuardForecast, AdminError> {
         let (account, connection) = (self.terms.account, self.terms.tie.connection);
-        let state = outside.store().sync_state(account, connection).await?;
+        let state = self.outside.store().sync_state(account, connection).await?;
         let window = state.map(|state| state.work.guard).unwrap_or_default();
         let linked = self.index.as_ref().map_or(0, Index::linked);
         let guard = &self.terms.rules.policies().guard;
-        let (removals, now) = (self.removals, outside.clock().now());
+        let (removals, now) = (self.removals, self.outside.clock().now());
         // One more than is allowed tells how many are left.
         let (left, allowed) = match guard.judge(&window, "", u64::MAX, linked, now) {
             Verdict::Blocked { left, allowed } => (left, allowed),
@@ -135,5 +127,6 @@ fn cause_name(cause: GoneCause) -> &'static str {
         GoneCause::OutOfScope => "outOfScope",
         GoneCause::LeftGroup => "leftGroup",
         GoneCause::Disabled => "disabled",
+        GoneCause::Elsewhere => "elsewhere",
     }
 }
