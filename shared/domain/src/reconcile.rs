@@ -8,6 +8,7 @@ mod asking;
 mod contest;
 mod gone;
 mod item;
+mod linked;
 #[cfg(test)]
 mod tests;
 mod unlinked;
@@ -18,22 +19,19 @@ pub use item::{blank_item, hex, user_address};
 
 use std::borrow::Cow;
 
-use item::{failed, item_of};
 use jiff::Timestamp;
 
 use crate::account::CustomField;
-use crate::contact::{
-    Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, Target,
-};
+use crate::contact::{Contact, ContactField, ContactSource, ContactStatus, Link, Target};
 use crate::directory::DirectoryUser;
 use crate::email::email_key;
 use crate::fingerprint::Fingerprint;
 use crate::id::{ConnectionId, ContactId, ObjectId, TenantId};
 use crate::mapping::{Mapped, Mapping};
 use crate::matching::{MatchKeys, Matched};
-use crate::review::{RejectedSet, ReviewAction, ReviewList};
+use crate::review::RejectedSet;
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
-use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem};
+use crate::segment::{FieldChange, Outcome, SegmentItem};
 use crate::settings::{ChangeMode, DisabledAccounts, LinkMode, Policies, Problem, Settings};
 
 /// The rules of one run, compiled from one settings version.
@@ -272,7 +270,15 @@ impl Rules {
         found: Found<'_>,
         tie: Tie<'_>,
     ) -> SegmentItem {
-        let own = found.existing.filter(|contact| is_own(contact, &user.id, tie));
+        // Somebody may have said meanwhile whose a contact is: keys lead to it, and it is linked.
+        let claimant = match found.claimant {
+            Claimant::Contact(owner) => Some(owner),
+            Claimant::Nobody | Claimant::SamePage => None,
+        };
+        let known = found.existing.into_iter().chain(claimant);
+        let own = known
+            .chain(found.candidates.iter().copied())
+            .find(|contact| is_own(contact, &user.id, tie));
         match own {
             Some(contact) => self.decide_linked(user, wanted, contact, found.claimant, tie),
             None => self.decide_unlinked(user, wanted, found, tie),
@@ -321,78 +327,6 @@ impl Rules {
         }
     }
 
-    fn decide_linked(
-        &self,
-        user: &DirectoryUser,
-        wanted: &Wanted,
-        contact: &Contact,
-        claimant: Claimant<'_>,
-        tie: Tie<'_>,
-    ) -> SegmentItem {
-        let mut item = item_of(user, Some(contact.id.clone()), Outcome::Unchanged);
-        item.version = contact.version;
-        let mut changes = match self.mapping.changes(&wanted.mapped, Some(contact)) {
-            Ok(changes) => changes,
-            Err(failures) => return failed(item, user, &failures),
-        };
-        let mut pending = self.mapping.pending(&wanted.mapped, contact);
-        let all = changes.len() + pending.len();
-        let is_open =
-            |one: &FieldChange| !self.rejected.has_value(&contact.id, &one.field, &one.new);
-        changes.retain(is_open);
-        pending.retain(is_open);
-        let refused = all - changes.len() - pending.len();
-        let (status, link) = status_and_link(user, wanted, contact, tie);
-        // Other rules may manage other fields, although no value differs.
-        let managed = self.mapping.managed_targets(contact.source) == contact.managed_fields;
-        let settled = changes.is_empty() && status.is_none() && link.is_none() && managed;
-        if settled && pending.is_empty() {
-            return item;
-        }
-        let mode = self.mode(self.policies.update);
-        match mode {
-            ChangeMode::Off => {
-                item.reason = Some("updating contacts is switched off".to_owned());
-                return item;
-            }
-            // What only sync itself sees (the UPN on the link, which fields it manages) asks nobody.
-            ChangeMode::Review if changes.is_empty() && pending.is_empty() && status.is_none() => {}
-            ChangeMode::Review => {
-                item.outcome = Outcome::AwaitingReview;
-                item.fields = changes;
-                item.fields.extend(pending);
-                item.reason = Some(self.waits("changes wait"));
-                item.email = user_address(user);
-                item.question = asking::about(ReviewList::Changes, user, [])
-                    .suggesting(Some(ReviewAction::Accept));
-                return item;
-            }
-            ChangeMode::Auto => {}
-        }
-        let ask =
-            || asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
-        if settled {
-            item.outcome = Outcome::AwaitingReview;
-            item.question = ask();
-            item.pending = pending;
-            item.reason = Some("changes wait for review".to_owned());
-            item.email = user_address(user);
-            return item;
-        }
-        item.fields = changes;
-        if let Some(taken) = self.refused(&item, user, wanted, claimant, tie) {
-            return SegmentItem { email: user_address(user), ..taken };
-        }
-        item.question = if pending.is_empty() { None } else { ask() };
-        item.pending = pending;
-        item.outcome = Outcome::Update;
-        item.status = status;
-        item.link = link;
-        // A contact that lacks what was refused is not decided for good.
-        item.fingerprint = decided_for_good(wanted, &item.pending).filter(|_| refused == 0);
-        item
-    }
-
     /// What may happen by itself, unless it has to wait for the next run.
     fn mode(&self, mode: ChangeMode) -> ChangeMode {
         if self.holds && mode == ChangeMode::Auto { ChangeMode::Review } else { mode }
@@ -408,28 +342,6 @@ impl Rules {
     pub fn managed_targets(&self, source: ContactSource) -> Vec<Target> {
         self.mapping.managed_targets(source)
     }
-}
-
-fn status_and_link(
-    user: &DirectoryUser,
-    wanted: &Wanted,
-    contact: &Contact,
-    tie: Tie<'_>,
-) -> (Option<ContactStatus>, Option<LinkChange>) {
-    let status = status_of(wanted);
-    let upn = user.text("userPrincipalName");
-    let link = contact.link.as_ref();
-    let moved = link.is_none_or(|link| {
-        link.state != LinkState::Linked
-            || link.connection_id != *tie.connection
-            || (upn.is_some() && link.user_principal_name.as_deref() != upn)
-    });
-    let change = moved.then(|| LinkChange {
-        old: link.map(|link| link.state),
-        new: LinkState::Linked,
-        user_principal_name: upn.map(str::to_owned),
-    });
-    ((contact.status != status).then_some(status), change)
 }
 
 /// The mark by which the next full run passes a contact over; none while a change of it waits for a

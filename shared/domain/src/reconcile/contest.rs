@@ -186,3 +186,91 @@ fn digest(email: &str) -> u64 {
     let bits = leading_bits(&Sha256::digest(email)) >> 64;
     u64::try_from(bits).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contact::LinkState;
+    use crate::segment::{FieldChange, LinkChange};
+
+    fn contact(number: u128) -> ContactId {
+        ContactId::from_bits(number)
+    }
+
+    fn put_off(user: u128, wants: u128, email: Option<&str>) -> SegmentItem {
+        let change = |email: &str| FieldChange {
+            field: Target::Field(ContactField::Email),
+            old: json!(null),
+            new: json!(email),
+            source: "[mail]".to_owned(),
+            rule: "overwrite".to_owned(),
+        };
+        SegmentItem {
+            adopted: true,
+            wants: vec![contact(wants)],
+            contact_id: Some(contact(wants)),
+            fields: email.map(change).into_iter().collect(),
+            link: Some(LinkChange { old: None, new: LinkState::Linked, user_principal_name: None }),
+            ..blank_item(&ObjectId::from_u128(user), None, Outcome::Deferred)
+        }
+    }
+
+    fn wants(items: &[(SegmentItem, u32)]) -> Wants {
+        let mut wants = Wants::default();
+        for (item, page) in items {
+            wants.note(item, item.outcome, *page);
+        }
+        wants
+    }
+
+    #[test]
+    fn whoever_wants_the_same_is_a_rival_on_whatever_page_and_his_own_item_is_none() {
+        let (one, other, alone) = (put_off(1, 7, None), put_off(2, 7, None), put_off(3, 8, None));
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let all = [(one.clone(), 0), (other.clone(), 4), (alone.clone(), 4)];
+            let wants = wants(&order.map(|place: usize| all[place].clone()));
+            assert!(wants.has_rival(&one) && wants.has_rival(&other));
+            assert!(!wants.has_rival(&alone));
+            assert_eq!(wants.pages().into_iter().collect::<Vec<_>>(), [0, 4]);
+        }
+    }
+
+    #[test]
+    fn a_later_page_outdates_what_somebody_wanted() {
+        let one = put_off(1, 7, None);
+        let mut wants = wants(&[(one.clone(), 0), (put_off(2, 7, None), 1)]);
+        let elsewhere = blank_item(&ObjectId::from_u128(2), None, Outcome::Create);
+        wants.note(&elsewhere, Outcome::Create, 2);
+        assert!(!wants.has_rival(&one));
+        let again = put_off(1, 9, None);
+        wants.note(&again, Outcome::Deferred, 3);
+        assert!(!wants.is_of(&one.object_id, 0) && wants.is_of(&one.object_id, 3));
+        wants.note(&again.taking_over(), Outcome::Update, 4);
+        assert!(wants.is_settled(), "it is done");
+    }
+
+    #[test]
+    fn whoever_is_asked_already_is_a_rival() {
+        let one = put_off(1, 7, None);
+        let mut wants = wants(&[(one.clone(), 0)]);
+        wants.mark(&ObjectId::from_u128(5), &contact(7));
+        assert!(wants.has_rival(&one));
+    }
+
+    #[test]
+    fn of_those_who_get_one_new_address_the_smallest_id_is_first_in_any_order() {
+        let all = [
+            (put_off(9, 1, Some("Same@x")), 0),
+            (put_off(4, 2, Some("same@x")), 1),
+            (put_off(6, 3, Some("same@x ")), 2),
+            (put_off(5, 4, Some("own@x")), 2),
+            (put_off(3, 5, None), 2),
+        ];
+        for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [1, 2, 0, 4, 3]] {
+            let wants = wants(&order.map(|place: usize| all[place].clone()));
+            assert_eq!(wants.too_late(), HashSet::from([6, 9]));
+        }
+    }
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contact::SyncMark;
+use crate::contact::{LinkState, SyncMark};
 use crate::id::AccountId;
 use crate::settings::{LinkMode, NameOfExisting, Removal, RemovalAction};
 

@@ -35,6 +35,13 @@ pub(super) struct Waiting {
     asked: bool,
 }
 
+impl Waiting {
+    /// Whether people were asked about this user, and may have decided since.
+    pub(super) fn holds(&self, user: &ObjectId) -> bool {
+        self.lists.contains_key(user)
+    }
+}
+
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
     S: SyncStores,
@@ -121,7 +128,7 @@ where
         Ok(standing)
     }
 
-    async fn read_waiting(&self, pass: &Pass) -> Result<Waiting, StoreError> {
+    pub(super) async fn read_waiting(&self, pass: &Pass) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::default();
         for list in KEPT_UP {
             let mut cursor: Option<String> = None;

@@ -80,9 +80,12 @@ where
         let Some(index) = &pass.index else { return self.contacts_of(pass, &users).await };
         let mut contacts: Vec<ContactId> =
             users.iter().map(|user| index.contact_of(user)).collect();
-        // Whoever took a contact over in this run has another than the index knows.
+        // Whoever took a contact over in this run, or was given one by people, has another than the
+        // index knows.
+        let is_asked =
+            |user: &ObjectId| pass.waiting.as_ref().is_some_and(|waiting| waiting.holds(user));
         let is_news = |(user, contact): (&ObjectId, &ContactId)| {
-            pass.tally.wrote(user) && !index.has(contact)
+            !index.has(contact) && (pass.tally.wrote(user) || is_asked(user))
         };
         let (places, news): (Vec<usize>, Vec<ObjectId>) = users
             .iter()
@@ -258,7 +261,9 @@ fn must_read(pass: &Pass, person: &Person, contact: &ContactId) -> bool {
     };
     // Whoever this run dealt with already may have got a contact that the index does not know.
     pass.index.as_ref().is_none_or(|index| {
-        index.known(contact, fingerprint) != KnownContact::None || pass.tally.touched(person.id())
+        index.known(contact, fingerprint) != KnownContact::None
+            || pass.tally.touched(person.id())
+            || *contact != index.contact_of(person.id())
     })
 }
 

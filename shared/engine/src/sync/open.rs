@@ -123,6 +123,10 @@ where
             pass.know_rivals();
         }
         if pass.point.kind == RunKind::Full {
+            if held.work.asks {
+                // Before the index: what people decide after it was read concerns these.
+                pass.waiting = Some(self.read_waiting(&pass).await?);
+            }
             self.load_index(held, &mut pass).await?;
         }
         // A slice knows only whom it saw itself.

@@ -19,6 +19,7 @@ mod queue;
 mod replay;
 mod scene;
 mod sharing;
+mod stages;
 mod takeovers;
 mod teams;
 mod tombstones;

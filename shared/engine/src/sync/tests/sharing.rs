@@ -21,7 +21,7 @@ fn other_connection() -> ConnectionId {
 
 /// People 1 to 4 are in Sales, 5 to 8 in Research; the other organisation means whom `theirs` says,
 /// with priority 1.
-fn scene(theirs: Scope) -> Scene {
+pub(super) fn scene(theirs: Scope) -> Scene {
     let scene = Scene::of((1..=8).map(|number| {
         let department = if number <= 4 { "Sales" } else { "Research" };
         user_with(number, &json!({"department": department}))
@@ -52,7 +52,7 @@ fn scene(theirs: Scope) -> Scene {
     scene
 }
 
-fn set_theirs(scene: &Scene, scope: Scope) {
+pub(super) fn set_theirs(scene: &Scene, scope: Scope) {
     let settings = Settings { scope, ..Settings::default() };
     let mut world = scene.worker.stores.world();
     let versions = world.settings.entry(other_connection()).or_default();
@@ -60,14 +60,14 @@ fn set_theirs(scene: &Scene, scope: Scope) {
     versions.push(SettingsVersion { version, settings, ..SettingsVersion::never_saved() });
 }
 
-fn set_ours(scene: &Scene, overlap: Overlap, priority: u32) {
+pub(super) fn set_ours(scene: &Scene, overlap: Overlap, priority: u32) {
     scene.set_settings(|settings| {
         settings.routing.overlap = overlap;
         settings.routing.priority = priority;
     });
 }
 
-fn of_department(department: &str) -> Scope {
+pub(super) fn of_department(department: &str) -> Scope {
     Scope { departments: AllOr::Any(vec![department.to_owned()]), ..Scope::default() }
 }
 
