@@ -183,13 +183,12 @@ where
         if digests.is_empty() || existing.is_some_and(|contact| contact.link.is_some()) {
             return Ok(Vec::new());
         }
-        let led_to = match &pass.lookup {
-            Some(lookup) => lookup.find(&digests),
+        let led_to = if let Some(lookup) = &pass.lookup {
+            lookup.find(&digests)
+        } else {
             // A slice that finishes what another began looked nobody up yet.
-            None => {
-                let keys = pass.rules.keys();
-                Lookup::load(&self.stores, &pass.account.id, keys).await?.find(&digests)
-            }
+            let keys = pass.rules.keys();
+            Lookup::load(&self.stores, &pass.account.id, keys).await?.find(&digests)
         };
         self.read_contacts(pass, &led_to, stored).await?;
         Ok(led_to)

@@ -123,10 +123,6 @@ where
             pass.know_rivals();
         }
         if pass.point.kind == RunKind::Full {
-            if held.work.asks {
-                // Before the index: what people decide after it was read concerns these.
-                pass.waiting = Some(self.read_waiting(&pass).await?);
-            }
             self.load_index(held, &mut pass).await?;
         }
         // A slice knows only whom it saw itself.
@@ -180,6 +176,10 @@ where
 
     /// Reads what is known of all linked contacts.
     async fn load_index(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
+        if held.work.asks {
+            // Before the index: what people decide after it was read concerns these.
+            pass.waiting = Some(self.read_waiting(pass).await?);
+        }
         let index = Index::load(
             &self.stores,
             &pass.account.id,
