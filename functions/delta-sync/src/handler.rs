@@ -5,16 +5,12 @@ use contact_sync_domain::run::RunKind;
 use contact_sync_engine::port::{Blobs, Clock, Directory, Randomness};
 use contact_sync_engine::sync::{Driven, Request, SyncStores, Worker};
 use contact_sync_lambda_shell::context::deadline;
-use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
 /// What EventBridge delivers.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Delivery {
-    /// When the event was published; whoever invokes by hand may leave it out.
-    #[serde(default)]
-    time: Option<Timestamp>,
     #[serde(flatten)]
     envelope: Envelope,
 }
@@ -48,16 +44,13 @@ where
     C: Clock,
     R: Randomness,
 {
-    let Delivery { time, envelope } = event.payload;
-    let hinted_at = time.filter(|_| matches!(envelope, Envelope::DirectoryChanged(_)));
-    let request = request_of(envelope);
+    let request = request_of(event.payload.envelope);
     let until = deadline(&event.context);
     let driven: Driven = worker.drive(&request, &event.context.request_id, until).await?;
     tracing::info!(
         account.id = %request.account_id,
         connection.id = %request.connection_id,
         sync.slice = ?driven,
-        sync.lag_seconds = hinted_at.map(|at| worker.clock.now().duration_since(at).as_secs()),
         "a slice ended"
     );
     Ok(Answer { ended: format!("{driven:?}") })
@@ -113,7 +106,6 @@ mod tests {
             (include_str!("../../../events/delta-sync/sweep.json"), Some(RequestTrigger::Sweep)),
         ] {
             let delivery: Delivery = serde_json::from_str(case).expect(case);
-            assert!(delivery.time.is_some(), "the lag is counted from it: {case}");
             let request = request_of(delivery.envelope);
             assert_eq!(request.kind, RunKind::Delta);
             assert_eq!(request.trigger, trigger);

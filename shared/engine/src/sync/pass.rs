@@ -91,6 +91,12 @@ impl Held {
         if let Some(waited) = self.state.waited(now).filter(|_| unserved && wanted > self.work.done)
         {
             self.work.delays.record(waited);
+            tracing::info!(
+                account.id = %self.state.account_id,
+                connection.id = %self.state.connection_id,
+                sync.lag_seconds = waited.as_secs().max(0),
+                "what was told of is dealt with"
+            );
         }
         self.work.done = wanted;
     }

@@ -37,7 +37,7 @@ const NUMBERS: [(&str, &str, Unit); 35] = [
     ("sync.drift", "ReconcileDrift", Unit::Count),
     // Contacts that somebody else wrote between reading and writing them.
     ("sync.stale_writes", "StaleWritesRejected", Unit::Count),
-    // A look at what changed: from the event that asked for it until its changes stood.
+    // From the oldest hint that waited until its changes stood.
     ("sync.lag_seconds", "DeltaLag", Unit::Seconds),
     // How much of Graph's limit is used, told by Graph from 80 % on.
     ("graph.throttle_percent", "GraphThrottlePercent", Unit::Percent),
