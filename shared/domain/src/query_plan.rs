@@ -14,9 +14,15 @@ const LISTED: u64 = 999;
 /// People in one read by ids (Graph: `getByIds`).
 const BY_IDS: u64 = 1_000;
 
+/// People in one request for the managers of people who were read by ids: such a read expands
+/// nothing (Graph: values in one `in`).
+const BY_FILTER: u64 = 15;
+
 /// Resource units of Graph's requests, `$select` deducted (Graph: throttling limits).
 mod units {
     pub(super) const USERS_PAGE: u64 = 1;
+    /// What expanding the manager adds to a page of users.
+    pub(super) const EXPANDED: u64 = 1;
     pub(super) const BY_IDS: u64 = 2;
     pub(super) const MEMBERS_PAGE: u64 = 2;
     pub(super) const TRANSITIVE_MEMBERS_PAGE: u64 = 4;
@@ -54,6 +60,8 @@ pub struct Sizes {
     /// How many different people the groups that are meant have; `None` where the scope means
     /// people outside groups too.
     pub people: Option<u64>,
+    /// Whether everybody's manager is read too.
+    pub managers: bool,
 }
 
 /// A plan: both ways with their costs, and the one that is taken.
@@ -83,8 +91,16 @@ impl QueryPlan {
             total.add(own);
             total
         };
-        let directory = sizes.users.map(|users| total(pages(users, LISTED, units::USERS_PAGE)));
-        let members = sizes.people.map(|people| total(pages(people, BY_IDS, units::BY_IDS)));
+        let expanded = if sizes.managers { units::EXPANDED } else { 0 };
+        let directory =
+            sizes.users.map(|users| total(pages(users, LISTED, units::USERS_PAGE + expanded)));
+        let members = sizes.people.map(|people| {
+            let mut cost = pages(people, BY_IDS, units::BY_IDS);
+            if sizes.managers {
+                cost.add(managers(people));
+            }
+            total(cost)
+        });
         let rank = |cost: GraphCost| (cost.resource_units, cost.requests);
         let (reading, cost) = match (directory, members) {
             (Some(directory), Some(members)) if rank(members) < rank(directory) => {
@@ -112,6 +128,13 @@ fn common(sizes: &Sizes) -> GraphCost {
     cost
 }
 
+/// The managers of people who are read by ids, packet by packet.
+fn managers(people: u64) -> GraphCost {
+    let requests =
+        (people / BY_IDS) * BY_IDS.div_ceil(BY_FILTER) + (people % BY_IDS).div_ceil(BY_FILTER);
+    GraphCost { requests, resource_units: requests * (units::USERS_PAGE + units::EXPANDED) }
+}
+
 /// At least one page: that there is nobody must be read too.
 fn pages(people: u64, on_a_page: u64, units: u64) -> GraphCost {
     let requests = people.div_ceil(on_a_page).max(1);
@@ -127,7 +150,28 @@ mod tests {
             users: Some(users),
             groups: vec![GroupSize { members, nested: true }],
             people: Some(members),
+            managers: false,
         })
+    }
+
+    #[test]
+    fn managers_make_a_large_group_dearer_than_the_directory() {
+        for (users, members, expected, requests, units) in [
+            (100_000, 50, Reading::Members, 4 + 1 + 1 + 4, 4 + 4 + 2 + 8),
+            (100_000, 1_000, Reading::Members, 4 + 2 + 1 + 67, 4 + 8 + 2 + 134),
+            // 3,334 requests one after the other, where listing takes 101.
+            (100_000, 50_000, Reading::Directory, 4 + 51 + 101, 4 + 204 + 202),
+        ] {
+            let plan = QueryPlan::cheapest(&Sizes {
+                users: Some(users),
+                groups: vec![GroupSize { members, nested: true }],
+                people: Some(members),
+                managers: true,
+            });
+            assert_eq!(plan.reading, expected, "{members} of {users}");
+            let cost = GraphCost { requests, resource_units: units };
+            assert_eq!(plan.cost, cost, "{members} of {users}");
+        }
     }
 
     #[test]
@@ -149,8 +193,12 @@ mod tests {
 
     #[test]
     fn whoever_is_meant_outside_groups_needs_the_directory() {
-        let plan =
-            QueryPlan::cheapest(&Sizes { users: Some(5_000), groups: Vec::new(), people: None });
+        let plan = QueryPlan::cheapest(&Sizes {
+            users: Some(5_000),
+            groups: Vec::new(),
+            people: None,
+            managers: false,
+        });
         assert_eq!(plan.reading, Reading::Directory);
         assert_eq!(plan.cost, GraphCost { requests: 3 + 6, resource_units: 3 + 6 });
         assert_eq!(plan.members, None);
@@ -162,6 +210,7 @@ mod tests {
             users: None,
             groups: vec![GroupSize { members: 5, nested: false }],
             people: Some(5),
+            managers: false,
         };
         let plan = QueryPlan::cheapest(&sizes);
         assert_eq!((plan.reading, plan.directory), (Reading::Directory, None));

@@ -314,6 +314,23 @@ pub(crate) fn membership(account: &AccountId, contact: &ContactId, team: &TeamId
     Key::new(contacts_partition(account, contact.shard(SHARDS)), sk)
 }
 
+/// What the sort keys of one team's members begin with.
+pub(crate) fn team_members_prefix(team: &TeamId) -> String {
+    format!("T#{team}#")
+}
+
+/// What leads from a team to a membership. It lies with the contact, so that a team's members are
+/// spread as its account's contacts are, and go with them.
+pub(crate) fn team_member(account: &AccountId, contact: &ContactId, team: &TeamId) -> Key {
+    let sk = format!("{}{contact}", team_members_prefix(team));
+    Key::new(contacts_partition(account, contact.shard(SHARDS)), sk)
+}
+
+/// The contact behind the sort key of a team's member.
+pub(crate) fn team_member_of(sk: &str) -> Option<ContactId> {
+    ContactId::parse(sk.strip_prefix("T#")?.split_once('#')?.1).ok()
+}
+
 /// The contact and the team behind a membership's sort key.
 pub(crate) fn membership_of(sk: &str) -> Option<(ContactId, TeamId)> {
     let (contact, team) = sk.strip_prefix(MEMBERSHIP_PREFIX)?.split_once('#')?;

@@ -71,6 +71,8 @@ pub(crate) struct Query<'a> {
     pub(crate) partition: String,
     /// What the sort keys begin with; empty = all.
     pub(crate) prefix: &'a str,
+    /// Sort keys from the prefix up to this one, in place of those that begin with it.
+    pub(crate) until: Option<&'a str>,
     /// The sort key after which to go on.
     pub(crate) after: Option<String>,
     /// Highest sort key first.
@@ -239,15 +241,16 @@ impl Table {
         operation: &'static str,
         query: Query<'_>,
     ) -> Result<Page, StoreError> {
-        let condition = if query.prefix.is_empty() {
-            "#pk = :pk"
-        } else {
-            "#pk = :pk AND begins_with(#sk, :prefix)"
+        let condition = match query.until {
+            Some(_) => "#pk = :pk AND #sk BETWEEN :prefix AND :until",
+            None if query.prefix.is_empty() => "#pk = :pk",
+            None => "#pk = :pk AND begins_with(#sk, :prefix)",
         };
         let mut bound = vec![(":pk", text(&query.partition))];
-        if !query.prefix.is_empty() {
+        if !query.prefix.is_empty() || query.until.is_some() {
             bound.push((":prefix", text(query.prefix)));
         }
+        bound.extend(query.until.map(|until| (":until", text(until))));
         let only = query.only.map(|only| {
             bound.extend(only.values);
             only.expression

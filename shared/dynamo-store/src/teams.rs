@@ -1,10 +1,13 @@
 //! Teams in the state table, and who is in them beside the contacts.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use contact_sync_domain::id::{AccountId, ContactId, TeamId};
 use contact_sync_domain::team::{Membership, Team, name_key};
 use contact_sync_engine::port::{
     MembershipKey, MembershipPage, Renamed, SHARDS, StoreError, TeamStore,
 };
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::item::{Item, document, expiry, name, number, read_document, text};
@@ -19,6 +22,15 @@ pub(crate) const MEMBERSHIP: &str = "membership";
 
 /// How long a membership that ended keeps its number, so that who returns goes on counting.
 const ENDED_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How many teams a listed contact is expected to be in.
+const TEAMS_OF_ONE: u16 = 8;
+
+/// How many memberships of others between listed contacts are read along.
+const SPARE: u16 = 50;
+
+/// How many shards are asked at once.
+const CALLS: usize = 8;
 
 const UNMOVED: &str = "#doc.#version = :before";
 
@@ -173,10 +185,119 @@ impl TeamStore for DynamoStore {
         Ok(MembershipPage { memberships: read_all(page.items)?, next })
     }
 
+    async fn memberships_of_all(
+        &self,
+        account: &AccountId,
+        contacts: &[ContactId],
+    ) -> Result<Vec<Vec<Membership>>, StoreError> {
+        let mut shards: BTreeMap<u8, BTreeSet<ContactId>> = BTreeMap::new();
+        for contact in contacts {
+            shards.entry(contact.shard(SHARDS)).or_default().insert(contact.clone());
+        }
+        let found: Vec<Vec<Membership>> = stream::iter(shards)
+            .map(|(shard, contacts)| self.memberships_among(account, shard, contacts))
+            .buffer_unordered(CALLS)
+            .try_collect()
+            .await?;
+        let mut by_contact: HashMap<ContactId, Vec<Membership>> = HashMap::new();
+        for membership in found.into_iter().flatten() {
+            by_contact.entry(membership.contact_id.clone()).or_default().push(membership);
+        }
+        let of = |contact| by_contact.get(contact).cloned().unwrap_or_default();
+        Ok(contacts.iter().map(of).collect())
+    }
+
+    async fn team_memberships(
+        &self,
+        account: &AccountId,
+        team: &TeamId,
+        shard: u8,
+        after: Option<&ContactId>,
+        limit: u16,
+    ) -> Result<MembershipPage, StoreError> {
+        let query = Query {
+            partition: keys::contacts_partition(account, shard),
+            prefix: &keys::team_members_prefix(team),
+            after: after.map(|contact| keys::team_member(account, contact, team).sk),
+            limit: Some(limit.max(1)),
+            ..Query::default()
+        };
+        let page = self.contacts.query("Query team members", query).await?;
+        let contacts = page
+            .items
+            .iter()
+            .filter_map(|item| keys::team_member_of(item.get(name::SK)?.as_s().ok()?));
+        let places: Vec<keys::Key> =
+            contacts.map(|contact| keys::membership(account, &contact, team)).collect();
+        let mut found =
+            self.contacts.get_all("BatchGetItem memberships", places.iter().cloned()).await?;
+        let memberships =
+            read_all(places.iter().filter_map(|place| found.remove(place)).collect())?;
+        let next = page.next.as_deref().and_then(keys::team_member_of);
+        Ok(MembershipPage { memberships, next: next.map(|contact| (contact, team.clone())) })
+    }
+
+    /// A membership that stands is found by its team, too: what leads there is written before it
+    /// and taken away after it ended, each by itself (two units, where one transaction costs four).
+    /// So it may lead to nobody, never miss anybody; whose version is older never takes away what a
+    /// newer membership needs.
     async fn put_membership(&self, membership: &Membership) -> Result<bool, StoreError> {
+        let Membership { account_id, contact_id, team_id, version, .. } = membership;
+        let leading = keys::team_member(account_id, contact_id, team_id);
+        let own = || vec![(":version", number(*version))];
+        if membership.stands() {
+            let mut item = leading.attributes();
+            item.insert(name::KIND.to_owned(), text("teamMember"));
+            item.insert("version".to_owned(), number(*version));
+            let older = "attribute_not_exists(#pk) OR #version < :version";
+            let older = Condition::new(older, own());
+            // One that is newer leads there just as well.
+            self.contacts.put_if("PutItem team member", item, older).await?;
+        }
         let item = membership_item(membership)?;
-        let condition = unmoved(membership.version.saturating_sub(1));
+        let condition = unmoved(version.saturating_sub(1));
         let answer = self.contacts.put_if("PutItem membership", item, condition).await?;
-        crate::stands(MEMBERSHIP, answer, membership)
+        let stands = crate::stands(MEMBERSHIP, answer, membership)?;
+        if stands && !membership.stands() {
+            let no_newer = Condition::new("#version <= :version", own());
+            self.contacts.delete_if("DeleteItem team member", &leading, no_newer).await?;
+        }
+        Ok(stands)
+    }
+}
+
+impl DynamoStore {
+    /// The memberships of some contacts of one shard. Lists show neighbours, whose memberships lie
+    /// side by side: one query finds them. Who lies far from the others is asked for alone.
+    async fn memberships_among(
+        &self,
+        account: &AccountId,
+        shard: u8,
+        contacts: BTreeSet<ContactId>,
+    ) -> Result<Vec<Membership>, StoreError> {
+        let (Some(first), Some(last)) = (contacts.first(), contacts.last()) else {
+            return Ok(Vec::new());
+        };
+        let from = keys::memberships_prefix(first);
+        let until = format!("{}~", keys::memberships_prefix(last));
+        let each = u16::try_from(contacts.len()).unwrap_or(u16::MAX);
+        let query = Query {
+            partition: keys::contacts_partition(account, shard),
+            prefix: &from,
+            until: Some(&until),
+            limit: Some(each.saturating_mul(TEAMS_OF_ONE).saturating_add(SPARE)),
+            strongly: true,
+            ..Query::default()
+        };
+        let page = self.contacts.query("Query memberships", query).await?;
+        let reached = page.next.as_deref().and_then(keys::membership_of);
+        let is_whole =
+            |contact: &ContactId| reached.as_ref().is_none_or(|(reached, _)| contact < reached);
+        let mut found = read_all(page.items)?;
+        found.retain(|one| contacts.contains(&one.contact_id) && is_whole(&one.contact_id));
+        for contact in contacts.iter().filter(|contact| !is_whole(contact)) {
+            found.extend(self.memberships_of(account, contact).await?);
+        }
+        Ok(found)
     }
 }

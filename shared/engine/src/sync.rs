@@ -7,6 +7,7 @@
 
 mod apply;
 mod asking;
+mod awaiting;
 mod batch;
 mod collisions;
 mod decide;
@@ -52,6 +53,7 @@ pub(crate) use members::{
 };
 pub(crate) use own_contacts::{contacts_of_users, find_managers};
 pub(crate) use people::Person;
+pub(crate) use teams::Follower;
 pub(crate) use terms::Terms;
 
 use contact_sync_domain::connection::ConnectionStatus;

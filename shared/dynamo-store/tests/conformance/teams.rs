@@ -116,3 +116,75 @@ async fn memberships_are_found_by_contact_and_walked_by_shard() {
         assert!(page.memberships.is_empty(), "they go with the account");
     }
 }
+
+#[tokio::test]
+async fn a_teams_members_are_found_by_the_team_and_whoever_left_is_not() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    for contact in 1..=40 {
+        for of in 1..=2 {
+            assert!(store.put_membership(&member(contact, of)).await.unwrap());
+        }
+    }
+    // One left, one left and came back, and somebody was too slow to end a third.
+    assert!(store.put_membership(&ended(&member(3, 1))).await.unwrap());
+    let left = ended(&member(4, 1));
+    assert!(store.put_membership(&left).await.unwrap());
+    assert!(store.put_membership(&left.joined_by_hand().next(at(9))).await.unwrap());
+    let slower = Membership { updated_at: at(9), ..ended(&member(5, 1)) };
+    let slower = Membership { version: 1, ..slower };
+    assert!(!store.put_membership(&slower).await.unwrap(), "whoever was slower ends nothing");
+
+    let team = TeamId::from_bits(1);
+    let mut found = Vec::new();
+    for shard in 0..SHARDS {
+        let mut after: Option<ContactId> = None;
+        for _ in 0..100 {
+            let page = store
+                .team_memberships(&account_id(1), &team, shard, after.as_ref(), 2)
+                .await
+                .unwrap();
+            assert!(page.memberships.len() <= 2);
+            assert!(page.memberships.iter().all(|one| one.team_id == team));
+            let standing = page.memberships.into_iter().filter(Membership::stands);
+            found.extend(standing.map(|one| one.contact_id));
+            after = page.next.map(|(contact, _)| contact);
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    found.sort();
+    let expected: Vec<ContactId> =
+        (1..=40).filter(|number| *number != 3).map(ContactId::from_bits).collect();
+    assert_eq!(found, expected);
+
+    store.erase_account(&account_id(1)).await.unwrap();
+    for shard in 0..SHARDS {
+        let page = store.team_memberships(&account_id(1), &team, shard, None, 9).await.unwrap();
+        assert!(page.memberships.is_empty(), "they go with the account");
+    }
+}
+
+#[tokio::test]
+async fn the_teams_of_many_contacts_are_told_in_their_order_however_far_apart_they_lie() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    for contact in 1..=200 {
+        for of in 1..=3 {
+            assert!(store.put_membership(&member(contact, of)).await.unwrap());
+        }
+    }
+    for wanted in [vec![7], vec![200, 1, 90, 999], (1..=200).rev().collect::<Vec<u128>>()] {
+        let ids: Vec<ContactId> = wanted.iter().copied().map(ContactId::from_bits).collect();
+        let found = store.memberships_of_all(&account_id(1), &ids).await.unwrap();
+        for (number, memberships) in wanted.iter().zip(found) {
+            let expected = if *number > 200 {
+                Vec::new()
+            } else {
+                (1..=3).map(|of| member(*number, of)).collect()
+            };
+            assert_eq!(memberships, expected, "{number}");
+        }
+    }
+}

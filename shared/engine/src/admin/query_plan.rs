@@ -1,5 +1,6 @@
 //! How a full run would read the directory, and what that costs.
 
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::query_plan::{GroupSize, QueryPlan, Sizes};
 use contact_sync_domain::scope::ScopeRule;
@@ -57,6 +58,7 @@ pub async fn query_plan(
             .map(|watched| GroupSize { members: count(sets.size(watched)), nested: watched.nested })
             .collect(),
         people: scope.is_by_group().then(|| count(memberships.in_scope().len())),
+        managers: UserSelection::of(&settings).has_manager(),
     };
     Ok(PlanView { plan: QueryPlan::cheapest(&sizes), sizes })
 }

@@ -5,7 +5,6 @@ mod members;
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, TeamId};
 use contact_sync_domain::team::{Ended, HeldBy, Membership, Origin, Team};
-use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -17,16 +16,13 @@ use ending::end;
 use super::accounts::account;
 use super::document::Members;
 use super::{ATTEMPTS, AdminError, Outside, Page, Precondition};
-use crate::port::{
-    Clock, ConnectionStore, MembershipKey, Randomness, Renamed, SHARDS, SettingsStore, StoreError,
-    TeamStore,
-};
+use crate::port::{Clock, ConnectionStore, Randomness, Renamed, SHARDS, SettingsStore, TeamStore};
 
 /// Teams of an account at most: each contact that is shown names its teams.
 const MOST_TEAMS: usize = 1_000;
 
-/// How many contacts' memberships are read at the same time.
-const READERS: usize = 16;
+/// How many of a team's memberships are looked at in one request.
+const LOOK: u16 = 200;
 
 /// How long ending a deleted team's memberships may take before the answer must be on its way.
 const TIME: SignedDuration = SignedDuration::from_secs(20);
@@ -159,18 +155,16 @@ pub async fn delete_team(
     }
     let until = outside.clock().now() + TIME;
     for shard in 0..SHARDS {
-        let mut after: Option<MembershipKey> = None;
+        let mut after: Option<ContactId> = None;
         loop {
-            let page = store.memberships(account, shard, after.as_ref()).await?;
-            let mut held = page.memberships;
-            held.retain(|one| one.team_id == *id && one.stands());
-            for membership in held {
+            let page = store.team_memberships(account, id, shard, after.as_ref(), LOOK).await?;
+            for membership in page.memberships {
                 if outside.clock().now() > until {
                     return Ok(TeamDeleted::Partly);
                 }
                 end(store, membership, &Ended::Team, outside.clock().now()).await?;
             }
-            after = page.next;
+            after = page.next.map(|(contact, _)| contact);
             if after.is_none() {
                 break;
             }
@@ -206,12 +200,7 @@ pub async fn teams_of(
     if teams.is_empty() || contacts.is_empty() {
         return Ok(contacts.iter().map(|_| Vec::new()).collect());
     }
-    let memberships: Vec<Vec<Membership>> = stream::iter(contacts.to_vec())
-        .map(|contact| async move { store.memberships_of(account, &contact).await })
-        .buffered(READERS)
-        .try_collect()
-        .await
-        .map_err(|error: StoreError| AdminError::from(error))?;
+    let memberships = store.memberships_of_all(account, contacts).await?;
     let of = |membership: &Membership| {
         let team = teams.iter().find(|team| team.id == membership.team_id)?;
         let origin = membership.held_by()?;

@@ -65,6 +65,41 @@ impl TeamStore for MemoryStore {
         Ok(own.map(|(_, membership)| membership.clone()).collect())
     }
 
+    async fn memberships_of_all(
+        &self,
+        account: &AccountId,
+        contacts: &[ContactId],
+    ) -> Result<Vec<Vec<Membership>>, StoreError> {
+        let mut all = Vec::new();
+        for contact in contacts {
+            all.push(self.memberships_of(account, contact).await?);
+        }
+        Ok(all)
+    }
+
+    async fn team_memberships(
+        &self,
+        account: &AccountId,
+        team: &TeamId,
+        shard: u8,
+        after: Option<&ContactId>,
+        limit: u16,
+    ) -> Result<MembershipPage, StoreError> {
+        let world = self.up()?;
+        let all = world.memberships.values().filter(|one| {
+            one.account_id == *account
+                && one.team_id == *team
+                && one.contact_id.shard(SHARDS) == shard
+                && after.is_none_or(|after| one.contact_id > *after)
+        });
+        let mut found: Vec<Membership> = all.cloned().collect();
+        let more = found.len() > usize::from(limit);
+        found.truncate(usize::from(limit));
+        let last = found.last().filter(|_| more);
+        let next = last.map(|last| (last.contact_id.clone(), last.team_id.clone()));
+        Ok(MembershipPage { memberships: found, next })
+    }
+
     async fn memberships(
         &self,
         account: &AccountId,

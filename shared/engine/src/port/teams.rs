@@ -73,6 +73,25 @@ pub trait TeamStore: Send + Sync {
         contact: &ContactId,
     ) -> impl Future<Output = Result<Vec<Membership>, StoreError>> + Send;
 
+    /// All memberships of each of these contacts, in their order, read strongly, those that ended
+    /// included.
+    fn memberships_of_all(
+        &self,
+        account: &AccountId,
+        contacts: &[ContactId],
+    ) -> impl Future<Output = Result<Vec<Vec<Membership>>, StoreError>> + Send;
+
+    /// A page of a team's memberships in one of the [`super::SHARDS`] by contact, behind `after`: at
+    /// most `limit`, perhaps fewer although more follow, some of which may have ended.
+    fn team_memberships(
+        &self,
+        account: &AccountId,
+        team: &TeamId,
+        shard: u8,
+        after: Option<&ContactId>,
+        limit: u16,
+    ) -> impl Future<Output = Result<MembershipPage, StoreError>> + Send;
+
     /// A page of all memberships in one of the [`super::SHARDS`] by contact and team, eventually
     /// consistent, behind `after`.
     fn memberships(

@@ -35,7 +35,12 @@ impl Pass {
         let members = self.rules.scope().is_by_group().then(|| self.memberships.in_scope().len());
         let people = members.map(|members| u64::try_from(members).unwrap_or(u64::MAX));
         // What both ways cost alike decides nothing.
-        let plan = QueryPlan::cheapest(&Sizes { users, groups: Vec::new(), people });
+        let plan = QueryPlan::cheapest(&Sizes {
+            users,
+            groups: Vec::new(),
+            people,
+            managers: self.selection.has_manager(),
+        });
         self.point.reading = Some(plan.reading);
         self.point.total = match plan.reading {
             Reading::Directory => users,

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
 
+use super::awaiting::Awaiting;
 use super::index::KnownContact;
 use super::own_contacts::{managers_of, put_managers, standing_contacts};
 use super::page::Source;
@@ -79,13 +81,29 @@ where
         Ok(found)
     }
 
-    /// Decides once more whose manager has got a contact since.
+    /// Decides once more whose manager has got a contact since. Who still waits is kept, so that the
+    /// look that makes the manager's contact does it.
     pub(super) async fn references(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
-        let waiting = std::mem::take(&mut pass.awaiting);
-        let managers = waiting.values().cloned().collect();
+        let (account, connection) = (pass.account.id.clone(), pass.connection.id.clone());
+        let before = if pass.selection.has_manager() {
+            Awaiting::load(&self.blobs, &account, &connection).await?
+        } else {
+            Awaiting::default()
+        };
+        let waiting = waiting(pass, &before);
+        // A full run asks for everybody's manager; a look only for those whose contact it made.
+        let asks = |user: &ObjectId, manager: &ObjectId| {
+            pass.awaiting.contains_key(user) || pass.tally.wrote(manager)
+        };
+        let managers: BTreeSet<ObjectId> = waiting
+            .iter()
+            .filter(|(user, manager)| asks(user, manager))
+            .map(|(_, manager)| manager.clone())
+            .collect();
         let contacts = self.contacts_of_managers(pass, managers).await?;
-        let ready: BTreeMap<ObjectId, ObjectId> =
-            waiting.into_iter().filter(|(_, manager)| contacts.contains_key(manager)).collect();
+        let (ready, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            waiting.into_iter().partition(|(_, manager)| contacts.contains_key(manager));
+        pass.awaiting.clear();
         let users: Vec<ObjectId> = ready.keys().cloned().collect();
         for users in users.chunks(PER_PAGE) {
             held.check_time(&self.clock)?;
@@ -95,6 +113,12 @@ where
             let link = people_hash(users.iter());
             let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
+        }
+        // Whom these pages decided again and who waits all the same is among the awaiting again.
+        let mut after = Awaiting { managers: left };
+        after.managers.extend(pass.awaiting.iter().map(|(user, of)| (user.clone(), of.clone())));
+        if after != before {
+            after.store(&self.blobs, &account, &connection).await?;
         }
         // Somebody may want a contact or an address that another wants: a matter for stages before.
         let waits = pass.tally.open() > 0;
@@ -109,8 +133,8 @@ where
         users: &[ObjectId],
         managers: &BTreeMap<ObjectId, ObjectId>,
     ) -> Result<Vec<DeltaEntry>, Stop> {
-        let select = pass.selection.without_manager();
-        let read = self.directory.users_by_id(&pass.tenant, &select, users).await?;
+        let (all, own) = (pass.by_id.without_manager(), pass.selection.without_manager());
+        let read = read_people(&self.directory, &pass.tenant, (&all, &own), users).await?;
         pass.point.graph.add(read.cost);
         // Whoever left meanwhile is told by the next delta.
         let entries = read.found.into_iter().map(|mut user| {
@@ -119,4 +143,15 @@ where
         });
         Ok(entries.collect())
     }
+}
+
+/// Who waits for his manager's contact: those of this run, and, in a look, those of the runs before
+/// about whom it decided nothing else.
+fn waiting(pass: &Pass, before: &Awaiting) -> BTreeMap<ObjectId, ObjectId> {
+    let mut waiting = pass.awaiting.clone();
+    if pass.point.kind == RunKind::Delta {
+        let others = before.managers.iter().filter(|(user, _)| !pass.tally.knows(user));
+        waiting.extend(others.map(|(user, manager)| (user.clone(), manager.clone())));
+    }
+    waiting
 }

@@ -5,11 +5,11 @@
 //! or go are followed one by one. Every write is conditional on the version that was read and is
 //! worked out anew when somebody else was faster, so that doing any of this again changes nothing.
 
+mod follow;
 mod rows;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
 use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::Outcome;
@@ -17,15 +17,13 @@ use contact_sync_domain::sync_state::Stage;
 use contact_sync_domain::team::{Membership, Observed, Standing, Team};
 use futures::{StreamExt, TryStreamExt, stream};
 
+pub(crate) use self::follow::Follower;
 use self::rows::Rows;
 use super::apply::Applied;
-use super::decide::present;
 use super::member_set::Doubt;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{
-    Blobs, Clock, Directory, MembershipKey, Randomness, SHARDS, StoreError, StoredContact,
-};
+use crate::port::{Blobs, Clock, Directory, MembershipKey, Randomness, SHARDS};
 
 /// How many people's memberships are worked out between two looks at lease and time.
 const TOGETHER: usize = 100;
@@ -188,48 +186,33 @@ where
             Outcome::Update => one.item.adopted || one.item.link.is_some(),
             _ => false,
         };
-        let users: Vec<ObjectId> =
-            applied.iter().filter(comes_or_goes).map(|one| one.item.object_id.clone()).collect();
-        for users in users.chunks(TOGETHER) {
-            self.settle_people(pass, users).await?;
+        // By the contact itself: whoever was let go is led to it by nothing any more.
+        let contacts: Vec<ContactId> = applied
+            .iter()
+            .filter(comes_or_goes)
+            .filter_map(|one| one.item.contact_id.clone())
+            .collect();
+        for contacts in contacts.chunks(TOGETHER) {
+            self.follower(pass).settle_contacts(contacts).await?;
         }
         Ok(())
     }
 
     /// Works out all memberships of some people.
     async fn settle_people(&self, pass: &Pass, users: &[ObjectId]) -> Result<(), Stop> {
-        let rows = &Rows::of(&pass.settings, |_| true);
         let contacts = self.contacts_of(pass, users).await?;
-        let account = &pass.account.id;
-        let memberships: Vec<Vec<Membership>> =
-            stream::iter(contacts.clone())
-                .map(|contact| async move {
-                    readable(self.stores.memberships_of(account, &contact).await)
-                })
-                .buffered(WRITERS)
-                .try_collect()
-                .await?;
-        let mut candidates = Vec::new();
-        for (contact, memberships) in contacts.into_iter().zip(memberships) {
-            let held = |team: &TeamId| memberships.iter().find(|one| one.team_id == *team);
-            for team in rows.teams() {
-                candidates.push(Candidate {
-                    contact: contact.clone(),
-                    team: team.clone(),
-                    known: held(team).cloned(),
-                });
-            }
-            let others = memberships.into_iter().filter(|one| {
-                one.is_of(&pass.connection.id) && !rows.teams().any(|team| *team == one.team_id)
-            });
-            candidates.extend(others.map(|one| Candidate {
-                contact: contact.clone(),
-                team: one.team_id.clone(),
-                known: Some(one),
-            }));
+        Ok(self.follower(pass).settle_contacts(&contacts).await?)
+    }
+
+    fn follower<'a>(&'a self, pass: &'a Pass) -> Follower<'a, S> {
+        Follower {
+            stores: &self.stores,
+            account: &pass.account.id,
+            connection: &pass.connection.id,
+            settings: &pass.settings,
+            members: &pass.members,
+            now: self.clock.now(),
         }
-        self.settle_some(pass, rows, candidates).await?;
-        Ok(())
     }
 
     /// Works out any number of memberships, some at a time under the lease.
@@ -250,96 +233,9 @@ where
             // Whoever lost the lease finds it out here.
             held.work.checkpoint = Some(pass.point.clone());
             held.checkpoint(&self.stores).await?;
-            changed += self.settle_some(pass, rows, now).await?;
+            changed += self.follower(pass).settle_some(rows, now).await?;
         }
         Ok(changed)
-    }
-
-    /// Works out some memberships from the contacts as they are now; answers how many changed.
-    async fn settle_some(
-        &self,
-        pass: &Pass,
-        rows: &Rows,
-        candidates: Vec<Candidate>,
-    ) -> Result<usize, Stop> {
-        let mut ids: Vec<ContactId> =
-            candidates.iter().map(|candidate| candidate.contact.clone()).collect();
-        ids.sort();
-        ids.dedup();
-        let mut stored = HashMap::new();
-        let unreadable = self.read_contacts(pass, &ids, &mut stored).await?;
-        let stored = &stored;
-        let changed: Vec<bool> = stream::iter(candidates)
-            .filter(|candidate| futures::future::ready(!unreadable.contains(&candidate.contact)))
-            .map(|candidate| async move { self.settle_one(pass, rows, candidate, stored).await })
-            .buffer_unordered(WRITERS)
-            .try_collect()
-            .await?;
-        Ok(changed.into_iter().filter(|changed| *changed).count())
-    }
-
-    async fn settle_one(
-        &self,
-        pass: &Pass,
-        rows: &Rows,
-        candidate: Candidate,
-        stored: &HashMap<ContactId, StoredContact>,
-    ) -> Result<bool, Stop> {
-        let Candidate { contact, team, mut known } = candidate;
-        let account = &pass.account.id;
-        let (standing, user) = standing(pass, stored.get(&contact));
-        for _ in 0..ATTEMPTS {
-            let before = known.unwrap_or_else(|| {
-                Membership::none(account.clone(), team.clone(), contact.clone())
-            });
-            let seen = rows.seen(&team, user, &pass.members);
-            let after = before.clone().settled(&Observed {
-                connection: &pass.connection.id,
-                user,
-                standing,
-                rows: &seen,
-            });
-            if after == before {
-                return Ok(false);
-            }
-            if self.stores.put_membership(&after.next(self.clock.now())).await? {
-                return Ok(true);
-            }
-            known = match self.stores.membership(account, &contact, &team).await {
-                Err(StoreError::Corrupt { .. }) => return Ok(false),
-                read => read?,
-            };
-        }
-        // People keep changing it; the next full run compares it again.
-        Ok(false)
-    }
-}
-
-/// Memberships as read; trouble with one record stops no run.
-fn readable(read: Result<Vec<Membership>, StoreError>) -> Result<Vec<Membership>, StoreError> {
-    match read {
-        Err(StoreError::Corrupt { .. }) => Ok(Vec::new()),
-        read => read,
-    }
-}
-
-/// How a contact stands to the connection, and its user there.
-fn standing<'s>(
-    pass: &Pass,
-    stored: Option<&'s StoredContact>,
-) -> (Standing, Option<&'s ObjectId>) {
-    let Some(contact) = present(stored) else { return (Standing::Gone, None) };
-    let link = contact.link.as_ref().filter(|link| link.connection_id == pass.connection.id);
-    match link {
-        None => (Standing::Unlinked, None),
-        Some(link) => {
-            let standing = match link.state {
-                LinkState::Linked => Standing::Linked,
-                LinkState::OutOfScope => Standing::OutOfScope,
-                LinkState::Removed => Standing::Removed,
-            };
-            (standing, Some(&link.object_id))
-        }
     }
 }
 

@@ -48,7 +48,8 @@ const UNUSED: [(&[&str], &str, &str); 8] = [
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.
-const BY_CHANCE: [(&[&str], &str, &str); 5] = [
+const BY_CHANCE: [(&[&str], &str, &str); 6] = [
+    (&["delta-sync"], "dynamodb:Query TENANT#", "whom the others of a shared tenant mean"),
     (SYNCS, "dynamodb:GetItem SETTINGS#", "a run ends under the settings that it began with"),
     (SYNCS, "dynamodb:GetItem SYNC#", "a lease that was lost, a run asked for twice"),
     (SYNCS, "dynamodb:GetItem RUNS#", "a run that another process began"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use contact_sync_flows::{Customer, Person, Scene};
 use entra_sim::SignIn;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 fn accounts_path(scene: &Scene) -> String {
@@ -134,17 +135,37 @@ async fn people_whom_both_mean_are_taken_as_routing_says_and_reported_to_the_ope
     assert_eq!(report["shared"]["examples"].as_array().unwrap().len(), 5);
     assert!(report["unclaimed"]["count"].as_u64().unwrap() > 0, "guests are meant by nobody");
 
-    // Both say who goes first.
+    // Nobody of an account takes the others' people by a number of its own.
+    let own = scene.rest_as(&second.account, "admin");
+    let settings = json!({"routing": {"overlap": "first", "priority": 0}});
+    let any = [("if-match", "*")];
+    let refused = own.send(Method::PUT, &second.path("/settings"), &any, Some(&settings)).await;
+    assert_eq!(refused.expect(422).problem(), "invalid-fields");
+
+    // The operator says who goes first; the other's policy would have everybody deleted.
+    let removal = json!({"outOfScope": "delete", "leftGroup": "delete"});
+    let deletes = json!({"removal": removal, "guard": {"maxCount": 500, "maxPercent": 100}});
+    first.change_settings(json!({"policies": deletes})).await;
     for (customer, priority) in [(&first, 2), (&second, 1)] {
         let routing = json!({"overlap": "first", "priority": priority});
         customer.change_settings(json!({"routing": routing})).await;
     }
     second.sync_now().await;
-    first.sync_now().await;
+    let run = first.sync_now().await;
     assert!(linked(&second).await.is_superset(&taken), "{}", scene.story());
     assert_eq!(linked(&first).await, BTreeSet::new());
-    let kept = first.contacts().await;
-    assert!(kept.len() >= taken.len(), "their contacts are kept, no longer updated");
+    let kept: BTreeSet<String> = first.contacts_by_user().await.into_keys().collect();
+    assert!(kept.is_superset(&taken), "contacts and links are kept, no longer updated");
+    let rows = first.extended_report(run["id"].as_str().unwrap()).await;
+    let told = rows.iter().filter(|row| row.cell("Reason").contains("takes this person first"));
+    assert!(told.count() >= taken.len(), "{rows:?}");
+    let report = scene.rest().get(&path).await.expect(200).json();
+    let example = &report["shared"]["examples"][0];
+    assert_eq!(example["takenBy"], json!([second.account]), "{example}");
+    assert_eq!(example["keptBy"], json!([first.account]), "{example}");
+    let user = taken.first().unwrap();
+    let told = scene.rest().get(&first.path(&format!("/explain?user={user}"))).await.expect(200);
+    assert!(told.text.contains("takes this person first"), "{}", told.text);
 
     for customer in [&first, &second] {
         customer.change_settings(json!({"routing": {"overlap": "both"}})).await;
@@ -171,4 +192,39 @@ async fn whoever_leaves_a_shared_tenant_leaves_the_others_as_they_are() {
     rest.delete(&first.account_path("")).await.expect(204);
     let shown = rest.get(&accounts_path(&scene)).await.expect(200).json();
     assert_eq!(shown["accounts"].as_array().unwrap().len(), 1, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_the_others_scope_comes_back_without_anybody_asking() {
+    let scene = Scene::with_users(30).await;
+    let (first, second) = sharing(&scene).await;
+    let people = first.people_in_scope();
+    let (sales, _) = departments(&people);
+    let of_sales: BTreeSet<String> = people
+        .iter()
+        .filter(|one| one.text("department") == Some(&sales))
+        .map(|one| one.id().to_owned())
+        .collect();
+    let routing = json!({"overlap": "first", "priority": 2});
+    first.change_settings(json!({"routing": routing})).await;
+    enable(&scene, &first).await;
+    let all = linked(&first).await;
+
+    // The other begins: whom it means it takes, and the first learns of it by itself.
+    let scope = json!({"departments": {"any": [sales]}});
+    second.change_settings(json!({"scope": scope})).await;
+    enable(&scene, &second).await;
+    scene.settle().await;
+    let rest: BTreeSet<String> = all.difference(&of_sales).cloned().collect();
+    assert_eq!(linked(&first).await, rest, "{}", scene.story());
+
+    // It means others by now; then it stops altogether.
+    let scope = json!({"departments": {"any": ["Nobody's"]}});
+    second.change_settings(json!({"scope": scope})).await;
+    scene.settle().await;
+    assert_eq!(linked(&first).await, all, "{}", scene.story());
+    let runs = first.runs_of("full").await.len();
+    second.act("disable").await.expect(202);
+    scene.settle().await;
+    assert_eq!(first.runs_of("full").await.len(), runs + 1, "one more look, and no circle");
 }

@@ -232,3 +232,44 @@ async fn a_person_deleted_and_restored_is_in_the_same_teams_again() {
     let after = customer.linked_contact(people[0].id()).await;
     assert_eq!((&after["id"], &after["teams"]), (&before["id"], &before["teams"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_person_takes_in_or_lets_go_joins_and_leaves_the_mapped_teams_at_once() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let north = team(&scene, &customer, "North").await;
+    let of_north = group(&scene, "North", &[&people[0], &people[1]]);
+    let rows = json!([{"group": of_north, "team": north, "onLeave": "remove"}]);
+    let removal = json!({"outOfScope": "review"});
+    let policies = json!({"create": "review", "removal": removal});
+    customer.change_settings(json!({"teams": rows, "policies": policies})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    assert_eq!(members(&scene, &customer, &north).await, [], "nobody has a contact yet");
+
+    let rest = scene.rest();
+    let decide = async |list: &str, user: &str, action: &str| {
+        let items = rest.list(&customer.path(&format!("/reviews?list={list}"))).await;
+        let item = items.iter().find(|item| item["user"]["objectId"] == user).cloned();
+        let item = item.unwrap_or_else(|| panic!("nothing about {user} in {list}: {items:?}"));
+        let path = customer.path(&format!("/reviews/{}", item["id"].as_str().unwrap()));
+        let body = json!({"action": action, "version": item["version"]});
+        rest.post(&path, &body).await.expect(202).json()
+    };
+    let made = decide("available", people[0].id(), "create").await;
+    assert_eq!(members(&scene, &customer, &north).await, held(&[(&people[0], "entra")]));
+    decide("available", people[2].id(), "create").await;
+    assert_eq!(members(&scene, &customer, &north).await, held(&[(&people[0], "entra")]));
+
+    let scope = json!({"scope": {"departments": {"any": ["Nobody's"]}}});
+    customer.change_settings(scope).await;
+    customer.sync_now().await;
+    decide("removals", people[0].id(), "unlink").await;
+    let path = customer.account_path(&format!("/teams/{north}/members"));
+    assert_eq!(rest.list(&path).await, [json!(null); 0], "the group holds him no more");
+    let contact = made["contact"]["id"].as_str().unwrap();
+    let contact = customer.account_path(&format!("/contacts/{contact}"));
+    assert_eq!(rest.get(&contact).await.expect(200).json()["teams"], json!([]));
+}

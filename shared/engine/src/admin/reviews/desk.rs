@@ -1,6 +1,8 @@
 //! One caller at one connection: which item stands, whether it may be decided so, and the record of
 //! what was decided.
 
+use std::sync::OnceLock;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
@@ -16,8 +18,9 @@ use crate::admin::grounds::Grounds;
 use crate::admin::settings::{Ignoring, change_ignored};
 use crate::admin::{AdminError, Caller, Outside};
 use crate::port::{
-    Clock, DecisionStore, ReviewStore, SettingsStore, SettingsVersion, SyncStateStore,
+    Clock, DecisionStore, ReviewStore, SettingsStore, SettingsVersion, StoreError, SyncStateStore,
 };
+use crate::sync::{Follower, MemberSets, watched_with_rivals};
 
 /// One caller at one connection.
 pub(super) struct Desk<'a, O> {
@@ -28,6 +31,8 @@ pub(super) struct Desk<'a, O> {
     pub(super) settings: SettingsVersion,
     /// One below the sync state's fence: whatever page was asked for since is newer.
     pub(super) fence: u64,
+    /// The members of the groups that are mapped to teams, read when first needed.
+    members: OnceLock<Option<MemberSets>>,
 }
 
 impl<'a, O: Outside> Desk<'a, O> {
@@ -42,7 +47,8 @@ impl<'a, O: Outside> Desk<'a, O> {
         let settings = store.settings(&account.id, id).await?;
         let state = store.sync_state(&account.id, id).await?;
         let fence = state.map_or(0, |state| state.fence.saturating_sub(1));
-        Ok(Self { outside, caller, account, connection, settings, fence })
+        let members = OnceLock::new();
+        Ok(Self { outside, caller, account, connection, settings, fence, members })
     }
 
     /// By what the connection's runs would decide whomever a person approves.
@@ -131,6 +137,9 @@ impl<'a, O: Outside> Desk<'a, O> {
         let store = self.outside.store();
         store.record_decision(&self.connection.id, &decision).await?;
         store.delete_review(item).await?;
+        if let Some(contact) = &done.contact {
+            self.follow_teams(&contact.id).await;
+        }
         tracing::info!(
             account.id = %self.account.id,
             connection.id = %self.connection.id,
@@ -140,6 +149,43 @@ impl<'a, O: Outside> Desk<'a, O> {
             "a review item was decided"
         );
         Ok(Decided { item: item.id(), action: request.action, contact: done.contact })
+    }
+
+    /// Lets the contact join or leave the teams that groups are mapped to, by the members that sync
+    /// read last. The decision stands whatever becomes of this: the next full run compares all.
+    async fn follow_teams(&self, contact: &ContactId) {
+        let settings = &self.settings.settings;
+        let (account, connection) = (&self.account.id, &self.connection.id);
+        let mut groups = watched_with_rivals(settings, &[]);
+        groups.retain(|group| group.by.teams);
+        if groups.is_empty() {
+            return;
+        }
+        let stores = self.outside.store();
+        let settled = async {
+            let members = match self.members.get() {
+                Some(members) => members,
+                None => {
+                    let blobs = self.outside.blobs();
+                    let read = MemberSets::load(blobs, account, connection, &groups).await?;
+                    self.members.get_or_init(|| read)
+                }
+            };
+            // Before the first full run there is nothing to go by.
+            let Some(members) = members else { return Ok(()) };
+            let now = self.outside.clock().now();
+            let follower = Follower { stores, account, connection, settings, members, now };
+            follower.settle_contacts(std::slice::from_ref(contact)).await
+        };
+        let settled: Result<(), StoreError> = settled.await;
+        if let Err(error) = settled {
+            tracing::warn!(
+                connection.id = %connection,
+                contact.id = %contact,
+                %error,
+                "the teams of contact {contact} wait for the next full run"
+            );
+        }
     }
 
     async fn act(

@@ -8,9 +8,11 @@ use contact_sync_domain::team::{Ended, Membership};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use super::READERS;
 use crate::admin::{ATTEMPTS, AdminError, Outside};
 use crate::port::{Clock, MembershipKey, SHARDS, TeamStore};
+
+/// How many memberships are changed at the same time.
+const WRITERS: usize = 16;
 
 /// Ends a membership, whatever holds it. Answers whether it stood.
 pub(super) async fn end(
@@ -104,7 +106,7 @@ pub(in crate::admin) async fn leave_account(
             let left = left.into_iter().filter(|one| one.is_of(leaver.connection));
             let changed: Vec<bool> = stream::iter(left)
                 .map(|membership| leave(outside, &leaver, membership))
-                .buffer_unordered(READERS)
+                .buffer_unordered(WRITERS)
                 .try_collect()
                 .await?;
             ended += u64::try_from(changed.into_iter().filter(|ends| *ends).count()).unwrap_or(0);

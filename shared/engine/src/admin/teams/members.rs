@@ -7,10 +7,7 @@ use contact_sync_domain::team::{ByHand, Ended, Membership, Origin};
 use super::{holding, team};
 use crate::admin::contacts::contact;
 use crate::admin::{ATTEMPTS, AdminError, Caller, Outside, Page};
-use crate::port::{Clock, ContactStore, MembershipKey, SHARDS, StoredContact, TeamStore};
-
-/// How many pages of up to 1 MB one call looks through before it answers what it found so far.
-const PAGES: usize = 16;
+use crate::port::{Clock, ContactStore, SHARDS, StoredContact, TeamStore};
 
 /// A member of a team.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +43,8 @@ impl Position {
     }
 }
 
-/// A page of a team's members by contact. It may be short although more follow.
+/// A page of a team's members by contact. It reads as much as it shows, however many contacts the
+/// account has; it may be short although more follow.
 pub async fn team_members(
     outside: &impl Outside,
     account: &AccountId,
@@ -58,34 +56,20 @@ pub async fn team_members(
     team(store, account, id).await?;
     let mut position = Position::parse(cursor).ok_or(AdminError::BadCursor)?;
     let mut found: Vec<Membership> = Vec::new();
-    let mut pages = 0;
     let mut next = None;
     while position.shard < SHARDS {
-        // Behind this very team of the contact: its other teams are none of this list.
-        let after: Option<MembershipKey> =
-            position.after.take().map(|contact| (contact, id.clone()));
-        let page = store.memberships(account, position.shard, after.as_ref()).await?;
-        pages += 1;
-        let of_team = page.memberships.into_iter().filter(|one| one.team_id == *id && one.stands());
-        let mut of_team = of_team.peekable();
-        while found.len() < usize::from(limit)
-            && let Some(membership) = of_team.next()
-        {
-            found.push(membership);
-        }
-        let is_full = found.len() >= usize::from(limit);
-        if is_full && of_team.peek().is_some() {
-            position.after = found.last().map(|last| last.contact_id.clone());
+        let left = usize::from(limit).saturating_sub(found.len());
+        if left == 0 {
             next = Some(position.cursor());
             break;
         }
+        let (shard, after) = (position.shard, position.after.take());
+        let left = u16::try_from(left).unwrap_or(limit);
+        let page = store.team_memberships(account, id, shard, after.as_ref(), left).await?;
+        found.extend(page.memberships.into_iter().filter(Membership::stands));
         match page.next {
             Some((contact, _)) => position.after = Some(contact),
             None => position.shard += 1,
-        }
-        if (is_full || pages >= PAGES) && position.shard < SHARDS {
-            next = Some(position.cursor());
-            break;
         }
     }
     let ids: Vec<ContactId> = found.iter().map(|one| one.contact_id.clone()).collect();
