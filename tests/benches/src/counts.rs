@@ -1,10 +1,5 @@
 //! The runs that are counted.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a broken measurement may panic"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a broken measurement may panic")]
 #![expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 
 use std::collections::BTreeMap;

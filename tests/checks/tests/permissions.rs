@@ -126,6 +126,14 @@ fn a_condition_on_all_values_does_not_hold_where_there_are_none() {
     assert!(found > 20, "only {found} conditions on all values were read");
 }
 
+/// Who works with a role: the service, for what of the account, and what for.
+struct Duty {
+    service: &'static str,
+    /// `aws:SourceArn`, where the service tells it.
+    source: Option<String>,
+    grants: BTreeSet<(String, String)>,
+}
+
 /// What services may do that work for no function: they trust their service alone, and only where
 /// it works for this account and, as far as it tells, for what of it.
 #[test]
@@ -140,9 +148,7 @@ fn schedules_and_deployments_may_do_what_they_are_for_and_no_more() {
     };
     let role_of =
         |written: &str| written.trim_start_matches("!GetAtt ").trim_end_matches(".Arn").to_owned();
-    // Who works with a role, by its logical id: the service, for whom it may work, and what for.
-    let mut needed: BTreeMap<String, (&str, Option<String>, BTreeSet<(String, String)>)> =
-        BTreeMap::new();
+    let mut needed: BTreeMap<String, Duty> = BTreeMap::new();
 
     let connections = BTreeSet::from([
         ("events:PutEvents".to_owned(), variable("EVENT_BUS_ARN")),
@@ -150,7 +156,10 @@ fn schedules_and_deployments_may_do_what_they_are_for_and_no_more() {
     ]);
     let group = format!("!GetAtt {}.Arn", variable("SCHEDULE_GROUP").trim_start_matches("!Ref "));
     let scheduler = "scheduler.amazonaws.com";
-    needed.insert(role_of(&variable("SCHEDULE_ROLE_ARN")), (scheduler, Some(group), connections));
+    needed.insert(
+        role_of(&variable("SCHEDULE_ROLE_ARN")),
+        Duty { service: scheduler, source: Some(group), grants: connections },
+    );
 
     let default_group = "!Sub arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:\
                          schedule-group/default";
@@ -161,14 +170,14 @@ fn schedules_and_deployments_may_do_what_they_are_for_and_no_more() {
             }
             let role = get(event, &["Properties", "RoleArn"]).map(written).expect("a role");
             let letters = get(event, &["Properties", "DeadLetterConfig", "Arn"]).map(written);
-            let (.., grants) = needed.entry(role_of(&role)).or_insert((
-                scheduler,
-                Some(default_group.to_owned()),
-                BTreeSet::new(),
-            ));
+            let duty = needed.entry(role_of(&role)).or_insert_with(|| Duty {
+                service: scheduler,
+                source: Some(default_group.to_owned()),
+                grants: BTreeSet::new(),
+            });
             let alias = format!("!Ref {}.Alias", function.logical_id);
-            grants.insert(("lambda:InvokeFunction".to_owned(), alias));
-            grants.extend(letters.map(|queue| ("sqs:SendMessage".to_owned(), queue)));
+            duty.grants.insert(("lambda:InvokeFunction".to_owned(), alias));
+            duty.grants.extend(letters.map(|queue| ("sqs:SendMessage".to_owned(), queue)));
         }
     }
 
@@ -186,13 +195,13 @@ fn schedules_and_deployments_may_do_what_they_are_for_and_no_more() {
     }
     needed.insert(
         role_of(&deployments.map(written).expect("a role")),
-        ("codedeploy.amazonaws.com", None, shifts),
+        Duty { service: "codedeploy.amazonaws.com", source: None, grants: shifts },
     );
 
     let of_functions: BTreeSet<String> = functions.iter().map(Function::role).collect();
     let others = roles.keys().filter(|name| !of_functions.contains(*name)).cloned();
     assert_eq!(others.collect::<Vec<_>>(), needed.keys().cloned().collect::<Vec<_>>());
-    for (name, (service, source, grants)) in needed {
+    for (name, Duty { service, source, grants }) in needed {
         let role = &roles[&name];
         let equals = |key: &str, value: String| Condition {
             operator: "StringEquals".to_owned(),
