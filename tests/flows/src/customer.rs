@@ -44,6 +44,11 @@ impl<'s> Customer<'s> {
     pub async fn of_account(scene: &'s Scene, account: &str) -> Self {
         let path = format!("/v1/accounts/{account}/connections");
         let made = scene.rest().post(&path, &json!({})).await.expect(201).json();
+        Self::of_connection(scene, account, &made)
+    }
+
+    /// A connection of an account, as it was answered when it was made.
+    pub fn of_connection(scene: &'s Scene, account: &str, made: &Value) -> Self {
         let text = |name: &str| made[name].as_str().expect("a member of a connection").to_owned();
         assert_eq!(made["status"], "invited");
         Self {

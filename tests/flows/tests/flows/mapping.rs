@@ -184,6 +184,7 @@ async fn a_country_has_one_spelling_however_the_directory_writes_it() {
     assert_eq!(contacts[people[5].id()]["fields"]["country"], "Middle-earth");
 }
 
+/// HF-40 to HF-42, and HF-43: failures are per record, the run completes and counts both kinds.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_phone_and_a_required_field_nobody_fills_fail_their_records_and_no_other() {
     let scene = Scene::with_users(12).await;

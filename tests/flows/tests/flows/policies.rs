@@ -10,6 +10,8 @@ async fn first_sync(scene: &Scene, customer: &Customer<'_>) -> Value {
     run
 }
 
+/// HF-13 name and address, HF-14 from the principal name, HF-20 the name once, HF-21 all users; daily
+/// and nothing between (HF-27), nobody ever removed (HF-29).
 #[tokio::test(flavor = "multi_thread")]
 async fn the_happyfox_preset_syncs_as_that_product_does() {
     let scene = Scene::with_users(40).await;

@@ -63,6 +63,7 @@ async fn put_by_hand(
     path
 }
 
+/// GH-12.
 #[tokio::test(flavor = "multi_thread")]
 async fn gh_12_at_least_one_group_mapping_must_exist_before_a_sync_can_start() {
     let scene = Scene::with_users(12).await;
@@ -87,6 +88,7 @@ async fn gh_12_at_least_one_group_mapping_must_exist_before_a_sync_can_start() {
     assert_eq!(refused.expect(409).problem(), "requirement-unmet");
 }
 
+/// GH-16, GH-17, GH-18: groups are teams, and who joins one is in the team and has what it has.
 #[tokio::test(flavor = "multi_thread")]
 async fn gh_16_to_18_groups_are_mapped_to_teams_and_who_is_added_lands_there_at_the_next_sync() {
     let scene = Scene::with_users(12).await;
