@@ -18,6 +18,7 @@ mod matching;
 mod permissions;
 mod pitfalls;
 mod policies;
+mod presets;
 mod products;
 mod reviews;
 mod rotation;
