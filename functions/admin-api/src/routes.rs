@@ -8,6 +8,7 @@ mod contacts;
 mod directory;
 mod events;
 mod explain;
+mod explain_team;
 mod health;
 mod import;
 mod presets;
@@ -159,6 +160,7 @@ fn of_teams<P: Outside>() -> Vec<Endpoint<P>> {
         get(account!("/teams/{team}"), VIEWER, teams::show),
         patch(account!("/teams/{team}"), OPERATOR, teams::change),
         delete(account!("/teams/{team}"), OPERATOR, teams::delete),
+        get(account!("/teams/{team}/explain"), VIEWER, explain_team::show),
         get(account!("/teams/{team}/members"), VIEWER, teams::members),
         put(account!("/teams/{team}/members/{contact}"), OPERATOR, teams::add),
         delete(account!("/teams/{team}/members/{contact}"), OPERATOR, teams::remove),

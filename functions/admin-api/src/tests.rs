@@ -5,6 +5,7 @@ mod accounts;
 mod connections;
 mod contacts;
 mod description;
+mod explain_team;
 mod harness;
 mod leaving;
 mod merging;

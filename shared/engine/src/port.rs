@@ -8,6 +8,7 @@ mod idempotency;
 mod identity;
 mod outside;
 mod reviews;
+mod subscriptions;
 mod sync;
 mod teams;
 mod tenants;
@@ -22,9 +23,8 @@ pub use contacts::{
 };
 pub use credential::{ClientCredential, CredentialError, CredentialSource};
 pub use directory::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupsDeltaPage, Lane,
-    MemberEdge, MemberKind, MemberPage, NewSubscription, Organization, RemoteSubscription,
-    SubscriptionError, Subscriptions, UserPage,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage,
+    Lane, MemberEdge, MemberKind, MemberPage, Organization, UserPage,
 };
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
@@ -33,6 +33,7 @@ pub use outside::{
     StoreError,
 };
 pub use reviews::{DecisionPage, DecisionStore, ReviewPage, ReviewStore};
+pub use subscriptions::{NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions};
 pub use sync::{
     PendingItem, PendingKind, PendingStore, Release, RunPage, RunStore, SegmentRef, SegmentStore,
     ShardPage, SyncStateStore, Taken,

@@ -48,8 +48,8 @@ pub use drive::{Driven, Request, Worker};
 pub(crate) use index::{Index, KnownContact};
 pub(crate) use lookup::Lookup;
 pub(crate) use members::{
-    GroupsError, MemberSets, Watched, groups_digest, read_groups, scope_groups, watched_groups,
-    watched_with_rivals,
+    GroupsError, MemberSets, Watched, WatchedBy, groups_digest, read_groups, scope_groups,
+    watched_groups, watched_with_rivals,
 };
 pub(crate) use own_contacts::{contacts_of_users, find_managers};
 pub(crate) use people::Person;

@@ -4,8 +4,8 @@ use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_engine::port::{
-    ByIds, Clock, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
-    Organization, UserPage,
+    ByIds, Clock, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
+    MemberPage, Organization, UserPage,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -117,6 +117,16 @@ impl<S: CredentialSource, C: Clock> Directory for GraphClient<S, C> {
         link: Option<&str>,
     ) -> Result<MemberPage, DirectoryError> {
         self.members(tenant, group, nested, link).await
+    }
+
+    async fn user_groups(
+        &self,
+        tenant: &TenantId,
+        user: &ObjectId,
+        nested: bool,
+        link: Option<&str>,
+    ) -> Result<GroupPage, DirectoryError> {
+        self.groups_around(tenant, user, nested, link).await
     }
 
     async fn latest_groups_link(

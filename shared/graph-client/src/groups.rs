@@ -3,8 +3,8 @@
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_engine::port::{
-    Clock, DirectoryError, Group, GroupChange, GroupsDeltaPage, Lane, MemberEdge, MemberKind,
-    MemberPage,
+    Clock, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage, Lane, MemberEdge,
+    MemberKind, MemberPage,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -73,6 +73,31 @@ impl From<WireGroup> for Group {
     }
 }
 
+/// Something that has a user in it.
+#[derive(Deserialize)]
+struct WireAround {
+    #[serde(rename = "@odata.type")]
+    kind: Option<String>,
+    id: ObjectId,
+    #[serde(default, rename = "displayName")]
+    display_name: Option<String>,
+}
+
+/// The groups among what a user is in; roles and administrative units have no teams.
+fn groups_among(around: Vec<WireAround>) -> Result<Vec<Group>, Unusable> {
+    let mut groups = Vec::new();
+    for one in around {
+        match one.kind.as_deref() {
+            Some("#microsoft.graph.group") => {
+                groups.push(Group { id: one.id, display_name: one.display_name });
+            }
+            Some(_) => {}
+            None => return Err(Unusable::Broken("a membership without a type", None)),
+        }
+    }
+    Ok(groups)
+}
+
 /// Users and groups among a page's members; devices, contacts and applications are nobody to sync.
 fn sorted(members: Vec<WireMember>) -> Result<(Vec<ObjectId>, Vec<ObjectId>), Unusable> {
     let (mut users, mut groups) = (Vec::new(), Vec::new());
@@ -110,6 +135,30 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         };
         let (((users, groups), next), cost) = self.call(tenant, &call, read).await?;
         Ok(MemberPage { users, groups, next, cost })
+    }
+
+    pub(crate) async fn groups_around(
+        &self,
+        tenant: &TenantId,
+        user: &ObjectId,
+        nested: bool,
+        link: Option<&str>,
+    ) -> Result<GroupPage, DirectoryError> {
+        let around = if nested { "transitiveMemberOf" } else { "memberOf" };
+        let url = match link {
+            Some(link) => self.endpoints.follow(link)?,
+            None => self
+                .endpoints
+                .graph(&format!("/users/{user}/{around}?$select=id,displayName&$top=999"))?,
+        };
+        let call = Call::glance("a user's groups", url);
+        let read = |body: &[u8]| {
+            let (around, links) = read_page(body)?;
+            let next = links.of_listing(&self.endpoints, link.unwrap_or_default())?;
+            Ok((groups_among(around)?, next))
+        };
+        let ((groups, next), cost) = self.call(tenant, &call, read).await?;
+        Ok(GroupPage { groups, next, cost })
     }
 
     pub(crate) async fn groups_latest(

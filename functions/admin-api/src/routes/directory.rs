@@ -21,7 +21,7 @@ use crate::shape::{TenantShape, UserShape};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GroupShape {
+pub(super) struct GroupShape {
     object_id: ObjectId,
     display_name: Option<String>,
 }

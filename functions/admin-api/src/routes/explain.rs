@@ -7,7 +7,7 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::matching::{Evidence, Match};
 use contact_sync_domain::scope::ClauseVerdict;
 use contact_sync_domain::segment::{FieldChange, Outcome};
-use contact_sync_engine::admin::{Explanation, MappedBy, Outside, account, explain};
+use contact_sync_engine::admin::{Explanation, MappedBy, Outside, account, explain_to};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ use crate::shape::UserShape;
 #[serde(rename_all = "camelCase")]
 struct ExplanationShape {
     found: bool,
+    is_ours: bool,
     user: Option<UserShape>,
     scope: ScopeShape,
     mapping: Vec<MappedShape>,
@@ -74,7 +75,7 @@ pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
         let detail = "`user` is an object id, a user principal name or an e-mail address.";
         return Err(Problem::bad_query(detail));
     };
-    let told = explain(&api.outside, &account, &call.connection()?, who).await?;
+    let told = explain_to(&api.outside, &call.caller, &account, &call.connection()?, who).await?;
     Ok(Answer::ok(&ExplanationShape::from(told)))
 }
 
@@ -83,7 +84,9 @@ impl From<Explanation> for ExplanationShape {
         let contact = told.contact.as_ref();
         let led = told.decision.as_ref().and_then(|item| item.matched.as_deref());
         Self {
-            found: told.user.is_some(),
+            // Whose values are not told is found all the same.
+            found: told.user.is_some() || !told.scope.is_empty(),
+            is_ours: told.is_ours,
             matched: MatchShape {
                 contact_id: contact.map(|contact| contact.id.clone()),
                 linked_to: contact

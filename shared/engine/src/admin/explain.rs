@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::directory::connected;
 use super::grounds::Grounds;
-use super::{AdminError, Outside};
+use super::{AdminError, Caller, Outside, Role};
 use crate::port::SettingsStore;
 use crate::sync::{Batch, Decided, Person, contacts_of_users, decide_batch, present};
 
@@ -36,6 +36,29 @@ pub struct Explanation {
     pub contact: Option<Contact>,
     /// What a run would do, with what led to the contact.
     pub decision: Option<SegmentItem>,
+    /// Whether the person is the account's: in scope and nobody else's, or with a contact here.
+    pub is_ours: bool,
+}
+
+impl Explanation {
+    /// The same for who may see the account's contacts and not the directory: of people who are
+    /// not the account's only what each clause says, without anything about them.
+    fn without_strangers(mut self) -> Self {
+        if self.is_ours {
+            return self;
+        }
+        let hidden = "told to operators only: the person is not in the account's scope";
+        for clause in &mut self.scope {
+            hidden.clone_into(&mut clause.because);
+        }
+        let decision = self.decision.map(|item| SegmentItem {
+            reason: item.reason.as_ref().map(|_| hidden.to_owned()),
+            fields: Vec::new(),
+            pending: Vec::new(),
+            ..item
+        });
+        Self { user: None, condition: Vec::new(), mapping: Vec::new(), decision, ..self }
+    }
 }
 
 /// What a row of the mapping gives.
@@ -53,8 +76,22 @@ pub struct MappedBy {
     pub reason: Option<String>,
 }
 
-/// Explains one person, named by object id, UPN or e-mail.
-pub async fn explain(
+/// Explains one person, named by object id, UPN or e-mail, to a caller: callers who may only look
+/// learn nothing about people of the directory who are not the account's.
+pub async fn explain_to(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &Account,
+    id: &ConnectionId,
+    who: &str,
+) -> Result<Explanation, AdminError> {
+    let told = explain(outside, account, id, who).await?;
+    let sees_all = caller.has(Role::Operator).is_ok();
+    Ok(if sees_all { told } else { told.without_strangers() })
+}
+
+/// Explains one person.
+pub(super) async fn explain(
     outside: &impl Outside,
     account: &Account,
     id: &ConnectionId,
@@ -71,6 +108,7 @@ pub async fn explain(
         mapping: Vec::new(),
         contact: None,
         decision: None,
+        is_ours: false,
     };
     let grounds = Grounds::of(outside, account, id, &tenant, &settings).await?;
     let Some(user) = grounds.find_user(outside, who).await? else { return Ok(told) };
@@ -80,6 +118,7 @@ pub async fn explain(
     if let View::In(wanted) = rules.view(&user, &grounds.memberships) {
         told.mapping = mapped(&settings, &wanted);
         told.routing = grounds.rivals.route(&user, rules.now()).because();
+        told.is_ours = told.routing.is_none();
     }
     let users = std::slice::from_ref(&user.id);
     let own = contacts_of_users(store, &account.id, &tenant, users).await?;
@@ -91,6 +130,8 @@ pub async fn explain(
     let taken = told.decision.as_ref().and_then(|item| item.contact_id.as_ref());
     let mut contacts = own.iter().chain(taken).map(|id| decided.stored.get(id));
     told.contact = contacts.find_map(|stored| present(stored).cloned());
+    let is_his = |contact: &Contact| contact.is_linked_to(id, &user.id);
+    told.is_ours |= told.contact.as_ref().is_some_and(is_his);
     told.user = Some(user);
     Ok(told)
 }

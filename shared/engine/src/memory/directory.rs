@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::locked;
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupsDeltaPage, Lane,
-    MemberEdge, MemberKind, MemberPage, NewSubscription, Organization, RemoteSubscription,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage,
+    Lane, MemberEdge, MemberKind, MemberPage, NewSubscription, Organization, RemoteSubscription,
     SubscriptionError, Subscriptions, UserPage,
 };
 
@@ -29,6 +29,8 @@ pub struct Entra {
     pub is_throttled: bool,
     /// Groups may not be counted.
     pub hides_group_count: bool,
+    /// What somebody is directly in may not be read.
+    pub hides_direct_groups: bool,
     changes: Vec<DeltaEntry>,
     group_changes: Vec<GroupChange>,
 }
@@ -261,6 +263,35 @@ impl Directory for MemoryDirectory {
         };
         self.asked()?.collect(group, nested, &mut page);
         Ok(page)
+    }
+
+    async fn user_groups(
+        &self,
+        _: &TenantId,
+        user: &ObjectId,
+        nested: bool,
+        _: Option<&str>,
+    ) -> Result<GroupPage, DirectoryError> {
+        let entra = self.asked()?;
+        if !entra.users.contains_key(user) {
+            return Err(DirectoryError::NotFound { what: "a user" });
+        }
+        if !nested && entra.hides_direct_groups {
+            let code = "Authorization_RequestDenied".to_owned();
+            return Err(DirectoryError::Forbidden { what: "a user's groups", code });
+        }
+        let groups = entra.groups.values().filter(|(group, users, _)| {
+            if !nested {
+                return users.contains(user);
+            }
+            let next = NextStep::End;
+            let cost = GraphCost::default();
+            let mut page = MemberPage { users: Vec::new(), groups: Vec::new(), next, cost };
+            entra.collect(&group.id, true, &mut page);
+            page.users.contains(user)
+        });
+        let groups = groups.map(|(group, _, _)| group.clone()).collect();
+        Ok(GroupPage { groups, next: NextStep::End, cost: GraphCost::default() })
     }
 
     async fn latest_groups_link(

@@ -6,8 +6,7 @@ use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::NextStep;
-use contact_sync_domain::subscription::SubscribedResource;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use thiserror::Error;
 
 use super::BoxError;
@@ -109,6 +108,17 @@ pub struct MemberPage {
     pub users: Vec<ObjectId>,
     /// Groups among them.
     pub groups: Vec<ObjectId>,
+    /// `Next` or `End`.
+    pub next: NextStep,
+    /// What it cost.
+    pub cost: GraphCost,
+}
+
+/// A page of the groups that a user is in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupPage {
+    /// The groups.
+    pub groups: Vec<Group>,
     /// `Next` or `End`.
     pub next: NextStep,
     /// What it cost.
@@ -331,6 +341,15 @@ pub trait Directory: Send + Sync {
         link: Option<&str>,
     ) -> impl Future<Output = Result<MemberPage, DirectoryError>> + Send;
 
+    /// A page of the groups that a user is in: directly, or with `nested` also those around them.
+    fn user_groups(
+        &self,
+        tenant: &TenantId,
+        user: &ObjectId,
+        nested: bool,
+        link: Option<&str>,
+    ) -> impl Future<Output = Result<GroupPage, DirectoryError>> + Send;
+
     /// A delta link for groups that means "from now on".
     fn latest_groups_link(
         &self,
@@ -352,86 +371,4 @@ pub trait Directory: Send + Sync {
 
     /// Drops the cached token, for instance after a new consent.
     fn forget_token(&self, tenant: &TenantId) -> impl Future<Output = ()> + Send;
-}
-
-/// What to subscribe to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewSubscription {
-    /// Which resource.
-    pub resource: SubscribedResource,
-    /// Where Graph posts change notifications.
-    pub notification_url: String,
-    /// Where Graph posts lifecycle notifications.
-    pub lifecycle_url: String,
-    /// Our secret, at most 128 characters.
-    pub client_state: String,
-    /// When it shall end.
-    pub expires_at: Timestamp,
-}
-
-/// A subscription as Graph tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteSubscription {
-    /// Graph's id.
-    pub id: String,
-    /// Which resource path.
-    pub resource: String,
-    /// Where it posts.
-    pub notification_url: String,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-/// How subscribing can fail beyond reading.
-#[derive(Debug, Error)]
-pub enum SubscriptionError {
-    /// One for the same resource exists already (409).
-    #[error("a subscription for this resource exists already")]
-    AlreadyExists,
-    /// Our endpoint did not answer the handshake as Graph wants it.
-    #[error("our endpoint failed the validation handshake: {message}")]
-    ValidationFailed {
-        /// Graph's words.
-        message: String,
-    },
-    /// A quota is used up.
-    #[error("a subscription quota is used up: {message}")]
-    QuotaReached {
-        /// Graph's words.
-        message: String,
-    },
-    /// Anything else.
-    #[error("the subscription could not be served")]
-    Directory(#[from] DirectoryError),
-}
-
-/// Graph's subscriptions.
-pub trait Subscriptions: Send + Sync {
-    /// Creates one; Graph calls our endpoint before it answers.
-    fn create(
-        &self,
-        tenant: &TenantId,
-        new: &NewSubscription,
-    ) -> impl Future<Output = Result<RemoteSubscription, SubscriptionError>> + Send;
-
-    /// Extends one; `None` when Graph does not know it (any more).
-    fn renew(
-        &self,
-        tenant: &TenantId,
-        id: &str,
-        expires_at: Timestamp,
-    ) -> impl Future<Output = Result<Option<RemoteSubscription>, SubscriptionError>> + Send;
-
-    /// Deletes one; one that does not exist is fine.
-    fn delete(
-        &self,
-        tenant: &TenantId,
-        id: &str,
-    ) -> impl Future<Output = Result<(), SubscriptionError>> + Send;
-
-    /// All of our application in this tenant.
-    fn list(
-        &self,
-        tenant: &TenantId,
-    ) -> impl Future<Output = Result<Vec<RemoteSubscription>, SubscriptionError>> + Send;
 }

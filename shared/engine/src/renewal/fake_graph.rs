@@ -9,8 +9,9 @@ use contact_sync_domain::run::GraphCost;
 use jiff::Timestamp;
 
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
-    NewSubscription, Organization, RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
+    MemberPage, NewSubscription, Organization, RemoteSubscription, SubscriptionError,
+    Subscriptions, UserPage,
 };
 
 /// What a call meets instead of its answer.
@@ -283,6 +284,16 @@ impl Directory for FakeGraph {
         _: Option<&str>,
     ) -> Result<MemberPage, DirectoryError> {
         unreachable!("renewal reads no groups")
+    }
+
+    async fn user_groups(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+        _: bool,
+        _: Option<&str>,
+    ) -> Result<GroupPage, DirectoryError> {
+        unreachable!("renewal reads no people")
     }
 
     async fn latest_groups_link(

@@ -206,6 +206,11 @@ impl MemberSets {
         }
     }
 
+    /// Whether a group that is mapped to a team was read to have no groups inside it.
+    pub(crate) fn is_flat(&self, group: &ObjectId) -> bool {
+        self.sets.get(&(group.clone(), true)).is_some_and(|set| set.inner.is_empty())
+    }
+
     /// The members of a group that is mapped to a team; nobody while it is doubted.
     pub(crate) fn team_members(&self, group: &ObjectId) -> &[u128] {
         let set = self.sets.get(&(group.clone(), true)).filter(|set| set.doubt.is_none());

@@ -8,7 +8,7 @@ use contact_sync_domain::directory::{
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::segment::NextStep;
 use contact_sync_engine::port::{
-    Directory, DirectoryError, GroupChange, Lane, MemberEdge, MemberKind,
+    Directory, DirectoryError, Group, GroupChange, Lane, MemberEdge, MemberKind,
 };
 use serde_json::{Value, json};
 
@@ -178,6 +178,28 @@ async fn members_are_sorted_by_their_type_alone() {
     let path = format!("/v1.0/groups/{BEN}/transitiveMembers?$select=id&$top=999");
     assert_eq!(stub.graph_requests()[0].path, path);
     let untyped = stub.client.group_members(&tenant(), &id(BEN), false, None).await;
+    assert!(matches!(untyped, Err(DirectoryError::Unavailable { .. })), "{untyped:?}");
+}
+
+#[tokio::test]
+async fn a_users_groups_are_told_with_their_names_and_without_roles() {
+    let stub = Stub::of(vec![
+        Reply::json(&json!({"value": [
+            {"@odata.type": "#microsoft.graph.group", "id": BEN, "displayName": "Sales"},
+            {"@odata.type": "#microsoft.graph.directoryRole", "id": ADA, "displayName": "Reader"},
+            {"@odata.type": "#microsoft.graph.group", "id": TENANT, "displayName": null}]})),
+        Reply::json(&json!({"value": [{"id": BEN}]})),
+    ])
+    .await;
+    let page = stub.client.user_groups(&tenant(), &id(ADA), true, None).await.unwrap();
+    let named = |id: &ObjectId, name: Option<&str>| Group {
+        id: id.clone(),
+        display_name: name.map(str::to_owned),
+    };
+    assert_eq!(page.groups, [named(&id(BEN), Some("Sales")), named(&id(TENANT), None)]);
+    let path = format!("/v1.0/users/{ADA}/transitiveMemberOf?$select=id,displayName&$top=999");
+    assert_eq!(stub.graph_requests()[0].path, path);
+    let untyped = stub.client.user_groups(&tenant(), &id(ADA), false, None).await;
     assert!(matches!(untyped, Err(DirectoryError::Unavailable { .. })), "{untyped:?}");
 }
 

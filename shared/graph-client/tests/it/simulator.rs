@@ -140,6 +140,12 @@ async fn members_of_nested_groups_are_found_and_their_changes_told() {
     assert_eq!((direct.users.len(), direct.groups.len()), (0, 1));
     let nested = world.client.group_members(&world.tenant, &outer, true, None).await.unwrap();
     assert_eq!((nested.users, nested.groups.len()), (vec![person.clone()], 1));
+    let inner_id = ObjectId::parse(&inner.to_string()).unwrap();
+    for (nested, expected) in [(true, [true, true]), (false, [false, true])] {
+        let page = world.client.user_groups(&world.tenant, &person, nested, None).await.unwrap();
+        let has = |group: &ObjectId| page.groups.iter().any(|one| one.id == *group);
+        assert_eq!([has(&outer), has(&inner_id)], expected, "{page:?}");
+    }
 
     let (link, _) = world.client.latest_groups_link(&world.tenant).await.unwrap();
     world.sim.remove_member(&world.tenant, inner, &person).unwrap();

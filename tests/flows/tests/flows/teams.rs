@@ -275,3 +275,98 @@ async fn whom_a_person_takes_in_or_lets_go_joins_and_leaves_the_mapped_teams_at_
     let contact = customer.account_path(&format!("/contacts/{contact}"));
     assert_eq!(rest.get(&contact).await.expect(200).json()["teams"], json!([]));
 }
+
+async fn why(scene: &Scene, customer: &Customer<'_>, team: &str, person: &str) -> Value {
+    let path = customer.account_path(&format!("/teams/{team}/explain?person={person}"));
+    scene.rest().get(&path).await.expect(200).json()
+}
+
+fn path_names(path: &Value) -> Vec<&str> {
+    path.as_array().unwrap().iter().filter_map(|one| one["displayName"].as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gh_27_why_somebody_is_or_is_not_in_a_team_is_told_with_the_way_through_the_groups() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let north = team(&scene, &customer, "North").await;
+    let crew = group(&scene, "Crew", &[&people[0]]);
+    let field = group(&scene, "Field", &[&people[1]]);
+    // The two contain each other.
+    scene.sim.add_member(scene.tenant, field, crew).unwrap();
+    scene.sim.add_member(scene.tenant, crew, field).unwrap();
+    let office = group(&scene, "Office", &[&people[0], &people[2]]);
+    let everybody = scene.rest().get(&customer.path("/directory/groups?query=All%20Members")).await;
+    let everybody = everybody.expect(200).json()["items"][0]["objectId"].clone();
+    let south = team(&scene, &customer, "South").await;
+    let rows = json!([
+        {"group": field, "team": north, "onLeave": "remove"},
+        {"group": office, "team": north, "onLeave": "remove"},
+        {"group": everybody, "team": south, "onLeave": "keep"},
+    ]);
+    customer.change_settings(json!({"teams": rows})).await;
+    let run = customer.enable().await;
+    assert_eq!(customer.wait_for_run(&run).await["status"], "succeeded", "{}", scene.story());
+    scene.settle().await;
+
+    let told = why(&scene, &customer, &north, people[0].id()).await;
+    assert_eq!(told["isMember"], true, "{told}");
+    let mut ways: Vec<Vec<&str>> =
+        told["heldBy"].as_array().unwrap().iter().map(|one| path_names(&one["path"])).collect();
+    ways.sort();
+    assert_eq!(ways, [vec!["Field", "Crew"], vec!["Office"]], "{told}");
+    assert_eq!(told["connections"][0]["why"], "holds", "{told}");
+    let dynamic = why(&scene, &customer, &south, people[3].id()).await;
+    assert_eq!(path_names(&dynamic["heldBy"][0]["path"]), ["All Members"], "{dynamic}");
+
+    let by_hand = put_by_hand(&scene, &customer, &north, &people[4]).await;
+    let contact = by_hand.rsplit('/').next().unwrap();
+    let told = why(&scene, &customer, &north, contact).await;
+    assert_eq!(told["heldBy"][0]["by"], "manual", "{told}");
+    assert!(told["heldBy"][0]["who"]["at"].is_string(), "{told}");
+    assert_eq!(told["connections"][0]["why"], "inNoGroup", "{told}");
+
+    // What moved in Entra is told before the next look sees it, and what comes of it.
+    scene.sim.remove_member(scene.tenant, office, people[2].id()).unwrap();
+    scene.sim.add_member(scene.tenant, crew, people[3].id()).unwrap();
+    let leaves = why(&scene, &customer, &north, people[2].id()).await;
+    assert_eq!(
+        (&leaves["isMember"], &leaves["connections"][0]["why"]),
+        (&json!(true), &json!("leaves"))
+    );
+    let joins = why(&scene, &customer, &north, people[3].id()).await;
+    assert_eq!(
+        (&joins["isMember"], &joins["connections"][0]["why"]),
+        (&json!(false), &json!("joins"))
+    );
+    assert!(joins["connections"][0]["because"].as_str().unwrap().contains("Field through Crew"));
+    assert_eq!(customer.sync_now().await["status"], "succeeded");
+    let left = why(&scene, &customer, &north, people[2].id()).await;
+    assert_eq!(
+        (&left["isMember"], &left["left"]["by"]),
+        (&json!(false), &json!("group")),
+        "{left}"
+    );
+    assert_eq!(left["left"]["groupId"], office.to_string());
+    let joined = why(&scene, &customer, &north, people[3].id()).await;
+    assert_eq!(
+        (&joined["isMember"], &joined["connections"][0]["why"]),
+        (&json!(true), &json!("holds"))
+    );
+
+    let guest = scene.rest().get(&customer.path("/directory/users?limit=200")).await.expect(200);
+    let people_of_tenant = guest.json();
+    let synced = customer.contacts_by_user().await;
+    let stranger = people_of_tenant["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["objectId"].as_str())
+        .find(|id| !synced.contains_key(*id))
+        .expect("somebody is out of scope");
+    let told = why(&scene, &customer, &north, stranger).await;
+    let through = &told["connections"][0];
+    assert_eq!((&told["contact"], &through["why"]), (&json!(null), &json!("notSynced")), "{told}");
+    assert_ne!(through["refusedBy"], json!([]), "{told}");
+}

@@ -7,8 +7,8 @@ use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
-    Organization, UserPage,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
+    MemberPage, Organization, UserPage,
 };
 
 type Answer<T> = Mutex<Option<fn() -> Result<T, DirectoryError>>>;
@@ -107,6 +107,16 @@ impl Directory for FakeDirectory {
     ) -> Result<MemberPage, DirectoryError> {
         unreachable!("consent and readiness never ask this")
     }
+    async fn user_groups(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+        _: bool,
+        _: Option<&str>,
+    ) -> Result<GroupPage, DirectoryError> {
+        unreachable!("consent and readiness never ask this")
+    }
+
     async fn latest_groups_link(
         &self,
         _: &TenantId,

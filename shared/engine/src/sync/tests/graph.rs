@@ -10,8 +10,8 @@ use contact_sync_domain::segment::NextStep;
 
 use crate::memory::MemoryDirectory;
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupsDeltaPage, Lane, MemberPage,
-    Organization, UserPage,
+    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
+    MemberPage, Organization, UserPage,
 };
 
 type Cost = Result<(u64, GraphCost), DirectoryError>;
@@ -176,6 +176,17 @@ impl Directory for Graph {
     ) -> Result<MemberPage, DirectoryError> {
         self.asked();
         self.inner.group_members(tenant, group, nested, link).await
+    }
+
+    async fn user_groups(
+        &self,
+        tenant: &TenantId,
+        user: &ObjectId,
+        nested: bool,
+        link: Option<&str>,
+    ) -> Result<GroupPage, DirectoryError> {
+        self.asked();
+        self.inner.user_groups(tenant, user, nested, link).await
     }
 
     async fn latest_groups_link(&self, tenant: &TenantId) -> Linked {
