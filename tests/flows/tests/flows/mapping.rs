@@ -29,7 +29,7 @@ fn extension(customer: &Customer<'_>) -> String {
     found.unwrap()
 }
 
-fn set_manager(scene: &Scene, user: &str, manager: Option<&str>) {
+pub(crate) fn set_manager(scene: &Scene, user: &str, manager: Option<&str>) {
     let (user, manager) = (user.to_owned(), manager.map(str::to_owned));
     scene.sim.apply(scene.tenant, DirectoryCommand::SetManager { user, manager }).unwrap();
 }

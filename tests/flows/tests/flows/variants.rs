@@ -7,6 +7,7 @@ use entra_sim::{DirectoryCommand, Effect, Fault};
 use serde_json::{Value, json};
 
 use crate::graph_faults::assert_in_step;
+use crate::mapping::set_manager;
 
 async fn scene(settings: &Value) -> Scene {
     let mut options = SceneOptions::with_users(30);
@@ -178,5 +179,31 @@ async fn who_is_in_the_bin_is_told_from_who_is_gone_only_where_graph_tells() {
         let gone = customer.linked_contact(&user).await;
         assert_eq!(gone["link"]["state"], "removed", "returned: {returned}\n{}", scene.story());
         assert_eq!(customer.contacts().await.len(), before);
+    }
+}
+
+/// How delta tells that somebody has no manager any more is not documented. Where it does not tell,
+/// the next full run finds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_managers_end_is_found_however_delta_tells_of_it() {
+    for form in ["item", "empty", "absent"] {
+        let scene = scene(&json!({"delta": {"removedManager": form}})).await;
+        let customer = scene.connected().await;
+        let people = customer.people_in_scope();
+        let (boss, report) = (people[3].clone(), people[12].clone());
+        set_manager(&scene, report.id(), Some(boss.id()));
+        customer.change_mapping("manager", json!({"source": "[manager]"})).await;
+        customer.enable().await;
+        scene.settle().await;
+        let manager =
+            async || customer.linked_contact(report.id()).await["fields"]["manager"].clone();
+        assert_eq!(manager().await, customer.linked_contact(boss.id()).await["id"], "{form}");
+
+        set_manager(&scene, report.id(), None);
+        scene.settle().await;
+        if form == "absent" {
+            customer.sync_now().await;
+        }
+        assert_eq!(manager().await, Value::Null, "{form}\n{}", scene.story());
     }
 }
