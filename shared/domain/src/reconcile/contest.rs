@@ -166,6 +166,15 @@ impl Wants {
         want.and_then(|want| want.put_off).is_some_and(|(put_off, _)| put_off == page)
     }
 
+    /// Whom this page put off, and of whom no later one told.
+    pub fn put_off_on(&self, page: u32) -> impl Iterator<Item = ObjectId> {
+        let put_off = self
+            .people
+            .iter()
+            .filter(move |(_, want)| want.put_off.is_some_and(|(put_off, _)| put_off == page));
+        put_off.map(|(user, _)| ObjectId::from_u128(*user))
+    }
+
     /// Of those who were put off and would give their contacts the same new e-mail, all but one:
     /// the one with the smallest id, in whatever order they were read.
     pub fn too_late(&self) -> HashSet<u128> {

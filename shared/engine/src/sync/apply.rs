@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
-use contact_sync_domain::contact::ContactStatus;
-use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
+use contact_sync_domain::contact::{ContactStatus, LinkState};
+use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
@@ -177,7 +177,8 @@ where
     }
 
     /// Decides an item anew, from the contact as it moved to; `None` when nobody can tell. Somebody
-    /// who was to leave and is not found by id is decided as gone.
+    /// who was to leave and is in the recycle bin, or had left the directory and is still not found,
+    /// is decided as gone.
     async fn again(
         &self,
         pass: &Pass,
@@ -194,7 +195,10 @@ where
             read = self.read_by_id(pass, ids).await?.0;
             match read.first() {
                 Some(DeltaEntry::Changed(user)) => Some(user),
-                Some(entry @ DeltaEntry::Removed { .. }) if is_leaving(item) => {
+                Some(entry @ DeltaEntry::Removed { reason, .. })
+                    if is_leaving(item)
+                        && (*reason == RemovedReason::SoftDeleted || is_gone(item)) =>
+                {
                     let again = decide_leaving(pass, entry, present(moved.as_ref()));
                     return Ok(again.map(|again| (again, moved)));
                 }
@@ -230,6 +234,11 @@ fn is_leaving(item: &SegmentItem) -> bool {
         | Outcome::Deferred
         | Outcome::Keep => false,
     }
+}
+
+/// Whether an item says that the user left the directory.
+pub(super) fn is_gone(item: &SegmentItem) -> bool {
+    item.link.as_ref().is_some_and(|link| link.new == LinkState::Removed)
 }
 
 /// Whether an item does what the guard counts. Emptying a required field is no such thing: the

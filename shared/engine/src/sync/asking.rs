@@ -184,7 +184,8 @@ where
             pass.waiting = Some(self.read_waiting(pass).await?);
         }
         let Some(waiting) = pass.waiting.take() else { return Ok(()) };
-        let absent = waiting.lists.iter().filter(|(user, _)| !pass.tally.touched(user));
+        let is_absent = |user: &ObjectId| !pass.tally.touched(user) && !pass.is_member(user);
+        let absent = waiting.lists.iter().filter(|(user, _)| is_absent(user));
         let places: Vec<(ReviewList, ObjectId)> = absent
             .flat_map(|(user, lists)| lists.iter().map(move |list| (*list, user.clone())))
             .filter(|(list, _)| *list != ReviewList::Removals)

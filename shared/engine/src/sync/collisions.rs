@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -29,6 +30,12 @@ const TAKEN: &str = "another person in the directory has this e-mail";
 
 /// What helps then.
 const GIVE_ANOTHER: &str = "give one of the two another e-mail in Entra";
+
+/// Why somebody fails who waited, and whom the directory does not find at the end of the run.
+const LOST: &str = "the directory did not find this person again when it was his turn";
+
+/// What helps then.
+const LOOKED_FOR: &str = "nothing to do: the next full run looks again";
 
 /// One person whose address another contact has.
 pub(super) struct Party {
@@ -67,7 +74,6 @@ where
                 }
             }
             self.fail_rest(held, pass, &open).await?;
-            // Whoever is not in the directory any more.
             let keys: Vec<String> = waiting.into_iter().map(|item| item.key).collect();
             self.stores.delete_pending(&pass.connection.id, PendingKind::Collision, &keys).await?;
         }
@@ -75,7 +81,8 @@ where
         Ok(())
     }
 
-    /// The people who wait, as this slice read them; whom an earlier slice read is read again.
+    /// The people who wait, as this slice read them; whom an earlier slice read is read again. Who is
+    /// not found then is decided here: as failed, for nothing tells whether he is gone.
     async fn those_waiting(
         &self,
         held: &mut Held,
@@ -94,9 +101,32 @@ where
             held.check_time(&self.clock)?;
             let read = self.read_users(pass, ids).await?;
             pass.point.graph.add(read.cost);
+            let found: HashSet<&ObjectId> = read.found.iter().map(|user| &user.id).collect();
+            let lost: Vec<ObjectId> =
+                ids.iter().filter(|id| !found.contains(id)).cloned().collect();
             open.extend(read.found);
+            self.fail_lost(held, pass, &lost).await?;
         }
         Ok(open)
+    }
+
+    async fn fail_lost(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        lost: &[ObjectId],
+    ) -> Result<(), Stop> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let failed = |user: &ObjectId| SegmentItem {
+            reason: Some(LOST.to_owned()),
+            remedy: Some(LOOKED_FOR.to_owned()),
+            ..blank_item(user, None, Outcome::Failed)
+        };
+        let segment = judgement(held, pass, lost.iter().map(failed).collect());
+        self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await?;
+        self.wait_no_more(pass, lost.iter()).await
     }
 
     /// Decides everybody anew, some at a time; whoever still collides is left over.

@@ -245,8 +245,16 @@ where
             let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
             self.page(held, pass, source, entries).await?;
         }
+        let missing = self.ask_for_left_out(held, pass).await?;
         self.forget_absent(held, pass).await?;
         pass.point.stage = Stage::Takeovers;
+        if !missing.is_empty() {
+            pass.point.proof.unread += u64::try_from(missing.len()).unwrap_or(u64::MAX);
+            let late = std::mem::take(&mut held.work.late);
+            held.work.late = late.after(&[], &missing, self.clock.now());
+            held.work.checkpoint = Some(pass.point.clone());
+            held.checkpoint(&self.stores).await?;
+        }
         Ok(())
     }
 

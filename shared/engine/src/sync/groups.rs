@@ -79,9 +79,14 @@ where
         }
         let is_changed = newer != known;
         pass.set_members(newer);
+        let late = held.work.late.clone();
         self.decide_moved(held, pass, moved).await?;
         self.move_teams(held, pass, &teams).await?;
         if is_changed {
+            if held.work.late != late {
+                // Once the sets are stored, nothing but this list tells of who was not found.
+                held.checkpoint(&self.stores).await?;
+            }
             // Only now: a slice that dies before compares again, which changes nothing twice.
             pass.members.store(&known, &self.blobs, &pass.account.id, &pass.connection.id).await?;
         }

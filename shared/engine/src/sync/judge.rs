@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contact_sync_domain::directory::DeltaEntry;
+use contact_sync_domain::contact::LinkState;
+use contact_sync_domain::directory::{DeltaEntry, RemovedReason};
 use contact_sync_domain::guard::Verdict;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
@@ -12,13 +13,24 @@ use contact_sync_domain::sync_state::Stage;
 use super::apply::{is_removal, unreadable_item};
 use super::decide::{decide_leaving, present};
 use super::index::Index;
+use super::page::StagedRemoval;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness, StoredContact};
+use crate::port::{Blobs, Clock, Directory, PendingItem, PendingKind, Randomness, StoredContact};
 
 /// How many removals one segment holds.
 const PER_SEGMENT: usize = 200;
+
+/// Whoever was staged, as it stands now.
+struct Staged {
+    /// The removals that are still asked for.
+    removals: Vec<SegmentItem>,
+    /// The failed records of those whose contact cannot be read.
+    unreadable: Vec<SegmentItem>,
+    /// Of whom nothing but a read by id says that they are gone: they wait for the next run.
+    unclear: Vec<ObjectId>,
+}
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
@@ -40,10 +52,13 @@ where
         held.check_time(&self.clock)?;
         self.mark_asked(held, pass).await?;
         self.load_lookup(pass).await?;
-        let users: Vec<ObjectId> =
-            waiting.iter().filter_map(|item| ObjectId::parse(&item.key).ok()).collect();
+        let users: Vec<(ObjectId, bool)> = waiting
+            .iter()
+            .filter_map(|item| Some((ObjectId::parse(&item.key).ok()?, has_left(item))))
+            .collect();
         let mut stored = HashMap::new();
-        let (mut items, unreadable) = self.still_removals(pass, &users, &mut stored).await?;
+        let Staged { removals: mut items, unreadable, unclear } =
+            self.still_removals(pass, &users, &mut stored).await?;
         let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
         let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
         let guard = pass.rules.policies().guard;
@@ -66,8 +81,8 @@ where
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
         // Failed records of this run are judged again by the next.
-        let mut kept: HashSet<String> =
-            unreadable.iter().map(|item| item.object_id.to_string()).collect();
+        let failed = unreadable.iter().map(|item| &item.object_id);
+        let mut kept: HashSet<String> = failed.chain(&unclear).map(ToString::to_string).collect();
         items.extend(unreadable);
         let first = pass.point.page;
         for items in items.chunks(PER_SEGMENT) {
@@ -97,15 +112,19 @@ where
     }
 
     /// Asks the directory for everybody who is staged, and decides them anew: what is left are the
-    /// removals that today's reading and today's settings still ask for. Apart from them, the
-    /// failed records of those whose contact cannot be read.
+    /// removals that today's reading and today's settings still ask for. Beside each user it says
+    /// whether he was staged because he left the directory: replicas disagree, and that one of them
+    /// does not know somebody who was there before, or whom a group names, proves nothing.
     async fn still_removals(
         &self,
         pass: &mut Pass,
-        users: &[ObjectId],
+        users: &[(ObjectId, bool)],
         stored: &mut HashMap<ContactId, StoredContact>,
-    ) -> Result<(Vec<SegmentItem>, Vec<SegmentItem>), Stop> {
-        let entries = self.confirm(pass, users).await?;
+    ) -> Result<Staged, Stop> {
+        let left = users.iter().filter(|(_, has_left)| *has_left);
+        let left: HashSet<&ObjectId> = left.map(|(user, _)| user).collect();
+        let users: Vec<ObjectId> = users.iter().map(|(user, _)| user.clone()).collect();
+        let entries = self.confirm(pass, &users).await?;
         let ids: Vec<ObjectId> = entries.iter().map(|entry| entry.id().clone()).collect();
         let contacts = self.contacts_of(pass, &ids).await?;
         let unreadable = self.read_contacts(pass, &contacts, stored).await?;
@@ -119,6 +138,7 @@ where
             })
             .collect();
         let mut removals = Vec::new();
+        let mut unclear = Vec::new();
         for (entry, contact) in entries.iter().zip(&contacts) {
             let existing = stored.get(contact);
             let item = match decide_leaving(pass, entry, present(existing)) {
@@ -138,10 +158,25 @@ where
             };
             // A contact that others want as well is nobody's, so that nothing is to be removed.
             let others = item.takes_over() && pass.wants.has_rival(&item);
-            if is_removal(&item) && !others {
-                removals.push(item);
+            if !is_removal(&item) || others {
+                continue;
+            }
+            match entry {
+                DeltaEntry::Removed { id, reason: RemovedReason::Purged }
+                    if !left.contains(id) || pass.is_member(id) =>
+                {
+                    unclear.push(id.clone());
+                }
+                DeltaEntry::Removed { .. } | DeltaEntry::Changed(_) => removals.push(item),
             }
         }
-        Ok((removals, failed))
+        Ok(Staged { removals, unreadable: failed, unclear })
     }
+}
+
+/// Whether a removal was staged because its user left the directory.
+fn has_left(item: &PendingItem) -> bool {
+    let staged = serde_json::from_value::<StagedRemoval>(item.body.clone());
+    let link = staged.ok().and_then(|staged| staged.link);
+    link.is_some_and(|link| link.new == LinkState::Removed)
 }

@@ -2,15 +2,18 @@
 //! groups alone, whichever costs Graph less.
 //!
 //! Members are read by their ids. Whom such a read does not find is not on the page, just as in a
-//! listing: that somebody is gone is only told by the delta, or by the end of the run.
+//! listing: that somebody is gone is only told by the delta, or by the end of the run, which asks
+//! once more for the members that were left out.
 
-use contact_sync_domain::directory::UserSelection;
+use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::query_plan::{QueryPlan, Reading, Sizes};
-use contact_sync_domain::segment::NextStep;
+use contact_sync_domain::segment::{NextStep, Phase};
 
-use super::pass::Pass;
-use super::{SyncStores, Worker};
+use super::page::Source;
+use super::pass::{Held, Pass};
+use super::reading::people_hash;
+use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, Randomness, UserPage};
 
 /// How many members are read at once (Graph: getByIds takes 1,000 ids).
@@ -94,5 +97,36 @@ where
                 Ok(UserPage { users: read.found, next, cost: read.cost })
             }
         }
+    }
+
+    /// Asks for the members of the scope's groups whom nothing named so far; answers those who are
+    /// not found now either. They are there, but not everywhere yet.
+    pub(super) async fn ask_for_left_out(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+    ) -> Result<Vec<ObjectId>, Stop> {
+        let members = pass.memberships.in_scope().iter().map(|user| ObjectId::from_u128(*user));
+        let left_out: Vec<ObjectId> = members.filter(|user| !pass.tally.knows(user)).collect();
+        let mut missing = Vec::new();
+        for users in left_out.chunks(MEMBERS) {
+            held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
+            let fence = held.fence();
+            let mut entries = self.confirm(pass, users).await?;
+            entries.retain(|entry| match entry {
+                DeltaEntry::Changed(_) => true,
+                DeltaEntry::Removed { id, reason: RemovedReason::Purged } => {
+                    missing.push(id.clone());
+                    false
+                }
+                // Who has a contact was dealt with as absent.
+                DeltaEntry::Removed { reason: RemovedReason::SoftDeleted, .. } => false,
+            });
+            let link = people_hash(users.iter());
+            let source = Source { phase: Phase::Reread, link, next: NextStep::End, fence };
+            self.page(held, pass, source, entries).await?;
+        }
+        Ok(missing)
     }
 }

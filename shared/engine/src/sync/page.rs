@@ -9,7 +9,7 @@ use contact_sync_domain::segment::{LinkChange, NextStep, Outcome, Phase, Segment
 use contact_sync_domain::settings::RemovalAction;
 use serde::{Deserialize, Serialize};
 
-use super::apply::{Applied, turns_inactive};
+use super::apply::{Applied, is_gone, turns_inactive};
 use super::pass::{Held, Pass};
 use super::reading::{Reading, advance, leads_on};
 use super::{MAX_PAGES, Stop, SyncStores, Worker, short_digest};
@@ -246,10 +246,7 @@ where
                 }
             };
             let Some(contact_id) = item.contact_id.clone() else { continue };
-            let left_directory = item
-                .link
-                .as_ref()
-                .is_some_and(|link| link.new == contact_sync_domain::contact::LinkState::Removed);
+            let left_directory = is_gone(&item);
             staged.push(pending(
                 &item.object_id,
                 &StagedRemoval {

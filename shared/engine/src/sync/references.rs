@@ -18,7 +18,7 @@ use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, ByIds, Clock, Directory, Randomness};
+use crate::port::{Blobs, ByIds, Clock, Directory, PendingKind, Randomness};
 use crate::split::read_people;
 
 /// How many people are read again and decided as one page.
@@ -121,9 +121,20 @@ where
             after.store(&self.blobs, &account, &connection).await?;
         }
         // Somebody may want a contact or an address that another wants: a matter for stages before.
-        let waits = pass.tally.open() > 0;
+        let waits = self.somebody_waits(pass).await?;
         pass.point.stage = if waits { Stage::Takeovers } else { Stage::Judge };
         Ok(())
+    }
+
+    /// Whether the stages before this one have something to do. That somebody is undecided is not
+    /// enough: a run that went back for nothing would never end.
+    async fn somebody_waits(&self, pass: &Pass) -> Result<bool, Stop> {
+        if pass.tally.open() == 0 {
+            return Ok(false);
+        }
+        let kind = PendingKind::Collision;
+        Ok(!pass.wants.is_settled()
+            || !self.stores.pending(&pass.connection.id, kind).await?.is_empty())
     }
 
     /// Reads people by id. Who their managers are was read in this run: Graph is not asked again.

@@ -12,9 +12,10 @@ use contact_sync_domain::segment::SegmentItem;
 use contact_sync_domain::sync_state::Stage;
 
 use super::collisions::judgement;
+use super::page::{Collision, pending};
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness};
+use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness};
 use crate::segments::load_segment;
 
 /// How many questions are read at once.
@@ -56,9 +57,10 @@ where
     ) -> Result<(), Stop> {
         let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
         let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
+        let Some(segment) = segment else { return self.keep_untold(pass, page).await };
         let put_off = segment
+            .items
             .into_iter()
-            .flat_map(|segment| segment.items)
             .filter(|item| item.is_put_off() && pass.wants.is_of(&item.object_id, page));
         let items: Vec<SegmentItem> = put_off
             .map(|item| {
@@ -79,6 +81,15 @@ where
         let segment = judgement(held, pass, items);
         self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await?;
         self.wait_no_more(pass, users.iter().filter(|user| !pass.tally.is_open(user))).await
+    }
+
+    /// Whom a page put off that is gone are read and decided again, with those whose address is
+    /// taken.
+    async fn keep_untold(&self, pass: &Pass, page: u32) -> Result<(), Stop> {
+        let put_off = pass.wants.put_off_on(page);
+        let items = put_off.map(|user| pending(&user, &Collision { email: None }));
+        let items = items.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.stores.put_pending(&pass.connection.id, PendingKind::Collision, &items).await?)
     }
 
     /// A look sees only who changed: contacts about which others are asked already are theirs as

@@ -11,6 +11,7 @@ mod graph;
 mod guard;
 mod laws;
 mod leaving;
+mod lost;
 mod managers;
 mod many;
 mod nastiness;
