@@ -7,6 +7,7 @@ mod contacts;
 mod description;
 mod explain_team;
 mod harness;
+mod ignoring;
 mod leaving;
 mod merging;
 mod moving;

@@ -42,6 +42,7 @@ impl From<AdminError> for Problem {
             | AdminError::RequirementUnmet(_)
             | AdminError::ReviewMoved(_)
             | AdminError::ReviewImpossible(_)
+            | AdminError::IgnoreListFull { .. }
             | AdminError::GroupMissing(_)
             | AdminError::Moved => of_state(error),
         }
@@ -195,6 +196,16 @@ fn of_state(error: AdminError) -> Problem {
         AdminError::ReviewImpossible(why) => {
             conflict("cannot-be-done", "This cannot be done", format!("It was not done: {why}."))
         }
+        AdminError::IgnoreListFull { limit } => conflict(
+            "ignore-list-full",
+            "The ignore list is full",
+            format!(
+                "A connection ignores at most {limit} users one by one, and nothing was done: \
+                 leave people out by a group (scope.ignoredGroups) or a condition \
+                 (scope.expression), and take those whom it covers off scope.ignoredUsers."
+            ),
+        )
+        .with_errors(at("/scope/ignoredUsers", "it would name more users than it may")),
         AdminError::GroupMissing(group) => conflict(
             "group-missing",
             "A group does not exist",

@@ -7,6 +7,8 @@ mod teams;
 
 use serde_json::Value;
 
+pub use schema::MOST_IGNORED_USERS;
+
 use super::{MappingRow, Problem, Settings};
 use crate::account::CustomField;
 use crate::mapping::compile_rows;

@@ -83,6 +83,12 @@ pub enum AdminError {
     /// What a person decided cannot be done; the text says why.
     #[error("the decision cannot be carried out: {0}")]
     ReviewImpossible(String),
+    /// More users would be ignored than a settings document may name.
+    #[error("the connection's ignore list is full")]
+    IgnoreListFull {
+        /// How many it holds.
+        limit: usize,
+    },
     /// A group that the settings name is not in the directory.
     #[error("the directory has no group {0}")]
     GroupMissing(ObjectId),
@@ -153,6 +159,7 @@ impl AdminError {
             | Self::RequirementUnmet(_)
             | Self::ReviewMoved(_)
             | Self::ReviewImpossible(_)
+            | Self::IgnoreListFull { .. }
             | Self::GroupMissing(_)
             | Self::Stale
             | Self::VersionNeeded

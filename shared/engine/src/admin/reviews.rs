@@ -120,13 +120,14 @@ pub async fn decide_list(
         grounds = Some(found);
     }
     // One version of the settings for all of them.
-    let ignoring = match request.action {
-        ReviewAction::Ignore => Some(Ignoring::Begin),
-        ReviewAction::Unignore => Some(Ignoring::End),
-        _ => None,
-    };
-    if let Some(ignoring) = ignoring {
-        change_ignored(outside, caller, &account.id, id, ignoring, &users).await?;
+    match request.action {
+        ReviewAction::Ignore => {
+            change_ignored(outside, caller, &account.id, id, Ignoring::Begin, &users).await?;
+        }
+        ReviewAction::Unignore => {
+            change_ignored(outside, caller, &account.id, id, Ignoring::End, &users).await?;
+        }
+        _ => desk.ignore_whom_it_takes(request.action, &page.items).await?,
     }
     let (desk, grounds, known) = (&desk, grounds.as_ref(), &known);
     let results: Vec<(ReviewId, Result<Decided, AdminError>)> = stream::iter(page.items)

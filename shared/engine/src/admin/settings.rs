@@ -4,6 +4,7 @@ mod coverage;
 mod file;
 mod findings;
 mod history;
+mod ignoring;
 mod people;
 mod profile;
 mod references;
@@ -16,7 +17,7 @@ mod verdict;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
-use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::settings::check::check;
 use contact_sync_domain::settings::presets::presets;
@@ -28,7 +29,7 @@ use super::lifecycle::check_requirements;
 use super::runs::queue_run;
 use super::schedule::set_schedule;
 use super::sharing::ask_sharers_after;
-use super::{ATTEMPTS, AdminError, Caller, Outside, Precondition};
+use super::{AdminError, Caller, Outside, Precondition};
 use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, SettingsVersion};
 
 use teams::missing_teams;
@@ -40,6 +41,7 @@ pub use findings::{
     TeamCount,
 };
 pub use history::{HistoryEntry, roll_back, settings_history, settings_version};
+pub(super) use ignoring::{Ignoring, change_ignored};
 pub use people::Stopped;
 pub use profile::{CoverageProfile, coverage};
 pub use tester::{Trial, Tried, try_settings};
@@ -173,62 +175,4 @@ async fn save(
         None
     };
     Ok(Saved { version, run })
-}
-
-/// What becomes of users on the ignore list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ignoring {
-    /// They are put on it.
-    Begin,
-    /// They are taken off it.
-    End,
-}
-
-impl Ignoring {
-    /// Changes the list; says whether that changed anything.
-    fn apply(self, ignored: &mut Vec<ObjectId>, users: &[ObjectId]) -> bool {
-        let before = ignored.len();
-        match self {
-            Self::Begin => {
-                for user in users {
-                    if !ignored.contains(user) {
-                        ignored.push(user.clone());
-                    }
-                }
-            }
-            Self::End => ignored.retain(|one| !users.contains(one)),
-        }
-        ignored.len() != before
-    }
-}
-
-/// Changes a connection's ignore list, as the next version of the settings. A connection that was
-/// deleted has none. Several may do so at the same time.
-pub(super) async fn change_ignored(
-    outside: &impl Outside,
-    caller: &Caller,
-    account: &AccountId,
-    id: &ConnectionId,
-    ignoring: Ignoring,
-    users: &[ObjectId],
-) -> Result<(), AdminError> {
-    let store = outside.store();
-    if store.connection(account, id).await?.is_none() {
-        return Ok(());
-    }
-    for _ in 0..ATTEMPTS {
-        let current = store.settings(account, id).await?;
-        let mut settings: Settings = current.settings;
-        if !ignoring.apply(&mut settings.scope.ignored_users, users) {
-            return Ok(());
-        }
-        let version = SettingsVersion {
-            version: current.version + 1,
-            ..next(outside, caller, settings, SettingsCause::IgnoreList)
-        };
-        if store.save_settings(account, id, &version).await? {
-            return Ok(());
-        }
-    }
-    Err(AdminError::Moved)
 }

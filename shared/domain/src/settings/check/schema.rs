@@ -4,8 +4,8 @@ use crate::expression::MAX_LENGTH;
 
 use super::shape::{Member, Shape};
 
-/// How many groups, users and values one list names: the document stays one DynamoDB item.
-const MAX_IDS: usize = 2_000;
+/// How many users a connection ignores one by one: the document stays one `DynamoDB` item.
+pub const MOST_IGNORED_USERS: usize = 2_000;
 const MAX_VALUES: usize = 500;
 const MAX_ROWS: usize = 200;
 
@@ -44,7 +44,7 @@ const SCOPE: Shape = Shape::Record(&[
     optional("domains", Shape::AllOr(&VALUES)),
     optional("disabledAccounts", Shape::OneOf(&["exclude", "include", "includeAsInactive"])),
     optional("expression", Shape::Nullable(&Shape::Text(2_000))),
-    optional("ignoredUsers", Shape::List(&Shape::ObjectId, MAX_IDS)),
+    optional("ignoredUsers", Shape::List(&Shape::ObjectId, MOST_IGNORED_USERS)),
     optional("ignoredGroups", Shape::List(&Shape::ObjectId, MAX_VALUES)),
 ]);
 

@@ -205,7 +205,9 @@ impl<'a, O: Outside> Desk<'a, O> {
             (A::Accept, L::Matched) => approval()?.link(item, None, user).await,
             (A::Accept, L::Available) | (A::Create, _) => approval()?.create(item, user).await,
             (A::Accept, L::Changes) => approval()?.apply(item, user).await,
-            (A::Accept | A::Unlink, L::Removals) => self.unlink(item, named).await,
+            (A::Accept | A::Unlink, L::Removals) => {
+                self.unlink(self.to_unlink(item, named).await?).await
+            }
             (A::Accept, L::Ignored | L::Conflicts) => {
                 Err(AdminError::invalid("/action", not_of(item.list)))
             }
@@ -213,9 +215,9 @@ impl<'a, O: Outside> Desk<'a, O> {
             (A::Merge, _) => approval()?.merge(item, named, user).await,
             (A::Unlink, _) => {
                 // He is in the directory still: without this the next run links him again.
-                let done = self.unlink(item, named).await?;
+                let stands = self.to_unlink(item, named).await?;
                 self.ignore(item).await?;
-                Ok(done)
+                self.unlink(stands).await
             }
             (A::Delete, _) => self.delete(item, named).await,
             (A::Ignore, _) => {

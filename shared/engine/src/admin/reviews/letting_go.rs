@@ -1,36 +1,84 @@
 //! Taking links and contacts away, leaving users alone, and what a refusal is about.
 
+use std::collections::BTreeMap;
+
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::id::ContactId;
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId};
 use contact_sync_domain::review::{Rejected, ReviewAction, ReviewItem, ReviewList};
 
 use super::desk::{Desk, Done, target};
+use super::list::ReviewEntry;
 use crate::admin::contacts::{contact, remove_contact, write};
 use crate::admin::settings::{Ignoring, change_ignored};
 use crate::admin::{AdminError, Outside, Precondition};
 use crate::port::{Clock, ContactStore, ReviewStore};
 
 impl<O: Outside> Desk<'_, O> {
-    /// Cuts the tie; the contact keeps its fields.
-    pub(super) async fn unlink(
+    /// The contact whose tie an item lets people cut.
+    pub(super) async fn to_unlink(
         &self,
         item: &ReviewItem,
         named: Option<&ContactId>,
-    ) -> Result<Done, AdminError> {
+    ) -> Result<Contact, AdminError> {
         let id = in_question(item, named)?;
         let old = contact(self.outside.store(), &self.account.id, &id).await?;
-        let Some(link) = old.link.clone() else { return Ok(Done::wrote(old)) };
-        if link.object_id != item.user.object_id {
-            return Err(AdminError::ReviewImpossible(
-                "the contact is linked to somebody else in the directory".to_owned(),
-            ));
+        match self.bars_unlinking(item, &old) {
+            Some(why) => Err(AdminError::ReviewImpossible(why.to_owned())),
+            None => Ok(old),
         }
-        if link.connection_id != self.connection.id {
-            return Err(AdminError::ReviewImpossible(
-                "the contact is linked through another connection".to_owned(),
-            ));
+    }
+
+    fn bars_unlinking(&self, item: &ReviewItem, contact: &Contact) -> Option<&'static str> {
+        let link = contact.link.as_ref()?;
+        if link.object_id != item.user.object_id {
+            Some("the contact is linked to somebody else in the directory")
+        } else if link.connection_id != self.connection.id {
+            Some("the contact is linked through another connection")
+        } else {
+            None
+        }
+    }
+
+    /// Cuts the tie; the contact keeps its fields.
+    pub(super) async fn unlink(&self, old: Contact) -> Result<Done, AdminError> {
+        if old.link.is_none() {
+            return Ok(Done::wrote(old));
         }
         Ok(Done::wrote(self.unlinked(&old).await?))
+    }
+
+    /// Puts all users on the ignore list whom an action on these items puts there, in one version of
+    /// the settings: one by one they would outrun each other.
+    pub(super) async fn ignore_whom_it_takes(
+        &self,
+        action: ReviewAction,
+        entries: &[ReviewEntry],
+    ) -> Result<(), AdminError> {
+        let mut leaving: BTreeMap<ConnectionId, Vec<ObjectId>> = BTreeMap::new();
+        for ReviewEntry { item, contact, candidates } in entries {
+            let Ok(id) = in_question(item, None) else { continue };
+            let mut told = contact.iter().chain(candidates);
+            let Some(contact) = told.find(|contact| contact.id == id) else { continue };
+            let whom = match (action, item.list) {
+                (ReviewAction::Delete, _) => contact
+                    .link
+                    .as_ref()
+                    .map(|link| (link.connection_id.clone(), link.object_id.clone())),
+                (ReviewAction::Unlink, list) if list != ReviewList::Removals => self
+                    .bars_unlinking(item, contact)
+                    .is_none()
+                    .then(|| (self.connection.id.clone(), item.user.object_id.clone())),
+                _ => None,
+            };
+            if let Some((connection, user)) = whom {
+                leaving.entry(connection).or_default().push(user);
+            }
+        }
+        for (id, users) in leaving {
+            let (caller, account) = (self.caller, &self.account.id);
+            change_ignored(self.outside, caller, account, &id, Ignoring::Begin, &users).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn delete(

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ignoring::keep_ignored;
 use super::references::{References, look_up};
 use super::routing::keep_priority;
 use super::{Saved, base, next, save, settings};
@@ -96,10 +97,10 @@ pub async fn export_settings(
     })
 }
 
-/// Brings a file's settings into a connection as its next version; where it is only
-/// tried nothing is saved. Everything that does not fit is named by its place in the file: what saving would refuse,
-/// and, where the file comes from another organisation, the groups and users that this one does not
-/// have.
+/// Brings a file's settings into a connection as its next version; where it is only tried nothing is
+/// saved. Whom the connection ignores it ignores afterwards, too. Everything that does not fit is
+/// named by its place in the file: what saving would refuse, and, where the file comes from another
+/// organisation, the groups and users that this one does not have.
 pub async fn import_settings(
     outside: &impl Outside,
     caller: &Caller,
@@ -139,6 +140,17 @@ pub async fn import_settings(
             message: "groups and users could not be looked up: no organisation is connected"
                 .to_owned(),
         }),
+    }
+    let kept = keep_ignored(&base.current.settings, &mut settings)?;
+    if kept > 0 {
+        warnings.push(Problem {
+            pointer: "/settings/scope/ignoredUsers".to_owned(),
+            message: format!(
+                "{kept} more users, whom this connection ignores already, stay ignored: whose \
+                 contact was deleted does not get a new one by a file; take them off the list to \
+                 sync them again"
+            ),
+        });
     }
     let changes = differences(&base.current.settings, &settings);
     let saved = if only_try {

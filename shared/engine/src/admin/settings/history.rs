@@ -6,6 +6,7 @@ use contact_sync_domain::settings::check::check;
 use contact_sync_domain::settings::{Difference, Problem, differences};
 use serde_json::Value;
 
+use super::ignoring::keep_ignored;
 use super::routing::keep_priority;
 use super::{Saved, base, next, save, settings};
 use crate::admin::document::Members;
@@ -112,12 +113,7 @@ pub async fn roll_back(
     let stored = serde_json::to_value(&earlier.settings).unwrap_or_default();
     let mut settings = check(&stored, &account.custom_fields, &account.time_zone)
         .map_err(|problems| AdminError::Invalid(no_longer(number, problems)))?;
-    // Whose contact people deleted meanwhile does not come back with a mapping.
-    for user in &base.current.settings.scope.ignored_users {
-        if !settings.scope.ignored_users.contains(user) {
-            settings.scope.ignored_users.push(user.clone());
-        }
-    }
+    keep_ignored(&base.current.settings, &mut settings)?;
     keep_priority(caller, &base.current.settings, &mut settings);
     let cause = SettingsCause::RolledBack { version: number };
     save(outside, account, base, next(outside, caller, settings, cause)).await
