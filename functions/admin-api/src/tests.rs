@@ -8,6 +8,7 @@ mod description;
 mod explain_team;
 mod harness;
 mod ignoring;
+mod large_groups;
 mod leaving;
 mod merging;
 mod moving;

@@ -42,6 +42,7 @@ impl From<AdminError> for Problem {
             | AdminError::RequirementUnmet(_)
             | AdminError::ReviewMoved(_)
             | AdminError::ReviewImpossible(_)
+            | AdminError::GroupTooLarge(_)
             | AdminError::IgnoreListFull { .. }
             | AdminError::GroupMissing(_)
             | AdminError::Moved => of_state(error),
@@ -150,14 +151,11 @@ fn of_state(error: AdminError) -> Problem {
                 .collect();
             conflict("managed-field", "Sync manages the field", detail).with_errors(errors)
         }
-        AdminError::CustomFieldInUse { key } => conflict(
-            "custom-field-in-use",
-            "The custom field is in use",
-            format!(
-                "A connection's mapping or matching uses `custom.{key}` as it is; change its \
-                 settings first."
-            ),
-        ),
+        error @ (AdminError::CustomFieldInUse { .. }
+        | AdminError::RequirementUnmet(_)
+        | AdminError::GroupTooLarge(_)
+        | AdminError::IgnoreListFull { .. }
+        | AdminError::GroupMissing(_)) => of_settings(error),
         error @ (AdminError::TeamNameTaken
         | AdminError::TeamMapped(_)
         | AdminError::HeldByGroups(_)) => of_team(error),
@@ -185,9 +183,6 @@ fn of_state(error: AdminError) -> Problem {
             format!("Account {account} is connected to the tenant; disconnect it first."),
         )
         .with_errors(at("/accounts", "an account that is connected is left out")),
-        AdminError::RequirementUnmet(what) => {
-            conflict("requirement-unmet", "Something required is missing", format!("{what}."))
-        }
         AdminError::ReviewMoved(what) => conflict(
             "version-moved",
             "The item changed since it was shown",
@@ -196,6 +191,37 @@ fn of_state(error: AdminError) -> Problem {
         AdminError::ReviewImpossible(why) => {
             conflict("cannot-be-done", "This cannot be done", format!("It was not done: {why}."))
         }
+        AdminError::Moved => conflict(
+            "version-moved",
+            "Changed at the same time",
+            "Somebody else changed it at the same time; read it again and repeat.".to_owned(),
+        ),
+        other => unexpected(&other),
+    }
+}
+
+/// What a connection's settings do not allow, or name in vain.
+fn of_settings(error: AdminError) -> Problem {
+    match error {
+        AdminError::CustomFieldInUse { key } => conflict(
+            "custom-field-in-use",
+            "The custom field is in use",
+            format!(
+                "A connection's mapping or matching uses `custom.{key}` as it is; change its \
+                 settings first."
+            ),
+        ),
+        AdminError::RequirementUnmet(what) => {
+            conflict("requirement-unmet", "Something required is missing", format!("{what}."))
+        }
+        AdminError::GroupTooLarge(group) => conflict(
+            "group-too-large",
+            "A group is too large to read at once",
+            format!(
+                "The members of the group {group} could not be read while you waited: save the \
+                 settings that name it and run Sync Now; once that run has read them, repeat this."
+            ),
+        ),
         AdminError::IgnoreListFull { limit } => conflict(
             "ignore-list-full",
             "The ignore list is full",
@@ -213,11 +239,6 @@ fn of_state(error: AdminError) -> Problem {
                 "The settings name the group {group}, which the connected organisation does not \
                  have: restore it in Entra, or take it out of the settings."
             ),
-        ),
-        AdminError::Moved => conflict(
-            "version-moved",
-            "Changed at the same time",
-            "Somebody else changed it at the same time; read it again and repeat.".to_owned(),
         ),
         other => unexpected(&other),
     }

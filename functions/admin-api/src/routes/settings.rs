@@ -184,11 +184,12 @@ impl Verdict {
                 shared_emails: found.shared_emails,
                 examples: found.shared,
             }),
-            scope_change: Some(ScopeChangeShape {
+            scope_change: (!found.sampled).then_some(ScopeChangeShape {
                 newly_in: found.newly_in,
                 newly_out: found.newly_out,
             }),
-            removals: Some(RemovalsShape { leaving: found.leaving, guard: found.guard }),
+            removals: (!found.sampled)
+                .then_some(RemovalsShape { leaving: found.leaving, guard: found.guard }),
             teams: found.teams,
             ..self
         }

@@ -234,8 +234,8 @@ async fn whom_a_run_would_not_take_nobody_takes_by_hand_either() {
         assert!(detail(&refused).contains(says), "{}", detail(&refused));
         let body = json!({"user": "ben@contoso.example"});
         let tried = app.ask(Ask::post(of_connection("/settings/test"), &body)).await.expect(200);
-        let takes_first = says == "routing.priority";
-        assert_eq!(tried.json()["inScope"], !takes_first, "{}", tried.text);
+        assert_eq!(tried.json()["inScope"], false, "{}", tried.text);
+        assert!(tried.json()["because"].as_str().unwrap().contains(says), "{}", tried.text);
     }
     assert_eq!(app.outside.store.world().contacts.len(), 1, "nobody was made");
     set(&app, json!({"routing": {"overlap": "both"}})).await;

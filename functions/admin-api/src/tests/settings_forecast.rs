@@ -167,7 +167,20 @@ async fn people_of_another_organisation_are_told_apart() {
         assert_eq!(people["contested"]["count"], contested, "{verdict}");
         assert_eq!(people["wouldCreate"], would_create, "{verdict}");
         assert_eq!(people["skippedBy"][0]["count"], 1, "the guest, by the scope: {verdict}");
+        assert_eq!(covered(&app, &routing).await, would_create);
     }
+    // Whoever is linked stays.
+    linked(&app, 1);
+    assert_eq!(covered(&app, &json!({"overlap": "conflict"})).await, 1);
+}
+
+/// How many people a run would take with this routing, as the coverage counts them.
+async fn covered(app: &App, routing: &Value) -> u64 {
+    let document = json!({ "routing": routing });
+    let save = Ask::put(of_connection("/settings"), &document).header("if-match", "*");
+    app.ask(save).await.expect(200);
+    let coverage = app.ask(Ask::get(of_connection("/settings/coverage"))).await.expect(200);
+    coverage.json()["inScope"].as_u64().unwrap()
 }
 
 #[tokio::test]

@@ -83,6 +83,9 @@ pub enum AdminError {
     /// What a person decided cannot be done; the text says why.
     #[error("the decision cannot be carried out: {0}")]
     ReviewImpossible(String),
+    /// The members of a group could not be read while somebody waited, and sync did not read them yet.
+    #[error("the members of group {0} could not be read in time")]
+    GroupTooLarge(ObjectId),
     /// More users would be ignored than a settings document may name.
     #[error("the connection's ignore list is full")]
     IgnoreListFull {
@@ -159,6 +162,7 @@ impl AdminError {
             | Self::RequirementUnmet(_)
             | Self::ReviewMoved(_)
             | Self::ReviewImpossible(_)
+            | Self::GroupTooLarge(_)
             | Self::IgnoreListFull { .. }
             | Self::GroupMissing(_)
             | Self::Stale

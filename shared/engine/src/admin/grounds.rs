@@ -1,6 +1,8 @@
 //! The grounds on which a connection's runs would decide people now: for whoever decides about one,
 //! or says what a run would do.
 
+use std::pin::pin;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, TenantId};
@@ -9,6 +11,7 @@ use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::settings::{Scope, Settings};
+use futures::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AdminError, Outside};
@@ -24,6 +27,10 @@ use crate::sync::{
 /// How old the last look at what changed may be for the stored member sets to be as good as a
 /// reading: sync looks hourly.
 const FRESH: SignedDuration = SignedDuration::from_hours(6);
+
+/// How long groups are read while a person waits: HTTP APIs give up after 30 seconds, the groups of
+/// the tenant's other connections may have taken as long, and deciding takes time, too.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(6);
 
 /// By what a connection would decide, and what it reads for that.
 pub(super) struct Grounds {
@@ -142,9 +149,20 @@ pub(super) async fn others(
     let (store, directory, blobs) = (outside.store(), outside.directory(), outside.blobs());
     let mut cost = GraphCost::default();
     let mut rivals = Vec::new();
+    let until = outside.clock().now() + PATIENCE;
     for sharer in rivals_of(store, tenant, connection, &settings.routing).await? {
-        let members = split::memberships(directory, blobs, tenant, &sharer, &mut cost).await?;
-        rivals.push(sharer.into_rival(members));
+        let reading = split::memberships(directory, blobs, tenant, &sharer, &mut cost);
+        let read = by_then(outside.clock(), until, reading).await.transpose()?;
+        let rival = if let Some(members) = read {
+            sharer.into_rival(members)
+        } else {
+            // As that connection's sync read them last. Without that, whoever may be the other's is
+            // taken by nobody.
+            let (account, id) = (&sharer.account_id, &sharer.connection_id);
+            let stored = MemberSets::load(blobs, account, id, &sharer.groups()).await?;
+            sharer.as_rival(&stored.unwrap_or_default())
+        };
+        rivals.push(rival);
     }
     let attributes = rivals.iter().flat_map(|rival| rival.scope.needed_attributes()).collect();
     Ok(Others { rivals: Rivals::new(settings.routing, rivals), attributes, cost })
@@ -175,8 +193,22 @@ pub(super) async fn read_unclear(
     Ok(true)
 }
 
-/// Who is in a scope's groups: as sync follows them, where it does, else as the directory tells. A
-/// group that does not exist is an error, as it is for a run.
+/// What comes of a reading; `None` where it does not end by then.
+async fn by_then<T>(
+    clock: &impl Clock,
+    until: Timestamp,
+    reading: impl Future<Output = T>,
+) -> Option<T> {
+    let left = until.duration_since(clock.now()).max(SignedDuration::ZERO);
+    match select(pin!(reading), pin!(clock.sleep(left))).await {
+        Either::Left((read, _)) => Some(read),
+        Either::Right(((), _)) => None,
+    }
+}
+
+/// Who is in a scope's groups: as sync follows them, where it does, else as the directory tells; and
+/// where that takes too long, as sync read them last, however old that is. A group that does not
+/// exist is an error, as it is for a run.
 pub(super) async fn memberships(
     outside: &impl Outside,
     account: &AccountId,
@@ -186,7 +218,27 @@ pub(super) async fn memberships(
 ) -> Result<Memberships, AdminError> {
     let groups = scope_groups(scope);
     let (mut sets, unknown) = followed(outside, account, connection, groups).await?;
-    sets.absorb(read_groups(outside.directory(), tenant, &unknown).await?.members);
+    let until = outside.clock().now() + PATIENCE;
+    for group in unknown {
+        let one = std::slice::from_ref(&group);
+        let reading = read_groups(outside.directory(), tenant, one);
+        if let Some(read) = by_then(outside.clock(), until, reading).await {
+            sets.absorb(read?.members);
+            continue;
+        }
+        let stored = MemberSets::load(outside.blobs(), account, connection, one).await?;
+        let Some(stored) = stored.filter(|stored| stored.doubts().next().is_none()) else {
+            return Err(AdminError::GroupTooLarge(group.group));
+        };
+        let state = outside.store().sync_state(account, connection).await?;
+        tracing::warn!(
+            connection.id = %connection,
+            group.id = %group.group,
+            looked_at = ?state.and_then(|state| state.work.last_checked_at),
+            "a group took too long to read: its members stand as sync read them last"
+        );
+        sets.absorb(stored);
+    }
     Ok(sets.memberships(scope))
 }
 

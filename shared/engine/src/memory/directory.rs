@@ -1,6 +1,7 @@
 //! A directory that can be edited, and Graph's subscriptions on it.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::{Mutex, MutexGuard};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason, UserSelection};
@@ -31,6 +32,8 @@ pub struct Entra {
     pub hides_group_count: bool,
     /// What somebody is directly in may not be read.
     pub hides_direct_groups: bool,
+    /// Of these groups one member is told at once, and of the others nobody lives to hear.
+    pub endless_groups: Vec<ObjectId>,
     changes: Vec<DeltaEntry>,
     group_changes: Vec<GroupChange>,
 }
@@ -250,10 +253,14 @@ impl Directory for MemoryDirectory {
         _: &TenantId,
         group: &ObjectId,
         nested: bool,
-        _: Option<&str>,
+        link: Option<&str>,
     ) -> Result<MemberPage, DirectoryError> {
         if !self.asked()?.groups.contains_key(group) {
             return Err(DirectoryError::NotFound { what: "a group" });
+        }
+        let is_endless = self.asked()?.endless_groups.contains(group);
+        if is_endless && link.is_some() {
+            return pending().await;
         }
         let mut page = MemberPage {
             users: Vec::new(),
@@ -262,6 +269,10 @@ impl Directory for MemoryDirectory {
             cost: GraphCost::default(),
         };
         self.asked()?.collect(group, nested, &mut page);
+        if is_endless {
+            page.users.truncate(1);
+            page.next = NextStep::Next("the others".to_owned());
+        }
         Ok(page)
     }
 

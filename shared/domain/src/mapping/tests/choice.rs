@@ -81,7 +81,7 @@ fn only_the_e_mail_takes_a_choice_and_nobody_is_matched_by_it() {
         problems.into_iter().flatten().map(said).collect()
     };
     let choice = json!({"target": "email", "source": SOURCE, "required": true});
-    assert_eq!(told(json!([choice.clone()]), json!(["userPrincipalName"])), [""; 0]);
+    assert_eq!(told(json!([choice]), json!(["userPrincipalName"])), [""; 0]);
     assert_eq!(
         told(json!([choice]), json!(["userPrincipalName", "email"])),
         ["/matching/1 `email` is mapped by `SelectUniqueValue`: what is given because nobody has \

@@ -163,13 +163,12 @@ impl<'a, O: Outside> Desk<'a, O> {
         }
         let stores = self.outside.store();
         let settled = async {
-            let members = match self.members.get() {
-                Some(members) => members,
-                None => {
-                    let blobs = self.outside.blobs();
-                    let read = MemberSets::load(blobs, account, connection, &groups).await?;
-                    self.members.get_or_init(|| read)
-                }
+            let members = if let Some(members) = self.members.get() {
+                members
+            } else {
+                let blobs = self.outside.blobs();
+                let read = MemberSets::load(blobs, account, connection, &groups).await?;
+                self.members.get_or_init(|| read)
             };
             // Before the first full run there is nothing to go by.
             let Some(members) = members else { return Ok(()) };

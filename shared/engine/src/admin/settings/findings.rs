@@ -146,6 +146,8 @@ pub struct TeamCount {
 pub struct Surveyed {
     /// People read.
     pub seen: u64,
+    /// Whether only some members of a group were read: who comes or goes is not known then.
+    pub sampled: bool,
     /// People whom the scope means.
     pub in_scope: u64,
     /// People without a contact who would get one.

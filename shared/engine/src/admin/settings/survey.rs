@@ -46,6 +46,8 @@ pub(super) struct Judged<'a> {
     pub(super) teams: &'a MemberSets,
     /// What is known of all linked contacts; absent where there was no time to learn it.
     pub(super) index: Option<Index>,
+    /// Only some members of a group are known.
+    pub(super) sampled: bool,
     /// What is read of people by their ids, and what of that the settings themselves ask for.
     pub(super) by_id: (UserSelection, UserSelection),
 }
@@ -104,6 +106,7 @@ impl<'a, O: Outside> Survey<'a, O> {
             index: judged.index,
             lookup: None,
             found: Surveyed {
+                sampled: judged.sampled,
                 teams: judged
                     .settings
                     .teams

@@ -32,7 +32,8 @@ pub struct Trial {
 pub struct Tried {
     /// Who it is.
     pub user: Example,
-    /// Whether the scope means the person, and no other organisation of the tenant goes first.
+    /// Whether a run would take the person: the scope means him, and no other organisation of the
+    /// tenant goes first or means him, too, unless he is linked already.
     pub in_scope: bool,
     /// Why not.
     pub because: Option<String>,
@@ -99,7 +100,10 @@ pub async fn try_settings(
     let mapped = mapped.choosing(contact.and_then(Contact::email), |key| taken.contains_key(key));
     let failures = mapping.changes(&mapped, contact).err();
     let (in_scope, because) = match grounds.terms().view(&user) {
-        View::In(_) => (true, None),
+        View::In(_) => match grounds.terms().contested(&user, contact) {
+            Some(item) => (false, item.reason),
+            None => (true, None),
+        },
         View::Out { because, .. } | View::Failed { because } => (false, Some(because)),
         View::Unknown { attribute } => {
             (false, Some(format!("Entra did not tell `{attribute}` of this person")))

@@ -153,11 +153,19 @@ async fn survey(
     }
     let memberships = sets.memberships(&settings.scope);
     let before = saved_scope(outside, (account, found), &saved, &mut people).await?;
+    // Of a part of a group's members nobody can say who leaves: whoever is missing may be a member.
+    let sampled = !people.is_complete();
+    let before = before.filter(|_| !sampled);
     let mut scopes = vec![(&settings.scope, &memberships)];
     scopes.extend(before.as_ref().map(|(_, before)| (&saved.scope, before)));
     people.begin(&scopes);
     let tie = Tie { connection: &found.id, tenant: &tenant.id };
-    let index = Index::load(store, &account.id, &found.id, &tenant.id, 0);
+    let index = if sampled {
+        None
+    } else {
+        let index = Index::load(store, &account.id, &found.id, &tenant.id, 0);
+        people.in_time(index).await.transpose()?
+    };
     let judged = Judged {
         settings,
         terms: Terms {
@@ -169,7 +177,8 @@ async fn survey(
         },
         saved: before,
         teams: &sets,
-        index: people.in_time(index).await.transpose()?,
+        index,
+        sampled,
         by_id,
     };
     let mut survey = Survey::of(outside, judged);
