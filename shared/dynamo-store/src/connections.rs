@@ -6,7 +6,7 @@ use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_domain::sync_state::SyncState;
 use contact_sync_engine::port::{
-    ConnectionStore, StoreError, SubscriptionStore, TenantClaim, TenantStore,
+    ConnectionStore, StoreError, SubscriptionStore, SyncStateStore, TenantClaim, TenantStore,
 };
 
 use crate::failure::{Defect, corrupt};
@@ -55,13 +55,11 @@ impl DynamoStore {
         }
         Ok(())
     }
-}
 
-impl ConnectionStore for DynamoStore {
-    async fn create_connection(&self, connection: &Connection) -> Result<(), StoreError> {
+    /// Makes a connection together with its sync state.
+    async fn put_new(&self, connection: &Connection, state: &SyncState) -> Result<(), StoreError> {
         let operation = "TransactWriteItems connection";
         let (account, id) = (&connection.account_id, &connection.id);
-        let state = SyncState::new(account.clone(), id.clone());
         let transacted = Transaction::new()
             .put(
                 operation,
@@ -72,7 +70,7 @@ impl ConnectionStore for DynamoStore {
             .put(
                 operation,
                 &self.state,
-                crate::sync_states::item(&state)?,
+                crate::sync_states::item(state)?,
                 Some(Condition::absent()),
             )?
             .commit(operation, &self.state)
@@ -86,6 +84,23 @@ impl ConnectionStore for DynamoStore {
             }
             (Transacted::Refused(_), _) => Err(corrupt(format!("connection {id}"))(Defect::Exists)),
         }
+    }
+
+    /// Ends whatever works for a connection; answers a fence above all that it ever worked at.
+    async fn raised_fence(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+    ) -> Result<u64, StoreError> {
+        self.reset_sync_state(account, id).await?;
+        Ok(self.sync_state(account, id).await?.map_or(0, |state| state.fence + 1))
+    }
+}
+
+impl ConnectionStore for DynamoStore {
+    async fn create_connection(&self, connection: &Connection) -> Result<(), StoreError> {
+        let (account, id) = (&connection.account_id, &connection.id);
+        self.put_new(connection, &SyncState::new(account.clone(), id.clone())).await
     }
 
     async fn connection(
@@ -146,7 +161,8 @@ impl ConnectionStore for DynamoStore {
     }
 
     /// The connection stands in the new account before it goes from the old one: whoever dies
-    /// between has lost nothing, and repeating the call ends it.
+    /// between has lost nothing, and repeating the call ends it. The fence goes along, since what
+    /// the connection removed keeps numbers of it: a connection that is moved back finds them.
     async fn move_connection(
         &self,
         from: &Connection,
@@ -159,17 +175,20 @@ impl ConnectionStore for DynamoStore {
         }
         // Once it stands there, people may have gone on with it: none of that is ours to purge.
         if self.connection(&to.account_id, id).await?.is_none() {
-            let state = keys::sync_state(&from.account_id, id);
-            self.state.delete("DeleteItem sync state", &state).await?;
+            let fence = self.raised_fence(&from.account_id, id).await?;
             self.erase_consent(id).await?;
             self.purge_work(id).await?;
             self.carry_settings(id, &to.account_id).await?;
-            self.create_connection(to).await?;
+            let state = SyncState::new(to.account_id.clone(), id.clone());
+            self.put_new(to, &SyncState { fence, ..state }).await?;
         }
+        let state = keys::sync_state(&from.account_id, id);
+        self.state.delete("DeleteItem sync state", &state).await?;
         let condition =
             Condition::new("#doc.#version = :read", vec![(":read", number(from.version))]);
         let key = keys::connection(&from.account_id, id);
         self.state.delete_if("DeleteItem connection", &key, condition).await?;
-        Ok(true)
+        // Whoever changed it meanwhile keeps it from going: repeating the call ends it.
+        Ok(self.connection(&from.account_id, id).await?.is_none())
     }
 }

@@ -3,7 +3,8 @@
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactSource};
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
+use contact_sync_domain::team::{Membership, Origin};
 use contact_sync_engine::port::StoredContact;
 use serde_json::{Value, json};
 
@@ -166,6 +167,29 @@ async fn a_deleted_person_does_not_come_back() {
     assert_eq!(history["items"][0]["savedBy"], "ada");
     let world = app.outside.store.world();
     assert!(matches!(world.contacts[&id], StoredContact::Tombstone { version: 4, .. }));
+}
+
+#[tokio::test]
+async fn whose_contact_cannot_be_read_or_deleted_stays_in_the_teams() {
+    let app = App::with_connection(S::Enabled);
+    let id = app.add_linked_contact();
+    let path = of_account(&format!("/contacts/{id}"));
+    let place = (id.clone(), TeamId::from_bits(1));
+    {
+        let none = Membership::none(account_id(), place.1.clone(), id.clone());
+        let by_hand = Membership { version: 1, origins: [Origin::Manual].into(), ..none };
+        app.outside.store.world().memberships.insert(place.clone(), by_hand);
+    }
+    let stands = || app.outside.store.world().memberships[&place].stands();
+    app.ask(Ask::new("DELETE", &path).role("operator")).await.problem(403, "role-too-small");
+    assert!(stands(), "a role that does not suffice");
+    app.outside.store.world().unreadable_contacts.insert(id.clone());
+    app.ask_broken(Ask::new("DELETE", &path)).await.expect(500);
+    assert!(stands(), "the contact is there");
+    app.outside.store.world().unreadable_contacts.clear();
+    app.outside.store.world().contacts.remove(&id);
+    app.ask(Ask::new("DELETE", &path)).await.problem(404, "not-found");
+    assert!(!stands(), "an earlier attempt died before it left the team");
 }
 
 #[tokio::test]

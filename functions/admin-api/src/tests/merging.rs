@@ -1,10 +1,12 @@
 //! Contacts that turn out to be one person: what people made of any of them is lost by none.
 
 use contact_sync_domain::connection::ConnectionStatus as S;
-use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Link, LinkState};
+use contact_sync_domain::contact::{
+    Contact, ContactField, ContactSource, Link, LinkState, SyncMark,
+};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{ContactId, ObjectId, TeamId, TenantId};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, TeamId, TenantId};
 use contact_sync_domain::review::{ReviewItem, ReviewList, ReviewUser};
 use contact_sync_domain::settings::OnLeave;
 use contact_sync_domain::team::{ByHand, Membership, Origin, Team};
@@ -144,8 +146,12 @@ fn three() -> Three {
 
 impl Three {
     async fn merge(&self) -> Answer {
+        self.decide("merge", &self.stays).await
+    }
+
+    async fn decide(&self, action: &str, contact: &ContactId) -> Answer {
         let id = contact_sync_domain::id::ReviewId::of(&ObjectId::from_u128(USER));
-        let body = json!({"action": "merge", "version": 1, "contact": self.stays});
+        let body = json!({"action": action, "version": 1, "contact": contact});
         self.app.ask(Ask::post(of_connection(&format!("/reviews/{id}")), &body)).await
     }
 
@@ -207,4 +213,60 @@ async fn a_merge_that_dies_anywhere_is_ended_by_the_same_request() {
         assert!([202, 404].contains(&again.status.as_u16()), "at call {calls}: {again:?}");
         three.check(&format!("died at call {calls}"));
     }
+}
+
+#[tokio::test]
+async fn a_merge_to_which_the_directory_answers_late_is_done_whole_or_not_at_all() {
+    for answers in 0.. {
+        let three = three();
+        let before = three.app.outside.store.world().contacts.clone();
+        three.app.outside.directory.entra().answers_left = Some(answers);
+        let merged = three.merge().await;
+        if merged.status.is_success() {
+            assert!(answers > 0, "nobody was read");
+            three.check("with no answer left over");
+            return;
+        }
+        assert_eq!(three.app.outside.store.world().contacts, before, "{answers}: {merged:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_contact_that_another_connection_let_go_counts_in_this_one_from_then_on() {
+    let three = three();
+    {
+        let mut world = three.app.outside.store.world();
+        let another = ConnectionId::from_bits(9);
+        world.former_connections.insert(three.stays.clone(), another);
+        let Some(StoredContact::Present(stays)) = world.contacts.get_mut(&three.stays) else {
+            panic!("it stays")
+        };
+        stays.sync = Some(SyncMark {
+            source_version: 50_000,
+            settings_version: 1,
+            fingerprint: None,
+            run: "run_1".to_owned(),
+        });
+    }
+    three.merge().await.expect(202);
+    three.check("let go by another connection");
+    let world = three.app.outside.store.world();
+    let StoredContact::Present(stays) = &world.contacts[&three.stays] else { panic!("it stays") };
+    let fence = world.states[&connection_id()].fence;
+    let written = stays.sync.as_ref().map(|mark| mark.source_version);
+    assert!(written.is_some_and(|written| written < fence), "no run could change it: {written:?}");
+}
+
+#[tokio::test]
+async fn a_decision_to_delete_that_died_before_the_teams_were_left_is_ended_by_repeating_it() {
+    let three = three();
+    let held = |three: &Three| {
+        let world = three.app.outside.store.world();
+        let of_it = |one: &&Membership| one.contact_id == three.by_hand && one.stands();
+        world.memberships.values().filter(of_it).count()
+    };
+    assert_eq!(held(&three), 1);
+    three.app.outside.store.world().contacts.remove(&three.by_hand);
+    three.decide("delete", &three.by_hand).await.expect(202);
+    assert_eq!(held(&three), 0);
 }

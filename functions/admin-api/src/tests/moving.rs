@@ -5,11 +5,12 @@ use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::ContactSource;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_engine::memory::World;
 use contact_sync_engine::port::StoredContact;
 use serde_json::{Value, json};
 
 use super::harness::{
-    ACCOUNT, Answer, App, Ask, CONNECTION, account_id, connection_id, of_connection,
+    ACCOUNT, Answer, App, Ask, CONNECTION, TENANT, account_id, connection_id, of_connection,
 };
 
 pub(super) const OTHER: &str = "acc_00000000000000000000000000000002";
@@ -127,4 +128,79 @@ async fn what_cannot_move_is_refused_before_anything_is_done() {
     let bound = json!({"role": "admin", "sub": "x", "account": ACCOUNT});
     let ask = Ask::post(of_connection("/move"), &to(OTHER)).claims(Some(bound));
     app.ask(ask).await.problem(403, "operators-only");
+}
+
+/// As a move leaves it that was begun and never sent again.
+fn abandon(world: &mut World) {
+    if let Some(claim) = world.tenants.values_mut().next()
+        && world.connections[&connection_id()].status != S::Enabled
+    {
+        claim.account_id = AccountId::parse(OTHER).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_move_that_was_given_up_is_ended_or_the_tenant_is_connected_anew() {
+    let tenant = json!({"tenantId": TENANT});
+    for (status, action) in [(S::Disabled, "enable"), (S::Ready, "enable"), (S::Paused, "resume")] {
+        let app = App::with_connection(status);
+        add_other(&app);
+        abandon(&mut app.outside.store.world());
+        let refused = app.ask(Ask::post(of_connection(&format!("/{action}")), &tenant)).await;
+        refused.problem(409, "wrong-state");
+        assert!(refused.text.contains("repeat the move"), "{refused:?}");
+        assert!(app.outside.store.world().runs.is_empty());
+        let shown = app.ask(Ask::get(of_connection(""))).await.expect(200).json();
+        assert_eq!(shown["status"], json!(status), "{action}");
+
+        app.ask(Ask::new("POST", of_connection("/disconnect"))).await.expect(202);
+        let world = app.outside.store.world();
+        assert!(world.tenants.is_empty(), "nobody could ever connect it again");
+    }
+    let app = App::with_connection(S::Disabled);
+    add_other(&app);
+    abandon(&mut app.outside.store.world());
+    assert_eq!(relocate(&app, "", &to(OTHER)).await.expect(202).json()["done"], true);
+    app.ask(Ask::post(there("/enable"), &tenant)).await.expect(202);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_enabled_while_its_move_begins_is_one_accounts() {
+    let tenant = json!({"tenantId": TENANT});
+    for calls in 0.. {
+        let app = App::with_connection(S::Disabled);
+        add_other(&app);
+        app.outside.store.world().meanwhile = Some((calls, abandon));
+        let answer = app.ask(Ask::post(of_connection("/enable"), &tenant)).await;
+        let world = app.outside.store.world();
+        let syncs = world.connections[&connection_id()].status == S::Enabled;
+        let claim = world.tenants.values().next().unwrap();
+        assert_eq!(syncs, claim.account_id == account_id(), "after {calls} calls: {answer:?}");
+        if world.meanwhile.is_some() {
+            assert!(calls > 5, "{calls} calls");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_moved_back_goes_on_counting() {
+    let app = App::with_connection(S::Disabled);
+    let contact = app.add_linked_contact();
+    add_other(&app);
+    app.outside.store.world().states.get_mut(&connection_id()).unwrap().fence = 7;
+    if let Some(StoredContact::Present(contact)) =
+        app.outside.store.world().contacts.get_mut(&contact)
+    {
+        contact.sync.as_mut().unwrap().source_version = 7;
+    }
+    relocate(&app, "", &to(OTHER)).await.expect(202);
+    app.ask(Ask::post(there("/move"), &to(ACCOUNT))).await.expect(202);
+    let world = app.outside.store.world();
+    let state = &world.states[&connection_id()];
+    assert_eq!(state.account_id, account_id());
+    let StoredContact::Tombstone { source_version, .. } = &world.contacts[&contact] else {
+        panic!("the contact goes")
+    };
+    assert!(state.fence > *source_version, "its runs could not make the contact again");
 }

@@ -81,6 +81,13 @@ async fn a_moved_connection_takes_its_settings_along_and_leaves_its_runs() {
         store.enqueue(&run(1, 1, number)).await.unwrap();
     }
     assert!(store.save_settings(&account_id(1), &made.id, &saved(1)).await.unwrap());
+    let worked_at = store
+        .take(&account_id(1), &made.id, "holder", at(1), at(2))
+        .await
+        .unwrap()
+        .expect("a free state")
+        .state
+        .fence;
     let there = Connection { account_id: account_id(2), ..made.clone() };
     let stale = Connection { version: 9, ..made.clone() };
     assert!(!store.move_connection(&stale, &there).await.unwrap());
@@ -92,7 +99,8 @@ async fn a_moved_connection_takes_its_settings_along_and_leaves_its_runs() {
     assert_eq!(carried, saved(1).carried(), "who saved them stays behind");
     assert!(store.sync_state(&account_id(1), &made.id).await.unwrap().is_none());
     let state = store.sync_state(&account_id(2), &made.id).await.unwrap().unwrap();
-    assert!(state.queue.is_empty());
+    assert!(state.queue.is_empty() && state.lease.is_none());
+    assert!(state.fence > worked_at, "what it removed keeps numbers up to that one");
     let runs = store.runs(&account_id(2), &made.id, None, 9).await.unwrap().unwrap();
     assert!(runs.runs.is_empty());
 }

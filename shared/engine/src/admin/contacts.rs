@@ -152,8 +152,11 @@ pub async fn delete_contact(
         // It changes settings.
         Ok(_) => caller.has(Role::Admin)?,
         Err(error) => {
-            // An earlier attempt may have died right behind the removal.
-            end_memberships(outside.store(), account, id, outside.clock().now()).await?;
+            // An earlier attempt may have died right behind the removal. A contact that cannot be
+            // read stands, with its teams.
+            if let AdminError::NotFound(_) = error {
+                end_memberships(outside.store(), account, id, outside.clock().now()).await?;
+            }
             return Err(error);
         }
     }

@@ -75,11 +75,18 @@ async fn start(
     action: ConnectionAction,
     trigger: Trigger,
 ) -> Result<RunId, AdminError> {
+    check_claim(outside.store(), found).await?;
     let current = outside.store().settings(&account.id, &found.id).await?;
     check_requirements(&current.settings)?;
     set_schedule(outside, account, found, &current.settings, ConnectionStatus::Enabled).await?;
     take_action(outside, &account.id, &found.id, action, |changed| changed.enabled_once = true)
         .await?;
+    // A move that began meanwhile has passed the tenant on, or sees now that it is too late.
+    let still_ours = check_claim(outside.store(), found).await;
+    if still_ours.is_err() {
+        step_back(outside, found).await;
+    }
+    still_ours?;
     let queued = queue_run(outside, &account.id, &found.id, RunKind::Full, trigger).await;
     if queued.is_err() {
         // Without its run an enabled connection would wait for its schedule, and enabling again
@@ -92,6 +99,22 @@ async fn start(
         ask_sharers(outside, found).await;
     }
     Ok(run)
+}
+
+/// Refuses a connection whose tenant is not its account's: a move was begun and not ended.
+async fn check_claim(store: &impl TenantStore, found: &Connection) -> Result<(), AdminError> {
+    let Some(tenant) = &found.tenant else { return Ok(()) };
+    let claims = store.tenant_claims(&tenant.id).await?;
+    let is_ours = |claim: &TenantClaim| {
+        claim.account_id == found.account_id && claim.connection_id == found.id
+    };
+    if claims.iter().any(is_ours) {
+        return Ok(());
+    }
+    let fix = "its organisation is not this account's any more, since moving the connection to \
+               another account was begun and not ended; let the operator repeat the move, or, to \
+               keep the connection here, disconnect it and let an Entra admin consent again";
+    Err(AdminError::NotNow { from: found.status, fix })
 }
 
 /// Puts a connection back to the state it was found in, as far as the store answers.
@@ -162,16 +185,32 @@ pub async fn disconnect(
     .await?;
     stop(outside, &changed, "the connection was disconnected").await?;
     if let Some(tenant) = &changed.tenant {
-        let claim = TenantClaim {
-            tenant_id: tenant.id.clone(),
-            account_id: account.clone(),
-            connection_id: id.clone(),
-        };
-        outside.store().release_tenant(&claim).await?;
+        release_claims(outside.store(), &changed, &tenant.id).await?;
         outside.directory().forget_token(&tenant.id).await;
     }
     ask_sharers(outside, &changed).await;
     Ok(changed)
+}
+
+/// Gives up whatever the connection has of the tenant, also in the name of an account that it was
+/// about to be moved to.
+async fn release_claims<S>(
+    store: &S,
+    changed: &Connection,
+    tenant: &TenantId,
+) -> Result<(), AdminError>
+where
+    S: ConnectionStore + TenantStore,
+{
+    for claim in store.tenant_claims(tenant).await? {
+        let is_meant = claim.connection_id == changed.id
+            && (claim.account_id == changed.account_id
+                || store.connection(&claim.account_id, &changed.id).await?.is_none());
+        if is_meant {
+            store.release_tenant(&claim).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends whatever works for a connection. Every step may be repeated: a request that died is simply

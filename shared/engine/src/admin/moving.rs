@@ -142,7 +142,17 @@ pub async fn move_connection(
     let mut moved = Moved { warnings: check_fit(outside, &found, &to).await?, ..Moved::default() };
     let until = outside.clock().now() + TIME;
     if !wanted.only_try {
-        pass_tenant(outside, &found, &to.id).await?;
+        pass_tenant(outside, &found, from, &to.id).await?;
+        // Whoever enabled it meanwhile looked at the tenant before it was passed, or gives way.
+        match store.connection(from, id).await? {
+            Some(standing) if standing == found => {}
+            Some(_) => {
+                pass_tenant(outside, &found, &to.id, from).await?;
+                return Err(AdminError::Moved);
+            }
+            // The same request, sent twice, was faster.
+            None => return Err(AdminError::Moved),
+        }
     }
     moved.reviews = waiting(outside, id).await?;
     let is_whole = leave_account(outside, &found, &to, wanted, until, &mut moved).await?;
@@ -297,16 +307,17 @@ async fn check_tenant(
     if is_free { Ok(()) } else { Err(AdminError::invalid("/account", NOT_THERE)) }
 }
 
-/// Lets the tenant, where the connection holds one, be the new account's.
+/// Lets the tenant, where the connection holds one for `from`, be another account's.
 async fn pass_tenant(
     outside: &impl Outside,
     found: &Connection,
+    from: &AccountId,
     to: &AccountId,
 ) -> Result<(), AdminError> {
     let Some(held) = held_tenant(found) else { return Ok(()) };
     let claim = TenantClaim {
         tenant_id: held.id.clone(),
-        account_id: found.account_id.clone(),
+        account_id: from.clone(),
         connection_id: found.id.clone(),
     };
     let passed = outside.store().pass_tenant(&claim, to).await?;

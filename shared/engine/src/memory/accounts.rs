@@ -128,7 +128,8 @@ impl ConnectionStore for MemoryStore {
         if world.loses_race() || standing != Some(from.version) {
             return Ok(false);
         }
-        let state = SyncState::new(to.account_id.clone(), to.id.clone());
+        let fence = world.states.get(&to.id).map_or(0, |state| state.fence + 1);
+        let state = SyncState { fence, ..SyncState::new(to.account_id.clone(), to.id.clone()) };
         world.states.insert(to.id.clone(), state);
         world.connections.insert(to.id.clone(), to.clone());
         for version in world.settings.get_mut(&to.id).into_iter().flatten() {

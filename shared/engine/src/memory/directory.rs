@@ -28,6 +28,8 @@ pub struct Entra {
     pub subscriptions: Vec<(TenantId, RemoteSubscription)>,
     /// Every answer is "wait".
     pub is_throttled: bool,
+    /// So many more answers, then every one is "wait".
+    pub answers_left: Option<usize>,
     /// Groups may not be counted.
     pub hides_group_count: bool,
     /// What somebody is directly in may not be read.
@@ -55,8 +57,10 @@ impl MemoryDirectory {
     }
 
     fn asked(&self) -> Result<MutexGuard<'_, Entra>, DirectoryError> {
-        let entra = self.entra();
-        if entra.is_throttled {
+        let mut entra = self.entra();
+        let waits = entra.is_throttled || entra.answers_left == Some(0);
+        entra.answers_left = entra.answers_left.map(|left| left.saturating_sub(1));
+        if waits {
             let retry_after = Some(SignedDuration::from_secs(17));
             return Err(DirectoryError::Throttled { retry_after });
         }

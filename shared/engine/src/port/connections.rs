@@ -82,9 +82,10 @@ pub trait ConnectionStore: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Gives a connection to the account that `to` names, with its id, its settings as they are
-    /// [carried](SettingsVersion::carried) and an empty sync state; its runs, segments' index,
-    /// consent links, what waited and what people decided are deleted. `false` when the connection
-    /// is not in the version of `from` any more. May be repeated.
+    /// [carried](SettingsVersion::carried) and a sync state that is empty but for a fence above all
+    /// that the connection worked at; its runs, segments' index, consent links, what waited and what
+    /// people decided are deleted. `false` when the connection is not in the version of `from` any
+    /// more. May be repeated.
     fn move_connection(
         &self,
         from: &Connection,

@@ -316,6 +316,19 @@ fn conclude(
                 if intended == Outcome::Create { Outcome::Create } else { Outcome::Unchanged };
             deviating(item, outcome)
         }
+        // Nobody was created, whoever was to be.
+        Attempt::RemovedSince if matches!(item.outcome, Outcome::Create | Outcome::Update) => {
+            let reason = "a newer reading of the directory removed the contact meanwhile";
+            deviating(
+                SegmentItem {
+                    reason: Some(reason.to_owned()),
+                    email: item.email,
+                    ..blank_item(&item.object_id, None, Outcome::Skipped)
+                },
+                Outcome::Skipped,
+            )
+        }
+        Attempt::RemovedSince => deviating(item, Outcome::Unchanged),
         Attempt::Moved(_) => moved_away(&item),
     })
 }

@@ -28,6 +28,8 @@ pub(super) enum Attempt {
     Taken,
     /// Something newer stands there.
     Superseded,
+    /// A newer observation removed the contact, or barred it.
+    RemovedSince,
     /// It would make a contact that was removed: whether a person did so must be asked first.
     Removed,
     /// A person removed the contact while the run went on, and wants none again.
@@ -86,7 +88,7 @@ where
                         return Ok(Attempt::Done);
                     }
                     if newest.is_some_and(|newest| newest >= segment.fence) {
-                        return Ok(Attempt::Superseded);
+                        return Ok(Attempt::RemovedSince);
                     }
                     if item.version != 0 {
                         return Ok(Attempt::Moved(base));

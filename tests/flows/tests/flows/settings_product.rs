@@ -120,4 +120,19 @@ async fn a_wrongly_assigned_organisation_moves_and_is_synced_where_it_belongs() 
     scene.settle().await;
     let run = scene.rest().get(&format!("{base}/runs/{run}")).await.expect(200).json();
     assert_eq!(count(&run["counts"], "created"), people as u64, "{run}\n{}", scene.story());
+
+    // It was right where it was: what was removed there comes back.
+    scene.rest().send(Method::POST, &format!("{base}/disable"), &[], None).await.expect(202);
+    let back = json!({"account": wrong.account});
+    for _ in 0..20 {
+        done = scene.rest().post(&format!("{base}/move"), &back).await.expect(202).json();
+        if done["done"] == true {
+            break;
+        }
+    }
+    assert_eq!(done["done"], true, "{done}");
+    let run = wrong.enable().await;
+    let run = wrong.wait_for_run(&run).await;
+    assert_eq!(count(&run["counts"], "created"), people as u64, "{run}\n{}", scene.story());
+    assert_eq!(wrong.contacts().await.len(), people);
 }

@@ -85,10 +85,21 @@ impl<O: Outside> Approval<'_, '_, O> {
     ) -> Result<Done, AdminError> {
         let id = target(item, named)?;
         let meant = self.user(&item.user.object_id, known).await?;
-        let user = &meant.user;
         has_no_other(&meant, &id)?;
+        self.link_to(item, named, &id, &meant).await
+    }
+
+    /// Links a user whom a run would take to this contact; nothing of the directory is read.
+    pub(super) async fn link_to(
+        &self,
+        item: &ReviewItem,
+        named: Option<&ContactId>,
+        id: &ContactId,
+        meant: &Meant,
+    ) -> Result<Done, AdminError> {
+        let user = &meant.user;
         let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
-        let standing = contact(store, account, &id).await?;
+        let standing = contact(store, account, id).await?;
         is_nobody_elses(&standing, &user.id)?;
         // Who is linked to it already was linked by this very decision, before it was on record.
         let is_question = matches!(item.list, ReviewList::Matched | ReviewList::Available);
@@ -221,10 +232,14 @@ impl<O: Outside> Approval<'_, '_, O> {
         // Whoever wrote at this fence had ended before the user was read just now (another decision,
         // or a page that is applied); there the version alone guards, and the number stays.
         let written = match before {
-            // It lost its link; the number counts as it did.
-            Some(contact) if contact.link.is_none() => {
-                contact.sync.as_ref().map(|mark| mark.source_version)
-            }
+            // It lost its link, and with it the connection in which the number counts. Of this one
+            // no number is greater than its fence: a greater one is another connection's, and as
+            // ours it would outlast every page of many runs. Where it is ours the store tells.
+            Some(contact) if contact.link.is_none() => contact
+                .sync
+                .as_ref()
+                .map(|mark| mark.source_version)
+                .filter(|version| *version <= self.desk.fence.saturating_add(1)),
             _ => base.and_then(|base| base.source_version_in(tie.connection, now)),
         };
         let at_fence = written.filter(|written| *written >= self.desk.fence);

@@ -10,6 +10,7 @@ use super::desk::{Desk, Done, target};
 use super::list::ReviewEntry;
 use crate::admin::contacts::{contact, remove_contact, write};
 use crate::admin::settings::{Ignoring, change_ignored};
+use crate::admin::teams::end_memberships;
 use crate::admin::{AdminError, Outside, Precondition};
 use crate::port::{Clock, ContactStore, ReviewStore};
 
@@ -87,13 +88,18 @@ impl<O: Outside> Desk<'_, O> {
         named: Option<&ContactId>,
     ) -> Result<Done, AdminError> {
         let id = in_question(item, named)?;
-        match remove_contact(self.outside, self.caller, &self.account.id, &id, &Precondition::None)
-            .await
-        {
-            // Somebody else was faster.
-            Ok(()) | Err(AdminError::NotFound(_)) => Ok(Done::about(Some(id))),
-            Err(error) => Err(error),
+        let account = &self.account.id;
+        match remove_contact(self.outside, self.caller, account, &id, &Precondition::None).await {
+            Ok(()) => {}
+            // Somebody else was faster, or this very decision, which died before the contact was
+            // out of its teams.
+            Err(AdminError::NotFound(_)) => {
+                let now = self.outside.clock().now();
+                end_memberships(self.outside.store(), account, &id, now).await?;
+            }
+            Err(error) => return Err(error),
         }
+        Ok(Done::about(Some(id)))
     }
 
     /// Takes a contact's link away, and the note that led its user to it.

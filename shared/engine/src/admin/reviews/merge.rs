@@ -26,8 +26,10 @@ impl<O: Outside> Approval<'_, '_, O> {
         let outside = self.desk.outside;
         let stays = target(item, named)?;
         let user = &item.user.object_id;
-        // Everything that may refuse is asked before anything is removed.
-        for other in self.mergeable(item, &stays, known).await? {
+        // Everything that may refuse is asked before anything is removed, the directory above all:
+        // where it did not answer afterwards, the user would be left without any contact.
+        let (meant, others) = self.mergeable(item, &stays, known).await?;
+        for other in others {
             self.fill(&stays, &other).await?;
             // The contact itself goes last: who sends the request again finds what is left of it.
             take_over_teams(outside, &stays, &other, user).await?;
@@ -36,7 +38,7 @@ impl<O: Outside> Approval<'_, '_, O> {
                 return Err(AdminError::Moved);
             }
         }
-        self.link(item, Some(&stays), known).await
+        self.link_to(item, Some(&stays), &stays, &meant).await
     }
 
     /// Gives the contact that stays what it lacks of another one's fields. Its address the other
@@ -64,19 +66,20 @@ impl<O: Outside> Approval<'_, '_, O> {
         Ok(())
     }
 
-    /// The contacts that go into `stays`; an error when one of them may not, or when the user could
-    /// not be linked to it afterwards.
+    /// The user as he is linked afterwards, and the contacts that go into `stays`; an error when one
+    /// of them may not, or when he could not be linked to it.
     async fn mergeable(
         &self,
         item: &ReviewItem,
         stays: &ContactId,
         known: Known<'_>,
-    ) -> Result<Vec<Contact>, AdminError> {
+    ) -> Result<(Meant, Vec<Contact>), AdminError> {
         let impossible = |why: &str| AdminError::ReviewImpossible(why.to_owned());
         let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
-        let Meant { user, wanted, own, .. } = self.user(&item.user.object_id, known).await?;
+        let meant = self.user(&item.user.object_id, known).await?;
+        let user = &meant.user;
         let mut ids: Vec<ContactId> = item.candidates.clone();
-        ids.push(own);
+        ids.push(meant.own.clone());
         ids.sort_unstable();
         ids.dedup();
         if !ids.contains(stays) && item.contact_id.as_ref() != Some(stays) {
@@ -97,16 +100,16 @@ impl<O: Outside> Approval<'_, '_, O> {
             others.push(*other);
         }
         let free = Contact { link: None, ..kept };
-        let (wanted, owner) = self.claimant(&user, &wanted, Some(&free)).await?;
+        let (wanted, owner) = self.claimant(user, &meant.wanted, Some(&free)).await?;
         if owner.is_some_and(|owner| !ids.contains(&owner.id)) {
             return Err(AdminError::EmailTaken);
         }
         let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
-        let decided = rules.adopt(&user, &wanted, &free, None, Claimant::Nobody, tie);
+        let decided = rules.adopt(user, &wanted, &free, None, Claimant::Nobody, tie);
         if decided.outcome != Outcome::Update {
             let why = decided.reason.as_deref().unwrap_or("the user cannot be linked to it");
             return Err(impossible(why));
         }
-        Ok(others)
+        Ok((meant, others))
     }
 }

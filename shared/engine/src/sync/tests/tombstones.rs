@@ -1,15 +1,17 @@
 //! What is left of removed contacts, and whom it stops.
 
+use contact_sync_domain::connection::Connection;
+use contact_sync_domain::email::email_key;
 use contact_sync_domain::event::RequestTrigger;
-use contact_sync_domain::id::{ConnectionId, ObjectId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use jiff::SignedDuration;
 use serde_json::json;
 
 use super::replay::{CALLS, settle};
-use super::scene::{Scene, connection_id, contact_id, start, user, user_with};
+use super::scene::{Scene, account_id, connection_id, contact_id, start, user, user_with};
 use crate::memory::World;
-use crate::port::{SettingsVersion, StoredContact};
+use crate::port::{ConnectionStore, ContactStore, SettingsVersion, StoredContact};
 
 fn tombstone(connection: ConnectionId, source_version: u64) -> StoredContact {
     StoredContact::Tombstone {
@@ -36,8 +38,34 @@ async fn an_older_page_of_the_same_connection_does_not_bring_a_deleted_contact_b
     let mut scene = Scene::of([user(1)]);
     let newer = tombstone(connection_id(), 5_000);
     scene.worker.stores.world().contacts.insert(contact_id(1), newer);
-    scene.full().await;
+    let run = scene.full().await;
     assert_eq!(scene.contact(&contact_id(1)), None);
+    assert_eq!((run.counts.created, run.counts.skipped), (0, 1), "nobody was created");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_moved_away_and_back_makes_its_contacts_again() {
+    let mut scene = Scene::of((1..=3).map(user));
+    for _ in 0..3 {
+        scene.full().await;
+    }
+    let stores = &scene.worker.stores;
+    for number in 1..=3 {
+        let contact = scene.contact(&contact_id(number)).expect("a contact");
+        let until = start() + SignedDuration::from_hours(24 * 30);
+        stores.remove(&contact, None, until).await.unwrap();
+        let key = email_key(contact.email().unwrap());
+        ContactStore::release(stores, &account_id(), &key, &contact.id).await.unwrap();
+    }
+    let here = stores.world().connections[&connection_id()].clone();
+    let there = Connection { account_id: AccountId::from_bits(2), ..here.clone() };
+    assert!(stores.move_connection(&here, &there).await.unwrap());
+    assert!(stores.move_connection(&there, &here).await.unwrap());
+    let run = scene.full().await;
+    assert_eq!((run.status, run.counts.created), (RunStatus::Succeeded, 3));
+    for number in 1..=3 {
+        assert!(scene.contact(&contact_id(number)).is_some(), "user {number} has none");
+    }
 }
 
 /// What deleting a contact does: its user is ignored from now on, then it is removed.
