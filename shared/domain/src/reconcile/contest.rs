@@ -70,6 +70,11 @@ impl Rules {
         }
     }
 
+    /// Whether somebody said that this user and the contacts that he wants may stay as they are.
+    pub fn lets_stay(&self, item: &SegmentItem) -> bool {
+        self.rejected.has_conflict(&item.object_id, &item.wants)
+    }
+
     /// What becomes of a takeover that was put off where others want the contact, too: none of them
     /// gets it, and people are asked.
     #[must_use]
@@ -97,6 +102,9 @@ impl Rules {
         }
     }
 }
+
+/// Stands for somebody who is not known: no directory gives this id.
+const NOBODY: u128 = 0;
 
 /// Who wants which contact, over all pages of a run.
 #[derive(Debug, Default)]
@@ -139,6 +147,11 @@ impl Wants {
     /// Notes that people are asked already whether a contact is this user's.
     pub fn mark(&mut self, user: &ObjectId, contact: &ContactId) {
         self.takers.insert((contact.to_bits(), user.as_u128()));
+    }
+
+    /// Notes that somebody whom nobody knows any more may want a contact.
+    pub fn mark_unknown(&mut self, contact: &ContactId) {
+        self.takers.insert((contact.to_bits(), NOBODY));
     }
 
     /// Whether anybody else wants a contact that this item wants.

@@ -157,7 +157,7 @@ where
                 },
             };
             // A contact that others want as well is nobody's, so that nothing is to be removed.
-            let others = item.takes_over() && pass.wants.has_rival(&item);
+            let others = item.takes_over() && pass.is_contested(&item);
             if !is_removal(&item) || others {
                 continue;
             }

@@ -260,7 +260,14 @@ impl Pass {
     /// Whether an item may take over the contact that it wants: everybody was read, and nobody else
     /// wants it.
     pub(super) fn may_take(&self, item: &SegmentItem, phase: Phase) -> bool {
-        phase == Phase::Judgement && !self.wants.has_rival(item)
+        phase == Phase::Judgement && !self.is_contested(item)
+    }
+
+    /// Whether others want the contact that an item wants. Of them a look knows only those who are
+    /// asked: where people said that everything may stay, it gives nobody anything.
+    pub(super) fn is_contested(&self, item: &SegmentItem) -> bool {
+        let looks = self.index.is_none();
+        self.wants.has_rival(item) || (looks && self.rules.lets_stay(item))
     }
 
     /// Whether whoever cannot have an address in this phase cannot have it in this run.

@@ -64,7 +64,7 @@ where
             .filter(|item| item.is_put_off() && pass.wants.is_of(&item.object_id, page));
         let items: Vec<SegmentItem> = put_off
             .map(|item| {
-                if pass.wants.has_rival(&item) {
+                if pass.is_contested(&item) {
                     pass.rules.ask_whose(item)
                 } else if too_late.contains(&item.object_id.as_u128()) {
                     item.colliding()
@@ -93,7 +93,8 @@ where
     }
 
     /// A look sees only who changed: contacts about which others are asked already are theirs as
-    /// much. A full run decides everybody itself.
+    /// much. Whoever is asked himself has a rival, although that one may have been told to stay as he
+    /// is. A full run decides everybody itself.
     pub(super) async fn mark_asked(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
         if pass.index.is_some() || pass.knows_asked || !held.work.asks {
             return Ok(());
@@ -105,8 +106,13 @@ where
             let Some(page) = page else { break };
             for item in page.items {
                 let user = &item.user.object_id;
-                if !pass.tally.touched(user) {
-                    item.candidates.iter().for_each(|contact| pass.wants.mark(user, contact));
+                let is_here = pass.tally.touched(user);
+                for contact in &item.candidates {
+                    if is_here {
+                        pass.wants.mark_unknown(contact);
+                    } else {
+                        pass.wants.mark(user, contact);
+                    }
                 }
             }
             cursor = page.cursor;

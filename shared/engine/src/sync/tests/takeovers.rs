@@ -3,15 +3,15 @@
 use contact_sync_domain::contact::ContactField;
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::review::{ReviewItem, ReviewList};
+use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::{MappingRow, Settings};
 use jiff::SignedDuration;
 use serde_json::json;
 
 use super::replay::{CALLS, seen, settle};
-use super::scene::{Scene, connection_id, contact_id, local_id, user, user_with};
-use crate::port::StoredContact;
+use super::scene::{Scene, connection_id, contact_id, local_id, start, user, user_with};
+use crate::port::{DecisionStore, ReviewStore, StoredContact};
 
 /// People are found by their staff number and by their e-mail.
 pub(super) fn by_staff_number(settings: &mut Settings) {
@@ -125,17 +125,40 @@ async fn a_look_at_one_of_them_alone_does_not_give_him_what_the_other_is_asked_a
     settle(&mut scene, RunKind::Delta).await;
     assert_eq!(owner(&scene, &local_id(1)), None);
     assert!(asked(&scene, 9).is_some() && asked(&scene, 3).is_some());
-    // The other one gets a number of his own: nothing is left to be asked.
-    for number in [3, 9] {
-        let told = if number == 3 { "E-3" } else { "E-1" };
-        scene.worker.directory.inner.entra().put_user(employee(number, told));
-    }
+    // Nor while the other one's question is answered by leaving everything as it is.
+    let refused =
+        Rejected::Conflict { object_id: ObjectId::from_u128(3), candidates: vec![local_id(1)] };
+    keep(&scene, 3, refused).await;
+    scene.worker.directory.inner.entra().put_user(employee(9, "E-1"));
     hint(&scene);
     settle(&mut scene, RunKind::Delta).await;
+    assert_eq!(owner(&scene, &local_id(1)), None);
+    assert!(asked(&scene, 9).is_some());
+    // The other one gets a number of his own: whoever sees everybody finds nothing left to ask.
+    scene.worker.directory.inner.entra().put_user(employee(3, "E-3"));
+    scene.full().await;
     assert_eq!(owner(&scene, &local_id(1)), Some(9));
     assert_eq!((asked(&scene, 3), asked(&scene, 9)), (None, None));
     let pending = scene.worker.stores.world().pending.clone();
     assert!(pending.is_empty(), "{pending:?}");
+}
+
+/// Somebody answers a question by leaving everything as it is.
+async fn keep(scene: &Scene, number: u128, refused: Rejected) {
+    let item = asked(scene, number).unwrap();
+    let decision = Decision {
+        at: start(),
+        actor: None,
+        action: ReviewAction::Keep,
+        item: item.id(),
+        list: item.list,
+        version: item.version,
+        contact_id: None,
+        refused: vec![refused],
+    };
+    let stores = &scene.worker.stores;
+    stores.record_decision(&connection_id(), &decision).await.unwrap();
+    stores.delete_review(&item).await.unwrap();
 }
 
 #[tokio::test]
