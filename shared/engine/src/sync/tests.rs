@@ -1,5 +1,6 @@
 //! Runs on a directory and stores in memory.
 
+mod asking;
 mod by_group;
 mod chance;
 mod choice;
@@ -12,6 +13,7 @@ mod guard;
 mod laws;
 mod leaving;
 mod lost;
+mod lookup;
 mod managers;
 mod many;
 mod nastiness;

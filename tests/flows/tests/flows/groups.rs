@@ -131,3 +131,30 @@ async fn what_the_fix_for_a_missing_group_says_helps() {
     assert_eq!(linked(&customer).await, sorted(&[&groups.people[1]]));
     assert_eq!(customer.show().await["attention"], serde_json::Value::Null);
 }
+
+/// Validation knows the members of groups that sync follows without asking for them again, however
+/// large they are; its numbers are those of the next run.
+#[tokio::test(flavor = "multi_thread")]
+async fn validating_a_followed_group_reads_none_of_its_members() {
+    let scene = scene_with_group_notifications().await;
+    let (customer, groups) = synced_by_group(&scene).await;
+    scene.sim.remove_member(scene.tenant, groups.squad, groups.people[1].id()).unwrap();
+    scene.settle().await;
+    let settings = customer.settings().await;
+    scene.sim.reset_requests();
+    let path = customer.path("/settings/validate");
+    let verdict = scene.rest().post(&path, &settings).await.expect(200).json();
+    let asked = scene.sim.requests(1_000);
+    let members = asked.iter().filter(|request| request.url.contains("embers"));
+    assert_eq!(members.count(), 0, "{verdict}");
+    let people = &verdict["people"];
+    assert_eq!((&people["inScope"], &people["unchanged"]), (&json!(1), &json!(1)), "{verdict}");
+    assert_eq!(verdict["removals"]["guard"]["removals"], 0, "who left before is settled");
+
+    // A group that nobody followed yet is read.
+    let mut wider = settings;
+    wider["scope"]["groups"]["any"] = json!([groups.team, groups.squad]);
+    scene.sim.add_member(scene.tenant, groups.squad, groups.people[4].id()).unwrap();
+    let verdict = scene.rest().post(&path, &wider).await.expect(200).json();
+    assert_eq!(verdict["people"]["wouldCreate"], 1, "{verdict}");
+}

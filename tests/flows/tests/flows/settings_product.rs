@@ -16,6 +16,24 @@ fn count(document: &Value, name: &str) -> u64 {
     document[name].as_u64().unwrap()
 }
 
+/// The numbers of a validation beside those of a run over the same directory.
+pub(crate) fn assert_same_numbers(verdict: &Value, run: &Value) {
+    let of = |name: &str| verdict["people"][name].as_u64().unwrap();
+    let counts = &run["counts"];
+    let updated = of("wouldUpdate") + verdict["people"]["wouldLink"]["count"].as_u64().unwrap();
+    for (name, validated) in [
+        ("seen", of("seen")),
+        ("created", of("wouldCreate")),
+        ("updated", updated),
+        ("unchanged", of("unchanged")),
+        ("failed", of("wouldFail")),
+        ("awaitingReview", of("wouldAwaitReview")),
+        ("skipped", of("wouldSkip") + of("leftAlone")),
+    ] {
+        assert_eq!(counts[name], validated, "{name}: {verdict} {run}");
+    }
+}
+
 /// HF-40 datatype mismatch, HF-41 an empty phone, HF-42 an empty required field, and GH-26: the
 /// same numbers before saving as the run has afterwards.
 #[tokio::test(flavor = "multi_thread")]

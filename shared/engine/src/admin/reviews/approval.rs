@@ -7,7 +7,7 @@ use contact_sync_domain::contact::{Contact, ContactField, Link, LinkState, Targe
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId};
-use contact_sync_domain::reconcile::{Claimant, Found, View, Wanted};
+use contact_sync_domain::reconcile::{Claimant, Found, GoneCause, View, Wanted};
 use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::segment::{FieldChange, Outcome, SegmentItem};
 use serde_json::Value;
@@ -60,8 +60,13 @@ impl<O: Outside> Approval<'_, '_, O> {
         let terms = self.grounds.terms();
         let wanted = match terms.view(&user) {
             View::In(wanted) => wanted,
-            View::Out { because, .. } => {
-                let why = format!("{because}; take the person into the scope first");
+            View::Out { cause, because } => {
+                let helps = if cause == GoneCause::Elsewhere {
+                    "ask whoever operates this service to split the organisations' scopes"
+                } else {
+                    "take the person into the scope first"
+                };
+                let why = format!("{because}; {helps}");
                 return Err(AdminError::ReviewImpossible(why));
             }
             View::Failed { because } => return Err(AdminError::ReviewImpossible(because)),

@@ -1,40 +1,38 @@
 //! What settings would do with the people that are in the directory now: everybody is decided as a
 //! run decides, on the run's own terms, and nothing is written.
 
+mod counting;
 mod ending;
 mod failing;
 mod leaving;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use contact_sync_domain::contact::{Contact, ContactField, Target};
+use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::{GoneCause, View, Wanted, Wants};
-use contact_sync_domain::routing::Route;
 use contact_sync_domain::scope::{Clause, Memberships, ScopeDecision, ScopeRule};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::settings::Settings;
-use contact_sync_domain::standing::Standing;
-use contact_sync_domain::team::Evidence;
 use jiff::Timestamp;
 
 use super::findings::{Counted, ReasonCount, Surveyed, TeamCount};
 use crate::admin::grounds::read_unclear;
 use crate::admin::{AdminError, Outside};
-use crate::port::{ByIds, StoredContact};
+use crate::port::ByIds;
 use crate::split::read_people;
 use crate::sync::{
     Batch, Decided, Index, KnownContact, Lookup, MemberSets, Person, Terms, contacts_of_users,
-    decide_batch, find_managers, is_removal, new_email_key, present,
+    decide_batch, find_managers, present,
 };
 
 /// How many people who waited for the end are decided at once.
 const PER_BATCH: usize = 1_000;
 
 /// How many people are kept until everybody was seen, because their managers may get contacts.
-const MOST_HELD: usize = 20_000;
+const MOST_HELD: usize = 10_000;
 
 /// What people are judged by, and against what.
 pub(super) struct Judged<'a> {
@@ -266,99 +264,6 @@ impl<'a, O: Outside> Survey<'a, O> {
         Ok(())
     }
 
-    /// Counts somebody in scope.
-    fn count_meant(
-        &mut self,
-        user: &DirectoryUser,
-        item: SegmentItem,
-        existing: Option<&Contact>,
-        stored: &HashMap<ContactId, StoredContact>,
-    ) {
-        let hangs = matches!(item.outcome, Outcome::Unchanged | Outcome::Failed);
-        if hangs && self.hold(user) {
-            return;
-        }
-        let item = self.terms.rules.put_off(item, user);
-        self.wants.note(&item, item.outcome, 0);
-        if item.is_put_off() {
-            self.takers.push((user.clone(), item));
-            return;
-        }
-        let item = &item;
-        if let Some(key) = new_email_key(item)
-            && !self.given.insert(key)
-            && !has_choice(self.terms, user)
-        {
-            self.fail_shared(user);
-            return;
-        }
-        if is_removal(item) {
-            self.let_go(GoneCause::Disabled, "deactivate", user);
-        }
-        match Standing::of(item, item.outcome) {
-            // Whoever gets his own contact back.
-            Standing::Updated if item.adopted => self.link(user),
-            Standing::Created => self.count_in(&user.id, |found| &mut found.would_create),
-            Standing::Updated => self.count_in(&user.id, |found| &mut found.would_update),
-            Standing::Unchanged => self.count_in(&user.id, |found| &mut found.unchanged),
-            Standing::Waiting | Standing::LeftWaiting => {
-                self.found.in_scope += 1;
-                self.found.would_await += 1;
-            }
-            Standing::Failed => self.fail(user, item, existing, stored),
-            Standing::Open => {
-                let comes = if existing.is_some() { Outcome::Update } else { Outcome::Create };
-                match owner_of(item, stored) {
-                    Some(owner) => self.waiting.push((user.clone(), owner, comes)),
-                    None => self.fail_shared(user),
-                }
-            }
-            Standing::Skipped if self.is_contested(user) => {
-                self.found.would_skip += 1;
-                self.found.contested.add(user);
-            }
-            Standing::Skipped | Standing::LeftScope | Standing::Gone | Standing::Staged => {
-                self.found.in_scope += 1;
-                self.found.left_alone += 1;
-            }
-        }
-    }
-
-    /// Counts somebody in scope who has a contact then.
-    fn count_in(&mut self, user: &ObjectId, count: fn(&mut Surveyed) -> &mut u64) {
-        self.found.in_scope += 1;
-        *count(&mut self.found) += 1;
-        self.gains.insert(user.clone());
-        self.count_teams(user);
-    }
-
-    /// Counts somebody who is linked to a contact that is there already.
-    pub(super) fn link(&mut self, user: &DirectoryUser) {
-        self.found.in_scope += 1;
-        self.found.would_link.add(user);
-        self.gains.insert(user.id.clone());
-        self.count_teams(&user.id);
-    }
-
-    fn count_teams(&mut self, user: &ObjectId) {
-        for row in &mut self.found.teams {
-            row.members += u64::from(self.teams.evidence(&row.group, user) == Evidence::Member);
-        }
-    }
-
-    /// Counts somebody whom the scope does not mean, or whom another organisation takes.
-    fn skip(&mut self, user: &DirectoryUser) {
-        self.found.would_skip += 1;
-        let (rules, memberships) = (self.terms.rules, self.terms.memberships);
-        if refusing(rules.scope(), user, memberships, rules.now()).is_none() {
-            self.found.of_others.add(user);
-        }
-    }
-
-    fn is_contested(&self, user: &DirectoryUser) -> bool {
-        self.terms.rivals.route(user, self.terms.rules.now()) == Route::Contested
-    }
-
     /// Keeps somebody until everybody was seen, where the manager has no contact yet: a run decides
     /// such people once more when the manager got one.
     fn hold(&mut self, user: &DirectoryUser) -> bool {
@@ -399,17 +304,4 @@ fn refusing(
             None
         }
     }
-}
-
-/// Whether the mapping leaves a choice of addresses.
-fn has_choice(terms: Terms<'_>, user: &DirectoryUser) -> bool {
-    let mapped = terms.rules.mapping().map(user, terms.rules.now());
-    !mapped.choices().is_empty()
-}
-
-/// The user whose contact has the address that an item waits for.
-fn owner_of(item: &SegmentItem, stored: &HashMap<ContactId, StoredContact>) -> Option<ObjectId> {
-    let owner = item.question.as_ref()?.candidates.first()?;
-    let link = present(stored.get(owner))?.link.as_ref()?;
-    Some(link.object_id.clone())
 }
