@@ -215,8 +215,10 @@ impl<'a, O: Outside> Desk<'a, O> {
             (A::Unlink, _) => {
                 // He is in the directory still: without this the next run links him again.
                 let stands = self.to_unlink(item, named).await?;
+                self.leave_alone(item).await?;
+                let done = self.unlink(stands).await?;
                 self.ignore(item).await?;
-                self.unlink(stands).await
+                Ok(done)
             }
             (A::Delete, _) => self.delete(item, named).await,
             (A::Ignore, _) => {

@@ -125,12 +125,17 @@ impl<O: Outside> Desk<'_, O> {
         }
     }
 
+    /// Lets the settings ignore the user.
+    pub(super) async fn leave_alone(&self, item: &ReviewItem) -> Result<(), AdminError> {
+        let users = std::slice::from_ref(&item.user.object_id);
+        let (caller, account, id) = (self.caller, &self.account.id, &self.connection.id);
+        change_ignored(self.outside, caller, account, id, Ignoring::Begin, users).await
+    }
+
     /// Puts the user on the ignore list, under the name by which he was known.
     pub(super) async fn ignore(&self, item: &ReviewItem) -> Result<(), AdminError> {
+        self.leave_alone(item).await?;
         let user = &item.user.object_id;
-        let users = std::slice::from_ref(user);
-        let (caller, account, id) = (self.caller, &self.account.id, &self.connection.id);
-        change_ignored(self.outside, caller, account, id, Ignoring::Begin, users).await?;
         let ignored = ReviewItem {
             list: ReviewList::Ignored,
             version: item.version + 1,
