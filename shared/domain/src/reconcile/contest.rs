@@ -1,7 +1,8 @@
 //! Contacts to which several people are led: nobody gets one that others want, too.
 //!
 //! Who they are is known when a run has read everybody, whatever the order and the borders of its
-//! pages. Until then whoever would take over a contact that existed before is put off.
+//! pages. Until then whoever would take over a contact that existed before, or
+//! would be proposed for it, is put off.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -23,14 +24,28 @@ impl SegmentItem {
         self.outcome == Outcome::Update && self.adopted && !self.wants.is_empty()
     }
 
-    /// Whether it would take over a contact, once it is known that nobody else wants it.
+    /// Whether it would take a contact over that existed before, or asks people to agree to it.
+    pub fn claims(&self) -> bool {
+        self.takes_over() || (self.outcome == Outcome::AwaitingReview && self.proposes())
+    }
+
+    /// Whether it would take over a contact or propose it, once it is known that nobody else wants
+    /// it.
     pub fn is_put_off(&self) -> bool {
-        self.outcome == Outcome::Deferred && self.adopted
+        self.outcome == Outcome::Deferred && (self.adopted || self.proposes())
+    }
+
+    /// Whether people are to agree that a contact is linked, to which a key led.
+    pub(super) fn proposes(&self) -> bool {
+        self.question.as_ref().is_some_and(|question| question.list == ReviewList::Matched)
     }
 
     /// What was put off, now that nobody else wants the contact.
     #[must_use]
     pub fn taking_over(self) -> Self {
+        if self.proposes() {
+            return Self { outcome: Outcome::AwaitingReview, ..self };
+        }
         let question = self.question.filter(|question| question.list == ReviewList::Changes);
         Self { outcome: Outcome::Update, email: None, question, ..self }
     }
@@ -55,10 +70,11 @@ impl SegmentItem {
 }
 
 impl Rules {
-    /// Puts a takeover off until everybody was read; anything else stays as it is.
+    /// Puts a takeover off until everybody was read, and what asks people to agree to one; anything
+    /// else stays as it is.
     #[must_use]
     pub fn put_off(&self, item: SegmentItem, user: &DirectoryUser) -> SegmentItem {
-        if !item.takes_over() {
+        if !item.claims() {
             return item;
         }
         let whose = || asking::about(ReviewList::Conflicts, user, item.wants.clone());
@@ -140,7 +156,8 @@ impl Wants {
         let contacts: Box<[u128]> = item.wants.iter().map(ContactId::to_bits).collect();
         self.takers.extend(contacts.iter().map(|contact| (*contact, user)));
         let put_off = (item.is_put_off() && outcome == Outcome::Deferred)
-            .then(|| (page, item.new_email().as_deref().map(digest)));
+            // What is only proposed gives nobody an address yet.
+            .then(|| (page, item.new_email().filter(|_| item.adopted).as_deref().map(digest)));
         self.people.insert(user, Want { contacts, put_off });
     }
 

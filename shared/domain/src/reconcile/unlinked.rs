@@ -42,7 +42,7 @@ impl Rules {
         match self.keys.find(user, &wanted.mapped, &candidates) {
             Matched::One { contact, key } => {
                 let item = self.adopt(user, wanted, contact, Some(key), claimant, tie);
-                let wants = item.adopted || item.outcome == Outcome::Deferred;
+                let wants = item.adopted || item.outcome == Outcome::Deferred || item.proposes();
                 let wants = wants.then(|| contact.id.clone()).into_iter().collect();
                 SegmentItem { wants, ..item }
             }

@@ -27,7 +27,7 @@ const KEPT_UP: [ReviewList; 5] = [
     ReviewList::Conflicts,
 ];
 
-/// Which lists hold items of which users, as a full run read them.
+/// Which lists may hold items of which users: as a full run read them, and as it asked since.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     lists: HashMap<ObjectId, Vec<ReviewList>>,
@@ -90,6 +90,14 @@ where
             .await?;
         if let Some(waiting) = &mut pass.waiting {
             waiting.asked |= asks;
+            // Whoever is put off once more at the end of the run was asked about before.
+            let questions = applied.iter().filter(|one| one.outcome != Outcome::Deferred);
+            for question in questions.filter_map(|one| one.item.question.as_ref()) {
+                let lists = waiting.lists.entry(question.user.object_id.clone()).or_default();
+                if !lists.contains(&question.list) {
+                    lists.push(question.list);
+                }
+            }
         }
         Ok(())
     }

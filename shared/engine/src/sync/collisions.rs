@@ -170,7 +170,7 @@ where
             items.push(item);
         }
         let settled = items.into_iter().map(|item| match by_id.get(&item.object_id) {
-            Some(user) if item.takes_over() && pass.is_contested(&item) => {
+            Some(user) if item.claims() && pass.is_contested(&item) => {
                 pass.rules.ask_whose(pass.rules.put_off(item, user))
             }
             _ => item,
@@ -242,7 +242,7 @@ where
         if pass.is_contested(&item) {
             // Whose the contact is comes before what its address shall be.
             let taking = self.decide_if_free(pass, user).await?;
-            if taking.takes_over() {
+            if taking.claims() {
                 return Ok(pass.rules.ask_whose(pass.rules.put_off(taking, user)));
             }
         }

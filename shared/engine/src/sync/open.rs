@@ -99,6 +99,7 @@ where
             tally: Tally::default(),
             wants: Wants::default(),
             knows_asked: false,
+            proposed: HashMap::new(),
             lookup: None,
             waiting: None,
             staged: None,

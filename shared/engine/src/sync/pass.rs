@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicU32;
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
-use contact_sync_domain::id::{ObjectId, RunId, TenantId};
+use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie, Wants};
+use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::Counts;
 use contact_sync_domain::scope::Memberships;
@@ -161,6 +162,8 @@ pub(super) struct Pass {
     pub(super) wants: Wants,
     /// Whether `wants` holds who is asked already.
     pub(super) knows_asked: bool,
+    /// Looks only: the contacts for which people were proposed before, and who.
+    pub(super) proposed: HashMap<ContactId, Vec<ReviewItem>>,
     /// Contacts that other keys than the e-mail may lead to, read when first needed.
     pub(super) lookup: Option<Lookup>,
     /// Full runs only: who waits for people, read when first needed.

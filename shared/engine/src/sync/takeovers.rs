@@ -6,9 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contact_sync_domain::id::ObjectId;
-use contact_sync_domain::review::ReviewList;
-use contact_sync_domain::segment::SegmentItem;
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::review::{Question, ReviewItem, ReviewList};
+use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
 use super::collisions::judgement;
@@ -62,7 +63,7 @@ where
             .items
             .into_iter()
             .filter(|item| item.is_put_off() && pass.wants.is_of(&item.object_id, page));
-        let items: Vec<SegmentItem> = put_off
+        let mut items: Vec<SegmentItem> = put_off
             .map(|item| {
                 if pass.is_contested(&item) {
                     pass.rules.ask_whose(item)
@@ -73,6 +74,14 @@ where
                 }
             })
             .collect();
+        let contested = items.iter().filter(|item| pass.is_contested(item));
+        let contested: Vec<ContactId> = contested.flat_map(|item| item.wants.clone()).collect();
+        let proposed: Vec<ReviewItem> = contested
+            .iter()
+            .filter_map(|contact| pass.proposed.remove(contact))
+            .flatten()
+            .collect();
+        items.extend(proposed.into_iter().map(|item| pass.rules.ask_whose(proposal(item))));
         let users: Vec<ObjectId> = items.iter().map(|item| item.object_id.clone()).collect();
         let items = self.stage_removals(pass, items).await?;
         if items.is_empty() {
@@ -93,34 +102,56 @@ where
     }
 
     /// A look sees only who changed: contacts about which others are asked already are theirs as
-    /// much. Whoever is asked himself has a rival, although that one may have been told to stay as he
-    /// is. A full run decides everybody itself.
+    /// much, and whoever was proposed for one is asked anew. Whoever is asked himself has a rival,
+    /// although that one may have been told to stay as he is. A full run decides everybody itself.
     pub(super) async fn mark_asked(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
         if pass.index.is_some() || pass.knows_asked || !held.work.asks {
             return Ok(());
         }
-        let mut cursor: Option<String> = None;
-        loop {
-            let (id, list) = (&pass.connection.id, ReviewList::Conflicts);
-            let page = self.stores.reviews(id, list, cursor.as_deref(), QUESTIONS).await?;
-            let Some(page) = page else { break };
-            for item in page.items {
-                let user = &item.user.object_id;
-                let is_here = pass.tally.touched(user);
-                for contact in &item.candidates {
-                    if is_here {
-                        pass.wants.mark_unknown(contact);
-                    } else {
-                        pass.wants.mark(user, contact);
+        for list in [ReviewList::Conflicts, ReviewList::Matched] {
+            let mut cursor: Option<String> = None;
+            loop {
+                let id = &pass.connection.id;
+                let page = self.stores.reviews(id, list, cursor.as_deref(), QUESTIONS).await?;
+                let Some(page) = page else { break };
+                for item in page.items {
+                    let user = &item.user.object_id;
+                    if pass.tally.touched(user) {
+                        if list == ReviewList::Conflicts {
+                            let contacts = item.candidates.iter();
+                            contacts.for_each(|contact| pass.wants.mark_unknown(contact));
+                        }
+                        continue;
+                    }
+                    item.candidates.iter().for_each(|contact| pass.wants.mark(user, contact));
+                    if let (ReviewList::Matched, Some(contact)) = (list, item.candidates.first()) {
+                        pass.proposed.entry(contact.clone()).or_default().push(item);
                     }
                 }
-            }
-            cursor = page.cursor;
-            if cursor.is_none() {
-                break;
+                cursor = page.cursor;
+                if cursor.is_none() {
+                    break;
+                }
             }
         }
         pass.knows_asked = true;
         Ok(())
+    }
+}
+
+/// Somebody who was proposed for a contact before this look, as his page put him off.
+fn proposal(item: ReviewItem) -> SegmentItem {
+    let question = Question {
+        list: item.list,
+        user: item.user.clone(),
+        candidates: item.candidates.clone(),
+        suggested: item.suggested,
+    };
+    SegmentItem {
+        email: item.user.user_principal_name,
+        matched: item.matched.map(Box::new),
+        wants: item.candidates,
+        question: Some(Box::new(question)),
+        ..blank_item(&item.user.object_id, None, Outcome::Deferred)
     }
 }

@@ -59,6 +59,11 @@ impl<O: Outside> Survey<'_, O> {
                 continue;
             }
             let taking = item.taking_over();
+            if taking.outcome == Outcome::AwaitingReview {
+                self.found.in_scope += 1;
+                self.found.would_await += 1;
+                continue;
+            }
             let is_free = new_email_key(&taking).is_none_or(|key| self.given.insert(key));
             if is_free && !too_late.contains(&user.id.as_u128()) {
                 self.link(&user);
