@@ -30,8 +30,8 @@ pub struct Proof {
     pub apart: u64,
     /// People about whom nothing was decided to the end; none when the proof holds.
     pub open: u64,
-    /// People whose entry lacked an attribute that decides and whom a read by id did not find (yet):
-    /// the next delta tells of them.
+    /// People whose entry lacked an attribute that decides, or who are members of the scope's groups,
+    /// and whom no read by id found (yet): the next delta tells of them.
     pub unread: u64,
 }
 

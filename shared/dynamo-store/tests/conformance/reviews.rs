@@ -66,7 +66,11 @@ async fn an_item_is_put_only_over_the_one_that_was_seen_and_goes_only_as_it_was_
     store.delete_review(&first).await.unwrap();
     let places = [(ReviewList::Matched, user(1)), (ReviewList::Changes, user(1))];
     let standing = store.reviews_of(&connection_id(1), &places).await.unwrap();
-    assert_eq!(standing, [next.clone()], "who decided on an older one takes nothing away");
+    assert_eq!(
+        standing,
+        std::slice::from_ref(&next),
+        "who decided on an older one takes nothing away"
+    );
     store.delete_review(&next).await.unwrap();
     store.delete_review(&next).await.unwrap();
     assert!(store.reviews_of(&connection_id(1), &places).await.unwrap().is_empty());

@@ -1,6 +1,11 @@
 //! The product end to end, group by group. Each test says what a user would lose.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a broken flow may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken flow may panic"
+)]
 
 mod access;
 mod codes;

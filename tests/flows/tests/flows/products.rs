@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// Saves a preset as it is offered, with some members changed.
 async fn save_preset(scene: &Scene, customer: &Customer<'_>, id: &str, changes: Value) {
     let presets = scene.rest().list("/v1/presets").await;
-    let preset = presets.iter().find(|preset| preset["id"] == id).expect("the preset");
+    let preset = presets.iter().find(|preset| preset["id"] == id).unwrap();
     let path = customer.path("/settings");
     let settings = Some(&preset["settings"]);
     scene.rest().send(Method::PUT, &path, &[("if-match", "*")], settings).await.expect(200);

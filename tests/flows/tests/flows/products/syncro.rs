@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::{first_sync, ids, linked, save_preset};
 
+/// A dimension of the scope, what is picked in it, and who is meant.
+type Filter<'f> = (&'static str, Value, Box<dyn Fn(&Person) -> bool + 'f>);
+
 /// SY-8 where the sync of an organisation is set up; SY-9 which has none yet; SY-19 the sync is in
 /// progress once enabled; SY-20 Enabled is shown; SY-21 filters are edited, the sync disabled: what the
 /// pages for it read and call.
@@ -49,7 +52,6 @@ async fn sy_11_to_16_each_filter_means_whom_it_says_and_together_they_are_anded(
     let department = everybody.iter().find_map(|one| one.text("department")).unwrap().to_owned();
     let is_guest = |one: &Person| one.text("userType") == Some("Guest");
     let at_contoso = |one: &Person| one.address().ends_with("@contoso.example");
-    type Filter<'f> = (&'static str, Value, Box<dyn Fn(&Person) -> bool + 'f>);
     let filters: Vec<Filter<'_>> = vec![
         ("userTypes", json!({"any": ["Guest"]}), Box::new(is_guest)),
         ("domains", json!({"any": ["CONTOSO.example"]}), Box::new(at_contoso)),
