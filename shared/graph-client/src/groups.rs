@@ -144,12 +144,14 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         nested: bool,
         link: Option<&str>,
     ) -> Result<GroupPage, DirectoryError> {
-        let around = if nested { "transitiveMemberOf" } else { "memberOf" };
+        let path = if nested {
+            format!("/users/{user}/transitiveMemberOf?$select=id,displayName&$top=999")
+        } else {
+            format!("/users/{user}/memberOf?$select=id,displayName&$top=999")
+        };
         let url = match link {
             Some(link) => self.endpoints.follow(link)?,
-            None => self
-                .endpoints
-                .graph(&format!("/users/{user}/{around}?$select=id,displayName&$top=999"))?,
+            None => self.endpoints.graph(&path)?,
         };
         let call = Call::glance("a user's groups", url);
         let read = |body: &[u8]| {

@@ -13,6 +13,7 @@ use crate::by_hand::ByHand;
 use crate::canary::CanaryError;
 use crate::cli::Cli;
 use crate::front_door::FrontDoor;
+use crate::granted::GrantError;
 use crate::heard::Heard;
 use crate::installation::Deployed;
 use crate::operators::Operators;
@@ -44,6 +45,8 @@ pub(crate) enum RoundError {
     Sam(#[from] SamError),
     #[error("what only prod has is wrong")]
     Canary(#[from] CanaryError),
+    #[error("what is deployed grants more than the source says")]
+    Grant(#[from] GrantError),
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]

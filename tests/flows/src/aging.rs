@@ -11,7 +11,18 @@ impl Scene {
     pub async fn let_an_hour_pass_unseen(&self, connection: &str) {
         let then = past(SignedDuration::from_mins(65)).to_string();
         let item = self.sync_state(connection).await;
-        self.set(&item, "#work.#lastCheckedAt = :then", &json!({":then": {"S": then}})).await;
+        let mut assignments = "#work.#lastCheckedAt = :then".to_owned();
+        let mut values = json!({":then": {"S": then}});
+        // Members who are looked for at intervals have waited as long.
+        if let Some(late) = item["work"]["M"].get("late") {
+            let mut late = late.clone();
+            for joiner in late["L"].as_array_mut().into_iter().flatten() {
+                joiner["M"]["since"]["S"] = json!(then);
+            }
+            assignments.push_str(", #work.#late = :late");
+            values[":late"] = late;
+        }
+        self.set(&item, &assignments, &values).await;
     }
 
     /// What Graph asked us to wait is over, also for the process of a function that was told: by

@@ -27,8 +27,7 @@ pub(super) const APPLICATIONS: &[&str] = &["Application.Read.All", "Directory.Re
 /// Read directory roles.
 pub(super) const ROLES: &[&str] = &["RoleManagement.Read.Directory", "Directory.Read.All"];
 /// List what a person is directly in.
-pub(super) const MEMBER_OF: &[&str] =
-    &["Directory.Read.All", "Group.ReadBasic.All", "GroupMember.Read.All", "Group.Read.All"];
+pub(super) const MEMBER_OF: &[&str] = &["Directory.Read.All", "Group.ReadBasic.All"];
 /// Read the organisation.
 pub(super) const ORGANIZATION: &[&str] =
     &["Organization.Read.All", "User.Read.All", "Directory.Read.All"];

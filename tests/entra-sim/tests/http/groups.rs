@@ -131,7 +131,8 @@ async fn the_organisation_names_its_domains() {
 
 #[tokio::test]
 async fn what_a_person_is_in_comes_direct_or_nested() {
-    let client = Client::with_users(120).await;
+    let roles = ["User.Read.All", "GroupMember.Read.All", "Group.ReadBasic.All"];
+    let client = Client::with_roles(120, &roles).await;
     let user = client.sim.people_in(client.tenant.id, "Sales").expect("read").remove(0);
     let names = async |path: &str| -> Vec<String> {
         let drained = client.drain(path, &[]).await;
