@@ -8,7 +8,7 @@ const LIES = [
     ["null where Graph has none", "/users?$top=1", "page", { value: [{ businessPhones: null }] }, "businessPhones"],
     ["an unknown member of a page", "/users?$top=1", "page", { total: 5 }, "total"],
     ["a page without value", "/groups?$top=1", "page", { value: null }, "value"],
-    ["both links", "/users/delta", "page", { "@odata.nextLink": "HERE/v1.0/x", "@odata.deltaLink": "HERE/v1.0/y" }, "Link"],
+    ["both links", "/users/delta", "page", { "@odata.nextLink": "HERE/v1.0/x", "@odata.deltaLink": "HERE/v1.0/y" }, "both links"],
     ["a link to another host", "/users?$top=1", "page", { "@odata.nextLink": "https://evil.example/v1.0/users" }, "evil.example"],
     ["a foreign reason", "/users/delta", "page", { value: [{ "@removed": { reason: "gone" } }] }, "@removed"],
     ["an instant that is none", "/groups?$top=1", "page", { value: [{ createdDateTime: "yesterday" }] }, "yesterday"],
