@@ -39,6 +39,7 @@ mod teams;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod watched;
 mod write;
 
 pub(crate) use apply::is_removal;
@@ -47,14 +48,14 @@ pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
 pub(crate) use index::{Index, KnownContact};
 pub(crate) use lookup::Lookup;
-pub(crate) use members::{
-    GroupsError, MemberSets, Watched, WatchedBy, groups_digest, read_groups, scope_groups,
-    watched_groups, watched_with_rivals,
-};
+pub(crate) use members::{GroupsError, MemberSets, read_groups};
 pub(crate) use own_contacts::{contacts_of_users, find_managers};
 pub(crate) use people::Person;
 pub(crate) use teams::Follower;
 pub(crate) use terms::Terms;
+pub(crate) use watched::{
+    Watched, WatchedBy, groups_digest, scope_groups, watched_groups, watched_with_rivals,
+};
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::ObjectId;

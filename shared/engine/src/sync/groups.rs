@@ -7,10 +7,11 @@ use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
 
-use super::members::{GroupsError, MemberSets, Watched, groups_digest};
+use super::members::{GroupsError, MemberSets};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
+use super::watched::{Watched, groups_digest};
 use super::{MAX_PAGES, Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, GroupChange, Randomness};
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use contact_sync_domain::id::ObjectId;
 
-use super::members::Watched;
+use super::watched::Watched;
 use crate::port::{GroupChange, MemberKind};
 
 /// Why nobody joins or leaves a team by a group for now.

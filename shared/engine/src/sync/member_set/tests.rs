@@ -1,6 +1,6 @@
 use super::*;
 use crate::port::MemberEdge;
-use crate::sync::members::WatchedBy;
+use crate::sync::watched::WatchedBy;
 
 const ROOT: u128 = 900;
 const INNER: u128 = 901;
