@@ -19,6 +19,7 @@ mod many;
 mod nastiness;
 mod order;
 mod proof;
+mod proposals;
 mod queue;
 mod replay;
 mod scene;

@@ -5,7 +5,7 @@ use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::{BetweenRuns, LinkMode, MappingRow, Settings};
+use contact_sync_domain::settings::{MappingRow, Settings};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ pub(super) fn by_staff_number(settings: &mut Settings) {
     });
 }
 
-fn employee(number: u128, staff_number: &str) -> DirectoryUser {
+pub(super) fn employee(number: u128, staff_number: &str) -> DirectoryUser {
     user_with(number, &json!({"employeeId": staff_number}))
 }
 
@@ -36,18 +36,18 @@ fn list_first(scene: &Scene, people: impl IntoIterator<Item = u128>) {
 }
 
 /// Whose a contact is.
-fn owner(scene: &Scene, contact: &ContactId) -> Option<u128> {
+pub(super) fn owner(scene: &Scene, contact: &ContactId) -> Option<u128> {
     Some(scene.contact(contact)?.link?.object_id.as_u128())
 }
 
-fn asked(scene: &Scene, number: u128) -> Option<ReviewItem> {
+pub(super) fn asked(scene: &Scene, number: u128) -> Option<ReviewItem> {
     let world = scene.worker.stores.world();
     let place = (connection_id(), ReviewList::Conflicts, ObjectId::from_u128(number));
     world.reviews.get(&place).cloned()
 }
 
 /// Twelve people, of whom 3 and 9 have the staff number of one contact, and 5 alone that of another.
-fn contested() -> Scene {
+pub(super) fn contested() -> Scene {
     let scene = Scene::of((1..=12).map(|number| match number {
         3 | 9 => employee(number, "E-1"),
         5 => employee(number, "E-2"),
@@ -111,7 +111,7 @@ async fn whoever_matches_several_contacts_keeps_each_of_them_from_others() {
     }
 }
 
-fn hint(scene: &Scene) {
+pub(super) fn hint(scene: &Scene) {
     scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
 }
 
@@ -345,64 +345,6 @@ pub(super) fn questions(scene: &Scene) -> Vec<String> {
         format!("{list:?} {user} {:?} {:?} {:?}", item.contact_id, item.candidates, item.reason)
     };
     world.reviews.values().map(told).collect()
-}
-
-/// What is proposed to people about somebody, without anything being contested.
-fn proposed(scene: &Scene, number: u128) -> Option<ReviewItem> {
-    let world = scene.worker.stores.world();
-    let place = (connection_id(), ReviewList::Matched, ObjectId::from_u128(number));
-    world.reviews.get(&place).cloned()
-}
-
-#[tokio::test]
-async fn where_people_agree_to_links_nobody_is_proposed_for_what_another_wants() {
-    for page_size in [1, 5, 12] {
-        let mut scene = contested();
-        scene.set_settings(|settings| {
-            by_staff_number(settings);
-            settings.policies.link = LinkMode::Review;
-        });
-        scene.worker.directory.page_size = page_size;
-        for round in 0..2 {
-            let run = scene.full().await;
-            assert_eq!(run.status, RunStatus::Succeeded, "{page_size}: {:?}", run.reason);
-            assert_eq!(run.counts.awaiting_review, 3, "{page_size}, {round}");
-            for number in [3, 9] {
-                let conflict = asked(&scene, number).expect("he is told of the other");
-                assert_eq!((conflict.candidates, conflict.suggested), (vec![local_id(1)], None));
-                assert_eq!(proposed(&scene, number), None, "accepting all links nobody");
-            }
-            let alone = proposed(&scene, 5).expect("nobody else wants it");
-            assert_eq!((alone.contact_id, asked(&scene, 5)), (Some(local_id(2)), None));
-            assert_eq!([1, 2].map(|local| owner(&scene, &local_id(local))), [None, None]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn somebody_new_makes_a_question_of_what_was_proposed_before() {
-    for between in [BetweenRuns::Apply, BetweenRuns::List] {
-        let mut scene = Scene::of((1..=12).map(|number| match number {
-            3 => employee(3, "E-1"),
-            _ => user(number),
-        }));
-        scene.set_settings(|settings| {
-            by_staff_number(settings);
-            settings.policies.link = LinkMode::Review;
-            settings.schedule.between_runs = between;
-        });
-        scene.put_local(1, "one@by.hand", Some("E-1"));
-        scene.full().await;
-        assert!(proposed(&scene, 3).is_some() && asked(&scene, 3).is_none());
-        scene.worker.directory.inner.entra().put_user(employee(13, "E-1"));
-        hint(&scene);
-        settle(&mut scene, RunKind::Delta).await;
-        for number in [3, 13] {
-            assert_eq!(proposed(&scene, number), None, "{between:?}: {number}");
-            assert_eq!(asked(&scene, number).unwrap().candidates, [local_id(1)], "{number}");
-        }
-        assert!(scene.worker.stores.world().pending.is_empty());
-    }
 }
 
 #[tokio::test]
