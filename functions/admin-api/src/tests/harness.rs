@@ -145,6 +145,10 @@ pub(super) const ACCOUNT: &str = "acc_00000000000000000000000000000001";
 pub(super) const CONNECTION: &str = "con_000000000000000000000000000000c1";
 pub(super) const TENANT: &str = "00000000-0000-0000-0000-0000000000aa";
 
+pub(super) fn tenant() -> TenantId {
+    TenantId::parse(TENANT).unwrap()
+}
+
 pub(super) fn account_id() -> AccountId {
     AccountId::parse(ACCOUNT).unwrap()
 }

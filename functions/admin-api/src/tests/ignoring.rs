@@ -5,12 +5,13 @@ use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId, ReviewId};
-use contact_sync_domain::review::{ReviewItem, ReviewList, ReviewUser};
+use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::settings::check::MOST_IGNORED_USERS;
 use contact_sync_engine::port::{Clock, StoredContact};
 use serde_json::{Value, json};
 
-use super::harness::{Answer, App, Ask, account_id, connection_id, of_account, of_connection};
+use super::harness::{Answer, App, Ask, account_id, of_account, of_connection};
+use super::questions::{put, question};
 
 /// A contact of this user.
 fn linked(app: &App, number: u128) -> ContactId {
@@ -31,29 +32,9 @@ fn linked(app: &App, number: u128) -> ContactId {
 /// A question about the contact of each of these users.
 fn ask_about(app: &App, list: ReviewList, users: impl Iterator<Item = u128>) {
     for number in users {
-        let contact = linked(app, number);
-        let user = ObjectId::from_u128(number);
-        let item = ReviewItem {
-            account_id: account_id(),
-            connection_id: connection_id(),
-            list,
-            version: 1,
-            user: ReviewUser {
-                object_id: user.clone(),
-                display_name: None,
-                user_principal_name: None,
-            },
-            contact_id: Some(contact),
-            candidates: Vec::new(),
-            changes: Vec::new(),
-            matched: None,
-            suggested: None,
-            reason: None,
-            remedy: None,
-            run: "run_1".to_owned(),
-            since: app.outside.clock.now(),
-        };
-        app.outside.store.world().reviews.insert((connection_id(), list, user), item);
+        let contact_id = Some(linked(app, number));
+        let item = ReviewItem { contact_id, ..question(app.outside.clock.now(), list, number) };
+        put(&mut app.outside.store.world(), &item);
     }
 }
 

@@ -2,14 +2,15 @@
 
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{ContactField, Link, LinkState};
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
-use contact_sync_engine::port::{Group, SettingsStore, StoredContact, TenantClaim};
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_engine::port::{Group, SettingsStore, StoredContact};
 use serde_json::{Value, json};
 
 use super::harness::{
-    ACCOUNT, Answer, App, Ask, CONNECTION, TENANT, account_id, connection_id, of_connection,
+    ACCOUNT, Answer, App, Ask, CONNECTION, account_id, connection_id, of_connection, tenant,
 };
 use super::people::people;
+use super::sharing::share_the_tenant;
 
 /// Two groups: in `OLD` are the first three people, in `NEW` all six, and `NEW` takes too long.
 const OLD: u128 = 200;
@@ -17,10 +18,6 @@ const NEW: u128 = 201;
 
 fn group(number: u128) -> String {
     ObjectId::from_u128(number).to_string()
-}
-
-fn tenant() -> TenantId {
-    TenantId::parse(TENANT).unwrap()
 }
 
 fn scene() -> App {
@@ -114,24 +111,12 @@ async fn a_decision_goes_by_what_sync_read_last_or_says_what_helps() {
 #[tokio::test]
 async fn whom_a_resting_organisation_means_is_not_taken_while_nobody_knows() {
     let app = scene();
-    let (account, connection) = (AccountId::from_bits(2), ConnectionId::from_bits(2));
-    {
+    let (account, connection) = {
         let mut world = app.outside.store.world();
-        let mut other = world.connections[&connection_id()].clone();
-        (other.id, other.account_id) = (connection.clone(), account.clone());
-        other.status = S::Paused;
-        world.connections.insert(connection.clone(), other);
-        for (account, connection) in
-            [(account_id(), connection_id()), (account.clone(), connection.clone())]
-        {
-            let claim = TenantClaim {
-                tenant_id: tenant(),
-                account_id: account.clone(),
-                connection_id: connection,
-            };
-            world.granted_claims.insert((tenant(), account), claim);
-        }
-    }
+        let other = share_the_tenant(&mut world);
+        world.connections.get_mut(&other.1).unwrap().status = S::Paused;
+        other
+    };
     let store = &app.outside.store;
     let mut settings = store.settings(&account, &connection).await.unwrap();
     settings.settings = serde_json::from_value(scope(NEW)).unwrap();

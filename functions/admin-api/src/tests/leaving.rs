@@ -3,8 +3,8 @@
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, LinkState, Target};
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TeamId, TenantId};
-use contact_sync_domain::review::{Decision, ReviewAction, ReviewItem, ReviewList, ReviewUser};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TeamId};
+use contact_sync_domain::review::{Decision, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::settings::{OnLeave, Settings, TeamMapping};
 use contact_sync_domain::team::{Membership, Origin, Team};
 use contact_sync_engine::memory::World;
@@ -12,12 +12,9 @@ use contact_sync_engine::port::{Clock, SettingsVersion, StoredContact, TenantCla
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::harness::{App, Ask, TENANT, account_id, connection_id, of_account, of_connection};
+use super::harness::{App, Ask, account_id, connection_id, of_account, of_connection, tenant};
 use super::moving::{OTHER, add_other, relocate, to};
-
-fn tenant() -> TenantId {
-    TenantId::parse(TENANT).unwrap()
-}
+use super::questions::{put, question};
 
 fn claim(account: AccountId, connection: ConnectionId) -> TenantClaim {
     TenantClaim { tenant_id: tenant(), account_id: account, connection_id: connection }
@@ -140,27 +137,8 @@ fn put_decisions(world: &mut World, people: &People, now: Timestamp) {
         ..SettingsVersion::never_saved()
     };
     world.settings.insert(connection_id(), vec![version(1), version(2)]);
-    let user = ObjectId::from_u128(7);
-    let item = ReviewItem {
-        account_id: account_id(),
-        connection_id: connection_id(),
-        list: ReviewList::Conflicts,
-        version: 1,
-        user: ReviewUser {
-            object_id: user.clone(),
-            display_name: Some("Ana".to_owned()),
-            user_principal_name: None,
-        },
-        contact_id: None,
-        candidates: vec![people.local.clone()],
-        changes: Vec::new(),
-        matched: None,
-        suggested: None,
-        reason: None,
-        remedy: None,
-        run: "run_1".to_owned(),
-        since: now,
-    };
+    let candidates = vec![people.local.clone()];
+    let item = ReviewItem { candidates, ..question(now, ReviewList::Conflicts, 7) };
     let decision = Decision {
         at: now,
         actor: Some("sub-ada".to_owned()),
@@ -171,7 +149,7 @@ fn put_decisions(world: &mut World, people: &People, now: Timestamp) {
         contact_id: Some(people.local.clone()),
         refused: Vec::new(),
     };
-    world.reviews.insert((connection_id(), item.list, user), item);
+    put(world, &item);
     world.decisions.insert(connection_id(), vec![decision]);
 }
 

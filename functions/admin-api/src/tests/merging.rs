@@ -6,21 +6,18 @@ use contact_sync_domain::contact::{
 };
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, TeamId, TenantId};
-use contact_sync_domain::review::{ReviewItem, ReviewList, ReviewUser};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, TeamId};
+use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::settings::OnLeave;
 use contact_sync_domain::team::{ByHand, Membership, Origin, Team};
 use contact_sync_engine::memory::World;
 use contact_sync_engine::port::{Clock, StoredContact};
 use serde_json::json;
 
-use super::harness::{Answer, App, Ask, TENANT, account_id, connection_id, of_connection};
+use super::harness::{Answer, App, Ask, account_id, connection_id, of_connection, tenant};
+use super::questions::{put, question};
 
 const USER: u128 = 7;
-
-fn tenant() -> TenantId {
-    TenantId::parse(TENANT).unwrap()
-}
 
 fn put_contact(world: &mut World, bits: u128, title: Option<&str>, is_linked: bool) -> ContactId {
     let id = ContactId::from_bits(bits);
@@ -120,24 +117,9 @@ fn three() -> Three {
     put_member(&mut world, &own, 2, Origin::Manual);
     put_member(&mut world, &by_hand, 3, Origin::Manual);
     put_member(&mut world, &stays, 4, Origin::Manual);
-    let user = ObjectId::from_u128(USER);
-    let item = ReviewItem {
-        account_id: account_id(),
-        connection_id: connection_id(),
-        list: ReviewList::Conflicts,
-        version: 1,
-        user: ReviewUser { object_id: user.clone(), display_name: None, user_principal_name: None },
-        contact_id: None,
-        candidates: vec![by_hand.clone(), stays.clone()],
-        changes: Vec::new(),
-        matched: None,
-        suggested: None,
-        reason: None,
-        remedy: None,
-        run: "run_1".to_owned(),
-        since: now,
-    };
-    world.reviews.insert((connection_id(), item.list, user), item);
+    let candidates = vec![by_hand.clone(), stays.clone()];
+    let item = ReviewItem { candidates, ..question(now, ReviewList::Conflicts, USER) };
+    put(&mut world, &item);
     let state = world.states.get_mut(&connection_id()).unwrap();
     state.fence = 10;
     drop(world);

@@ -2,26 +2,24 @@
 
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Link, LinkState, Target};
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, ReviewId, TenantId};
-use contact_sync_domain::review::{ReviewItem, ReviewList, ReviewUser};
+use contact_sync_domain::id::{ContactId, ObjectId, ReviewId};
+use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::segment::FieldChange;
-use contact_sync_engine::port::{Clock, StoredContact, TenantClaim};
+use contact_sync_engine::port::{Clock, StoredContact};
 use serde_json::{Value, json};
 
 use super::harness::{
-    ACCOUNT, Answer, App, Ask, TENANT, account_id, connection_id, of_account, of_connection,
+    ACCOUNT, Answer, App, Ask, account_id, connection_id, of_account, of_connection, tenant,
 };
 use super::people::people;
+use super::questions::{self, question};
+use super::sharing::share_the_tenant;
 
 /// At which fence the connection stands.
 const FENCE: u64 = 5;
 
 fn user(number: u128) -> ObjectId {
     ObjectId::from_u128(number)
-}
-
-fn tenant() -> TenantId {
-    TenantId::parse(TENANT).unwrap()
 }
 
 /// The contact that is made for a user.
@@ -38,26 +36,7 @@ fn synced(persons: &[Value]) -> App {
 }
 
 fn item(app: &App, list: ReviewList, number: u128) -> ReviewItem {
-    ReviewItem {
-        account_id: account_id(),
-        connection_id: connection_id(),
-        list,
-        version: 3,
-        user: ReviewUser {
-            object_id: user(number),
-            display_name: Some(format!("Person {number}")),
-            user_principal_name: None,
-        },
-        contact_id: None,
-        candidates: Vec::new(),
-        changes: Vec::new(),
-        matched: None,
-        suggested: None,
-        reason: None,
-        remedy: None,
-        run: "run_1".to_owned(),
-        since: app.outside.clock.now(),
-    }
+    ReviewItem { version: 3, ..question(app.outside.clock.now(), list, number) }
 }
 
 fn shown(field: ContactField, old: Value, new: Value) -> FieldChange {
@@ -66,8 +45,7 @@ fn shown(field: ContactField, old: Value, new: Value) -> FieldChange {
 }
 
 fn put(app: &App, item: &ReviewItem) {
-    let place = (connection_id(), item.list, item.user.object_id.clone());
-    app.outside.store.world().reviews.insert(place, item.clone());
+    questions::put(&mut app.outside.store.world(), item);
 }
 
 /// A contact that people made.
@@ -221,7 +199,7 @@ async fn whom_a_run_would_not_take_nobody_takes_by_hand_either() {
     }
 
     // Another organisation of the tenant means the same people.
-    share_the_tenant(&app);
+    share_the_tenant(&mut app.outside.store.world());
     let wanted = item(&app, ReviewList::Available, 2);
     for (routing, says) in [
         (json!({"overlap": "conflict"}), "routing.overlap"),
@@ -241,23 +219,6 @@ async fn whom_a_run_would_not_take_nobody_takes_by_hand_either() {
     set(&app, json!({"routing": {"overlap": "both"}})).await;
     put(&app, &wanted);
     decide(&app, &wanted, json!({"action": "create"})).await.expect(202);
-}
-
-/// A second account uses the same tenant, with the default settings.
-fn share_the_tenant(app: &App) {
-    let (account, connection) = (AccountId::from_bits(2), ConnectionId::from_bits(2));
-    let mut world = app.outside.store.world();
-    let mut other = world.connections[&connection_id()].clone();
-    (other.id, other.account_id) = (connection.clone(), account.clone());
-    world.connections.insert(connection.clone(), other);
-    for (account, connection) in [(account_id(), connection_id()), (account, connection)] {
-        let claim = TenantClaim {
-            tenant_id: tenant(),
-            account_id: account.clone(),
-            connection_id: connection,
-        };
-        world.granted_claims.insert((tenant(), account), claim);
-    }
 }
 
 #[tokio::test]

@@ -4,17 +4,14 @@
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Link, LinkState, Target};
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
-use contact_sync_engine::port::{Clock, DecisionStore, StoredContact, TenantClaim};
+use contact_sync_engine::port::{Clock, DecisionStore, StoredContact};
 use serde_json::{Value, json};
 
-use super::harness::{App, Ask, TENANT, account_id, connection_id, of_connection};
+use super::harness::{App, Ask, account_id, connection_id, of_connection, tenant};
 use super::people::people;
-
-fn tenant() -> TenantId {
-    TenantId::parse(TENANT).unwrap()
-}
+use super::sharing::share_the_tenant;
 
 async fn validate(app: &App, document: &Value) -> Value {
     let verdict = app.ask(Ask::post(of_connection("/settings/validate"), document)).await;
@@ -141,21 +138,7 @@ async fn a_contact_that_several_match_is_foretold_to_nobody() {
 async fn people_of_another_organisation_are_told_apart() {
     let app = App::with_connection(S::Enabled);
     people(&app, &[json!({}), json!({}), json!({"userType": "Guest"})]);
-    let (account, connection) = (AccountId::from_bits(2), ConnectionId::from_bits(2));
-    {
-        let mut world = app.outside.store.world();
-        let mut other = world.connections[&connection_id()].clone();
-        (other.id, other.account_id) = (connection.clone(), account.clone());
-        world.connections.insert(connection.clone(), other);
-        for (account, connection) in [(account_id(), connection_id()), (account, connection)] {
-            let claim = TenantClaim {
-                tenant_id: tenant(),
-                account_id: account.clone(),
-                connection_id: connection,
-            };
-            world.granted_claims.insert((tenant(), account), claim);
-        }
-    }
+    share_the_tenant(&mut app.outside.store.world());
     for (routing, of_others, contested, would_create) in [
         (json!({"overlap": "both"}), 0, 0, 2),
         (json!({"overlap": "conflict"}), 0, 2, 0),

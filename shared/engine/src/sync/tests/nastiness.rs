@@ -2,14 +2,12 @@
 
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ObjectId, TeamId};
-use contact_sync_domain::settings::{
-    DisabledAccounts, LinkMode, MappingRow, OnLeave, Settings, TeamMapping,
-};
+use contact_sync_domain::settings::{DisabledAccounts, LinkMode, OnLeave, Settings, TeamMapping};
 use contact_sync_domain::team::Team;
 use serde_json::{Value, json};
 
 use super::chance::Chance;
-use super::scene::{Scene, account_id, start, user_with};
+use super::scene::{Scene, account_id, map, start, user_with};
 use super::takeovers::by_staff_number;
 use crate::port::Group;
 
@@ -94,14 +92,7 @@ pub(super) fn settings(chance: &mut Chance) -> impl FnOnce(&mut Settings) + use<
             settings.scope.user_types = contact_sync_domain::settings::AllOr::All;
         }
         if managers {
-            settings.mapping.push(MappingRow {
-                target: "manager".into(),
-                source: "[manager]".into(),
-                required: false,
-                policy: None,
-                when_empty: None,
-                default: None,
-            });
+            map(settings, "manager");
         }
         if teams {
             settings.teams = vec![TeamMapping {

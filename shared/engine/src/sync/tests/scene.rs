@@ -10,7 +10,7 @@ use contact_sync_domain::email::email_key;
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::Settings;
+use contact_sync_domain::settings::{MappingRow, Settings};
 use contact_sync_domain::sync_state::SyncState;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -312,4 +312,16 @@ fn connection() -> Connection {
         created_at: start(),
         updated_at: start(),
     }
+}
+
+/// Maps a field from the attribute of the same name.
+pub(super) fn map(settings: &mut Settings, name: &str) {
+    settings.mapping.push(MappingRow {
+        target: name.to_owned(),
+        source: format!("[{name}]"),
+        required: false,
+        policy: None,
+        when_empty: None,
+        default: None,
+    });
 }

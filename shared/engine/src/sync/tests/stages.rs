@@ -6,15 +6,13 @@ use contact_sync_domain::id::{ObjectId, TeamId};
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::{
-    AllOr, GroupScope, MappingRow, OnLeave, Overlap, Settings, TeamMapping,
-};
+use contact_sync_domain::settings::{AllOr, GroupScope, OnLeave, Overlap, Settings, TeamMapping};
 use contact_sync_domain::team::Team;
 use serde_json::json;
 
 use super::replay::{CALLS, seen, settle};
 use super::scene::{
-    Scene, account_id, connection_id, contact_id, local_id, start, tenant_id, user, user_with,
+    Scene, account_id, connection_id, contact_id, local_id, map, start, tenant_id, user, user_with,
 };
 use super::sharing;
 use super::takeovers::{by_staff_number, questions};
@@ -113,14 +111,7 @@ async fn members_are_read_by_id_where_that_test_says_so() {
 
 fn with_managers(settings: &mut Settings) {
     by_staff_number(settings);
-    settings.mapping.push(MappingRow {
-        target: "manager".into(),
-        source: "[manager]".into(),
-        required: false,
-        policy: None,
-        when_empty: None,
-        default: None,
-    });
+    map(settings, "manager");
 }
 
 /// Everybody's manager comes on a later page; one of them takes over a contact that was there.

@@ -5,25 +5,18 @@ use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::{MappingRow, Settings};
+use contact_sync_domain::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::json;
 
 use super::replay::{CALLS, seen, settle};
-use super::scene::{Scene, connection_id, contact_id, local_id, start, user, user_with};
+use super::scene::{Scene, connection_id, contact_id, local_id, map, start, user, user_with};
 use crate::port::{DecisionStore, ReviewStore, StoredContact};
 
 /// People are found by their staff number and by their e-mail.
 pub(super) fn by_staff_number(settings: &mut Settings) {
     settings.matching = vec!["employeeId".into(), "email".into()];
-    settings.mapping.push(MappingRow {
-        target: "employeeId".into(),
-        source: "[employeeId]".into(),
-        required: false,
-        policy: None,
-        when_empty: None,
-        default: None,
-    });
+    map(settings, "employeeId");
 }
 
 pub(super) fn employee(number: u128, staff_number: &str) -> DirectoryUser {
