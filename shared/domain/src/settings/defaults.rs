@@ -33,19 +33,7 @@ impl Default for Settings {
 }
 
 fn default_mapping() -> Vec<MappingRow> {
-    let row = |target: &str, source: &str| MappingRow {
-        target: target.to_owned(),
-        source: source.to_owned(),
-        required: false,
-        policy: Some(FieldPolicy::Overwrite),
-        when_empty: Some(WhenEmpty::Keep),
-        default: None,
-    };
-    let mut rows = vec![MappingRow {
-        required: true,
-        when_empty: Some(WhenEmpty::Fail),
-        ..row("email", "Coalesce([mail], [userPrincipalName])")
-    }];
+    let mut rows = vec![MappingRow::email("Coalesce([mail], [userPrincipalName])")];
     rows.extend(
         [
             ("displayName", "[displayName]"),
@@ -57,7 +45,7 @@ fn default_mapping() -> Vec<MappingRow> {
             ("businessPhone", "[businessPhones]"),
             ("officeLocation", "[officeLocation]"),
         ]
-        .map(|(target, source)| row(target, source)),
+        .map(|(target, source)| MappingRow::overwriting(target, source)),
     );
     rows
 }

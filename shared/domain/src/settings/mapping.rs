@@ -25,6 +25,26 @@ pub struct MappingRow {
     pub default: Option<Value>,
 }
 
+impl MappingRow {
+    /// A row that writes what the directory says and keeps what stands where it says nothing.
+    pub(super) fn overwriting(target: &str, source: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            source: source.to_owned(),
+            required: false,
+            policy: Some(FieldPolicy::Overwrite),
+            when_empty: Some(WhenEmpty::Keep),
+            default: None,
+        }
+    }
+
+    /// The row of the e-mail, without which there is no contact.
+    pub(super) fn email(source: &str) -> Self {
+        let when_empty = Some(WhenEmpty::Fail);
+        Self { required: true, when_empty, ..Self::overwriting("email", source) }
+    }
+}
+
 /// When a field is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! What a look at the directory makes of one contact's membership of one team.
 
 use super::{Ended, Membership, Origin};
+use crate::contact::{Contact, LinkState};
 use crate::id::{ConnectionId, ObjectId};
 use crate::settings::OnLeave;
 
@@ -39,6 +40,23 @@ pub enum Standing {
     Unlinked,
     /// There is no contact any more.
     Gone,
+}
+
+impl Standing {
+    /// How a contact stands to a connection, and its user there.
+    pub fn of<'c>(contact: &'c Contact, connection: &ConnectionId) -> (Self, Option<&'c ObjectId>) {
+        match contact.link.as_ref().filter(|link| link.connection_id == *connection) {
+            None => (Self::Unlinked, None),
+            Some(link) => {
+                let standing = match link.state {
+                    LinkState::Linked => Self::Linked,
+                    LinkState::OutOfScope => Self::OutOfScope,
+                    LinkState::Removed => Self::Removed,
+                };
+                (standing, Some(&link.object_id))
+            }
+        }
+    }
 }
 
 /// What one connection knows of a contact's membership of a team.

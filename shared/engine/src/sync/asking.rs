@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::id::{ConnectionId, ObjectId};
 use contact_sync_domain::review::{Effect, ReviewItem, ReviewList, Seen};
 use contact_sync_domain::segment::{Outcome, Segment};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -136,22 +136,32 @@ where
         Ok(standing)
     }
 
+    /// Reads a list of questions, page by page.
+    pub(super) async fn each_listed(
+        &self,
+        connection: &ConnectionId,
+        list: ReviewList,
+        mut each: impl FnMut(ReviewItem),
+    ) -> Result<(), StoreError> {
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = self.stores.reviews(connection, list, cursor.as_deref(), PAGE).await?;
+            let Some(page) = page else { return Ok(()) };
+            page.items.into_iter().for_each(&mut each);
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     pub(super) async fn read_waiting(&self, pass: &Pass) -> Result<Waiting, StoreError> {
         let mut waiting = Waiting::default();
         for list in KEPT_UP {
-            let mut cursor: Option<String> = None;
-            loop {
-                let id = &pass.connection.id;
-                let page = self.stores.reviews(id, list, cursor.as_deref(), PAGE).await?;
-                let Some(page) = page else { break };
-                for item in page.items {
-                    waiting.lists.entry(item.user.object_id).or_default().push(list);
-                }
-                cursor = page.cursor;
-                if cursor.is_none() {
-                    break;
-                }
-            }
+            let wait = |item: ReviewItem| {
+                waiting.lists.entry(item.user.object_id).or_default().push(list);
+            };
+            self.each_listed(&pass.connection.id, list, wait).await?;
         }
         Ok(waiting)
     }

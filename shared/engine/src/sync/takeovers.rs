@@ -19,9 +19,6 @@ use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness};
 use crate::segments::load_segment;
 
-/// How many questions are read at once.
-const QUESTIONS: u16 = 1_000;
-
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
     S: SyncStores,
@@ -108,34 +105,29 @@ where
         if pass.index.is_some() || pass.knows_asked || !held.work.asks {
             return Ok(());
         }
+        let connection = pass.connection.id.clone();
         for list in [ReviewList::Conflicts, ReviewList::Matched] {
-            let mut cursor: Option<String> = None;
-            loop {
-                let id = &pass.connection.id;
-                let page = self.stores.reviews(id, list, cursor.as_deref(), QUESTIONS).await?;
-                let Some(page) = page else { break };
-                for item in page.items {
-                    let user = &item.user.object_id;
-                    if pass.tally.touched(user) {
-                        if list == ReviewList::Conflicts {
-                            let contacts = item.candidates.iter();
-                            contacts.for_each(|contact| pass.wants.mark_unknown(contact));
-                        }
-                        continue;
-                    }
-                    item.candidates.iter().for_each(|contact| pass.wants.mark(user, contact));
-                    if let (ReviewList::Matched, Some(contact)) = (list, item.candidates.first()) {
-                        pass.proposed.entry(contact.clone()).or_default().push(item);
-                    }
-                }
-                cursor = page.cursor;
-                if cursor.is_none() {
-                    break;
-                }
-            }
+            self.each_listed(&connection, list, |item| pass.mark_asked(list, item)).await?;
         }
         pass.knows_asked = true;
         Ok(())
+    }
+}
+
+impl Pass {
+    /// Notes which contacts a question that stands is about.
+    fn mark_asked(&mut self, list: ReviewList, item: ReviewItem) {
+        let user = &item.user.object_id;
+        if self.tally.touched(user) {
+            if list == ReviewList::Conflicts {
+                item.candidates.iter().for_each(|contact| self.wants.mark_unknown(contact));
+            }
+            return;
+        }
+        item.candidates.iter().for_each(|contact| self.wants.mark(user, contact));
+        if let (ReviewList::Matched, Some(contact)) = (list, item.candidates.first()) {
+            self.proposed.entry(contact.clone()).or_default().push(item);
+        }
     }
 }
 

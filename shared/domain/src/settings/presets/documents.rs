@@ -6,23 +6,8 @@ use crate::settings::{
     RemovalAction, Schedule, Scope, Settings, SettingsTakeEffect, WhenEmpty,
 };
 
-fn row(target: &str, source: &str) -> MappingRow {
-    MappingRow {
-        target: target.to_owned(),
-        source: source.to_owned(),
-        required: false,
-        policy: Some(FieldPolicy::Overwrite),
-        when_empty: Some(WhenEmpty::Keep),
-        default: None,
-    }
-}
-
 fn cleared_row(target: &str, source: &str) -> MappingRow {
-    MappingRow { when_empty: Some(WhenEmpty::Clear), ..row(target, source) }
-}
-
-fn email_row(source: &str) -> MappingRow {
-    MappingRow { required: true, when_empty: Some(WhenEmpty::Fail), ..row("email", source) }
+    MappingRow { when_empty: Some(WhenEmpty::Clear), ..MappingRow::overwriting(target, source) }
 }
 
 /// The address at which mail arrives.
@@ -31,10 +16,10 @@ const MAIL: &str = "Coalesce([mail], [userPrincipalName])";
 /// Address and names.
 fn person() -> [MappingRow; 4] {
     [
-        email_row(MAIL),
-        row("displayName", "[displayName]"),
-        row("firstName", "[givenName]"),
-        row("lastName", "[surname]"),
+        MappingRow::email(MAIL),
+        MappingRow::overwriting("displayName", "[displayName]"),
+        MappingRow::overwriting("firstName", "[givenName]"),
+        MappingRow::overwriting("lastName", "[surname]"),
     ]
 }
 
@@ -55,10 +40,10 @@ pub(super) fn happyfox() -> Settings {
     Settings {
         scope: Scope { disabled_accounts: DisabledAccounts::Include, ..Scope::default() },
         mapping: vec![
-            email_row("[userPrincipalName]"),
+            MappingRow::email("[userPrincipalName]"),
             MappingRow {
                 policy: Some(FieldPolicy::CreateOnly),
-                ..row("displayName", "[displayName]")
+                ..MappingRow::overwriting("displayName", "[displayName]")
             },
         ],
         mapping_defaults: MappingDefaults {
@@ -130,7 +115,7 @@ pub(super) fn syncro() -> Settings {
         ("state", "[state]"),
         ("postalCode", "[postalCode]"),
     ];
-    let details = details.map(|(target, source)| row(target, source));
+    let details = details.map(|(target, source)| MappingRow::overwriting(target, source));
     Settings {
         mapping: person().into_iter().chain(details).collect(),
         policies: Policies {
@@ -162,7 +147,7 @@ pub(super) fn gethomesafe() -> Settings {
     let cleared = FieldDefaults { policy: FieldPolicy::Overwrite, when_empty: WhenEmpty::Clear };
     Settings {
         mapping: vec![
-            email_row(MAIL),
+            MappingRow::email(MAIL),
             cleared_row("firstName", "[givenName]"),
             cleared_row("lastName", "[surname]"),
             cleared_row("mobilePhone", "[mobilePhone]"),

@@ -2,7 +2,7 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::contact::{Contact, LinkState};
+use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId};
 use contact_sync_domain::team::Standing;
@@ -65,18 +65,8 @@ impl Person {
 
     /// How the contact stands to a connection, and its user there.
     pub(super) fn standing(&self, connection: &ConnectionId) -> (Standing, Option<&ObjectId>) {
-        let link = self.contact.as_ref().and_then(|contact| contact.link.as_ref());
-        match link.filter(|link| link.connection_id == *connection) {
-            None => (Standing::Unlinked, None),
-            Some(link) => {
-                let standing = match link.state {
-                    LinkState::Linked => Standing::Linked,
-                    LinkState::OutOfScope => Standing::OutOfScope,
-                    LinkState::Removed => Standing::Removed,
-                };
-                (standing, Some(&link.object_id))
-            }
-        }
+        let contact = self.contact.as_ref();
+        contact.map_or((Standing::Unlinked, None), |contact| Standing::of(contact, connection))
     }
 
     /// Takes the contact over that a directory's user turned out to have.

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TeamId};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::team::{Membership, Observed, Standing};
@@ -121,19 +120,8 @@ impl<S: ContactStore + TeamStore> Follower<'_, S> {
 
     /// How a contact stands to the connection, and its user there.
     fn standing<'s>(&self, stored: Option<&'s StoredContact>) -> (Standing, Option<&'s ObjectId>) {
-        let Some(contact) = present(stored) else { return (Standing::Gone, None) };
-        let link = contact.link.as_ref().filter(|link| link.connection_id == *self.connection);
-        match link {
-            None => (Standing::Unlinked, None),
-            Some(link) => {
-                let standing = match link.state {
-                    LinkState::Linked => Standing::Linked,
-                    LinkState::OutOfScope => Standing::OutOfScope,
-                    LinkState::Removed => Standing::Removed,
-                };
-                (standing, Some(&link.object_id))
-            }
-        }
+        let contact = present(stored);
+        contact.map_or((Standing::Gone, None), |contact| Standing::of(contact, self.connection))
     }
 }
 
