@@ -128,8 +128,18 @@ async fn people_and_groups_are_found_by_name() {
 }
 
 #[tokio::test]
-async fn members_of_nested_groups_are_found_and_their_changes_told() {
+async fn what_a_person_is_directly_in_is_refused_and_not_empty_without_its_permission() {
     let world = World::with_users(60).await;
+    let person = world.someone(1);
+    let direct = world.client.user_groups(&world.tenant, &person, false, None).await;
+    assert!(matches!(direct, Err(DirectoryError::Forbidden { .. })), "{direct:?}");
+    world.client.user_groups(&world.tenant, &person, true, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn members_of_nested_groups_are_found_and_their_changes_told() {
+    let roles = ["User.Read.All", "GroupMember.Read.All", "Group.ReadBasic.All"];
+    let world = World::with_roles(60, &roles).await;
     let outer = world.sim.create_group(&world.tenant, "Outer").unwrap();
     let inner = world.sim.create_group(&world.tenant, "Inner").unwrap();
     let person = world.someone(1);

@@ -54,10 +54,20 @@ pub(crate) fn client(sim: &EntraSim, credential: ClientCredential) -> Client {
 }
 
 impl World {
+    /// The administrator consents to what the app asks for.
     pub(crate) async fn with_users(users: u32) -> Self {
+        Self::consenting_to(users, None).await
+    }
+
+    /// The administrator consents to these roles alone.
+    pub(crate) async fn with_roles(users: u32, roles: &[&str]) -> Self {
+        Self::consenting_to(users, Some(roles.iter().map(ToString::to_string).collect())).await
+    }
+
+    async fn consenting_to(users: u32, roles: Option<Vec<String>>) -> Self {
         let sim = EntraSim::start(SimOptions::with_users(users)).await.unwrap();
         let tenant = sim.tenants()[0].id;
-        sim.grant_consent(tenant, DEFAULT_APP_ID, None).unwrap();
+        sim.grant_consent(tenant, DEFAULT_APP_ID, roles).unwrap();
         let client = client(&sim, secret());
         Self { sim, client, tenant: TenantId::parse(&tenant.to_string()).unwrap() }
     }
