@@ -32,6 +32,7 @@ mod reading;
 mod references;
 mod run;
 mod sharing;
+mod staging;
 mod swaps;
 mod takeovers;
 mod tally;

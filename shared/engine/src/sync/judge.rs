@@ -13,9 +13,9 @@ use contact_sync_domain::sync_state::Stage;
 use super::apply::{is_removal, unreadable_item};
 use super::decide::{decide_leaving, present};
 use super::index::Index;
-use super::page::StagedRemoval;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
+use super::staging::StagedRemoval;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, PendingItem, PendingKind, Randomness, StoredContact};
 
