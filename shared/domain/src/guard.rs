@@ -42,6 +42,17 @@ pub struct GuardEntry {
     pub run: String,
 }
 
+/// The removals that a run asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked<'r> {
+    /// Which run.
+    pub run: &'r str,
+    /// How many it has done already.
+    pub done: u64,
+    /// How many more it would do.
+    pub count: u64,
+}
+
 /// The guard's answer to a batch of removals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -54,6 +65,19 @@ pub enum Verdict {
         /// The window's whole allowance.
         allowed: u64,
     },
+}
+
+/// How far a window is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// The window's whole allowance.
+    pub allowed: u64,
+    /// How many were done in it.
+    pub used: u64,
+    /// How many may still go.
+    pub left: u64,
+    /// When the oldest of those that were done leaves the window.
+    pub next_release: Option<Timestamp>,
 }
 
 impl GuardLimits {
@@ -71,31 +95,59 @@ impl GuardLimits {
         self.max_count.min(share.max(5))
     }
 
-    /// Judges `count` removals of run `run` at once: all, or none.
+    /// Judges the removals that a run asks for, all at once: all, or none. What the run removed
+    /// before counts with them, so that a run that is judged again after a crash, of other people by
+    /// then, gets no more than it would have got at once.
     pub fn judge(
         &self,
         window: &GuardWindow,
-        run: &str,
-        count: u64,
+        asked: Asked<'_>,
         linked: u64,
         now: Timestamp,
     ) -> Verdict {
-        let span = SignedDuration::from_hours(i64::from(self.window_hours));
-        let start = now.checked_sub(span).unwrap_or(Timestamp::MIN);
-        let mut kept: Vec<GuardEntry> =
-            window.done.iter().filter(|entry| entry.at > start).cloned().collect();
-        let already = kept.iter().any(|entry| entry.run == run && count <= entry.count);
-        if count == 0 || already {
+        let mut kept: Vec<GuardEntry> = self.standing(window, now).cloned().collect();
+        if asked.count == 0 {
             return Verdict::Allowed(GuardWindow { done: kept });
         }
-        let used: u64 = kept.iter().map(|entry| entry.count).sum();
+        let granted: u64 =
+            kept.iter().filter(|entry| entry.run == asked.run).map(|entry| entry.count).sum();
+        kept.retain(|entry| entry.run != asked.run);
+        let others: u64 = kept.iter().map(|entry| entry.count).sum();
+        let wanted = asked.done + asked.count;
         let allowed = self.allowance(linked);
-        let left = allowed.saturating_sub(used);
-        if count > left {
+        if wanted > granted && wanted + others > allowed {
+            let left = allowed.saturating_sub(others + granted.max(asked.done));
             return Verdict::Blocked { left, allowed };
         }
-        kept.push(GuardEntry { at: now, count, run: run.to_owned() });
+        // What was granted before is done from now on, too: the window begins with it anew.
+        let count = wanted.max(granted);
+        kept.push(GuardEntry { at: now, count, run: asked.run.to_owned() });
         Verdict::Allowed(GuardWindow { done: kept })
+    }
+
+    /// How much of the window is used and left at `now`.
+    pub fn room(&self, window: &GuardWindow, linked: u64, now: Timestamp) -> Room {
+        let span = SignedDuration::from_hours(i64::from(self.window_hours));
+        let used = self.standing(window, now).map(|entry| entry.count).sum();
+        let first = self.standing(window, now).map(|entry| entry.at).min();
+        let allowed = self.allowance(linked);
+        Room {
+            allowed,
+            used,
+            left: allowed.saturating_sub(used),
+            next_release: first.and_then(|at| at.checked_add(span).ok()),
+        }
+    }
+
+    /// The entries that the window still holds at `now`.
+    fn standing<'w>(
+        &self,
+        window: &'w GuardWindow,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'w GuardEntry> {
+        let span = SignedDuration::from_hours(i64::from(self.window_hours));
+        let start = now.checked_sub(span).unwrap_or(Timestamp::MIN);
+        window.done.iter().filter(move |entry| entry.at > start)
     }
 }
 
@@ -117,30 +169,62 @@ mod tests {
         assert_eq!(GuardLimits { max_count: 0, ..limits }.allowance(1_000), 0);
     }
 
+    fn ask(run: &str, done: u64, count: u64) -> Asked<'_> {
+        Asked { run, done, count }
+    }
+
     #[test]
     fn a_slow_drip_is_stopped_by_the_window_and_released_after_it() {
         let limits = GuardLimits { max_count: 10, max_percent: 100.0, window_hours: 24 };
         let mut window = GuardWindow::default();
         for (hour, run) in [(0, "a"), (1, "b")] {
-            let Verdict::Allowed(next) = limits.judge(&window, run, 5, 1_000, at(hour)) else {
+            let Verdict::Allowed(next) = limits.judge(&window, ask(run, 0, 5), 1_000, at(hour))
+            else {
                 panic!("within the allowance")
             };
             window = next;
         }
         assert_eq!(
-            limits.judge(&window, "c", 1, 1_000, at(2)),
+            limits.judge(&window, ask("c", 0, 1), 1_000, at(2)),
             Verdict::Blocked { left: 0, allowed: 10 }
         );
-        assert!(matches!(limits.judge(&window, "d", 5, 1_000, at(24)), Verdict::Allowed(_)));
+        assert!(matches!(
+            limits.judge(&window, ask("d", 0, 5), 1_000, at(24)),
+            Verdict::Allowed(_)
+        ));
     }
 
     #[test]
-    fn judging_a_run_again_after_a_crash_counts_once() {
+    fn judging_a_run_again_after_a_crash_counts_once_and_grants_no_more() {
         let limits = GuardLimits { max_count: 5, max_percent: 100.0, window_hours: 24 };
-        let Verdict::Allowed(window) = limits.judge(&GuardWindow::default(), "a", 5, 100, at(0))
+        let Verdict::Allowed(window) =
+            limits.judge(&GuardWindow::default(), ask("a", 0, 5), 100, at(0))
         else {
             panic!("within the allowance")
         };
-        assert_eq!(limits.judge(&window, "a", 5, 100, at(0)), Verdict::Allowed(window.clone()));
+        let again = |done, count| limits.judge(&window, ask("a", done, count), 100, at(0));
+        for (done, count) in [(0, 5), (2, 3), (2, 1), (5, 0)] {
+            assert_eq!(again(done, count), Verdict::Allowed(window.clone()), "{done} and {count}");
+        }
+        for (done, count) in [(5, 1), (5, 5), (2, 4)] {
+            assert_eq!(again(done, count), Verdict::Blocked { left: 0, allowed: 5 });
+        }
+    }
+
+    #[test]
+    fn what_a_crashed_run_does_hours_later_begins_the_window_anew() {
+        let limits = GuardLimits { max_count: 5, max_percent: 100.0, window_hours: 24 };
+        let mut window = GuardWindow::default();
+        for (hour, done, count) in [(0, 0, 5), (12, 1, 4)] {
+            let judged = limits.judge(&window, ask("a", done, count), 100, at(hour));
+            let Verdict::Allowed(next) = judged else { panic!("granted at once") };
+            window = next;
+        }
+        let other = |hour| limits.judge(&window, ask("b", 0, 5), 100, at(hour));
+        assert_eq!(other(24), Verdict::Blocked { left: 0, allowed: 5 });
+        let room = limits.room(&window, 100, at(24));
+        let expected = Room { allowed: 5, used: 5, left: 0, next_release: Some(at(36)) };
+        assert_eq!(room, expected, "the window says when it makes room");
+        assert!(matches!(other(36), Verdict::Allowed(_)));
     }
 }

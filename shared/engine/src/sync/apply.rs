@@ -248,6 +248,22 @@ pub(crate) fn is_removal(item: &SegmentItem) -> bool {
         || turns_inactive(item)
 }
 
+/// Whether an item that came out so has done what the guard counts.
+pub(super) fn is_done_removal(item: &SegmentItem, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Unlink | Outcome::Deactivate | Outcome::Delete => true,
+        Outcome::Update => turns_inactive(item),
+        Outcome::Create
+        | Outcome::Unchanged
+        | Outcome::Skipped
+        | Outcome::Failed
+        | Outcome::AwaitingReview
+        | Outcome::Deferred
+        | Outcome::StopUpdating
+        | Outcome::Keep => false,
+    }
+}
+
 /// Whether an update makes the contact of somebody in scope inactive.
 pub(super) fn turns_inactive(item: &SegmentItem) -> bool {
     item.outcome == Outcome::Update && item.status == Some(ContactStatus::Inactive)

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason};
-use contact_sync_domain::guard::Verdict;
+use contact_sync_domain::guard::{Asked, Verdict};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
@@ -62,8 +62,8 @@ where
         let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
         let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
         let guard = pass.rules.policies().guard;
-        let run = pass.point.run_id.as_str();
-        let window = match guard.judge(&held.work.guard, run, count, linked, self.clock.now()) {
+        let asked = Asked { run: pass.point.run_id.as_str(), done: pass.removed, count };
+        let window = match guard.judge(&held.work.guard, asked, linked, self.clock.now()) {
             Verdict::Allowed(window) => window,
             Verdict::Blocked { left, allowed } => {
                 pass.point.blocked = true;

@@ -103,6 +103,7 @@ where
             proposed: HashMap::new(),
             lookup: None,
             waiting: None,
+            removed: 0,
             staged: None,
             awaiting: BTreeMap::new(),
             deferred: HashMap::new(),

@@ -18,6 +18,7 @@ use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::{Checkpoint, Stage, SyncState, Work};
 use jiff::{SignedDuration, Timestamp};
 
+use super::apply::is_done_removal;
 use super::asking::Waiting;
 use super::index::Index;
 use super::lookup::Lookup;
@@ -169,6 +170,8 @@ pub(super) struct Pass {
     pub(super) lookup: Option<Lookup>,
     /// Full runs only: who waits for people, read when first needed.
     pub(super) waiting: Option<Waiting>,
+    /// How many removals that the guard counts the run has done so far, over all its slices.
+    pub(super) removed: u64,
     /// Users whose removal is staged, read when first needed.
     pub(super) staged: Option<HashSet<ObjectId>>,
     /// Whose manager had no contact when they were decided, and who the manager is.
@@ -237,6 +240,7 @@ impl Pass {
         let mut ids = 0;
         for (item, outcome) in outcomes {
             ids += 1;
+            self.removed += u64::from(is_done_removal(item, outcome));
             match &item.awaits {
                 Some(manager) => self.awaiting.insert(item.object_id.clone(), manager.clone()),
                 None => self.awaiting.remove(&item.object_id),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::DirectoryUser;
-use contact_sync_domain::guard::Verdict;
+use contact_sync_domain::guard::Room;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
@@ -111,11 +111,7 @@ impl<O: Outside> Survey<'_, O> {
         let linked = self.index.as_ref().map_or(0, Index::linked);
         let guard = &self.terms.rules.policies().guard;
         let (removals, now) = (self.removals, self.outside.clock().now());
-        // One more than is allowed tells how many are left.
-        let (left, allowed) = match guard.judge(&window, "", u64::MAX, linked, now) {
-            Verdict::Blocked { left, allowed } => (left, allowed),
-            Verdict::Allowed(_) => (u64::MAX, u64::MAX),
-        };
+        let Room { allowed, left, .. } = guard.room(&window, linked, now);
         Ok(GuardForecast { removals, allowed, left, would_stop: removals > left })
     }
 }
