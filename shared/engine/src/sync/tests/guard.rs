@@ -117,7 +117,7 @@ async fn whoever_leaves_returns_or_crashes_no_day_loses_more_than_the_guard_allo
     const PEOPLE: u128 = 24;
     const ALLOWED: usize = 5;
     let mut lost = 0;
-    for seed in 0..60 {
+    for seed in 0..24 {
         let mut chance = Chance::of(seed ^ 0x6a4d);
         let mut scene = Scene::of((1..=PEOPLE).map(user));
         let action =
@@ -153,5 +153,5 @@ async fn whoever_leaves_returns_or_crashes_no_day_loses_more_than_the_guard_allo
         }
         lost += losses.0.iter().map(|(_, count)| count).sum::<usize>();
     }
-    assert!(lost > 300, "the guard lets go of those it allows: {lost}");
+    assert!(lost > 120, "the guard lets go of those it allows: {lost}");
 }
