@@ -2,6 +2,7 @@
 
 use contact_sync_domain::event::{DirectoryChanged, SyncRequested};
 use contact_sync_domain::run::RunKind;
+use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{Blobs, Clock, Directory, Randomness};
 use contact_sync_engine::sync::{Driven, Request, SyncStores, Worker};
 use contact_sync_lambda_shell::context::deadline;
@@ -71,6 +72,7 @@ fn request_of(envelope: Envelope) -> Request {
             run_id: None,
             checkpoint: None,
             slot: None,
+            lane: Lane::Main,
         },
         Envelope::SyncRequested(SyncRequested {
             schema_version: _,
@@ -81,6 +83,7 @@ fn request_of(envelope: Envelope) -> Request {
             run_id,
             checkpoint,
             slot,
+            lane,
         }) => Request {
             account_id,
             connection_id,
@@ -89,6 +92,7 @@ fn request_of(envelope: Envelope) -> Request {
             run_id,
             checkpoint,
             slot,
+            lane,
         },
     }
 }

@@ -44,6 +44,7 @@ where
         run_id,
         checkpoint,
         slot,
+        lane,
     } = event.payload.detail;
     let request = Request {
         account_id,
@@ -53,6 +54,7 @@ where
         run_id,
         checkpoint,
         slot,
+        lane,
     };
     let until = deadline(&event.context);
     let driven: Driven = worker.drive(&request, &event.context.request_id, until).await?;

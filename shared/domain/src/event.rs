@@ -7,6 +7,7 @@ use crate::contact::Contact;
 use crate::id::{AccountId, ConnectionId, ContactId, ReviewId, RunId, TeamId, TenantId};
 use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
+use crate::sync_state::Lane;
 use crate::team::HeldBy;
 
 /// The bus `source` of every event.
@@ -170,6 +171,9 @@ pub struct SyncRequested {
     /// For schedules: the time the run was due; a repeated delivery has the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
+    /// In which lane; absent where everything syncs.
+    #[serde(default, skip_serializing_if = "Lane::is_main")]
+    pub lane: Lane,
 }
 
 /// What caused a request.

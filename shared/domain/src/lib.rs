@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod actor;
 pub mod connection;
 pub mod contact;
 pub mod directory;
@@ -16,6 +17,7 @@ pub mod id;
 pub mod latency;
 pub mod mapping;
 pub mod matching;
+pub mod plan;
 pub mod proof;
 pub mod query_plan;
 pub mod reconcile;

@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::contact::Target;
 use crate::id::{ContactId, ObjectId};
 use crate::run::RunKind;
@@ -56,7 +58,8 @@ pub enum ContactKind {
 }
 
 /// What became of a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Happened {
     /// A contact was made.
     Created,
@@ -74,6 +77,8 @@ pub enum Happened {
     Kept,
     /// A person must decide.
     AwaitingReview,
+    /// It moved since the plan was made, and was left as it is.
+    Left,
 }
 
 impl ContactKind {
@@ -98,13 +103,16 @@ impl Happened {
             Self::Removed => "removed",
             Self::Kept => "kept",
             Self::AwaitingReview => "waiting for review",
+            Self::Left => "left as it is",
         }
     }
 
-    fn of(outcome: Outcome, has_contact: bool) -> Self {
+    /// What happened to an item's person when the item came out so.
+    pub fn of(item: &SegmentItem, outcome: Outcome) -> Self {
         match outcome {
             Outcome::Create => Self::Created,
-            Outcome::Update => Self::Updated,
+            Outcome::Restore if item.version == 0 => Self::Created,
+            Outcome::Update | Outcome::Restore => Self::Updated,
             Outcome::Unchanged => Self::Unchanged,
             Outcome::Skipped => Self::Skipped,
             Outcome::Failed => Self::Failed,
@@ -113,7 +121,8 @@ impl Happened {
             Outcome::StopUpdating | Outcome::Unlink | Outcome::Deactivate | Outcome::Delete => {
                 Self::Removed
             }
-            Outcome::Keep if has_contact => Self::Kept,
+            Outcome::Left => Self::Left,
+            Outcome::Keep if item.contact_id.is_some() => Self::Kept,
             // Somebody left whom we never knew.
             Outcome::Keep => Self::Skipped,
         }
@@ -138,7 +147,7 @@ pub fn rows(
                 Some(Deviation { outcome, reason, remedy, .. }) => (*outcome, reason, remedy),
                 None => (item.outcome, &item.reason, &item.remedy),
             };
-            let what = Happened::of(outcome, item.contact_id.is_some());
+            let what = Happened::of(item, outcome);
             ReportRow {
                 email: email(item, what, &email_of),
                 kind: kind(item),
@@ -199,10 +208,12 @@ impl ReportRow {
     pub fn is_listed(&self, kind: RunKind, form: ReportForm) -> bool {
         match self.what {
             Happened::Created | Happened::Updated | Happened::Failed => true,
-            Happened::Unchanged => kind == RunKind::Full,
-            Happened::Skipped | Happened::Removed | Happened::Kept | Happened::AwaitingReview => {
-                form == ReportForm::Extended
-            }
+            Happened::Unchanged => kind.reads_everybody(),
+            Happened::Skipped
+            | Happened::Removed
+            | Happened::Kept
+            | Happened::AwaitingReview
+            | Happened::Left => form == ReportForm::Extended,
         }
     }
 

@@ -3,9 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, ConnectionId, RunId};
+use std::ops::Range;
+
+use crate::actor::Actor;
+use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
+use crate::plan::Plan;
 use crate::proof::Proof;
 use crate::query_plan::Reading;
+use crate::sync_state::Lane;
 
 /// One pass over a connection's directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +64,66 @@ pub struct Run {
     /// That everybody whom it read is accounted for; absent before the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// What it would do, where it was asked to show that first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<Plan>>,
+    /// The one person whom a run of that kind is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<ObjectId>,
+    /// Who asked for it; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<Actor>,
+}
+
+impl Run {
+    /// A run that waits for its turn.
+    pub fn queued(
+        id: RunId,
+        (account_id, connection_id): (AccountId, ConnectionId),
+        (kind, trigger): (RunKind, Trigger),
+        settings_version: u64,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            account_id,
+            connection_id,
+            kind,
+            trigger,
+            status: RunStatus::Queued,
+            reason: None,
+            counts: Counts::default(),
+            progress: Progress::default(),
+            settings_version,
+            graph: GraphCost::default(),
+            pages: 0,
+            queued_at: now,
+            started_at: None,
+            ended_at: None,
+            report_ready: false,
+            gap_seconds: None,
+            reading: None,
+            proof: None,
+            plan: None,
+            user: None,
+            requested_by: None,
+        }
+    }
+
+    /// In which lane it works: plans are made beside what syncs, and applied where everything is.
+    pub fn lane(&self) -> Lane {
+        let is_approved = self.plan.as_ref().is_some_and(|plan| plan.approved.is_some());
+        if is_approved { Lane::Main } else { self.kind.lane() }
+    }
+
+    /// The pages that tell what it did, or would do while it is only planned.
+    pub fn told_pages(&self) -> Range<u32> {
+        match &self.plan {
+            None => 0..self.pages,
+            Some(plan) if self.status == RunStatus::Planned => 0..plan.pages,
+            Some(plan) => plan.pages..self.pages.max(plan.pages),
+        }
+    }
 }
 
 /// What a run does.
@@ -69,6 +134,30 @@ pub enum RunKind {
     Full,
     /// Reads what changed.
     Delta,
+    /// Reads one person.
+    User,
+    /// Finds out what a full run would do, and does it only when somebody approves.
+    Preview,
+    /// Compares the whole directory with the contacts, and changes nothing.
+    Drift,
+}
+
+impl RunKind {
+    /// Whether it reads the whole directory.
+    pub fn reads_everybody(self) -> bool {
+        match self {
+            Self::Full | Self::Preview | Self::Drift => true,
+            Self::Delta | Self::User => false,
+        }
+    }
+
+    /// In which lane it works until somebody approves its plan.
+    pub fn lane(self) -> Lane {
+        match self {
+            Self::Full | Self::Delta | Self::User => Lane::Main,
+            Self::Preview | Self::Drift => Lane::Plan,
+        }
+    }
 }
 
 /// What caused a run.
@@ -89,6 +178,8 @@ pub enum Trigger {
     Settings,
     /// The five-minute sweep found something undone.
     Sweep,
+    /// The five-minute sweep found something whose time had come.
+    Due,
 }
 
 /// Where a run stands.
@@ -99,6 +190,8 @@ pub enum RunStatus {
     Queued,
     /// Works.
     Running,
+    /// Says what it would do, and waits for somebody to approve it.
+    Planned,
     /// Ended; everything was applied.
     Succeeded,
     /// Ended; some records failed.
@@ -115,7 +208,7 @@ impl RunStatus {
     /// Whether the run has ended.
     pub fn is_terminal(self) -> bool {
         match self {
-            Self::Queued | Self::Running => false,
+            Self::Queued | Self::Running | Self::Planned => false,
             Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled | Self::Blocked => {
                 true
             }
@@ -174,5 +267,65 @@ impl GraphCost {
     pub fn add(&mut self, other: GraphCost) {
         self.requests += other.requests;
         self.resource_units += other.resource_units;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::{Approved, Basis, Summary};
+
+    fn run(kind: RunKind) -> Run {
+        let whose = (AccountId::from_bits(1), ConnectionId::from_bits(2));
+        let how = (kind, Trigger::Manual);
+        Run::queued(RunId::from_bits(3), whose, how, 0, Timestamp::UNIX_EPOCH)
+    }
+
+    fn planned(approved: Option<Approved>) -> Run {
+        let plan = Plan {
+            hash: "00".into(),
+            pages: 4,
+            basis: Basis { settings_version: 1, draft: false },
+            summary: Summary::default(),
+            made_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::UNIX_EPOCH + crate::plan::PLAN_LIFE,
+            approved,
+        };
+        let status = RunStatus::Planned;
+        Run { plan: Some(Box::new(plan)), pages: 4, status, ..run(RunKind::Preview) }
+    }
+
+    #[test]
+    fn what_a_run_tells_is_its_plan_until_it_is_applied_and_then_only_what_was_applied() {
+        assert_eq!(Run { pages: 7, ..run(RunKind::Full) }.told_pages(), 0..7);
+        assert_eq!(planned(None).told_pages(), 0..4);
+        let applied = Run { pages: 6, status: RunStatus::Succeeded, ..planned(None) };
+        assert_eq!(applied.told_pages(), 4..6);
+        let cancelled = Run { status: RunStatus::Cancelled, ..planned(None) };
+        assert!(cancelled.told_pages().is_empty(), "nothing of it was done");
+    }
+
+    #[test]
+    fn a_plan_is_made_beside_what_syncs_and_applied_in_its_place() {
+        assert_eq!(run(RunKind::Full).lane(), Lane::Main);
+        assert_eq!(run(RunKind::Preview).lane(), Lane::Plan);
+        let approved = Approved { by: Actor::default(), at: Timestamp::UNIX_EPOCH, removals: None };
+        assert_eq!(planned(None).lane(), Lane::Plan);
+        assert_eq!(planned(Some(approved)).lane(), Lane::Main);
+    }
+
+    #[test]
+    fn a_run_that_an_earlier_release_stored_is_read_and_written_back_as_it_was() {
+        let stored = json!({
+            "id": RunId::from_bits(3), "accountId": AccountId::from_bits(1),
+            "connectionId": ConnectionId::from_bits(2), "kind": "full", "trigger": "manual",
+            "status": "partial", "reason": "one failed", "counts": Counts::default(),
+            "progress": {"done": 3}, "settingsVersion": 4, "graph": GraphCost::default(),
+            "pages": 2, "queuedAt": "1970-01-01T00:00:00Z", "reportReady": true
+        });
+        let read: Run = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), stored);
     }
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contact::{LinkState, Target};
-use crate::id::{ContactId, ObjectId};
+use crate::id::{ContactId, ObjectId, RunId};
 use crate::matching::Match;
+use crate::reconcile::GoneCause;
 use crate::review::Question;
 
 /// One page of a run.
@@ -34,6 +35,23 @@ pub struct Segment {
     pub unclear: Vec<ObjectId>,
 }
 
+impl Segment {
+    /// A page of these people that proves nothing of the directory: a first page on which nothing
+    /// follows. What differs is set on it.
+    pub fn of(page: u32, phase: Phase, fence: u64, items: Vec<SegmentItem>) -> Self {
+        Self {
+            page,
+            generation: 0,
+            phase,
+            fence,
+            link_hash: String::new(),
+            next: NextStep::End,
+            items,
+            unclear: Vec::new(),
+        }
+    }
+}
+
 /// From what a page came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +66,12 @@ pub enum Phase {
     Reread,
     /// Removals judged at the end, and collisions resolved.
     Judgement,
+    /// Memberships of teams that follow the mapped groups; its people are counted elsewhere.
+    Teams,
+    /// What is taken back of an earlier run.
+    Undo,
+    /// What is applied of a plan that somebody approved.
+    Apply,
 }
 
 /// Where a pass goes on. Links are opaque and called verbatim.
@@ -118,6 +142,31 @@ pub struct SegmentItem {
     /// What only a person can decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Box<Question>>,
+    /// Where the change comes from and what it replaces; only on items that write a contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Box<Trace>>,
+}
+
+/// Where a change comes from and what it replaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Trace {
+    /// The page that wrote the contact before: the history of a contact is a chain of these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<Prior>,
+    /// What led to a removal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<GoneCause>,
+}
+
+/// One page of a run, as the place where a change stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Prior {
+    /// The run.
+    pub run: RunId,
+    /// Its page.
+    pub page: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -155,6 +204,10 @@ pub enum Outcome {
     Delete,
     /// The user left and the policy keeps everything as it is.
     Keep,
+    /// A contact that was deleted, or a tie that was cut, comes back.
+    Restore,
+    /// It moved since the plan was made: nothing is done.
+    Left,
 }
 
 /// One field of a change.
@@ -201,4 +254,16 @@ pub struct Deviation {
     /// What a person can do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+impl Deviation {
+    /// That an item came to this outcome, for the item's reasons.
+    pub fn of(item: &SegmentItem, outcome: Outcome) -> Self {
+        Self {
+            object_id: item.object_id.clone(),
+            outcome,
+            reason: item.reason.clone(),
+            remedy: item.remedy.clone(),
+        }
+    }
 }

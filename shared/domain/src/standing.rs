@@ -37,13 +37,14 @@ impl Standing {
         let removed = item.link.as_ref().is_some_and(|link| link.new == LinkState::Removed);
         match outcome {
             Outcome::Create => Self::Created,
-            Outcome::Update => Self::Updated,
+            Outcome::Restore if item.version == 0 => Self::Created,
+            Outcome::Update | Outcome::Restore => Self::Updated,
             Outcome::Unchanged => Self::Unchanged,
             Outcome::Failed => Self::Failed,
             Outcome::AwaitingReview if item.link.is_some() => Self::LeftWaiting,
             Outcome::AwaitingReview => Self::Waiting,
             Outcome::Deferred => Self::Open,
-            Outcome::Skipped => Self::Skipped,
+            Outcome::Skipped | Outcome::Left => Self::Skipped,
             Outcome::StopUpdating | Outcome::Unlink | Outcome::Deactivate | Outcome::Delete
                 if removed =>
             {

@@ -17,6 +17,27 @@ use crate::proof::Proof;
 use crate::query_plan::Reading;
 use crate::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 
+/// Where a connection's runs work: beside what syncs, or there. Each lane has a state of its own.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Lane {
+    /// What syncs.
+    #[default]
+    Main,
+    /// Plans, which write no contact.
+    Plan,
+}
+
+impl Lane {
+    /// Whether it is where everything syncs; events and items of earlier releases name no lane.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    pub fn is_main(&self) -> bool {
+        *self == Self::Main
+    }
+}
+
 /// The item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,6 +46,9 @@ pub struct SyncState {
     pub account_id: AccountId,
     /// Which connection.
     pub connection_id: ConnectionId,
+    /// In which lane.
+    #[serde(default, skip_serializing_if = "Lane::is_main")]
+    pub lane: Lane,
     /// Raised at each taking and each checkpoint; orders all observations of the directory.
     pub fence: u64,
     /// Who works, if anybody.
@@ -48,6 +72,9 @@ pub struct SyncState {
     /// A slice ended before its work did; whoever takes next continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handover: Option<Handover>,
+    /// A run that somebody wants ended: its holder looks here before each page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<RunId>,
 }
 
 /// Who works, and until when at most.
@@ -129,6 +156,10 @@ pub struct Work {
     /// How long the latest hints waited until what they told of was in the contacts.
     #[serde(default, skip_serializing_if = "Delays::is_empty")]
     pub delays: Delays,
+    /// The earliest instant at which something here comes due: a grace period ends, or a failed
+    /// record is to be tried again. The sweep asks for a look then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due: Option<Timestamp>,
 }
 
 /// Where a delta continues (Graph: delta link).
@@ -221,6 +252,54 @@ pub struct Checkpoint {
     pub rivals: Option<String>,
 }
 
+impl Checkpoint {
+    /// The beginning of a run at this stage, under a state of which so many hints were seen.
+    pub fn begin(
+        (run_id, kind, trigger): (RunId, RunKind, Trigger),
+        settings_version: u64,
+        stage: Stage,
+        (fence, wanted): (u64, u64),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            run_id,
+            kind,
+            trigger,
+            settings_version,
+            stage,
+            page: 0,
+            generation: 0,
+            first_page: 0,
+            first_fence: fence,
+            baseline: None,
+            select_hash: String::new(),
+            counts: Counts::default(),
+            graph: GraphCost::default(),
+            total: None,
+            listing: 0,
+            proof: Proof::default(),
+            unclear: Vec::new(),
+            hops: 0,
+            stalls: 0,
+            wanted_seen: wanted,
+            queued_at: now,
+            started_at: now,
+            recorded: false,
+            blocked: false,
+            note: None,
+            ending: None,
+            teams_note: None,
+            reading: None,
+            rivals: None,
+        }
+    }
+
+    /// Whether it reads the whole directory.
+    pub fn reads_everybody(&self) -> bool {
+        self.kind.reads_everybody()
+    }
+}
+
 /// How a run ended, kept so that whoever records it after a crash says the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -292,12 +371,17 @@ fn is_zero(number: &u32) -> bool {
 /// How old a hint must be before the webhook speaks up again while somebody works.
 pub const HINT_REPEAT: SignedDuration = SignedDuration::from_secs(30);
 
+/// Where the fences of the plan lane begin: above all that order writes, so that what a plan reads
+/// is newer to it than whatever stands, and what syncs meanwhile outdates none of its pages.
+const PLAN_FENCES: u64 = 1 << 40;
+
 impl SyncState {
     /// The state of a connection that never synced.
     pub fn new(account_id: AccountId, connection_id: ConnectionId) -> Self {
         Self {
             account_id,
             connection_id,
+            lane: Lane::Main,
             fence: 0,
             lease: None,
             wanted: 0,
@@ -306,7 +390,13 @@ impl SyncState {
             queue: Vec::new(),
             work: Work::default(),
             handover: None,
+            cancel: None,
         }
+    }
+
+    /// The state of a connection's plan lane that nobody worked in yet.
+    pub fn of_plans(account_id: AccountId, connection_id: ConnectionId) -> Self {
+        Self { lane: Lane::Plan, fence: PLAN_FENCES, ..Self::new(account_id, connection_id) }
     }
 
     /// How long what was hinted at had to wait, had it been dealt with at `now`.

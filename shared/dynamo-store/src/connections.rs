@@ -4,7 +4,7 @@ use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::subscription::SubscribedResource;
-use contact_sync_domain::sync_state::SyncState;
+use contact_sync_domain::sync_state::{Lane, SyncState};
 use contact_sync_engine::port::{
     ConnectionStore, StoreError, SubscriptionStore, SyncStateStore, TenantClaim, TenantStore,
 };
@@ -47,11 +47,24 @@ impl DynamoStore {
         for partition in reviews.into_iter().chain([
             keys::decisions_partition(id),
             keys::refused_partition(id),
-            keys::pending_partition(id),
+            keys::pending_partition(id, Lane::Main),
+            keys::pending_partition(id, Lane::Plan),
             keys::segments_partition(id),
             keys::runs_partition(id),
         ]) {
             self.state.purge("BatchWriteItem connection", partition).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_sync_states(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+    ) -> Result<(), StoreError> {
+        for lane in [Lane::Main, Lane::Plan] {
+            let key = keys::sync_state(account, id, lane);
+            self.state.delete("DeleteItem sync state", &key).await?;
         }
         Ok(())
     }
@@ -152,7 +165,7 @@ impl ConnectionStore for DynamoStore {
         account: &AccountId,
         id: &ConnectionId,
     ) -> Result<(), StoreError> {
-        self.state.delete("DeleteItem sync state", &keys::sync_state(account, id)).await?;
+        self.delete_sync_states(account, id).await?;
         self.erase_consent(id).await?;
         self.purge_work(id).await?;
         self.state.purge("BatchWriteItem connection", keys::settings_partition(id)).await?;
@@ -182,8 +195,7 @@ impl ConnectionStore for DynamoStore {
             let state = SyncState::new(to.account_id.clone(), id.clone());
             self.put_new(to, &SyncState { fence, ..state }).await?;
         }
-        let state = keys::sync_state(&from.account_id, id);
-        self.state.delete("DeleteItem sync state", &state).await?;
+        self.delete_sync_states(&from.account_id, id).await?;
         let condition =
             Condition::new("#doc.#version = :read", vec![(":read", number(from.version))]);
         let key = keys::connection(&from.account_id, id);

@@ -6,6 +6,7 @@ use contact_sync_domain::id::{
 };
 use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::subscription::SubscribedResource;
+use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{PendingKind, SHARDS};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -153,12 +154,23 @@ pub(crate) fn consent_pointer(connection: &ConnectionId, of: &Key) -> Key {
     Key::new(consent_partition(connection), &of.pk)
 }
 
+/// What the keys of the plan lane's items end with.
+pub(crate) const PLAN_LANE: &str = "#plan";
+
 pub(crate) fn sync_partition(shard: u8) -> String {
     format!("SYNC#{shard}")
 }
 
-pub(crate) fn sync_state(account: &AccountId, connection: &ConnectionId) -> Key {
-    Key::new(sync_partition(connection.shard(SHARDS)), format!("{account}#{connection}"))
+fn lane_suffix(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Main => "",
+        Lane::Plan => PLAN_LANE,
+    }
+}
+
+pub(crate) fn sync_state(account: &AccountId, connection: &ConnectionId, lane: Lane) -> Key {
+    let sk = format!("{account}#{connection}{}", lane_suffix(lane));
+    Key::new(sync_partition(connection.shard(SHARDS)), sk)
 }
 
 pub(crate) fn runs_partition(connection: &ConnectionId) -> String {
@@ -181,8 +193,8 @@ pub(crate) fn deviations(connection: &ConnectionId, run: &RunId, page: u32) -> K
     Key::new(segments_partition(connection), format!("{run}#D#{page:010}"))
 }
 
-pub(crate) fn pending_partition(connection: &ConnectionId) -> String {
-    format!("PENDING#{connection}")
+pub(crate) fn pending_partition(connection: &ConnectionId, lane: Lane) -> String {
+    format!("PENDING#{connection}{}", lane_suffix(lane))
 }
 
 pub(crate) fn pending_prefix(kind: PendingKind) -> &'static str {
@@ -192,9 +204,13 @@ pub(crate) fn pending_prefix(kind: PendingKind) -> &'static str {
     }
 }
 
-pub(crate) fn pending(connection: &ConnectionId, kind: PendingKind, key: &str) -> Key {
+pub(crate) fn pending(
+    (connection, lane): (&ConnectionId, Lane),
+    kind: PendingKind,
+    key: &str,
+) -> Key {
     let sk = format!("{}{}", pending_prefix(kind), bounded(key));
-    Key::new(pending_partition(connection), sk)
+    Key::new(pending_partition(connection, lane), sk)
 }
 
 pub(crate) fn reviews_partition(connection: &ConnectionId, list: ReviewList) -> String {

@@ -27,6 +27,7 @@ mod transaction;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::StoreError;
 use serde::de::DeserializeOwned;
 
@@ -38,6 +39,7 @@ use crate::table::Table;
 pub struct DynamoStore {
     state: Table,
     contacts: Table,
+    lane: Lane,
 }
 
 impl DynamoStore {
@@ -49,6 +51,7 @@ impl DynamoStore {
         Self {
             state: Table::new(client.clone(), state_table),
             contacts: Table::new(client, contacts_table),
+            lane: Lane::Main,
         }
     }
 }

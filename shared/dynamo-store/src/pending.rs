@@ -23,7 +23,7 @@ impl PendingStore for DynamoStore {
         items: &[PendingItem],
     ) -> Result<(), StoreError> {
         let items = items.iter().map(|pending| {
-            let mut item = keys::pending(connection, kind, &pending.key).attributes();
+            let mut item = keys::pending((connection, self.lane), kind, &pending.key).attributes();
             item.insert(name::KIND.into(), text(KIND));
             item.insert(KEY.into(), text(&pending.key));
             item.insert(JSON.into(), text(pending.body.to_string()));
@@ -38,7 +38,7 @@ impl PendingStore for DynamoStore {
         kind: PendingKind,
     ) -> Result<Vec<PendingItem>, StoreError> {
         let query = Query {
-            partition: keys::pending_partition(connection),
+            partition: keys::pending_partition(connection, self.lane),
             prefix: keys::pending_prefix(kind),
             strongly: true,
             ..Query::default()
@@ -63,7 +63,7 @@ impl PendingStore for DynamoStore {
         kind: PendingKind,
         key: &str,
     ) -> Result<bool, StoreError> {
-        let key = keys::pending(connection, kind, key);
+        let key = keys::pending((connection, self.lane), kind, key);
         Ok(self.state.get("GetItem pending", &key).await?.is_some())
     }
 
@@ -73,7 +73,7 @@ impl PendingStore for DynamoStore {
         kind: PendingKind,
         keys: &[String],
     ) -> Result<(), StoreError> {
-        let keys = keys.iter().map(|key| keys::pending(connection, kind, key));
+        let keys = keys.iter().map(|key| keys::pending((connection, self.lane), kind, key));
         self.state.delete_all("BatchWriteItem pending", keys).await
     }
 }

@@ -8,14 +8,14 @@ mod item;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::Run;
-use contact_sync_domain::sync_state::{Handover, Lease, SyncState, Work};
+use contact_sync_domain::sync_state::{Handover, Lane, Lease, SyncState, Work};
 use contact_sync_engine::port::{Release, ShardPage, StoreError, SyncStateStore, Taken};
 use jiff::Timestamp;
 
 use self::item::Waiting;
 pub(crate) use self::item::{KIND, item, read};
 use crate::failure::{Answer, Defect, corrupt};
-use crate::item::{Item, instant, number, text, to_map};
+use crate::item::{Item, instant, number, read_document, text, to_map};
 use crate::table::{Condition, Query, Values};
 use crate::transaction::{Transacted, Transaction};
 use crate::{DynamoStore, keys};
@@ -50,6 +50,17 @@ fn hinted_since(
 }
 
 impl DynamoStore {
+    /// Makes the plan lane's state of a connection that there is, unless it has one.
+    async fn make_plan_lane(&self, run: &Run) -> Result<(), StoreError> {
+        let (account, connection) = (&run.account_id, &run.connection_id);
+        let main = keys::sync_state(account, connection, Lane::Main);
+        if self.state.get("GetItem sync state", &main).await?.is_none() {
+            return Ok(());
+        }
+        let item = item(&SyncState::of_plans(account.clone(), connection.clone()))?;
+        self.state.put_if("PutItem plan lane", item, Condition::absent()).await.map(|_| ())
+    }
+
     async fn update_sync_state(
         &self,
         operation: &'static str,
@@ -57,7 +68,7 @@ impl DynamoStore {
         update: &str,
         condition: Condition,
     ) -> Result<Answer<SyncState>, StoreError> {
-        let key = keys::sync_state(account, connection);
+        let key = keys::sync_state(account, connection, self.lane);
         let answer =
             self.state.update_if(operation, &key, update, condition, ReturnValue::AllNew).await?;
         Ok(match answer {
@@ -67,13 +78,29 @@ impl DynamoStore {
     }
 }
 
+/// The condition under which a run waits in a queue, and how it stands there.
+fn waits(run: &Run) -> Result<Condition, StoreError> {
+    let waiting = Waiting { kind: run.kind, trigger: run.trigger, queued_at: run.queued_at };
+    Ok(Condition::new("attribute_exists(#pk)", vec![(":waiting", to_map(KIND, &waiting)?)]))
+}
+
+/// What a checkpoint or a release removes beside other things: the wish to end a run, once no run
+/// is left.
+fn cancel_ends(held: &SyncState, work: &Work) -> Option<&'static str> {
+    (held.cancel.is_some() && work.checkpoint.is_none()).then_some("#cancel")
+}
+
 impl SyncStateStore for DynamoStore {
+    fn of_lane(&self, lane: Lane) -> Self {
+        Self { lane, ..self.clone() }
+    }
+
     async fn sync_state(
         &self,
         account: &AccountId,
         connection: &ConnectionId,
     ) -> Result<Option<SyncState>, StoreError> {
-        let key = keys::sync_state(account, connection);
+        let key = keys::sync_state(account, connection, self.lane);
         self.state.get("GetItem sync state", &key).await?.map(read).transpose()
     }
 
@@ -96,7 +123,7 @@ impl SyncStateStore for DynamoStore {
         );
         let update = "SET #fence = #fence + :one, #holder = :holder, #leaseUntil = :until \
                       REMOVE #handover";
-        let key = keys::sync_state(account, connection);
+        let key = keys::sync_state(account, connection, self.lane);
         let answer = self
             .state
             .update_if("UpdateItem sync state", &key, update, free, ReturnValue::AllOld)
@@ -136,8 +163,9 @@ impl SyncStateStore for DynamoStore {
         let (set, cleared) = hinted_since(held, work, &mut values);
         let Some(condition) = held_by(held, "", values) else { return Ok(None) };
         let removed: Vec<String> = cleared
-            .map(str::to_owned)
             .into_iter()
+            .chain(cancel_ends(held, work))
+            .map(str::to_owned)
             .chain(drop_queued.map(|run| format!("#queue.#{run}")))
             .collect();
         let mut update =
@@ -173,7 +201,8 @@ impl SyncStateStore for DynamoStore {
     ) -> Result<Release, StoreError> {
         let mut values = vec![(":one", number(1)), (":work", to_map(KIND, work)?)];
         let (set, cleared) = hinted_since(held, work, &mut values);
-        let cleared = cleared.map(|name| format!(", {name}")).unwrap_or_default();
+        let cleared = cleared.into_iter().chain(cancel_ends(held, work));
+        let cleared: String = cleared.map(|name| format!(", {name}")).collect();
         let (update, also) = if let Some(handover) = handover {
             let stored = Handover { checkpoint: held.fence + 1, ..handover.clone() };
             values.push((":handover", to_map(KIND, &stored)?));
@@ -227,7 +256,7 @@ impl SyncStateStore for DynamoStore {
             "attribute_exists(#pk)",
             vec![(":one", number(1)), (":now", instant(now))],
         );
-        let key = keys::sync_state(account, connection);
+        let key = keys::sync_state(account, connection, self.lane);
         let update = "SET #lastHintAt = :now, #hintedSince = if_not_exists(#hintedSince, :now) \
                       ADD #wanted :one";
         let answer = self
@@ -242,18 +271,18 @@ impl SyncStateStore for DynamoStore {
 
     async fn enqueue(&self, run: &Run) -> Result<(), StoreError> {
         let operation = "TransactWriteItems queued run";
-        let waiting = Waiting { kind: run.kind, trigger: run.trigger, queued_at: run.queued_at };
-        let condition =
-            Condition::new("attribute_exists(#pk)", vec![(":waiting", to_map(KIND, &waiting)?)]);
-        let key = keys::sync_state(&run.account_id, &run.connection_id);
+        let lane = run.lane();
+        if lane == Lane::Plan {
+            self.make_plan_lane(run).await?;
+        }
         let transacted = Transaction::new()
             .put(operation, &self.state, crate::runs::item(run)?, Some(Condition::absent()))?
             .update(
                 operation,
                 &self.state,
-                &key,
+                &keys::sync_state(&run.account_id, &run.connection_id, lane),
                 &format!("SET #queue.#{} = :waiting", run.id),
-                condition,
+                waits(run)?,
             )?
             .commit(operation, &self.state)
             .await?;
@@ -267,7 +296,7 @@ impl SyncStateStore for DynamoStore {
 
     async fn withdraw(&self, run: &Run) -> Result<bool, StoreError> {
         let operation = "TransactWriteItems withdrawn run";
-        let key = keys::sync_state(&run.account_id, &run.connection_id);
+        let key = keys::sync_state(&run.account_id, &run.connection_id, run.lane());
         let waits = format!("attribute_exists(#queue.#{})", run.id);
         let open = Condition::new("#ended = :no", vec![(":no", AttributeValue::Bool(false))]);
         let transacted = Transaction::new()
@@ -284,21 +313,66 @@ impl SyncStateStore for DynamoStore {
         Ok(matches!(transacted, Transacted::Done))
     }
 
+    async fn enqueue_planned(&self, run: &Run) -> Result<bool, StoreError> {
+        let Some(plan) = &run.plan else { return Ok(false) };
+        let operation = "TransactWriteItems approved run";
+        let planned = Condition::new(
+            "#doc.#status = :planned AND #doc.#plan.#hash = :hash",
+            vec![(":planned", text("planned")), (":hash", text(&plan.hash))],
+        );
+        let transacted = Transaction::new()
+            .put(operation, &self.state, crate::runs::item(run)?, Some(planned))?
+            .update(
+                operation,
+                &self.state,
+                &keys::sync_state(&run.account_id, &run.connection_id, Lane::Main),
+                &format!("SET #queue.#{} = :waiting", run.id),
+                waits(run)?,
+            )?
+            .commit(operation, &self.state)
+            .await?;
+        match (&transacted, transacted.standing(0)) {
+            (Transacted::Done, _) => Ok(true),
+            // Our own write, whose answer got lost.
+            (Transacted::Refused(_), Some(standing)) => {
+                Ok(read_document::<Run>(crate::runs::KIND, standing.clone())? == *run)
+            }
+            (Transacted::Refused(_), None) => Ok(false),
+        }
+    }
+
+    async fn ask_to_cancel(&self, run: &Run) -> Result<bool, StoreError> {
+        let key = keys::sync_state(&run.account_id, &run.connection_id, self.lane);
+        let goes_on = Condition::new(
+            format!("#work.#checkpoint.#runId = :run OR attribute_exists(#queue.#{})", run.id),
+            vec![(":run", text(run.id.as_str()))],
+        );
+        let answer = self
+            .state
+            .update_if("UpdateItem cancel", &key, "SET #cancel = :run", goes_on, ReturnValue::None)
+            .await?;
+        Ok(matches!(answer, Answer::Done(_)))
+    }
+
     async fn reset_sync_state(
         &self,
         account: &AccountId,
         connection: &ConnectionId,
     ) -> Result<(), StoreError> {
-        let condition = Condition::new(
-            "attribute_exists(#pk)",
-            vec![(":one", number(1)), (":empty", AttributeValue::M(Item::new()))],
-        );
-        let update = "SET #fence = #fence + :one, #queue = :empty \
-                      REMOVE #holder, #leaseUntil, #handover, #work.#checkpoint, \
-                      #work.#usersDelta, #work.#groupsDelta";
-        self.update_sync_state("UpdateItem reset", (account, connection), update, condition)
-            .await
-            .map(|_| ())
+        for lane in [Lane::Main, Lane::Plan] {
+            let condition = Condition::new(
+                "attribute_exists(#pk)",
+                vec![(":one", number(1)), (":empty", AttributeValue::M(Item::new()))],
+            );
+            let update = "SET #fence = #fence + :one, #queue = :empty \
+                          REMOVE #holder, #leaseUntil, #handover, #cancel, #work.#checkpoint, \
+                          #work.#usersDelta, #work.#groupsDelta";
+            let key = keys::sync_state(account, connection, lane);
+            self.state
+                .update_if("UpdateItem reset", &key, update, condition, ReturnValue::None)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn sync_states(

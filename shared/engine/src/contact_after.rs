@@ -84,7 +84,9 @@ pub(crate) fn contact_after(
         | Outcome::Skipped
         | Outcome::Failed
         | Outcome::Deferred
-        | Outcome::Keep => {}
+        | Outcome::Keep
+        | Outcome::Restore
+        | Outcome::Left => {}
     }
     contact.sync = Some(SyncMark {
         source_version: fence,

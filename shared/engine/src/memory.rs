@@ -18,7 +18,7 @@ mod teams;
 mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
@@ -30,13 +30,13 @@ use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
 use contact_sync_domain::subscription::Subscription;
-use contact_sync_domain::sync_state::SyncState;
+use contact_sync_domain::sync_state::{Lane, SyncState};
 use contact_sync_domain::team::{Membership, Team};
 use jiff::Timestamp;
 
 use crate::port::{
-    ConsentAttempt, ConsentInvitation, KeyedRequest, PendingItem, SegmentRef, SettingsVersion,
-    StoreError, StoredContact, TenantClaim, TenantGrant,
+    ConsentAttempt, ConsentInvitation, KeyedRequest, PendingItem, PendingKind, SegmentRef,
+    SettingsVersion, StoreError, StoredContact, TenantClaim, TenantGrant,
 };
 
 pub use blobs::MemoryBlobs;
@@ -71,14 +71,16 @@ pub struct World {
     pub subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     /// Sync states.
     pub states: BTreeMap<ConnectionId, SyncState>,
+    /// Sync states of the plan lane.
+    pub plan_states: BTreeMap<ConnectionId, SyncState>,
     /// Runs.
     pub runs: BTreeMap<RunId, Run>,
     /// Where segments are, by run and page.
     pub segments: BTreeMap<(RunId, u32), SegmentRef>,
     /// What deviated, by run and page.
     pub deviations: BTreeMap<(RunId, u32), Vec<Deviation>>,
-    /// What waits for the end of a run: whether it is a collision, and its key.
-    pub pending: BTreeMap<(ConnectionId, bool, String), PendingItem>,
+    /// What waits for the end of a run, by lane, kind and key.
+    pub pending: BTreeMap<(ConnectionId, Lane, PendingKind, String), PendingItem>,
     /// What waits for people.
     pub reviews: BTreeMap<(ConnectionId, ReviewList, ObjectId), ReviewItem>,
     /// What people decided, oldest first.
@@ -127,6 +129,14 @@ pub struct World {
 }
 
 impl World {
+    /// The sync states of a lane.
+    pub fn states_of(&mut self, lane: Lane) -> &mut BTreeMap<ConnectionId, SyncState> {
+        match lane {
+            Lane::Main => &mut self.states,
+            Lane::Plan => &mut self.plan_states,
+        }
+    }
+
     /// Whether somebody else is faster this time.
     fn loses_race(&mut self) -> bool {
         let loses = self.races > 0;
@@ -137,12 +147,15 @@ impl World {
 
 /// A store that keeps a [`World`].
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<World>);
+pub struct MemoryStore {
+    kept: Arc<Mutex<World>>,
+    lane: Lane,
+}
 
 impl MemoryStore {
     /// What is kept, to look at and to change.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        locked(&self.0)
+        locked(&self.kept)
     }
 
     /// The same, if the store is up.

@@ -172,6 +172,7 @@ fn decode(bytes: &[u8]) -> Result<Segment, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use contact_sync_domain::reconcile::blank_item;
     use contact_sync_domain::segment::Outcome;
 
     use super::*;
@@ -186,23 +187,9 @@ mod tests {
             link_hash: "ab".into(),
             next: NextStep::Next("https://graph.example/v1.0/users?$skiptoken=x".into()),
             items: vec![SegmentItem {
-                object_id: ObjectId::from_u128(5),
-                contact_id: None,
-                outcome: Outcome::Skipped,
-                version: 0,
-                fields: vec![],
-                pending: vec![],
-                awaits: None,
                 reason: Some("userType is Guest".into()),
-                remedy: None,
                 email: Some("líne\nbreak@contoso.example".into()),
-                link: None,
-                fingerprint: None,
-                adopted: false,
-                wants: Vec::new(),
-                status: None,
-                matched: None,
-                question: None,
+                ..blank_item(&ObjectId::from_u128(5), None, Outcome::Skipped)
             }],
             unclear: vec![ObjectId::from_u128(6)],
         };
@@ -211,23 +198,8 @@ mod tests {
 
     #[test]
     fn a_segment_that_lost_somebody_is_not_taken_for_whole() {
-        let item = |number| {
-            contact_sync_domain::reconcile::blank_item(
-                &ObjectId::from_u128(number),
-                None,
-                Outcome::Skipped,
-            )
-        };
-        let segment = Segment {
-            page: 0,
-            generation: 0,
-            phase: Phase::List,
-            fence: 1,
-            link_hash: String::new(),
-            next: NextStep::End,
-            items: vec![item(1), item(2)],
-            unclear: vec![],
-        };
+        let item = |number| blank_item(&ObjectId::from_u128(number), None, Outcome::Skipped);
+        let segment = Segment::of(0, Phase::List, 1, vec![item(1), item(2)]);
         let mut text = String::new();
         let stored = encode(&segment).unwrap();
         GzDecoder::new(stored.as_slice()).read_to_string(&mut text).unwrap();

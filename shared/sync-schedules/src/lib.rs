@@ -14,6 +14,7 @@ use aws_sdk_scheduler::types::{
 use contact_sync_domain::event::{Event, RequestTrigger, SCHEMA_VERSION, SOURCE, SyncRequested};
 use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::run::RunKind;
+use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{BoxError, ScheduleError, Schedules};
 
 /// What Scheduler replaces by the time the schedule was due.
@@ -70,6 +71,7 @@ impl SyncSchedules {
             run_id: None,
             checkpoint: None,
             slot: Some(SLOT.to_owned()),
+            lane: Lane::Main,
         });
         let bus = EventBridgeParameters::builder()
             .detail_type(event.detail_type())

@@ -97,6 +97,7 @@ fn kind(outcome: Outcome, had_contact: bool) -> &'static str {
         Outcome::Unlink => "unlink",
         Outcome::Deactivate => "deactivate",
         Outcome::Delete => "delete",
+        Outcome::Restore => "restore",
         // The contact keeps its fields; its link tells that the user left.
         Outcome::StopUpdating | Outcome::Update => "update",
         Outcome::Unchanged
@@ -104,7 +105,8 @@ fn kind(outcome: Outcome, had_contact: bool) -> &'static str {
         | Outcome::Failed
         | Outcome::AwaitingReview
         | Outcome::Deferred
-        | Outcome::Keep => {
+        | Outcome::Keep
+        | Outcome::Left => {
             if had_contact {
                 "update"
             } else {

@@ -4,9 +4,8 @@ use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::event::{ContactEvent, ContactEventKind};
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, RunId};
-use contact_sync_domain::segment::{
-    Deviation, FieldChange, NextStep, Outcome, Phase, Segment, SegmentItem,
-};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::segment::{Deviation, FieldChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_engine::port::{Blobs, Clock};
 use contact_sync_engine::report::REPORT_DAYS;
 use contact_sync_engine::segments::{SEGMENT_DAYS, store_segment};
@@ -28,10 +27,6 @@ fn of_run(run: &Value, rest: &str) -> String {
 
 fn item(number: u128, outcome: Outcome) -> SegmentItem {
     SegmentItem {
-        object_id: ObjectId::from_u128(number),
-        contact_id: Some(ContactId::from_bits(number)),
-        outcome,
-        version: 0,
         fields: vec![FieldChange {
             field: Target::Field(ContactField::City),
             old: Value::Null,
@@ -39,32 +34,12 @@ fn item(number: u128, outcome: Outcome) -> SegmentItem {
             source: "[city]".to_owned(),
             rule: "overwrite".to_owned(),
         }],
-        pending: Vec::new(),
-        awaits: None,
-        reason: None,
-        remedy: None,
-        email: None,
-        link: None,
-        fingerprint: None,
-        adopted: false,
-        wants: Vec::new(),
-        status: None,
-        matched: None,
-        question: None,
+        ..blank_item(&ObjectId::from_u128(number), Some(ContactId::from_bits(number)), outcome)
     }
 }
 
 async fn write_page(app: &App, run: &RunId, page: u32, items: Vec<SegmentItem>) {
-    let segment = Segment {
-        unclear: Vec::new(),
-        page,
-        generation: 0,
-        phase: Phase::List,
-        fence: 1,
-        link_hash: String::new(),
-        next: NextStep::End,
-        items,
-    };
+    let segment = Segment::of(page, Phase::List, 1, items);
     let (store, blobs) = (&app.outside.store, &app.outside.blobs);
     store_segment(store, blobs, &account_id(), &connection_id(), run, segment).await.unwrap();
 }

@@ -1,7 +1,8 @@
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
-use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
-use contact_sync_domain::segment::{FieldChange, NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::segment::{FieldChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_engine::memory::{MemoryBlobs, MemoryStore};
 use contact_sync_engine::port::SegmentRef;
 use contact_sync_engine::report::report_key;
@@ -46,23 +47,14 @@ fn item(number: u128, outcome: Outcome, email: &str) -> SegmentItem {
     };
     let failed = outcome == Outcome::Failed;
     SegmentItem {
-        object_id: ObjectId::from_u128(number),
-        contact_id: (!failed).then(|| ContactId::from_bits(number)),
-        outcome,
-        version: 0,
         fields: if failed { vec![] } else { vec![change] },
-        pending: vec![],
-        awaits: None,
         reason: failed.then(|| "mobilePhone is required, but empty".into()),
-        remedy: None,
         email: failed.then(|| email.to_owned()),
-        link: None,
-        fingerprint: None,
-        adopted: false,
-        wants: Vec::new(),
-        status: None,
-        matched: None,
-        question: None,
+        ..blank_item(
+            &ObjectId::from_u128(number),
+            (!failed).then(|| ContactId::from_bits(number)),
+            outcome,
+        )
     }
 }
 
@@ -70,41 +62,27 @@ fn item(number: u128, outcome: Outcome, email: &str) -> SegmentItem {
 async fn world(kind: RunKind) -> World {
     let (account_id, connection_id, id) = ids();
     let world = World::default();
-    let segment = Segment {
-        unclear: Vec::new(),
-        page: 0,
-        generation: 0,
-        phase: Phase::List,
-        fence: 1,
-        link_hash: String::new(),
-        next: NextStep::End,
-        items: vec![
+    let segment = Segment::of(
+        0,
+        Phase::List,
+        1,
+        vec![
             item(1, Outcome::Create, "ada@contoso.example"),
             item(2, Outcome::Failed, "=bob@contoso.example"),
         ],
-    };
+    );
     let World { store, blobs } = &world;
     store_segment(store, blobs, &account_id, &connection_id, &id, segment).await.unwrap();
     let run = Run {
-        id: id.clone(),
-        account_id,
-        connection_id,
-        kind,
-        trigger: Trigger::Manual,
         status: RunStatus::Partial,
-        reason: None,
-        counts: Counts::default(),
-        progress: Progress::default(),
-        settings_version: 0,
-        graph: GraphCost::default(),
         pages: 1,
-        queued_at: Timestamp::UNIX_EPOCH,
-        started_at: None,
-        ended_at: None,
-        report_ready: false,
-        gap_seconds: None,
-        reading: None,
-        proof: None,
+        ..Run::queued(
+            id.clone(),
+            (account_id, connection_id),
+            (kind, Trigger::Manual),
+            0,
+            Timestamp::UNIX_EPOCH,
+        )
     };
     store.world().runs.insert(id, run);
     world

@@ -1,5 +1,7 @@
 //! What becomes of the contact of somebody who left.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Rules, Tie, blank_item, is_own};
 use crate::contact::{Contact, LinkState};
 use crate::id::ObjectId;
@@ -8,7 +10,8 @@ use crate::segment::{LinkChange, Outcome, SegmentItem};
 use crate::settings::RemovalAction;
 
 /// Why a linked user is no longer meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum GoneCause {
     /// In the recycle bin.
     SoftDeleted,

@@ -54,6 +54,7 @@ pub fn blank_item(user: &ObjectId, contact: Option<ContactId>, outcome: Outcome)
         status: None,
         matched: None,
         question: None,
+        trace: None,
     }
 }
 

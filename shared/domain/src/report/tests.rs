@@ -2,41 +2,18 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::contact::{LinkState, Target};
-use crate::segment::{FieldChange, LinkChange, NextStep, Phase};
+use crate::reconcile::blank_item;
+use crate::segment::{FieldChange, LinkChange, Phase};
 
 fn item(user: u128, outcome: Outcome) -> SegmentItem {
     SegmentItem {
-        object_id: ObjectId::from_u128(user),
-        contact_id: Some(ContactId::from_bits(user)),
-        outcome,
         version: u64::from(outcome != Outcome::Create),
-        fields: Vec::new(),
-        pending: Vec::new(),
-        awaits: None,
-        reason: None,
-        remedy: None,
-        email: None,
-        link: None,
-        fingerprint: None,
-        adopted: false,
-        wants: Vec::new(),
-        status: None,
-        matched: None,
-        question: None,
+        ..blank_item(&ObjectId::from_u128(user), Some(ContactId::from_bits(user)), outcome)
     }
 }
 
 fn segment(items: Vec<SegmentItem>) -> Segment {
-    Segment {
-        unclear: Vec::new(),
-        page: 0,
-        generation: 0,
-        phase: Phase::List,
-        fence: 1,
-        link_hash: String::new(),
-        next: NextStep::End,
-        items,
-    }
+    Segment::of(0, Phase::List, 1, items)
 }
 
 fn email_change(new: &str) -> FieldChange {

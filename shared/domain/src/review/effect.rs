@@ -48,8 +48,8 @@ impl Effect {
             };
         }
         match (standing.map(|standing| standing.list), outcome) {
-            // Decided at the end of the run.
-            (_, Outcome::Deferred) => Self::Stay,
+            // Decided at the end of the run, or found otherwise than planned.
+            (_, Outcome::Deferred | Outcome::Left) => Self::Stay,
             (None | Some(ReviewList::Ignored), _) => Self::Stay,
             // Who left is told once; the question stays until somebody answers or the user is back.
             (
@@ -80,7 +80,9 @@ fn asked(
         | Outcome::StopUpdating
         | Outcome::Unlink
         | Outcome::Deactivate
-        | Outcome::Delete => return None,
+        | Outcome::Delete
+        | Outcome::Restore
+        | Outcome::Left => return None,
     }
     // What the page writes by itself is not asked.
     let by_itself = outcome == Outcome::Update;

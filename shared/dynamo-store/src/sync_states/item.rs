@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{RunKind, Trigger};
-use contact_sync_domain::sync_state::{Lease, QueuedRun, SyncState};
+use contact_sync_domain::sync_state::{Lane, Lease, QueuedRun, SyncState};
 use contact_sync_engine::port::StoreError;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ mod attribute {
     pub(super) const QUEUE: &str = "queue";
     pub(super) const WORK: &str = "work";
     pub(super) const HANDOVER: &str = "handover";
+    /// The run that somebody wants ended.
+    pub(super) const CANCEL: &str = "cancel";
 }
 
 /// A queued run as it stands in the map.
@@ -43,7 +45,8 @@ pub(super) struct Waiting {
 
 /// The item of a state that nobody holds yet.
 pub(crate) fn item(state: &SyncState) -> Result<Item, StoreError> {
-    let mut item = keys::sync_state(&state.account_id, &state.connection_id).attributes();
+    let mut item =
+        keys::sync_state(&state.account_id, &state.connection_id, state.lane).attributes();
     item.insert(name::KIND.into(), text(KIND));
     item.insert(attribute::FENCE.into(), number(state.fence));
     item.insert(attribute::WANTED.into(), number(state.wanted));
@@ -57,6 +60,10 @@ pub(crate) fn read(mut item: Item) -> Result<SyncState, StoreError> {
     let key = text_of(&item, name::SK).unwrap_or_default();
     let (account, connection) = key.split_once('#').ok_or_else(|| missing(KIND, name::SK))?;
     let account_id = AccountId::parse(account).map_err(corrupt(KIND))?;
+    let (connection, lane) = match connection.strip_suffix(keys::PLAN_LANE) {
+        Some(connection) => (connection, Lane::Plan),
+        None => (connection, Lane::Main),
+    };
     let connection_id = ConnectionId::parse(connection).map_err(corrupt(KIND))?;
     let lease = match (text_of(&item, attribute::HOLDER), instant_of(&item, attribute::LEASE_UNTIL))
     {
@@ -71,6 +78,7 @@ pub(crate) fn read(mut item: Item) -> Result<SyncState, StoreError> {
     Ok(SyncState {
         account_id,
         connection_id,
+        lane,
         fence: number_of(&item, attribute::FENCE).ok_or_else(|| missing(KIND, attribute::FENCE))?,
         lease,
         wanted: number_of(&item, attribute::WANTED).unwrap_or_default(),
@@ -79,6 +87,10 @@ pub(crate) fn read(mut item: Item) -> Result<SyncState, StoreError> {
         queue,
         work: work.unwrap_or_default(),
         handover,
+        cancel: text_of(&item, attribute::CANCEL)
+            .map(RunId::parse)
+            .transpose()
+            .map_err(corrupt(KIND))?,
     })
 }
 

@@ -2,8 +2,10 @@
 
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{SubscriptionKey, TenantId};
+use contact_sync_domain::run::{Run, RunKind};
 use contact_sync_domain::settings::{Mode, Settings};
 use contact_sync_domain::subscription::{SubscribedResource, Subscription, SubscriptionState};
+use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{
     ConnectionStore, PendingItem, PendingKind, PendingStore, RunStore, SHARDS, SegmentRef,
     SegmentStore, SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore, SyncStateStore,
@@ -61,8 +63,12 @@ async fn a_deleted_connection_leaves_nothing_behind() {
         store.put_segment(&id, &run.id, 0, SegmentRef::Inline(vec![1])).await.unwrap();
         store.put_deviations(&id, &run.id, 0, &[]).await.unwrap();
     }
-    let pending = PendingItem { key: "u".into(), body: json!({}) };
-    store.put_pending(&id, PendingKind::Removal, &[pending]).await.unwrap();
+    let preview = Run { kind: RunKind::Preview, ..run(1, 1, 31) };
+    store.enqueue(&preview).await.unwrap();
+    let pending = [PendingItem { key: "u".into(), body: json!({}) }];
+    store.put_pending(&id, PendingKind::Removal, &pending).await.unwrap();
+    let plans = store.of_lane(Lane::Plan);
+    plans.put_pending(&id, PendingKind::Removal, &pending).await.unwrap();
     store.save_settings(&account, &id, &saved(1)).await.unwrap();
     store.delete_connection(&account, &id).await.unwrap();
     assert_eq!(tables.count(STATE).await, before - 2);

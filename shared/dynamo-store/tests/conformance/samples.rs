@@ -11,7 +11,7 @@ use contact_sync_domain::event::{ContactEvent, ContactEventKind, SCHEMA_VERSION}
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TenantId,
 };
-use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, Trigger};
 use contact_sync_domain::subscription::{
     SubscribedResource, Subscriber, Subscription, SubscriptionState,
 };
@@ -69,27 +69,13 @@ pub(crate) fn connection(account: u128, number: u128) -> Connection {
 }
 
 pub(crate) fn run(account: u128, connection: u128, number: u128) -> Run {
-    Run {
-        id: RunId::from_bits(number),
-        account_id: account_id(account),
-        connection_id: connection_id(connection),
-        kind: RunKind::Full,
-        trigger: Trigger::Manual,
-        status: RunStatus::Queued,
-        reason: None,
-        counts: Counts::default(),
-        progress: Progress::default(),
-        settings_version: 0,
-        graph: GraphCost::default(),
-        pages: 0,
-        queued_at: at(i64::try_from(number).unwrap()),
-        started_at: None,
-        ended_at: None,
-        report_ready: false,
-        gap_seconds: None,
-        reading: None,
-        proof: None,
-    }
+    Run::queued(
+        RunId::from_bits(number),
+        (account_id(account), connection_id(connection)),
+        (RunKind::Full, Trigger::Manual),
+        0,
+        at(i64::try_from(number).unwrap()),
+    )
 }
 
 pub(crate) fn subscription(tenant: u128, number: u128) -> Subscription {

@@ -50,7 +50,8 @@ pub async fn run_changes(
     }
     let limit = usize::from(limit);
     let mut items = Vec::new();
-    for page in first..run.pages {
+    let told = run.told_pages();
+    for page in first.max(told.start)..told.end {
         if items.len() >= limit || page - first >= MOST_SEGMENTS {
             return Ok(Page { items, next: Some(format!("{page}.0")) });
         }
@@ -102,9 +103,10 @@ fn applied(item: SegmentItem, deviation: Option<&Deviation>) -> Option<AppliedCh
         | Outcome::StopUpdating
         | Outcome::Unlink
         | Outcome::Deactivate
-        | Outcome::Delete => ChangeResult::Success,
+        | Outcome::Delete
+        | Outcome::Restore => ChangeResult::Success,
         Outcome::Failed => ChangeResult::Failed,
-        Outcome::AwaitingReview => ChangeResult::Skipped,
+        Outcome::AwaitingReview | Outcome::Left => ChangeResult::Skipped,
         // Decided at the run's end, where it has a page of its own.
         Outcome::Deferred => return None,
         Outcome::Unchanged | Outcome::Skipped | Outcome::Keep => match item.outcome {
@@ -117,7 +119,9 @@ fn applied(item: SegmentItem, deviation: Option<&Deviation>) -> Option<AppliedCh
             | Outcome::Delete
             | Outcome::Failed
             | Outcome::AwaitingReview
-            | Outcome::Deferred => ChangeResult::Skipped,
+            | Outcome::Deferred
+            | Outcome::Restore
+            | Outcome::Left => ChangeResult::Skipped,
         },
     };
     let reason = deviation.and_then(|other| other.reason.clone()).or_else(|| item.reason.clone());
@@ -129,26 +133,12 @@ fn applied(item: SegmentItem, deviation: Option<&Deviation>) -> Option<AppliedCh
 mod tests {
     use super::*;
     use contact_sync_domain::id::ObjectId;
+    use contact_sync_domain::reconcile::blank_item;
 
     fn item(outcome: Outcome) -> SegmentItem {
         SegmentItem {
-            object_id: ObjectId::from_u128(1),
-            contact_id: None,
-            outcome,
-            version: 0,
-            fields: Vec::new(),
-            pending: Vec::new(),
-            awaits: None,
             reason: Some("as decided".to_owned()),
-            remedy: None,
-            email: None,
-            link: None,
-            fingerprint: None,
-            adopted: false,
-            wants: Vec::new(),
-            status: None,
-            matched: None,
-            question: None,
+            ..blank_item(&ObjectId::from_u128(1), None, outcome)
         }
     }
 

@@ -10,6 +10,7 @@ use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::subscription::{SubscribedResource, Subscription};
+use contact_sync_domain::sync_state::Lane;
 use serde_json::Value;
 
 use super::connections::{connection, take_action};
@@ -238,17 +239,28 @@ async fn cancel_runs(
 ) -> Result<(), AdminError> {
     let store = outside.store();
     let (account, id) = (&connection.account_id, &connection.id);
-    let Some(state) = store.sync_state(account, id).await? else { return Ok(()) };
+    let lanes = [Lane::Main, Lane::Plan].map(|lane| store.of_lane(lane));
+    let mut states = Vec::new();
+    for lane in &lanes {
+        states.extend(lane.sync_state(account, id).await?);
+    }
+    if states.is_empty() {
+        return Ok(());
+    }
     store.reset_sync_state(account, id).await?;
-    for kind in [PendingKind::Removal, PendingKind::Collision] {
-        let items = store.pending(id, kind).await?;
-        let keys: Vec<String> = items.into_iter().map(|item| item.key).collect();
-        if !keys.is_empty() {
-            store.delete_pending(id, kind, &keys).await?;
+    for store in &lanes {
+        for kind in [PendingKind::Removal, PendingKind::Collision] {
+            let items = store.pending(id, kind).await?;
+            let keys: Vec<String> = items.into_iter().map(|item| item.key).collect();
+            if !keys.is_empty() {
+                store.delete_pending(id, kind, &keys).await?;
+            }
         }
     }
-    let at_work = state.work.checkpoint.as_ref().map(|work| &work.run_id);
-    for run_id in state.queue.iter().map(|queued| &queued.run_id).chain(at_work) {
+    let at_work = states.iter().filter_map(|state| state.work.checkpoint.as_ref());
+    let at_work = at_work.map(|work| &work.run_id);
+    let waiting = states.iter().flat_map(|state| &state.queue).map(|queued| &queued.run_id);
+    for run_id in waiting.chain(at_work) {
         if let Some(mut run) = store.run(account, id, run_id).await?
             && !run.status.is_terminal()
         {

@@ -2,7 +2,7 @@
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
-use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use serde_json::Value;
 
 use super::connections::connection;
@@ -80,27 +80,13 @@ pub(super) async fn queue_run(
     trigger: Trigger,
 ) -> Result<Run, AdminError> {
     let store = outside.store();
-    let run = Run {
-        id: RunId::from_bits(outside.randomness().ordered_bits()),
-        account_id: account.clone(),
-        connection_id: id.clone(),
-        kind,
-        trigger,
-        status: RunStatus::Queued,
-        reason: None,
-        counts: Counts::default(),
-        progress: Progress::default(),
-        settings_version: store.settings(account, id).await?.version,
-        graph: GraphCost::default(),
-        pages: 0,
-        queued_at: outside.clock().now(),
-        started_at: None,
-        ended_at: None,
-        report_ready: false,
-        gap_seconds: None,
-        reading: None,
-        proof: None,
-    };
+    let run = Run::queued(
+        RunId::from_bits(outside.randomness().ordered_bits()),
+        (account.clone(), id.clone()),
+        (kind, trigger),
+        store.settings(account, id).await?.version,
+        outside.clock().now(),
+    );
     store.enqueue(&run).await?;
     Ok(run)
 }

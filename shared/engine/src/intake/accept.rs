@@ -8,6 +8,7 @@ use contact_sync_domain::event::{
 use contact_sync_domain::id::SubscriptionKey;
 use contact_sync_domain::run::RunKind;
 use contact_sync_domain::subscription::{Subscriber, Subscription, SubscriptionState};
+use contact_sync_domain::sync_state::Lane;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -262,6 +263,7 @@ fn look_again(subscriber: &Subscriber) -> Event {
         run_id: None,
         checkpoint: None,
         slot: None,
+        lane: Lane::Main,
     })
 }
 

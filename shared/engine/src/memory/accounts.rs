@@ -143,7 +143,8 @@ impl ConnectionStore for MemoryStore {
 /// What a connection's runs left, and what people were asked and decided.
 fn purge_work(world: &mut World, id: &ConnectionId) {
     world.runs.retain(|_, run| run.connection_id != *id);
-    world.pending.retain(|(of, _, _), _| of != id);
+    world.pending.retain(|(of, _, _, _), _| of != id);
+    world.plan_states.remove(id);
     world.reviews.retain(|(of, _, _), _| of != id);
     world.decisions.remove(id);
 }

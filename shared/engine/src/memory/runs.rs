@@ -94,10 +94,6 @@ impl SegmentStore for MemoryStore {
     }
 }
 
-fn place(connection: &ConnectionId, kind: PendingKind, key: &str) -> (ConnectionId, bool, String) {
-    (connection.clone(), kind == PendingKind::Collision, key.to_owned())
-}
-
 impl PendingStore for MemoryStore {
     async fn put_pending(
         &self,
@@ -105,7 +101,8 @@ impl PendingStore for MemoryStore {
         kind: PendingKind,
         items: &[PendingItem],
     ) -> Result<(), StoreError> {
-        let items = items.iter().map(|item| (place(connection, kind, &item.key), item.clone()));
+        let place = |item: &PendingItem| (connection.clone(), self.lane, kind, item.key.clone());
+        let items = items.iter().map(|item| (place(item), item.clone()));
         self.up()?.pending.extend(items);
         Ok(())
     }
@@ -115,10 +112,11 @@ impl PendingStore for MemoryStore {
         connection: &ConnectionId,
         kind: PendingKind,
     ) -> Result<Vec<PendingItem>, StoreError> {
-        let wanted = kind == PendingKind::Collision;
         let world = self.up()?;
         let all = world.pending.iter();
-        let own = all.filter(|((of, kind, _), _)| of == connection && *kind == wanted);
+        let own = all.filter(|((of, lane, of_kind, _), _)| {
+            of == connection && *lane == self.lane && *of_kind == kind
+        });
         Ok(own.map(|(_, item)| item.clone()).collect())
     }
 
@@ -128,7 +126,8 @@ impl PendingStore for MemoryStore {
         kind: PendingKind,
         key: &str,
     ) -> Result<bool, StoreError> {
-        Ok(self.up()?.pending.contains_key(&place(connection, kind, key)))
+        let place = (connection.clone(), self.lane, kind, key.to_owned());
+        Ok(self.up()?.pending.contains_key(&place))
     }
 
     async fn delete_pending(
@@ -139,7 +138,7 @@ impl PendingStore for MemoryStore {
     ) -> Result<(), StoreError> {
         let mut world = self.up()?;
         for key in keys {
-            world.pending.remove(&place(connection, kind, key));
+            world.pending.remove(&(connection.clone(), self.lane, kind, key.clone()));
         }
         Ok(())
     }

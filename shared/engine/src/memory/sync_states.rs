@@ -1,8 +1,10 @@
 //! Lease, hints, queue and checkpoint.
 
+use std::collections::BTreeMap;
+
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
-use contact_sync_domain::run::Run;
-use contact_sync_domain::sync_state::{Handover, Lease, QueuedRun, SyncState, Work};
+use contact_sync_domain::run::{Run, RunStatus};
+use contact_sync_domain::sync_state::{Handover, Lane, Lease, QueuedRun, SyncState, Work};
 use jiff::Timestamp;
 
 use super::{MemoryStore, World, unreadable};
@@ -11,19 +13,28 @@ use crate::port::{Release, SHARDS, ShardPage, StoreError, SyncStateStore, Taken}
 /// The state, if it is still held as in `held`.
 fn held<'a>(world: &'a mut World, held: &SyncState) -> Option<&'a mut SyncState> {
     let holder = held.lease.as_ref().map(|lease| lease.holder.clone())?;
-    world.states.get_mut(&held.connection_id).filter(|state| {
+    world.states_of(held.lane).get_mut(&held.connection_id).filter(|state| {
         state.fence == held.fence
             && state.lease.as_ref().is_some_and(|lease| lease.holder == holder)
     })
 }
 
+/// How a run stands in a queue.
+fn waiting(run: &Run) -> QueuedRun {
+    QueuedRun { run_id: run.id.clone(), kind: run.kind, trigger: run.trigger }
+}
+
 impl SyncStateStore for MemoryStore {
+    fn of_lane(&self, lane: Lane) -> Self {
+        Self { kept: self.kept.clone(), lane }
+    }
+
     async fn sync_state(
         &self,
         _: &AccountId,
         connection: &ConnectionId,
     ) -> Result<Option<SyncState>, StoreError> {
-        Ok(self.up()?.states.get(connection).cloned())
+        Ok(self.up()?.states_of(self.lane).get(connection).cloned())
     }
 
     async fn take(
@@ -35,8 +46,8 @@ impl SyncStateStore for MemoryStore {
         expires_at: Timestamp,
     ) -> Result<Option<Taken>, StoreError> {
         let mut world = self.up()?;
-        let Some(state) = world.states.get_mut(connection).filter(|state| state.is_free(now))
-        else {
+        let states = world.states_of(self.lane);
+        let Some(state) = states.get_mut(connection).filter(|state| state.is_free(now)) else {
             return Ok(None);
         };
         let lease = Lease { holder: holder.to_owned(), expires_at };
@@ -60,6 +71,9 @@ impl SyncStateStore for MemoryStore {
             state.hinted_since = before.hinted_since_after(work);
         }
         state.work = work.clone();
+        if work.checkpoint.is_none() {
+            state.cancel = None;
+        }
         if let Some(lease) = &mut state.lease {
             lease.expires_at = expires_at;
         }
@@ -85,6 +99,9 @@ impl SyncStateStore for MemoryStore {
             state.hinted_since = before.hinted_since_after(work);
         }
         state.work = work.clone();
+        if work.checkpoint.is_none() {
+            state.cancel = None;
+        }
         state.lease = None;
         let checkpoint = state.fence;
         state.handover = handover.map(|handover| Handover { checkpoint, ..handover.clone() });
@@ -97,7 +114,7 @@ impl SyncStateStore for MemoryStore {
         connection: &ConnectionId,
         now: Timestamp,
     ) -> Result<Option<SyncState>, StoreError> {
-        Ok(self.up()?.states.get_mut(connection).map(|state| {
+        Ok(self.up()?.states_of(self.lane).get_mut(connection).map(|state| {
             let before = state.clone();
             state.wanted += 1;
             state.last_hint_at = Some(now);
@@ -111,11 +128,14 @@ impl SyncStateStore for MemoryStore {
         if world.runs.contains_key(&run.id) {
             return Ok(());
         }
-        let queued = QueuedRun { run_id: run.id.clone(), kind: run.kind, trigger: run.trigger };
-        let Some(state) = world.states.get_mut(&run.connection_id) else {
+        if let (Lane::Plan, true) = (run.lane(), world.states.contains_key(&run.connection_id)) {
+            let fresh = SyncState::of_plans(run.account_id.clone(), run.connection_id.clone());
+            world.plan_states.entry(run.connection_id.clone()).or_insert(fresh);
+        }
+        let Some(state) = world.states_of(run.lane()).get_mut(&run.connection_id) else {
             return Err(unreadable(format!("sync state of {}", run.connection_id)));
         };
-        state.queue.push(queued);
+        state.queue.push(waiting(run));
         world.runs.insert(run.id.clone(), run.clone());
         Ok(())
     }
@@ -123,7 +143,8 @@ impl SyncStateStore for MemoryStore {
     async fn withdraw(&self, run: &Run) -> Result<bool, StoreError> {
         let mut world = self.up()?;
         let has_ended = world.runs.get(&run.id).is_none_or(|known| known.status.is_terminal());
-        let Some(state) = world.states.get_mut(&run.connection_id) else { return Ok(false) };
+        let states = world.states_of(run.lane());
+        let Some(state) = states.get_mut(&run.connection_id) else { return Ok(false) };
         let waits = state.queue.iter().any(|queued| queued.run_id == run.id) && !has_ended;
         if waits {
             state.queue.retain(|queued| queued.run_id != run.id);
@@ -132,19 +153,52 @@ impl SyncStateStore for MemoryStore {
         Ok(waits)
     }
 
+    async fn enqueue_planned(&self, run: &Run) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let hash = |run: &Run| run.plan.as_ref().map(|plan| plan.hash.clone());
+        let stands = world.runs.get(&run.id).is_some_and(|standing| {
+            standing.status == RunStatus::Planned
+                && hash(standing).is_some()
+                && hash(standing) == hash(run)
+        });
+        if !stands {
+            return Ok(world.runs.get(&run.id) == Some(run));
+        }
+        let Some(state) = world.states.get_mut(&run.connection_id) else { return Ok(false) };
+        state.queue.push(waiting(run));
+        world.runs.insert(run.id.clone(), run.clone());
+        Ok(true)
+    }
+
+    async fn ask_to_cancel(&self, run: &Run) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let states = world.states_of(self.lane);
+        let Some(state) = states.get_mut(&run.connection_id) else { return Ok(false) };
+        let works = state.work.checkpoint.as_ref().is_some_and(|point| point.run_id == run.id);
+        let goes_on = works || state.queue.iter().any(|queued| queued.run_id == run.id);
+        if goes_on {
+            state.cancel = Some(run.id.clone());
+        }
+        Ok(goes_on)
+    }
+
     async fn reset_sync_state(
         &self,
         _: &AccountId,
         connection: &ConnectionId,
     ) -> Result<(), StoreError> {
-        if let Some(state) = self.up()?.states.get_mut(connection) {
-            state.fence += 1;
-            state.lease = None;
-            state.queue.clear();
-            state.handover = None;
-            state.work.checkpoint = None;
-            state.work.users_delta = None;
-            state.work.groups_delta = None;
+        let mut world = self.up()?;
+        for lane in [Lane::Main, Lane::Plan] {
+            if let Some(state) = world.states_of(lane).get_mut(connection) {
+                state.fence += 1;
+                state.lease = None;
+                state.queue.clear();
+                state.handover = None;
+                state.cancel = None;
+                state.work.checkpoint = None;
+                state.work.users_delta = None;
+                state.work.groups_delta = None;
+            }
         }
         Ok(())
     }
@@ -155,13 +209,19 @@ impl SyncStateStore for MemoryStore {
         cursor: Option<&str>,
     ) -> Result<ShardPage<SyncState>, StoreError> {
         let world = self.up()?;
-        let mut rest = world
-            .states
-            .values()
-            .filter(|state| state.connection_id.shard(SHARDS) == shard)
-            .filter(|state| cursor.is_none_or(|cursor| state.connection_id.as_str() > cursor));
+        let place = |state: &SyncState| match state.lane {
+            Lane::Main => state.connection_id.to_string(),
+            Lane::Plan => format!("{}#plan", state.connection_id),
+        };
+        let both = world.states.values().chain(world.plan_states.values());
+        let own = both.filter(|state| state.connection_id.shard(SHARDS) == shard);
+        let sorted: BTreeMap<String, &SyncState> = own.map(|state| (place(state), state)).collect();
+        let mut rest = sorted
+            .into_iter()
+            .filter(|(place, _)| cursor.is_none_or(|cursor| place.as_str() > cursor));
         let found = rest.next();
-        let cursor = rest.next().and(found).map(|state| state.connection_id.to_string());
+        let cursor = rest.next().and_then(|_| found.as_ref().map(|(place, _)| place.clone()));
+        let found = found.map(|(_, state)| state);
         let read = |state: &SyncState| {
             if world.unreadable_states.contains(&state.connection_id) {
                 return Err(unreadable(format!("sync state of {}", state.connection_id)));

@@ -5,7 +5,7 @@ use std::future::Future;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
-use contact_sync_domain::sync_state::{Handover, SyncState, Work};
+use contact_sync_domain::sync_state::{Handover, Lane, SyncState, Work};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -32,8 +32,14 @@ pub enum Release {
     Lost,
 }
 
-/// The sync states, one item per connection.
+/// The sync states, one item per connection and lane.
 pub trait SyncStateStore: Send + Sync {
+    /// The same store, at the states and the waiting items of this lane.
+    #[must_use]
+    fn of_lane(&self, lane: Lane) -> Self
+    where
+        Self: Sized;
+
     /// The state, read strongly.
     fn sync_state(
         &self,
@@ -82,23 +88,33 @@ pub trait SyncStateStore: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<SyncState>, StoreError>> + Send;
 
-    /// Records a queued run and puts it on its connection's queue, in one transaction; a run of
-    /// that id that exists already is fine.
+    /// Records a queued run and puts it on the queue of its connection and lane, in one
+    /// transaction; a run of that id that exists already is fine. The state of the plan lane is
+    /// made when it is missing.
     fn enqueue(&self, run: &Run) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Takes a run that waits off its connection's queue and stores how it ended, in one
     /// transaction and without a lease; `false` when it does not wait (any more).
     fn withdraw(&self, run: &Run) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Drops lease, queue, checkpoint, cursors and handover and raises the fence: whoever worked is
-    /// rejected at the next checkpoint.
+    /// Puts a run whose plan was approved on its connection's queue, where everything syncs, and
+    /// stores it so, in one transaction; `false` unless the stored run is planned with that very
+    /// plan.
+    fn enqueue_planned(&self, run: &Run) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Notes that a run which waits or works in this lane should end; `false` when it does neither.
+    /// The checkpoint that names no run any more forgets it.
+    fn ask_to_cancel(&self, run: &Run) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Drops lease, queue, checkpoint, cursors and handover in both lanes and raises the fence:
+    /// whoever worked is rejected at the next checkpoint.
     fn reset_sync_state(
         &self,
         account: &AccountId,
         connection: &ConnectionId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// All states of one of the [`super::SHARDS`], a page at a time.
+    /// All states of one of the [`super::SHARDS`], of both lanes, a page at a time.
     fn sync_states(
         &self,
         shard: u8,
@@ -198,7 +214,7 @@ pub trait SegmentStore: Send + Sync {
 }
 
 /// What waits for the end of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PendingKind {
     /// A removal, judged together with the others.
     Removal,

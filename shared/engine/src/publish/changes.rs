@@ -210,6 +210,7 @@ fn request_events(old: Option<&SyncState>, new: &SyncState, at: Timestamp) -> Ve
             run_id: Some(handover.run_id.clone()),
             checkpoint: Some(handover.checkpoint),
             slot: None,
+            lane: new.lane,
         })];
     }
     // A request too many is turned away by the lease; one too few waits for the sweep.
@@ -240,11 +241,12 @@ fn requested(state: &SyncState, run: &QueuedRun) -> Event {
             Trigger::Resume => RequestTrigger::Resume,
             Trigger::Settings => RequestTrigger::Settings,
             // Hints are announced by the webhook; a run that came of one is found like a sweep's.
-            Trigger::Notification | Trigger::Sweep => RequestTrigger::Sweep,
+            Trigger::Notification | Trigger::Sweep | Trigger::Due => RequestTrigger::Sweep,
         },
         run_id: Some(run.run_id.clone()),
         checkpoint: None,
         slot: None,
+        lane: state.lane,
     })
 }
 

@@ -11,7 +11,7 @@ use contact_sync_domain::id::ConnectionId;
 use contact_sync_domain::run::RunKind;
 use contact_sync_domain::settings::BetweenRuns;
 use contact_sync_domain::subscription::{Subscriber, Subscription};
-use contact_sync_domain::sync_state::SyncState;
+use contact_sync_domain::sync_state::{Lane, SyncState};
 use futures::future::try_join_all;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -106,6 +106,11 @@ where
     async fn look_at(&self, state: &SyncState, deadline: Timestamp) -> Result<Found, RenewalError> {
         let now = self.clock.now();
         let is_undone = state.is_stranded(now);
+        if state.lane == Lane::Plan {
+            // What is planned beside what syncs is only gone on with: all else is told by the other
+            // lane.
+            return Ok(Found { request: is_undone.then(|| request(state)), ..Found::default() });
+        }
         let is_silent = is_silent(state, now);
         let is_its_turn = is_turn_of(&state.connection_id, now);
         // Only what has never synced can be waiting for its permissions to work.
@@ -304,6 +309,7 @@ fn request(state: &SyncState) -> Event {
         run_id: None,
         checkpoint: None,
         slot: None,
+        lane: state.lane,
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::report::{ContactKind, Happened, ReportRow, rows};
-use contact_sync_domain::run::{Run, RunKind, RunStatus};
+use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
@@ -120,7 +120,7 @@ where
         let went_as_intended = !deviating.contains(&item.object_id);
         let is_listed_nowhere = went_as_intended
             && item.outcome == Outcome::Unchanged
-            && self.run.kind == RunKind::Delta;
+            && !self.run.kind.reads_everybody();
         let email = Target::Field(ContactField::Email);
         let is_told = item.email.is_some()
             || (went_as_intended && item.fields.iter().any(|change| change.field == email));

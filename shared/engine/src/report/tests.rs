@@ -4,9 +4,10 @@ use contact_sync_domain::contact::{
     Contact, ContactField, ContactSource, ContactStatus, LinkState, Target,
 };
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
-use contact_sync_domain::run::{Counts, GraphCost, Progress, RunKind, RunStatus, Trigger};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{
-    Deviation, FieldChange, LinkChange, NextStep, Outcome, Phase, Segment, SegmentItem,
+    Deviation, FieldChange, LinkChange, Outcome, Phase, Segment, SegmentItem,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -29,25 +30,7 @@ fn contact_id(number: u32) -> ContactId {
 }
 
 fn item(number: u32, outcome: Outcome) -> SegmentItem {
-    SegmentItem {
-        object_id: user(number),
-        contact_id: Some(contact_id(number)),
-        outcome,
-        version: 1,
-        fields: Vec::new(),
-        pending: Vec::new(),
-        awaits: None,
-        reason: None,
-        remedy: None,
-        email: None,
-        link: None,
-        fingerprint: None,
-        adopted: false,
-        wants: Vec::new(),
-        status: None,
-        matched: None,
-        question: None,
-    }
+    SegmentItem { version: 1, ..blank_item(&user(number), Some(contact_id(number)), outcome) }
 }
 
 fn created(number: u32, email: &str) -> SegmentItem {
@@ -82,25 +65,14 @@ impl World {
     fn of(kind: RunKind) -> Self {
         let (account_id, connection_id, id) = ids();
         let run = Run {
-            id,
-            account_id,
-            connection_id,
-            kind,
-            trigger: Trigger::Manual,
             status: RunStatus::Succeeded,
-            reason: None,
-            counts: Counts::default(),
-            progress: Progress::default(),
-            settings_version: 0,
-            graph: GraphCost::default(),
-            pages: 0,
-            queued_at: Timestamp::UNIX_EPOCH,
-            started_at: None,
-            ended_at: None,
-            report_ready: false,
-            gap_seconds: None,
-            reading: None,
-            proof: None,
+            ..Run::queued(
+                id,
+                (account_id, connection_id),
+                (kind, Trigger::Manual),
+                0,
+                Timestamp::UNIX_EPOCH,
+            )
         };
         let world = Self::default();
         world.store.world().runs.insert(run.id.clone(), run);
@@ -124,16 +96,7 @@ impl World {
             self.put(run);
             page
         };
-        let segment = Segment {
-            unclear: Vec::new(),
-            page,
-            generation: 0,
-            phase,
-            fence: 1,
-            link_hash: String::new(),
-            next: NextStep::End,
-            items,
-        };
+        let segment = Segment::of(page, phase, 1, items);
         store_segment(&self.store, &self.blobs, &account, &connection, &run, segment)
             .await
             .unwrap();

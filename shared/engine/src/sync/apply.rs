@@ -226,7 +226,9 @@ fn is_leaving(item: &SegmentItem) -> bool {
         | Outcome::Unlink
         | Outcome::Deactivate
         | Outcome::Delete => true,
-        Outcome::Create
+        Outcome::Restore
+        | Outcome::Left
+        | Outcome::Create
         | Outcome::Update
         | Outcome::Unchanged
         | Outcome::Skipped
@@ -277,14 +279,16 @@ pub(super) fn writes(item: &SegmentItem) -> bool {
         | Outcome::StopUpdating
         | Outcome::Unlink
         | Outcome::Deactivate
-        | Outcome::Delete => true,
+        | Outcome::Delete
+        | Outcome::Restore => true,
         // A removal that waits for a person is marked on the link at once.
         Outcome::AwaitingReview => item.link.is_some(),
         Outcome::Unchanged
         | Outcome::Skipped
         | Outcome::Failed
         | Outcome::Deferred
-        | Outcome::Keep => false,
+        | Outcome::Keep
+        | Outcome::Left => false,
     }
 }
 
@@ -369,11 +373,6 @@ fn moved_away(item: &SegmentItem) -> Applied {
 }
 
 fn deviating(item: SegmentItem, outcome: Outcome) -> Applied {
-    let deviation = Deviation {
-        object_id: item.object_id.clone(),
-        outcome,
-        reason: item.reason.clone(),
-        remedy: item.remedy.clone(),
-    };
+    let deviation = Deviation::of(&item, outcome);
     Applied { item, outcome, deviation: Some(deviation) }
 }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -289,13 +289,8 @@ where
 /// A segment of what the end of the run decided.
 pub(super) fn judgement(held: &Held, pass: &Pass, items: Vec<SegmentItem>) -> Segment {
     Segment {
-        page: pass.point.page,
         generation: pass.point.generation,
-        phase: Phase::Judgement,
-        fence: held.fence(),
         link_hash: people_hash(items.iter().map(|item| &item.object_id)),
-        next: NextStep::End,
-        items,
-        unclear: Vec::new(),
+        ..Segment::of(pass.point.page, Phase::Judgement, held.fence(), items)
     }
 }

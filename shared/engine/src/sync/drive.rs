@@ -5,7 +5,7 @@ use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::settings::BetweenRuns;
-use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Handover, QueuedRun};
+use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Handover, Lane, QueuedRun};
 use jiff::{SignedDuration, Timestamp};
 
 use super::pass::Held;
@@ -54,6 +54,8 @@ pub struct Request {
     pub checkpoint: Option<u64>,
     /// For schedules: the time the run was due.
     pub slot: Option<String>,
+    /// In which lane.
+    pub lane: Lane,
 }
 
 /// How an invocation ended.
@@ -306,7 +308,7 @@ fn next_step(held: &Held, request: &Request, must_look: bool) -> Step {
     }
     if let Some(next) = held.state.queue.first() {
         // The delta function leaves whole directories to the one that is made for them.
-        let leave = request.kind == RunKind::Delta && next.kind == RunKind::Full;
+        let leave = request.kind == RunKind::Delta && next.kind.reads_everybody();
         return if leave { Step::HandOver(next.clone()) } else { Step::Start(next.clone()) };
     }
     if must_look || held.state.wanted > held.work.done { Step::Look } else { Step::LetGo }

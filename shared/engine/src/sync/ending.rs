@@ -50,7 +50,7 @@ where
         if whole {
             held.serve(pass.point.wanted_seen, now);
             held.work.last_checked_at = Some(now);
-            if pass.point.kind == RunKind::Full {
+            if pass.point.reads_everybody() {
                 held.work.last_full_at = Some(now);
                 held.work.last_full_settings = Some(pass.point.settings_version);
                 held.work.rivals = pass.point.rivals.clone().or(held.work.rivals.take());

@@ -7,14 +7,14 @@ use contact_sync_domain::directory::{DeltaEntry, RemovedReason};
 use contact_sync_domain::guard::{Asked, Verdict};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
 use super::apply::{is_removal, unreadable_item};
+use super::collisions::judgement;
 use super::decide::{decide_leaving, present};
 use super::index::Index;
 use super::pass::{Held, Pass};
-use super::reading::people_hash;
 use super::staging::StagedRemoval;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, PendingItem, PendingKind, Randomness, StoredContact};
@@ -86,16 +86,7 @@ where
         items.extend(unreadable);
         let first = pass.point.page;
         for items in items.chunks(PER_SEGMENT) {
-            let segment = Segment {
-                page: pass.point.page,
-                generation: pass.point.generation,
-                phase: Phase::Judgement,
-                fence: held.fence(),
-                link_hash: people_hash(items.iter().map(|item| &item.object_id)),
-                next: NextStep::End,
-                items: items.to_vec(),
-                unclear: Vec::new(),
-            };
+            let segment = judgement(held, pass, items.to_vec());
             self.store_and_settle(held, pass, segment, stored.clone(), &HashMap::new()).await?;
         }
         for page in first..pass.point.page {

@@ -8,7 +8,7 @@ use contact_sync_domain::id::{ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Wants};
 use contact_sync_domain::routing::Rivals;
-use contact_sync_domain::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Counts, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::{BetweenRuns, Settings};
@@ -77,6 +77,11 @@ where
         let holds = point.kind == RunKind::Delta && looks_only && lists;
         let rules = if holds { rules.holding() } else { rules };
         let created_before = point.counts.created;
+        let stored = if point.recorded {
+            self.stores.run(&account.id, &connection.id, &point.run_id).await?
+        } else {
+            None
+        };
         let mut pass = Pass {
             created_before,
             account,
@@ -105,6 +110,7 @@ where
             waiting: None,
             removed: 0,
             staged: None,
+            stored,
             awaiting: BTreeMap::new(),
             deferred: HashMap::new(),
             may_replay: false,
@@ -125,12 +131,12 @@ where
         } else {
             pass.know_rivals();
         }
-        if pass.point.kind == RunKind::Full {
+        if pass.point.reads_everybody() {
             self.load_index(held, &mut pass).await?;
         }
         // A slice knows only whom it saw itself.
         self.recount(&mut pass).await?;
-        if pass.point.kind == RunKind::Full && !ended {
+        if pass.point.reads_everybody() && !ended {
             self.record_progress(&pass).await?;
         }
         Ok(Some(pass))
@@ -143,38 +149,13 @@ where
         run_id: RunId,
         stage: Stage,
     ) -> Checkpoint {
-        let now = self.clock.now();
-        Checkpoint {
-            run_id,
-            kind: RunKind::Full,
-            trigger: Trigger::Sweep,
-            settings_version: desk.settings.version,
+        Checkpoint::begin(
+            (run_id, RunKind::Full, Trigger::Sweep),
+            desk.settings.version,
             stage,
-            page: 0,
-            generation: 0,
-            first_page: 0,
-            first_fence: held.fence(),
-            baseline: None,
-            select_hash: String::new(),
-            counts: Counts::default(),
-            graph: GraphCost::default(),
-            total: None,
-            listing: 0,
-            proof: Proof::default(),
-            unclear: Vec::new(),
-            hops: 0,
-            stalls: 0,
-            wanted_seen: held.state.wanted,
-            queued_at: now,
-            started_at: now,
-            recorded: false,
-            blocked: false,
-            note: None,
-            ending: None,
-            teams_note: None,
-            reading: None,
-            rivals: None,
-        }
+            (held.fence(), held.state.wanted),
+            self.clock.now(),
+        )
     }
 
     /// Reads what is known of all linked contacts.

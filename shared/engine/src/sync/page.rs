@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::run::{Progress, Run, RunKind, RunStatus};
+use contact_sync_domain::run::{Progress, Run, RunStatus};
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment};
 use serde::{Deserialize, Serialize};
 
@@ -76,15 +76,12 @@ where
         });
         pass.point.proof.unread += u64::try_from(named.len()).unwrap_or(u64::MAX);
         let segment = Segment {
-            page: pass.point.page,
             generation: pass.point.generation,
-            phase: source.phase,
-            fence: source.fence,
             // Links prove which page was read, but are not shown.
             link_hash: short_digest(&source.link),
             next: source.next,
-            items,
             unclear: pass.point.unclear.clone(),
+            ..Segment::of(pass.point.page, source.phase, source.fence, items)
         };
         Box::pin(self.store_and_settle(held, pass, segment, decided.stored, &decided.users)).await
     }
@@ -229,7 +226,7 @@ where
 
     /// Shows how far the run is.
     pub(super) async fn record_progress(&self, pass: &Pass) -> Result<(), Stop> {
-        if pass.point.kind == RunKind::Full {
+        if pass.point.reads_everybody() {
             self.stores.put_run(&run_of(pass, RunStatus::Running)).await?;
         }
         Ok(())
@@ -239,10 +236,16 @@ where
 /// The run as people see it now.
 pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
     let point = &pass.point;
+    let stored = pass.stored.clone().unwrap_or_else(|| {
+        Run::queued(
+            point.run_id.clone(),
+            (pass.account.id.clone(), pass.connection.id.clone()),
+            (point.kind, point.trigger),
+            point.settings_version,
+            point.queued_at,
+        )
+    });
     Run {
-        id: point.run_id.clone(),
-        account_id: pass.account.id.clone(),
-        connection_id: pass.connection.id.clone(),
         kind: point.kind,
         trigger: point.trigger,
         status,
@@ -259,6 +262,8 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         gap_seconds: pass.gap_seconds,
         reading: point.reading,
         proof: (point.proof.pages > 0).then(|| point.proof.clone()),
+        // What others wrote down on it stays.
+        ..stored
     }
 }
 

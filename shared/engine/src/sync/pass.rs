@@ -11,7 +11,7 @@ use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie, Wants};
 use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::routing::Rivals;
-use contact_sync_domain::run::Counts;
+use contact_sync_domain::run::{Counts, Run};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::Settings;
@@ -134,6 +134,8 @@ pub(super) struct Ahead {
 pub(super) struct Pass {
     /// How many contacts earlier slices of the run made: the index knows them already.
     pub(super) created_before: u64,
+    /// The run as it was stored when the slice began, with what others wrote down on it.
+    pub(super) stored: Option<Run>,
     pub(super) account: Account,
     pub(super) connection: Connection,
     pub(super) tenant: TenantId,
@@ -234,6 +236,10 @@ impl Pass {
         segment: &Segment,
         outcomes: impl Iterator<Item = (&'i SegmentItem, Outcome)>,
     ) {
+        // Whoever moves between teams is counted where the run decided about the contact.
+        if segment.phase == Phase::Teams {
+            return;
+        }
         let counts_now =
             segment.generation >= self.point.listing && segment.page >= self.point.first_page;
         let listed = matches!(segment.phase, Phase::List | Phase::Drain);

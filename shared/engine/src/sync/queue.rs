@@ -3,7 +3,7 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{ConnectionId, RunId};
-use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::schedule::Timing;
 use contact_sync_domain::settings::Mode;
 use contact_sync_domain::sync_state::{Ending, QueuedRun};
@@ -211,25 +211,11 @@ fn queued_run(
     settings: &SettingsVersion,
     now: Timestamp,
 ) -> Run {
-    Run {
+    Run::queued(
         id,
-        account_id: connection.account_id.clone(),
-        connection_id: connection.id.clone(),
-        kind: RunKind::Full,
-        trigger,
-        status: RunStatus::Queued,
-        reason: None,
-        counts: Counts::default(),
-        progress: Progress::default(),
-        settings_version: settings.version,
-        graph: GraphCost::default(),
-        pages: 0,
-        queued_at: now,
-        started_at: None,
-        ended_at: None,
-        report_ready: false,
-        gap_seconds: None,
-        reading: None,
-        proof: None,
-    }
+        (connection.account_id.clone(), connection.id.clone()),
+        (RunKind::Full, trigger),
+        settings.version,
+        now,
+    )
 }

@@ -1,7 +1,7 @@
 //! What a slice does when it cannot simply go on.
 
 use contact_sync_domain::connection::{Attention, ConnectionStatus};
-use contact_sync_domain::run::{RunKind, RunStatus};
+use contact_sync_domain::run::RunStatus;
 use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
 
@@ -180,7 +180,7 @@ fn restart(held: &Held, pass: &mut Pass, error: &DirectoryError) -> Reaction {
     let gone = matches!(error, DirectoryError::Gone { .. });
     // A delta link that does not answer never will, and groups are not to be skipped.
     let in_groups = pass.point.stage == Stage::Groups;
-    if pass.point.kind == RunKind::Delta && (gone || used_up || in_groups) {
+    if !pass.point.reads_everybody() && (gone || used_up || in_groups) {
         return Reaction::BeginFull;
     }
     if used_up {
@@ -189,26 +189,26 @@ fn restart(held: &Held, pass: &mut Pass, error: &DirectoryError) -> Reaction {
     }
     pass.point.generation += 1;
     pass.point.unclear.clear();
-    match (pass.point.kind, &pass.point.stage) {
-        (RunKind::Delta, _) => match &held.work.users_delta {
+    match (pass.point.reads_everybody(), &pass.point.stage) {
+        (false, _) => match &held.work.users_delta {
             Some(cursor) => {
                 pass.point.stage = Stage::Delta { link: cursor.link.clone() };
                 Reaction::GoOn
             }
             None => Reaction::BeginFull,
         },
-        (RunKind::Full, Stage::Drain { .. }) if !gone => {
+        (true, Stage::Drain { .. }) if !gone => {
             let link = pass.point.baseline.clone().unwrap_or_default();
             pass.point.stage = Stage::Drain { link };
             Reaction::GoOn
         }
         // A listing proves absence only when it is whole, and a dead baseline cannot close it.
-        (RunKind::Full, Stage::List { .. }) if !gone => {
+        (true, Stage::List { .. }) if !gone => {
             pass.begin_listing(held.fence());
             pass.point.stage = Stage::List { link: None };
             Reaction::GoOn
         }
-        (RunKind::Full, _) => {
+        (true, _) => {
             pass.point.stage = Stage::Baseline;
             Reaction::GoOn
         }

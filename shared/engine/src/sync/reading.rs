@@ -2,7 +2,6 @@
 
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::proof::Proof;
-use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{NextStep, Phase, Segment};
 use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Stage};
 
@@ -36,8 +35,10 @@ pub(super) fn leads_on(point: &Checkpoint, segment: &Segment) -> bool {
             link.clone()
         }
         // A look in the middle of a listing moves its own cursor only, reads by id none.
-        (Phase::Delta, _) => return point.kind == RunKind::Full,
-        (Phase::Reread | Phase::Judgement, _) => return true,
+        (Phase::Delta, _) => return point.reads_everybody(),
+        (Phase::Reread | Phase::Judgement | Phase::Teams | Phase::Undo | Phase::Apply, _) => {
+            return true;
+        }
         (Phase::List | Phase::Drain, _) => return false,
     };
     segment.generation == point.generation && segment.link_hash == short_digest(&link)
@@ -67,33 +68,33 @@ pub(super) fn advance(
     let tracked = held.work.users_delta.as_ref().map(|cursor| cursor.select_hash.clone());
     let tracked = tracked.unwrap_or_default();
     let baseline = || pass.point.baseline.clone().unwrap_or_default();
-    let stage = match (pass.point.kind, phase, next) {
-        (RunKind::Full, Phase::List, NextStep::Next(link)) => {
-            Stage::List { link: Some(link.clone()) }
-        }
-        (RunKind::Full, Phase::List, NextStep::End | NextStep::Delta(_)) => {
+    let stage = match (pass.point.reads_everybody(), phase, next) {
+        (true, Phase::List, NextStep::Next(link)) => Stage::List { link: Some(link.clone()) },
+        (true, Phase::List, NextStep::End | NextStep::Delta(_)) => {
             Stage::Drain { link: baseline() }
         }
-        (RunKind::Full, Phase::Drain, NextStep::Next(link)) => Stage::Drain { link: link.clone() },
-        (RunKind::Full, Phase::Drain, NextStep::Delta(link)) => {
+        (true, Phase::Drain, NextStep::Next(link)) => Stage::Drain { link: link.clone() },
+        (true, Phase::Drain, NextStep::Delta(link)) => {
             held.work.users_delta = Some(cursor(link, pass.point.select_hash.clone()));
             Stage::Absence
         }
         // A look at what changed in the middle of a listing: only the cursor moves.
-        (RunKind::Full, Phase::Delta, NextStep::Delta(link)) => {
+        (true, Phase::Delta, NextStep::Delta(link)) => {
             held.work.users_delta = Some(cursor(link, tracked));
             return;
         }
-        (RunKind::Delta, Phase::Delta, NextStep::Next(link)) => Stage::Delta { link: link.clone() },
-        (RunKind::Delta, Phase::Delta, NextStep::Delta(link)) => {
+        (false, Phase::Delta, NextStep::Next(link)) => Stage::Delta { link: link.clone() },
+        (false, Phase::Delta, NextStep::Delta(link)) => {
             held.work.users_delta = Some(cursor(link, tracked));
             Stage::Takeovers
         }
-        (RunKind::Full, Phase::Drain, NextStep::End)
-        | (RunKind::Full, Phase::Delta, NextStep::Next(_) | NextStep::End)
-        | (RunKind::Delta, Phase::Delta, NextStep::End)
-        | (RunKind::Delta, Phase::List | Phase::Drain, _)
-        | (_, Phase::Reread | Phase::Judgement, _) => return,
+        (true, Phase::Drain, NextStep::End)
+        | (true, Phase::Delta, NextStep::Next(_) | NextStep::End)
+        | (false, Phase::Delta, NextStep::End)
+        | (false, Phase::List | Phase::Drain, _)
+        | (_, Phase::Reread | Phase::Judgement | Phase::Teams | Phase::Undo | Phase::Apply, _) => {
+            return;
+        }
     };
     pass.point.stage = stage;
 }

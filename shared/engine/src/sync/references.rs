@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
 
@@ -160,7 +159,7 @@ where
 /// about whom it decided nothing else.
 fn waiting(pass: &Pass, before: &Awaiting) -> BTreeMap<ObjectId, ObjectId> {
     let mut waiting = pass.awaiting.clone();
-    if pass.point.kind == RunKind::Delta {
+    if !pass.point.reads_everybody() {
         let others = before.managers.iter().filter(|(user, _)| !pass.tally.knows(user));
         waiting.extend(others.map(|(user, manager)| (user.clone(), manager.clone())));
     }

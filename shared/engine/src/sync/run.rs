@@ -30,14 +30,15 @@ where
         queued: &QueuedRun,
     ) -> Result<Ended, Stop> {
         let stage = match queued.kind {
-            RunKind::Full => Stage::Baseline,
-            RunKind::Delta => match delta_stage(held, desk) {
+            RunKind::Full | RunKind::Preview | RunKind::Drift => Stage::Baseline,
+            RunKind::Delta | RunKind::User => match delta_stage(held, desk) {
                 Some(stage) => stage,
                 None => Stage::Baseline,
             },
         };
         // A look at what changed needs a place to start from; without one everything is looked at.
-        let kind = if stage == Stage::Baseline { RunKind::Full } else { queued.kind };
+        let needs_full = stage == Stage::Baseline && !queued.kind.reads_everybody();
+        let kind = if needs_full { RunKind::Full } else { queued.kind };
         let mut point = self.first_checkpoint(held, desk, queued.run_id.clone(), stage);
         point.kind = kind;
         point.trigger = queued.trigger;
@@ -254,7 +255,7 @@ where
                     Box::pin(self.references(held, pass)).await?;
                 }
                 Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
-                Stage::Teams if pass.point.kind == RunKind::Full => {
+                Stage::Teams if pass.point.reads_everybody() => {
                     Box::pin(self.compare_teams(held, pass)).await?;
                 }
                 Stage::Takeovers

@@ -11,7 +11,6 @@ mod rows;
 use std::collections::HashSet;
 
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
-use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::sync_state::Stage;
 use contact_sync_domain::team::{Membership, Observed, Standing, Team};
@@ -178,7 +177,7 @@ where
     /// Lets memberships follow the contacts that a page made, linked or let go. A full run compares
     /// all of them in the end.
     pub(super) async fn follow_page(&self, pass: &Pass, applied: &[Applied]) -> Result<(), Stop> {
-        if pass.point.kind != RunKind::Delta || pass.settings.teams.is_empty() {
+        if pass.point.reads_everybody() || pass.settings.teams.is_empty() {
             return Ok(());
         }
         let comes_or_goes = |one: &&Applied| match one.outcome {

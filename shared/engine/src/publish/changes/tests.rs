@@ -3,7 +3,7 @@ mod teams;
 use contact_sync_domain::connection::{Attention, Tenant};
 use contact_sync_domain::contact::{ContactSource, ContactStatus, Link, LinkState, SyncMark};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
-use contact_sync_domain::run::{Counts, GraphCost, Progress, RunKind, RunStatus};
+use contact_sync_domain::run::{Counts, RunKind, RunStatus};
 use contact_sync_domain::sync_state::{Handover, Lease};
 use serde_json::{Value, json};
 
@@ -65,25 +65,17 @@ fn tombstone(version: u64) -> StoredContact {
 
 fn run(status: RunStatus, report_ready: bool) -> Box<Run> {
     Box::new(Run {
-        id: RunId::from_bits(7),
-        account_id: AccountId::from_bits(1),
-        connection_id: ConnectionId::from_bits(2),
-        kind: RunKind::Full,
-        trigger: Trigger::Manual,
         status,
-        reason: None,
         counts: Counts { seen: 3, ..Counts::default() },
-        progress: Progress::default(),
-        settings_version: 0,
-        graph: GraphCost::default(),
         pages: 1,
-        queued_at: at(0),
-        started_at: None,
-        ended_at: None,
         report_ready,
-        gap_seconds: None,
-        reading: None,
-        proof: None,
+        ..Run::queued(
+            RunId::from_bits(7),
+            (AccountId::from_bits(1), ConnectionId::from_bits(2)),
+            (RunKind::Full, Trigger::Manual),
+            0,
+            at(0),
+        )
     })
 }
 

@@ -1,5 +1,5 @@
 use contact_sync_domain::id::{AccountId, RunId};
-use contact_sync_domain::run::{Counts, GraphCost, Trigger};
+use contact_sync_domain::run::Trigger;
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::subscription::SubscriptionState;
 use contact_sync_domain::sync_state::{Checkpoint, DeltaCursor, Lease, QueuedRun, Stage};
@@ -39,37 +39,8 @@ fn looked_at(renewal: &FakeRenewal, second: i64) {
 }
 
 fn checkpoint(kind: RunKind) -> Checkpoint {
-    Checkpoint {
-        unclear: Vec::new(),
-        run_id: RunId::from_bits(5),
-        kind,
-        trigger: Trigger::Manual,
-        settings_version: 0,
-        stage: Stage::Baseline,
-        page: 0,
-        generation: 0,
-        first_page: 0,
-        first_fence: 0,
-        baseline: None,
-        select_hash: String::new(),
-        counts: Counts::default(),
-        graph: GraphCost::default(),
-        total: None,
-        listing: 0,
-        proof: contact_sync_domain::proof::Proof::default(),
-        stalls: 0,
-        hops: 0,
-        wanted_seen: 0,
-        queued_at: at(0),
-        started_at: at(0),
-        recorded: true,
-        blocked: false,
-        note: None,
-        ending: None,
-        teams_note: None,
-        reading: None,
-        rivals: None,
-    }
+    let begin = (RunId::from_bits(5), kind, Trigger::Manual);
+    Checkpoint { recorded: true, ..Checkpoint::begin(begin, 0, Stage::Baseline, (0, 0), at(0)) }
 }
 
 async fn sweep(renewal: &FakeRenewal) -> Swept {

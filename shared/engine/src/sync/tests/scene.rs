@@ -9,7 +9,7 @@ use contact_sync_domain::directory::{DirectoryUser, USER_SELECT};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
-use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, Trigger};
 use contact_sync_domain::settings::{MappingRow, Settings};
 use contact_sync_domain::sync_state::SyncState;
 use jiff::{SignedDuration, Timestamp};
@@ -153,27 +153,13 @@ impl Scene {
     pub(super) async fn queue(&mut self, kind: RunKind, trigger: Trigger) -> RunId {
         self.runs += 1;
         let id = RunId::from_bits(self.runs);
-        let run = Run {
-            id: id.clone(),
-            account_id: account_id(),
-            connection_id: connection_id(),
-            kind,
-            trigger,
-            status: RunStatus::Queued,
-            reason: None,
-            counts: Counts::default(),
-            progress: Progress::default(),
-            settings_version: 0,
-            graph: GraphCost::default(),
-            pages: 0,
-            queued_at: self.worker.clock.now(),
-            started_at: None,
-            ended_at: None,
-            report_ready: false,
-            gap_seconds: None,
-            reading: None,
-            proof: None,
-        };
+        let run = Run::queued(
+            id.clone(),
+            (account_id(), connection_id()),
+            (kind, trigger),
+            0,
+            self.worker.clock.now(),
+        );
         self.worker.stores.enqueue(&run).await.unwrap();
         id
     }
@@ -207,6 +193,7 @@ impl Scene {
             run_id: None,
             checkpoint: None,
             slot,
+            lane: kind.lane(),
         };
         let holder = format!("invocation {}", self.invocations);
         let deadline = self.worker.clock.now() + INVOCATION;
