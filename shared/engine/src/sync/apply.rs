@@ -262,7 +262,9 @@ pub(super) fn is_done_removal(item: &SegmentItem, outcome: Outcome) -> bool {
         | Outcome::AwaitingReview
         | Outcome::Deferred
         | Outcome::StopUpdating
-        | Outcome::Keep => false,
+        | Outcome::Keep
+        | Outcome::Restore
+        | Outcome::Left => false,
     }
 }
 
