@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use crate::settings::RemovalAction;
+use crate::written::Written;
 
 /// A person record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,9 @@ pub struct Contact {
     /// What sync keeps for itself; absent on contacts that sync never wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync: Option<SyncMark>,
+    /// Who wrote which fields last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written: Vec<Written>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -60,6 +65,14 @@ pub struct SyncMark {
     pub fingerprint: Option<String>,
     /// The run that last wrote it.
     pub run: String,
+    /// In which of the run's pages that was decided, or [`Self::NO_PAGE`].
+    #[serde(default)]
+    pub page: u32,
+}
+
+impl SyncMark {
+    /// In place of a page: a person decided about what the run asked.
+    pub const NO_PAGE: u32 = u32::MAX;
 }
 
 /// Whether a person is active.
@@ -97,6 +110,12 @@ pub struct Link {
     pub user_principal_name: Option<String>,
     /// Where the user stands.
     pub state: LinkState,
+    /// From when on what is planned may be done to the contact; absent where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts_at: Option<Timestamp>,
+    /// What will be done to it then, as the settings said when the user left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<RemovalAction>,
 }
 
 /// Where the linked user stands.

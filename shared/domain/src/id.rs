@@ -182,6 +182,10 @@ own_id! {
     TeamId, "team"
 }
 own_id! {
+    /// Something that a person did to a contact; ids sort by when.
+    HistoryId, "his"
+}
+own_id! {
     /// Our own key of a Graph subscription, carried in its notification URL (`?s=`).
     SubscriptionKey, "sub"
 }

@@ -2,12 +2,14 @@
 
 mod adoptions;
 mod claims;
+mod history;
 mod item;
 mod list;
 mod write;
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
+use contact_sync_domain::segment::Prior;
 use contact_sync_engine::port::{
     Bar, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore, ContactWrite,
     IndexPage, SHARDS, StoreError, StoredContact, WriteOutcome,
@@ -62,8 +64,9 @@ impl ContactStore for DynamoStore {
         contact: &Contact,
         fence: Option<u64>,
         expires_at: Timestamp,
+        by: Option<&Prior>,
     ) -> Result<WriteOutcome, StoreError> {
-        self.replace_by_tombstone(contact, fence, expires_at).await
+        self.replace_by_tombstone(contact, fence, expires_at, by).await
     }
 
     async fn bar(&self, account: &AccountId, id: &ContactId, bar: &Bar) -> Result<(), StoreError> {

@@ -1,10 +1,11 @@
 //! Where each item lies. One place, so that no two kinds can meet under one key.
 
+use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ObjectId, ReviewId, RunId, SubscriptionKey, TeamId,
     TenantId, shard_of,
 };
-use contact_sync_domain::review::ReviewList;
+use contact_sync_domain::review::{ReviewAction, ReviewList};
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{PendingKind, SHARDS};
@@ -225,9 +226,23 @@ pub(crate) fn decisions_partition(connection: &ConnectionId) -> String {
     format!("DECISIONS#{connection}")
 }
 
+/// What the sort keys of decisions by time begin with, for as long as microseconds have 16 digits.
+pub(crate) const DECISION_PREFIX: &str = "0000";
+
 /// Decisions sort by when they were made.
 pub(crate) fn decision(connection: &ConnectionId, at: Timestamp, item: &ReviewId) -> Key {
     let sk = format!("{:020}#{item}", at.as_microsecond());
+    Key::new(decisions_partition(connection), sk)
+}
+
+/// The same decision, where a request that is sent again finds it.
+pub(crate) fn decided(
+    connection: &ConnectionId,
+    item: &ReviewId,
+    version: u64,
+    action: ReviewAction,
+) -> Key {
+    let sk = format!("ITEM#{item}#{version}#{}", action.name());
     Key::new(decisions_partition(connection), sk)
 }
 
@@ -315,6 +330,18 @@ pub(crate) fn claim(account: &AccountId, email_key: &str) -> Key {
 pub(crate) fn adoption(account: &AccountId, tenant: &TenantId, user: &ObjectId) -> Key {
     let shard = shard_of(user.as_str(), SHARDS);
     Key::new(contacts_partition(account, shard), format!("L#{tenant}#{user}"))
+}
+
+/// What the sort keys of what people did to a contact begin with.
+pub(crate) fn history_prefix(contact: &ContactId) -> String {
+    format!("H#{contact}#")
+}
+
+/// What people did sorts by the contact's version, then by when.
+pub(crate) fn history(account: &AccountId, entry: &HistoryEntry) -> Key {
+    let contact = &entry.contact_id;
+    let sk = format!("{}{:020}#{}", history_prefix(contact), entry.version, entry.id);
+    Key::new(contacts_partition(account, contact.shard(SHARDS)), sk)
 }
 
 /// What the sort keys of memberships begin with.

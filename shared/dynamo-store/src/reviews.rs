@@ -1,7 +1,7 @@
 //! What waits for people, and what they decided.
 
-use contact_sync_domain::id::{ConnectionId, ObjectId};
-use contact_sync_domain::review::{Decision, RejectedSet, ReviewItem, ReviewList};
+use contact_sync_domain::id::{ConnectionId, ObjectId, ReviewId};
+use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_engine::port::{DecisionPage, DecisionStore, ReviewPage, ReviewStore, StoreError};
 
 use crate::item::{Item, document, name, number, read_document, text_of};
@@ -74,7 +74,8 @@ impl ReviewStore for DynamoStore {
 }
 
 impl DecisionStore for DynamoStore {
-    /// What is refused is stored first: a decision on record holds.
+    /// What is refused is stored first, and what a repeated request finds: a decision on record
+    /// holds.
     async fn record_decision(
         &self,
         connection: &ConnectionId,
@@ -84,8 +85,22 @@ impl DecisionStore for DynamoStore {
             let key = keys::refused(connection, refused.key());
             self.state.put("PutItem refused", document(&key, REFUSED, refused)?).await?;
         }
+        let key = keys::decided(connection, &decision.item, decision.version, decision.action);
+        self.state.put("PutItem decided", document(&key, DECISION, decision)?).await?;
         let key = keys::decision(connection, decision.at, &decision.item);
         self.state.put("PutItem decision", document(&key, DECISION, decision)?).await
+    }
+
+    async fn decision(
+        &self,
+        connection: &ConnectionId,
+        item: &ReviewId,
+        version: u64,
+        action: ReviewAction,
+    ) -> Result<Option<Decision>, StoreError> {
+        let key = keys::decided(connection, item, version, action);
+        let found = self.state.get("GetItem decided", &key).await?;
+        found.map(|item| read_document(DECISION, item)).transpose()
     }
 
     async fn decisions(
@@ -104,6 +119,7 @@ impl DecisionStore for DynamoStore {
         };
         let query = Query {
             partition: keys::decisions_partition(connection),
+            prefix: keys::DECISION_PREFIX,
             after,
             backwards: true,
             limit: Some(limit.max(1)),

@@ -8,6 +8,7 @@ mod contact_import;
 mod contact_values;
 mod contacts;
 mod custom_fields;
+mod deeds;
 mod directory;
 mod directory_values;
 mod document;

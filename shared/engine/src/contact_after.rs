@@ -4,6 +4,7 @@ use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, 
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_domain::reconcile::{Rules, Tie};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
+use contact_sync_domain::written::WriteId;
 use jiff::Timestamp;
 
 /// When, under what and through what an item is written.
@@ -19,6 +20,10 @@ pub(crate) struct Stamp<'a> {
     pub(crate) settings_version: u64,
     /// The run that found it.
     pub(crate) run: &'a str,
+    /// In which of the run's pages that was decided.
+    pub(crate) page: u32,
+    /// Who writes: the run, or what a person did.
+    pub(crate) by: WriteId,
     /// When.
     pub(crate) now: Timestamp,
 }
@@ -31,7 +36,7 @@ pub(crate) fn contact_after(
     before: Option<&Contact>,
     version: u64,
 ) -> Contact {
-    let Stamp { account, tie, fence, settings_version, run, now } = stamp;
+    let Stamp { account, tie, fence, settings_version, run, page, by, now } = stamp;
     let mut contact = before.cloned().unwrap_or_else(|| Contact {
         id: item
             .contact_id
@@ -43,6 +48,7 @@ pub(crate) fn contact_after(
         source: ContactSource::Entra,
         fields: std::collections::BTreeMap::new(),
         custom: std::collections::BTreeMap::new(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         protected: false,
         link: None,
@@ -54,6 +60,7 @@ pub(crate) fn contact_after(
         let value = (!change.new.is_null()).then(|| change.new.clone());
         contact.set(&change.field, value);
     }
+    contact.wrote(by, item.fields.iter().map(|change| &change.field));
     if let Some(status) = item.status {
         contact.status = status;
     }
@@ -66,6 +73,8 @@ pub(crate) fn contact_after(
             object_id: item.object_id.clone(),
             user_principal_name: upn.or(kept),
             state: change.new,
+            acts_at: None,
+            planned: None,
         });
     }
     match item.outcome {
@@ -93,6 +102,7 @@ pub(crate) fn contact_after(
         settings_version,
         fingerprint: item.fingerprint.clone(),
         run: run.to_owned(),
+        page,
     });
     contact.version = version + 1;
     contact.updated_at = now;

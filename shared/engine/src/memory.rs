@@ -9,6 +9,7 @@ mod chance;
 mod clock;
 mod contacts;
 mod directory;
+mod history;
 mod requests;
 mod reviews;
 mod runs;
@@ -23,8 +24,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::event::ContactEvent;
+use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ObjectId, RunId, SubscriptionKey, TeamId, TenantId,
+    AccountId, ConnectionId, ContactId, HistoryId, ObjectId, RunId, SubscriptionKey, TeamId,
+    TenantId,
 };
 use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::run::Run;
@@ -101,6 +104,8 @@ pub struct World {
     pub teams: BTreeMap<TeamId, Team>,
     /// Who is or was in which team.
     pub memberships: BTreeMap<(ContactId, TeamId), Membership>,
+    /// What people did, by account, contact, the contact's version and their ids.
+    pub history: BTreeMap<(AccountId, ContactId, u64, HistoryId), HistoryEntry>,
     /// Memberships written so far.
     pub membership_writes: usize,
     /// The event log.

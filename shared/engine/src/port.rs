@@ -4,6 +4,7 @@ mod connections;
 mod contacts;
 mod credential;
 mod directory;
+mod history;
 mod idempotency;
 mod identity;
 mod outside;
@@ -26,6 +27,7 @@ pub use directory::{
     ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage,
     Lane, MemberEdge, MemberKind, MemberPage, Organization, UserPage,
 };
+pub use history::{HISTORY_LIFE, HistoryPage, HistoryStore};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
 pub use outside::{

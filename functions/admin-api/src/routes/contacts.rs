@@ -43,7 +43,7 @@ pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let account = account(api.outside.store(), &call.account()?).await?;
     let edit = ContactEdit::read(&call.document()?, &account.custom_fields)?;
-    let made = create_contact(&api.outside, &account, &edit).await?;
+    let made = create_contact(&api.outside, &call.caller, &account, &edit).await?;
     let location = format!("/v1/accounts/{}/contacts/{}", account.id, made.id);
     let version = made.version;
     let shape = ContactShape::with_teams(made, Vec::new());
@@ -59,7 +59,8 @@ pub(super) async fn change<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let account = account(api.outside.store(), &call.account()?).await?;
     let id = call.contact()?;
     let edit = ContactEdit::read(&call.document()?, &account.custom_fields)?;
-    let changed = edit_contact(&api.outside, &account, &id, &edit, &call.precondition()?).await?;
+    let (outside, precondition) = (&api.outside, call.precondition()?);
+    let changed = edit_contact(outside, &call.caller, &account, &id, &edit, &precondition).await?;
     shown(&api.outside, changed).await
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn unprotect<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply
 
 async fn protected<P: Outside>(api: &Api<P>, call: &Call, protected: bool) -> Reply {
     let (account, id) = (call.account()?, call.contact()?);
-    let changed = protect_contact(&api.outside, &account, &id, protected).await?;
+    let changed = protect_contact(&api.outside, &call.caller, &account, &id, protected).await?;
     let version = changed.version;
     Ok(Answer::accepted(&ContactShape::from(changed)).with_version(version))
 }

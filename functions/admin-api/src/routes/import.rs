@@ -56,7 +56,7 @@ pub(super) async fn import<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     }
     let (header, rows) = read(&call.body)?;
     let columns = Columns::read(&header, &account)?;
-    let imported = import_contacts(&api.outside, &account, &columns, rows).await?;
+    let imported = import_contacts(&api.outside, &call.caller, &account, &columns, rows).await?;
     Ok(Answer::ok(&ImportShape::from(imported)))
 }
 

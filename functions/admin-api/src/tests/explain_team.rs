@@ -189,6 +189,8 @@ async fn when_and_by_what_somebody_left_is_told() {
         source_version: 1,
         connection_id: None,
         expires_at: app.outside.clock.now(),
+        by: None,
+        erased: false,
     };
     app.outside.store.world().contacts.insert(contact.clone(), gone);
     let told = explained(&app, contact.as_str()).await;

@@ -262,6 +262,7 @@ impl App {
             .into(),
             custom: std::collections::BTreeMap::new(),
             protected: false,
+            written: Vec::new(),
             managed_fields: vec![
                 Target::Field(ContactField::Email),
                 Target::Field(ContactField::JobTitle),
@@ -272,12 +273,15 @@ impl App {
                 object_id: ObjectId::from_u128(7),
                 user_principal_name: None,
                 state: LinkState::Linked,
+                acts_at: None,
+                planned: None,
             }),
             sync: Some(SyncMark {
                 source_version: 1,
                 settings_version: 0,
                 fingerprint: Some("ab".to_owned()),
                 run: "run_1".to_owned(),
+                page: 0,
             }),
             created_at: now,
             updated_at: now,

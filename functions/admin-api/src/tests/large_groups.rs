@@ -77,6 +77,8 @@ async fn a_sample_of_a_large_group_tells_nothing_of_who_leaves() {
             object_id: user,
             user_principal_name: None,
             state: LinkState::Linked,
+            acts_at: None,
+            planned: None,
         });
         world.contacts.insert(id, StoredContact::Present(contact));
     }

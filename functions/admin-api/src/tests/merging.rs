@@ -28,6 +28,8 @@ fn put_contact(world: &mut World, bits: u128, title: Option<&str>, is_linked: bo
         object_id: ObjectId::from_u128(USER),
         user_principal_name: None,
         state: LinkState::Linked,
+        acts_at: None,
+        planned: None,
     };
     let mut fields = std::collections::BTreeMap::from([(ContactField::Email, email.clone())]);
     fields.extend(title.map(|title| (ContactField::JobTitle, title.to_owned())));
@@ -40,6 +42,7 @@ fn put_contact(world: &mut World, bits: u128, title: Option<&str>, is_linked: bo
         source: ContactSource::Local,
         fields,
         custom: std::collections::BTreeMap::new(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         protected: false,
         link: is_linked.then_some(link),
@@ -228,6 +231,7 @@ async fn a_contact_that_another_connection_let_go_counts_in_this_one_from_then_o
             settings_version: 1,
             fingerprint: None,
             run: "run_1".to_owned(),
+            page: 0,
         });
     }
     three.merge().await.expect(202);

@@ -3,7 +3,7 @@
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Link, LinkState, Target};
 use contact_sync_domain::id::{ContactId, ObjectId, ReviewId};
-use contact_sync_domain::review::{ReviewItem, ReviewList};
+use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::segment::FieldChange;
 use contact_sync_engine::port::{Clock, StoredContact};
 use serde_json::{Value, json};
@@ -59,6 +59,7 @@ fn local(app: &App, number: u128, email: &str) -> ContactId {
         id: id.clone(),
         source: ContactSource::Local,
         fields: [(ContactField::Email, email.to_owned())].into(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         link: None,
         sync: None,
@@ -97,6 +98,8 @@ fn link_to(number: u128) -> Link {
         object_id: user(number),
         user_principal_name: None,
         state: LinkState::Linked,
+        acts_at: None,
+        planned: None,
     }
 }
 
@@ -290,6 +293,22 @@ async fn a_decision_that_died_before_it_was_on_record_is_ended_by_repeating_it()
     }
     let decisions = app.ask(Ask::get(of_connection("/reviews/decisions"))).await.expect(200);
     assert_eq!(decisions.json()["items"][0]["action"], "accept");
+}
+
+#[tokio::test]
+async fn a_request_is_known_again_however_many_decisions_were_made_since() {
+    let app = synced(&[json!({"mail": "ana@contoso.example"})]);
+    let asked = item(&app, ReviewList::Available, 1);
+    put(&app, &asked);
+    let first = decide(&app, &asked, json!({"action": "create"})).await.expect(202).json();
+    let made = app.outside.store.world().decisions[&connection_id()][0].clone();
+    let others = (2..200)
+        .map(|user| Decision { item: ReviewId::of(&ObjectId::from_u128(user)), ..made.clone() });
+    app.outside.store.world().decisions.get_mut(&connection_id()).unwrap().extend(others);
+    let again = decide(&app, &asked, json!({"action": "create"})).await.expect(202).json();
+    assert_eq!(again, first);
+    let other = ReviewItem { version: asked.version + 1, ..asked.clone() };
+    decide(&app, &other, json!({"action": "create"})).await.expect(404);
 }
 
 #[tokio::test]

@@ -33,11 +33,14 @@ fn stands(app: &App, id: ContactId, email: &str, linked: Option<u128>) -> Contac
         object_id: ObjectId::from_u128(number),
         user_principal_name: None,
         state: LinkState::Linked,
+        acts_at: None,
+        planned: None,
     });
     let contact = Contact {
         id: id.clone(),
         source: if link.is_some() { ContactSource::Entra } else { ContactSource::Local },
         fields: [(ContactField::Email, email.to_owned())].into(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         sync: contact.sync.clone().filter(|_| link.is_some()),
         link,

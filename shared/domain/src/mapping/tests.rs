@@ -41,6 +41,7 @@ fn contact(source: ContactSource, fields: &[(ContactField, &str)]) -> Contact {
         source,
         fields: fields.iter().map(|(field, text)| (*field, (*text).to_owned())).collect(),
         custom: BTreeMap::new(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         protected: false,
         link: None,

@@ -58,6 +58,7 @@ fn contact(id: u128, fields: &[(ContactField, &str)]) -> Contact {
         source: ContactSource::Local,
         fields: fields.iter().map(|(field, value)| (*field, (*value).to_owned())).collect(),
         custom: std::collections::BTreeMap::new(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         protected: false,
         link: None,
@@ -74,6 +75,8 @@ fn linked(contact: Contact) -> Contact {
         object_id: ObjectId::from_u128(99),
         user_principal_name: None,
         state: LinkState::Linked,
+        acts_at: None,
+        planned: None,
     };
     Contact { link: Some(link), ..contact }
 }

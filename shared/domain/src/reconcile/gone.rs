@@ -6,7 +6,7 @@ use super::{Rules, Tie, blank_item, is_own};
 use crate::contact::{Contact, LinkState};
 use crate::id::ObjectId;
 use crate::review::{Question, ReviewAction, ReviewList, ReviewUser};
-use crate::segment::{LinkChange, Outcome, SegmentItem};
+use crate::segment::{LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::RemovalAction;
 
 /// Why a linked user is no longer meant.
@@ -111,6 +111,7 @@ impl Rules {
             RemovalAction::Delete => Outcome::Delete,
         };
         item.link = Some(LinkChange { old, new, user_principal_name: None });
+        item.trace = Some(Box::new(Trace::of_leaver(contact, cause)));
         item
     }
 }

@@ -6,7 +6,7 @@ use super::{Claimant, Rules, Tie, Wanted, decided_for_good, status_of, user_addr
 use crate::contact::{Contact, ContactStatus, LinkState};
 use crate::directory::DirectoryUser;
 use crate::review::{ReviewAction, ReviewList};
-use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem};
+use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::ChangeMode;
 
 impl Rules {
@@ -75,6 +75,7 @@ impl Rules {
         item.question = if pending.is_empty() { None } else { ask() };
         item.pending = pending;
         item.outcome = Outcome::Update;
+        item.trace = Trace::over(contact);
         item.status = status;
         item.link = link;
         // A contact that lacks what was refused is not decided for good.

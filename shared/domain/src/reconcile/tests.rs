@@ -62,6 +62,7 @@ impl World {
             ]
             .into(),
             custom: std::collections::BTreeMap::new(),
+            written: Vec::new(),
             managed_fields: rules(|_| {}).managed_targets(source),
             protected: false,
             link: linked_to.map(|user| Link {
@@ -70,12 +71,15 @@ impl World {
                 object_id: ObjectId::from_u128(user),
                 user_principal_name: Some("ada@contoso.example".to_owned()),
                 state: LinkState::Linked,
+                acts_at: None,
+                planned: None,
             }),
             sync: Some(SyncMark {
                 source_version: 1,
                 settings_version: 0,
                 fingerprint: None,
                 run: "run".to_owned(),
+                page: 0,
             }),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

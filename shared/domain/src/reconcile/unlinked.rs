@@ -8,7 +8,7 @@ use crate::directory::DirectoryUser;
 use crate::id::ContactId;
 use crate::matching::{Match, MatchKey, Matched};
 use crate::review::{ReviewAction, ReviewList};
-use crate::segment::{LinkChange, Outcome, SegmentItem};
+use crate::segment::{LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::{ChangeMode, LinkMode};
 
 impl Rules {
@@ -184,6 +184,7 @@ impl Rules {
         item.contact_id = Some(contact.id.clone());
         item.email = None;
         item.version = contact.version;
+        item.trace = Trace::over(contact);
         item.adopted = true;
         item.reason = told;
         let status = status_of(wanted);

@@ -12,7 +12,11 @@
 //! | `a` `b` | made, changed: nanoseconds |
 //! | `c` | the connection that `sv` counts in, and of the link: 16 bytes |
 //! | `u` `t` `n` `l` | linked user (16 bytes), its tenant (16 bytes), its UPN, where it stands |
-//! | `sv` `sg` `p` `r` | source version, settings version, fingerprint, run of the last sync write |
+//! | `d` `e` | when what is planned may be done: nanoseconds; what it is, by a letter |
+//! | `sv` `sg` `p` `r` `q` | source version, settings version, fingerprint, run and page (from 1 on) of the last sync write |
+//! | `w` | who wrote what: for each writer 16 bytes, how long the rest is (2 bytes), targets as in `m` |
+//!
+//! A tombstone has `v`, `c`, `sv`, the `r` and `q` of its removal, and `z` where a person was erased.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,6 +25,9 @@ use contact_sync_domain::contact::{
     Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, SyncMark, Target,
 };
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
+use contact_sync_domain::segment::Prior;
+use contact_sync_domain::settings::RemovalAction;
+use contact_sync_domain::written::{WriteId, Written};
 use contact_sync_engine::port::{IndexEntry, StoreError, StoredContact};
 use jiff::Timestamp;
 
@@ -86,6 +93,24 @@ fn link_state(code: &str) -> Option<LinkState> {
     [LinkState::Linked, LinkState::OutOfScope, LinkState::Removed]
         .into_iter()
         .find(|state| state_letter(*state) == code)
+}
+
+fn action_letter(action: RemovalAction) -> &'static str {
+    match action {
+        RemovalAction::Keep => "k",
+        RemovalAction::StopUpdating => "s",
+        RemovalAction::Review => "r",
+        RemovalAction::Unlink => "u",
+        RemovalAction::Deactivate => "d",
+        RemovalAction::Delete => "x",
+    }
+}
+
+fn action(code: &str) -> Option<RemovalAction> {
+    use RemovalAction as A;
+    [A::Keep, A::StopUpdating, A::Review, A::Unlink, A::Deactivate, A::Delete]
+        .into_iter()
+        .find(|action| action_letter(*action) == code)
 }
 
 fn managed(targets: &[Target]) -> String {
@@ -191,6 +216,12 @@ pub(super) fn contact(
         if let Some(upn) = &link.user_principal_name {
             set("n", text(upn));
         }
+        if let Some(acts_at) = link.acts_at {
+            set("d", instant(acts_at));
+        }
+        if let Some(planned) = link.planned {
+            set("e", text(action_letter(planned)));
+        }
     } else if let Some(owner) = owner {
         set("c", owner.clone());
     }
@@ -202,27 +233,75 @@ pub(super) fn contact(
         }
         let run = RunId::parse(&mark.run).ok().and_then(|run| own_bytes(run.as_str()));
         set("r", run.map_or_else(|| text(&mark.run), bytes));
+        if mark.page > 0 {
+            set("q", number(mark.page));
+        }
+    }
+    if !contact.written.is_empty() {
+        set("w", bytes(packed_writers(&contact.written)));
     }
     Ok(item)
 }
 
-/// A tombstone's item.
-pub(super) fn tombstone(
-    (account, id): (&AccountId, &ContactId),
-    version: u64,
-    source_version: u64,
-    owner: Option<AttributeValue>,
-    expires_at: Timestamp,
-) -> Item {
-    let mut item = keys::contact(account, id).attributes();
-    item.insert(name::KIND.to_owned(), text(TOMBSTONE));
-    item.insert("v".to_owned(), number(version));
-    item.insert("sv".to_owned(), number(source_version));
-    item.insert(name::EXPIRES_AT.to_owned(), expiry(expires_at));
-    if let Some(owner) = owner {
-        item.insert("c".to_owned(), owner);
+fn packed_writers(written: &[Written]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    for one in written {
+        let letters = managed(&one.targets);
+        // Longer than any account's fields together; what did not fit would have no writer.
+        let Ok(length) = u16::try_from(letters.len()) else { continue };
+        packed.extend(one.by.to_bits().to_be_bytes());
+        packed.extend(length.to_be_bytes());
+        packed.extend(letters.into_bytes());
     }
-    item
+    packed
+}
+
+/// Who wrote what. A writer of fields that this version does not know is left out.
+fn writers(item: &Item) -> Vec<Written> {
+    let mut packed = bytes_of(item, "w").unwrap_or_default();
+    let mut written = Vec::new();
+    while let Some((by, rest)) = packed.split_first_chunk::<16>() {
+        let Some((length, rest)) = rest.split_first_chunk::<2>() else { break };
+        let Some((letters, rest)) = rest.split_at_checked(u16::from_be_bytes(*length).into())
+        else {
+            break;
+        };
+        packed = rest;
+        if let Some(targets) = std::str::from_utf8(letters).ok().and_then(targets) {
+            written.push(Written { by: WriteId::from_bits(u128::from_be_bytes(*by)), targets });
+        }
+    }
+    written
+}
+
+/// What a tombstone says.
+pub(super) struct Tombstone<'a> {
+    pub(super) version: u64,
+    pub(super) source_version: u64,
+    /// The connection that the source version counts in.
+    pub(super) owner: Option<AttributeValue>,
+    pub(super) expires_at: Timestamp,
+    /// The page of sync that removed the contact.
+    pub(super) by: Option<&'a Prior>,
+}
+
+impl Tombstone<'_> {
+    /// Its item.
+    pub(super) fn item(self, account: &AccountId, id: &ContactId) -> Item {
+        let mut item = keys::contact(account, id).attributes();
+        item.insert(name::KIND.to_owned(), text(TOMBSTONE));
+        item.insert("v".to_owned(), number(self.version));
+        item.insert("sv".to_owned(), number(self.source_version));
+        item.insert(name::EXPIRES_AT.to_owned(), expiry(self.expires_at));
+        if let Some(owner) = self.owner {
+            item.insert("c".to_owned(), owner);
+        }
+        if let Some(by) = self.by {
+            item.insert("r".to_owned(), bytes(by.run.to_bits().to_be_bytes()));
+            item.insert("q".to_owned(), number(by.page));
+        }
+        item
+    }
 }
 
 fn key_of(item: &Item) -> Option<(AccountId, ContactId)> {
@@ -235,14 +314,19 @@ fn key_of(item: &Item) -> Option<(AccountId, ContactId)> {
 pub(crate) fn read(item: &Item) -> Result<StoredContact, StoreError> {
     let version = number_of(item, "v").ok_or_else(|| missing(CONTACT, "v"))?;
     if text_of(item, name::KIND) == Some(TOMBSTONE) {
+        let erased = item.contains_key("z");
         let expires_at = number_of(item, name::EXPIRES_AT)
             .and_then(|second| Timestamp::from_second(second).ok())
+            .or_else(|| erased.then_some(Timestamp::MAX))
             .ok_or_else(|| missing(TOMBSTONE, name::EXPIRES_AT))?;
+        let run = bits(item, "r").map(RunId::from_bits);
         return Ok(StoredContact::Tombstone {
             version,
             source_version: number_of(item, "sv").unwrap_or_default(),
             connection_id: bits(item, "c").map(ConnectionId::from_bits),
             expires_at,
+            by: run.map(|run| Prior { run, page: number_of(item, "q").unwrap_or_default() }),
+            erased,
         });
     }
     let (account_id, id) = key_of(item).ok_or_else(|| missing(CONTACT, name::SK))?;
@@ -260,6 +344,7 @@ pub(crate) fn read(item: &Item) -> Result<StoredContact, StoreError> {
         source: if item.contains_key("o") { ContactSource::Local } else { ContactSource::Entra },
         fields: fields(item),
         custom: custom.map_err(corrupt(CONTACT))?.unwrap_or_default(),
+        written: writers(item),
         managed_fields: managed_fields.ok_or_else(|| missing(CONTACT, "m"))?,
         protected: item.contains_key("g"),
         link: link(item)?,
@@ -292,6 +377,8 @@ fn link(item: &Item) -> Result<Option<Link>, StoreError> {
             object_id: ObjectId::from_u128(bits(item, "u")?),
             user_principal_name: text_of(item, "n").map(str::to_owned),
             state: link_state(text_of(item, "l")?)?,
+            acts_at: instant_of(item, "d"),
+            planned: text_of(item, "e").and_then(action),
         })
     };
     entry().map(Some).ok_or_else(|| missing(CONTACT, "c"))
@@ -309,6 +396,7 @@ fn sync_mark(item: &Item) -> Option<SyncMark> {
             Some(run) => RunId::from_bits(run).to_string(),
             None => text_of(item, "r").unwrap_or_default().to_owned(),
         },
+        page: number_of(item, "q").unwrap_or_default(),
     })
 }
 

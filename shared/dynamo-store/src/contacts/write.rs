@@ -3,13 +3,14 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_domain::segment::Prior;
 use contact_sync_engine::port::{
     Bar, ClaimChange, ContactWrite, StoreError, StoredContact, WriteOutcome,
 };
 use jiff::Timestamp;
 
 use super::claims;
-use super::item::{TOMBSTONE, connection_bytes, contact as contact_item, read, tombstone};
+use super::item::{TOMBSTONE, Tombstone, connection_bytes, contact as contact_item, read};
 use crate::failure::Answer;
 use crate::item::{Item, number, text};
 use crate::table::Condition;
@@ -19,7 +20,7 @@ use crate::{DynamoStore, keys};
 /// What must stand under the key, and (for sync) how old its source version must be: older than
 /// `fence`, unless it counts in another connection than `owner` or is a tombstone's that expired
 /// by `now`. Where the item does not say in which connection it counts, it counts in every one.
-fn unmoved(
+pub(super) fn unmoved(
     expected_version: u64,
     fence: Option<u64>,
     owner: Option<&AttributeValue>,
@@ -49,10 +50,32 @@ fn unmoved(
     Condition::new(expression, values)
 }
 
+/// The tombstone in a contact's place.
+pub(super) fn buried(
+    contact: &Contact,
+    fence: Option<u64>,
+    owner: Option<AttributeValue>,
+    expires_at: Timestamp,
+    by: Option<&Prior>,
+) -> Item {
+    let known = contact.sync.as_ref().map(|mark| mark.source_version);
+    let tombstone = Tombstone {
+        version: contact.version + 1,
+        source_version: fence.or(known).unwrap_or_default(),
+        owner,
+        expires_at,
+        by,
+    };
+    tombstone.item(&contact.account_id, &contact.id)
+}
+
 impl DynamoStore {
     /// The connection in which a contact's source version counts. Its link says it; a contact that
     /// lost its link keeps what its item says, so that the version still compares.
-    async fn owner(&self, contact: &Contact) -> Result<Option<AttributeValue>, StoreError> {
+    pub(super) async fn owner(
+        &self,
+        contact: &Contact,
+    ) -> Result<Option<AttributeValue>, StoreError> {
         match (&contact.link, &contact.sync) {
             (Some(link), _) => Ok(Some(connection_bytes(&link.connection_id))),
             (None, None) => Ok(None),
@@ -94,16 +117,11 @@ impl DynamoStore {
         contact: &Contact,
         fence: Option<u64>,
         expires_at: Timestamp,
+        by: Option<&Prior>,
     ) -> Result<WriteOutcome, StoreError> {
         let owner = self.owner(contact).await?;
         let condition = unmoved(contact.version, fence, owner.as_ref(), contact.updated_at);
-        let known = contact.sync.as_ref().map(|mark| mark.source_version);
-        let source_version = fence.or(known).unwrap_or_default();
-        let key = (&contact.account_id, &contact.id);
-        let make = || {
-            let version = contact.version + 1;
-            Ok(tombstone(key, version, source_version, owner.clone(), expires_at))
-        };
+        let make = || Ok(buried(contact, fence, owner.clone(), expires_at, by));
         self.put_contact(make, condition).await
     }
 
@@ -115,15 +133,28 @@ impl DynamoStore {
     ) -> Result<(), StoreError> {
         let operation = "PutItem tombstone";
         let owner = Some(connection_bytes(&bar.connection_id));
-        let item = tombstone((account, id), 0, bar.fence, owner.clone(), bar.until);
+        let barring = |version, until| Tombstone {
+            version,
+            source_version: bar.fence,
+            owner: owner.clone(),
+            expires_at: until,
+            by: None,
+        };
+        let item = barring(0, bar.until).item(account, id);
         let Answer::Refused(Some(standing)) =
             self.contacts.put_if(operation, item, Condition::absent()).await?
         else {
             return Ok(());
         };
         // A contact that cannot be read stands, too.
-        let Ok(StoredContact::Tombstone { version, source_version, connection_id, expires_at }) =
-            read(&standing)
+        let Ok(StoredContact::Tombstone {
+            version,
+            source_version,
+            connection_id,
+            expires_at,
+            by: _,
+            erased: false,
+        }) = read(&standing)
         else {
             return Ok(());
         };
@@ -134,7 +165,7 @@ impl DynamoStore {
             return Ok(());
         }
         let until = expires_at.max(bar.until);
-        let item = tombstone((account, id), version, bar.fence, owner, until);
+        let item = barring(version, until).item(account, id);
         let values = vec![
             (":kind", text(TOMBSTONE)),
             (":version", number(version)),

@@ -46,7 +46,7 @@ async fn a_write_whose_answer_got_lost_is_written() {
     tables.lose_next_answer();
     written(&tables, &next(&first, 11)).await;
     tables.lose_next_answer();
-    let gone = tables.store.remove(&next(&first, 11), Some(12), at(100)).await.unwrap();
+    let gone = tables.store.remove(&next(&first, 11), Some(12), at(100), None).await.unwrap();
     assert_eq!(gone, WriteOutcome::Written);
 }
 
@@ -59,7 +59,7 @@ async fn a_stale_fence_is_rejected_even_with_the_right_version() {
         assert!(moved(&tables.store.write(&write(&next(&first, stale))).await.unwrap()), "{stale}");
     }
     written(&tables, &next(&first, 11)).await;
-    assert!(moved(&tables.store.remove(&next(&first, 11), Some(11), at(100)).await.unwrap()));
+    assert!(moved(&tables.store.remove(&next(&first, 11), Some(11), at(100), None).await.unwrap()));
 }
 
 #[tokio::test]
@@ -109,13 +109,15 @@ async fn a_returning_contact_goes_on_counting_from_its_tombstone() {
     let tables = Tables::start().await;
     let first = contact(1, 7, 10);
     written(&tables, &first).await;
-    let removed = tables.store.remove(&first, Some(11), at(100)).await.unwrap();
+    let removed = tables.store.remove(&first, Some(11), at(100), None).await.unwrap();
     assert_eq!(removed, WriteOutcome::Written);
     let tombstone = StoredContact::Tombstone {
         version: 2,
         source_version: 11,
         connection_id: Some(connection_id(1)),
         expires_at: at(101),
+        by: None,
+        erased: false,
     };
     assert_eq!(stored(&tables, &first).await, Some(tombstone.clone()));
 

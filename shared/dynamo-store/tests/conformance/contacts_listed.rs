@@ -49,7 +49,7 @@ async fn the_index_holds_the_linked_with_what_recognises_them() {
     contacts.push(local(1, 61));
     contacts.push(contact(2, 62, 10));
     let tables = holding(&contacts).await;
-    tables.store.remove(&contacts[0], Some(11), at(100)).await.unwrap();
+    tables.store.remove(&contacts[0], Some(11), at(100), None).await.unwrap();
     let mut entries: Vec<IndexEntry> = Vec::new();
     for shard in 0..SHARDS {
         let page = tables.store.index(&account_id(1), shard, None).await.unwrap();
@@ -66,7 +66,7 @@ async fn the_index_holds_the_linked_with_what_recognises_them() {
 async fn a_list_shows_everybody_once_whatever_the_page() {
     let contacts: Vec<Contact> = (1..=50).map(|number| contact(1, number, 10)).collect();
     let tables = holding(&contacts).await;
-    tables.store.remove(&contacts[9], None, at(100)).await.unwrap();
+    tables.store.remove(&contacts[9], None, at(100), None).await.unwrap();
     for limit in [1, 7, 50, 200] {
         let expected = ids((1..=50).filter(|number| *number != 10));
         assert_eq!(listed(&tables, &ContactQuery::default(), limit).await, expected, "{limit}");
@@ -119,7 +119,7 @@ async fn erasing_an_account_leaves_the_others_alone() {
     let mut contacts: Vec<Contact> = (1..=60).map(|number| contact(1, number, 10)).collect();
     contacts.push(contact(2, 100, 10));
     let tables = holding(&contacts).await;
-    tables.store.remove(&contacts[0], Some(11), at(100)).await.unwrap();
+    tables.store.remove(&contacts[0], Some(11), at(100), None).await.unwrap();
     let (tenant, user) = (TenantId::from_u128(1), ObjectId::from_u128(5));
     tables.store.put_adoption(&account_id(1), &tenant, &user, &contacts[4].id).await.unwrap();
     tables.store.erase_account(&account_id(1)).await.unwrap();
@@ -179,7 +179,7 @@ async fn contacts_that_could_be_taken_over_are_those_nobody_in_the_directory_has
     let let_go = contact(1, 25, 10);
     contacts.push(let_go.clone());
     let tables = holding(&contacts).await;
-    tables.store.remove(&contacts[0], None, at(100)).await.unwrap();
+    tables.store.remove(&contacts[0], None, at(100), None).await.unwrap();
     let let_go = Contact { version: 2, link: None, ..let_go };
     let written = ContactWrite { fence: None, ..write(&let_go) };
     assert_eq!(tables.store.write(&written).await.unwrap(), WriteOutcome::Written);

@@ -11,6 +11,7 @@ mod contacts;
 mod contacts_listed;
 mod contention;
 mod event_log;
+mod history;
 mod idempotency;
 mod reviews;
 mod runs;

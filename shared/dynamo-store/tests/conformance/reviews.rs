@@ -140,6 +140,13 @@ async fn decisions_are_told_newest_first_and_what_they_refuse_is_known() {
     assert_eq!((page.decisions, page.cursor), (vec![mine[0].clone()], None));
     assert!(store.decisions(&connection_id(2), Some(&cursor), 2).await.unwrap().is_none());
 
+    let again = |one: &Decision, version| {
+        let (item, action) = (one.item.clone(), one.action);
+        async move { store.decision(&connection_id(1), &item, version, action).await.unwrap() }
+    };
+    assert_eq!(again(&mine[1], mine[1].version).await.as_ref(), Some(&mine[1]));
+    assert_eq!(again(&mine[1], mine[1].version + 1).await, None, "of no other version");
+
     let set = store.refused(&connection_id(1)).await.unwrap();
     for value in ["Countess", "Duchess", "Queen"] {
         assert!(set.has_value(&contact, &field, &json!(value)), "{value}");

@@ -110,6 +110,7 @@ pub(crate) fn contact(account: u128, number: u128, fence: u64) -> Contact {
             (ContactField::DisplayName, format!("Person {number}")),
         ]),
         custom: BTreeMap::new(),
+        written: Vec::new(),
         managed_fields: vec![Target::Field(ContactField::Email)],
         protected: false,
         link: Some(Link {
@@ -118,12 +119,15 @@ pub(crate) fn contact(account: u128, number: u128, fence: u64) -> Contact {
             object_id: ObjectId::from_u128(number),
             user_principal_name: Some(format!("person{number}@contoso.example")),
             state: LinkState::Linked,
+            acts_at: None,
+            planned: None,
         }),
         sync: Some(SyncMark {
             source_version: fence,
             settings_version: 0,
             fingerprint: Some(format!("{number:032x}")),
             run: RunId::from_bits(1).to_string(),
+            page: 0,
         }),
         created_at: at(0),
         updated_at: at(0),

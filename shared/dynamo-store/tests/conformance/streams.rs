@@ -39,13 +39,15 @@ async fn a_contact_is_seen_coming_changing_and_going() {
         changed_item(nothing(), made.clone()).unwrap(),
         ChangedItem::Contact { old: None, new: present(&first) }
     );
-    tables.store.remove(&first, Some(11), at(100)).await.unwrap();
+    tables.store.remove(&first, Some(11), at(100), None).await.unwrap();
     let removed = image(&tables, CONTACTS, "C#").await;
     let tombstone = Some(StoredContact::Tombstone {
         version: 2,
         source_version: 11,
         connection_id: Some(connection_id(1)),
         expires_at: at(101),
+        by: None,
+        erased: false,
     });
     assert_eq!(
         changed_item(made, removed.clone()).unwrap(),

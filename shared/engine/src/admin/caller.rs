@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use contact_sync_domain::actor::Actor;
 use contact_sync_domain::id::AccountId;
 
 use super::AdminError;
@@ -60,6 +61,12 @@ impl Caller {
     /// Who calls without a token: what only needs no role is open to it.
     pub fn nobody() -> Self {
         Self { account: None, role: Role::Viewer, subject: None, name: None }
+    }
+
+    /// Who this is, for the record.
+    pub fn actor(&self) -> Actor {
+        let (subject, name) = (self.subject.clone(), self.name.clone());
+        Actor { subject, name, role: self.role.to_string() }
     }
 
     /// Refuses an account that is not the caller's as if it did not exist, then a role that is too

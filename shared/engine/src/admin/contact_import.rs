@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Target};
 use contact_sync_domain::email::email_key;
+use contact_sync_domain::history::HistoryKind;
 use contact_sync_domain::settings::Problem;
 use futures::future::join_all;
 use jiff::SignedDuration;
 
 use super::contact_values::{ContactEdit, from_cell, pointer};
-use super::contacts::{create_contact, edit_contact};
-use super::{AdminError, Outside, Precondition};
+use super::contacts::{create_by, edit_by};
+use super::deeds::Deed;
+use super::{AdminError, Caller, Outside, Precondition};
 use crate::port::{Clock, ContactStore, StoredContact};
 
 /// Rows that one request may hold.
@@ -113,6 +115,7 @@ struct GoodRow {
 /// as failed; importing the file again passes quickly over those that are right already.
 pub async fn import_contacts(
     outside: &impl Outside,
+    caller: &Caller,
     account: &Account,
     columns: &Columns,
     rows: Vec<Row>,
@@ -157,8 +160,10 @@ pub async fn import_contacts(
             continue;
         }
         let owners = owners(outside.store(), account, packet).await?;
-        let written =
-            packet.iter().zip(owners).map(|(row, owner)| import_row(outside, account, row, owner));
+        let written = packet
+            .iter()
+            .zip(owners)
+            .map(|(row, owner)| import_row(outside, caller, account, row, owner));
         for (row, result) in packet.iter().zip(join_all(written).await) {
             match result {
                 Ok(Done::Created) => imported.created += 1,
@@ -248,12 +253,14 @@ enum Done {
 
 async fn import_row(
     outside: &impl Outside,
+    caller: &Caller,
     account: &Account,
     row: &GoodRow,
     owner: Option<Contact>,
 ) -> Result<Done, AdminError> {
+    let deed = Deed::new(outside, caller, HistoryKind::Imported);
     let Some(owner) = owner else {
-        create_contact(outside, account, &row.edit).await?;
+        create_by(outside, &deed, account, &row.edit).await?;
         return Ok(Done::Created);
     };
     if owner.source != ContactSource::Local {
@@ -262,7 +269,7 @@ async fn import_row(
     // The address is found whatever its spelling; that is no reason to write it anew.
     let mut edit = row.edit.clone();
     edit.values.remove(&Target::Field(ContactField::Email));
-    edit_contact(outside, account, &owner.id, &edit, &Precondition::None).await?;
+    edit_by(outside, &deed, account, &owner.id, &edit, &Precondition::None).await?;
     Ok(Done::Updated)
 }
 

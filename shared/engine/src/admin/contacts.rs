@@ -6,18 +6,20 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, LinkState, Target};
 use contact_sync_domain::email::email_key;
+use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_domain::mapping::Mapping;
 use contact_sync_domain::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 
 use super::contact_values::ContactEdit;
+use super::deeds::Deed;
 use super::settings::{Ignoring, change_ignored};
 use super::teams::end_memberships;
 use super::{ATTEMPTS, AdminError, Caller, Outside, Page, Precondition, Role};
 use crate::port::{
-    ClaimOutcome, Clock, ConnectionStore, ContactQuery, ContactStore, ContactWrite, Randomness,
-    SettingsStore, StoredContact, WriteOutcome,
+    ClaimOutcome, Clock, ConnectionStore, ContactQuery, ContactStore, ContactWrite, HistoryStore,
+    Randomness, SettingsStore, StoredContact, WriteOutcome,
 };
 
 /// How long a removed contact's number is kept, so that a returning one goes on counting.
@@ -52,6 +54,18 @@ pub async fn contact(
 /// Makes a local contact. Its e-mail is claimed before it is written.
 pub async fn create_contact(
     outside: &impl Outside,
+    caller: &Caller,
+    account: &Account,
+    edit: &ContactEdit,
+) -> Result<Contact, AdminError> {
+    let deed = Deed::new(outside, caller, HistoryKind::Created);
+    create_by(outside, &deed, account, edit).await
+}
+
+/// The same, however it is told.
+pub(super) async fn create_by(
+    outside: &impl Outside,
+    deed: &Deed<'_>,
     account: &Account,
     edit: &ContactEdit,
 ) -> Result<Contact, AdminError> {
@@ -64,6 +78,7 @@ pub async fn create_contact(
         source: ContactSource::Local,
         fields: std::collections::BTreeMap::new(),
         custom: std::collections::BTreeMap::new(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         protected: false,
         link: None,
@@ -78,7 +93,8 @@ pub async fn create_contact(
     if !problems.is_empty() {
         return Err(AdminError::Invalid(problems));
     }
-    match write(outside.store(), None, &contact).await? {
+    let entry = deed.writes(None, &mut contact);
+    match write(outside.store(), None, &contact, &entry).await? {
         Some(()) => Ok(contact),
         None => Err(AdminError::Moved),
     }
@@ -87,6 +103,20 @@ pub async fn create_contact(
 /// Changes a contact. Fields that sync manages are refused while they are locked.
 pub async fn edit_contact(
     outside: &impl Outside,
+    caller: &Caller,
+    account: &Account,
+    id: &ContactId,
+    edit: &ContactEdit,
+    precondition: &Precondition,
+) -> Result<Contact, AdminError> {
+    let deed = Deed::new(outside, caller, HistoryKind::Edited);
+    edit_by(outside, &deed, account, id, edit, precondition).await
+}
+
+/// The same, however it is told.
+pub(super) async fn edit_by(
+    outside: &impl Outside,
+    deed: &Deed<'_>,
     account: &Account,
     id: &ContactId,
     edit: &ContactEdit,
@@ -108,12 +138,13 @@ pub async fn edit_contact(
             return Err(AdminError::ManagedFields(locked));
         }
         let keeps_mark = editable.stands_until_source_changes(&targets);
-        let new = edited(&old, changes, keeps_mark, outside.clock().now());
+        let mut new = edited(&old, changes, keeps_mark, outside.clock().now());
         let problems = edit.problems(&new, &account.custom_fields, false);
         if !problems.is_empty() {
             return Err(AdminError::Invalid(problems));
         }
-        if write(outside.store(), Some(&old), &new).await?.is_some() {
+        let entry = deed.writes(Some(&old), &mut new);
+        if write(outside.store(), Some(&old), &new, &entry).await?.is_some() {
             return Ok(new);
         }
     }
@@ -160,28 +191,33 @@ pub async fn delete_contact(
             return Err(error);
         }
     }
-    remove_contact(outside, caller, account, id, precondition).await
+    let deed = Deed::new(outside, caller, HistoryKind::Deleted);
+    remove_contact(outside, (caller, &deed), account, id, precondition).await
 }
 
 /// Sets or lifts a contact's protection: no run links, unlinks, deactivates or deletes it.
 pub async fn protect_contact(
     outside: &impl Outside,
+    caller: &Caller,
     account: &AccountId,
     id: &ContactId,
     protected: bool,
 ) -> Result<Contact, AdminError> {
+    let what = if protected { HistoryKind::Protected } else { HistoryKind::Unprotected };
+    let deed = Deed::new(outside, caller, what);
     for _ in 0..ATTEMPTS {
         let old = contact(outside.store(), account, id).await?;
         if old.protected == protected {
             return Ok(old);
         }
-        let new = Contact {
+        let mut new = Contact {
             protected,
             version: old.version + 1,
             updated_at: outside.clock().now(),
             ..old.clone()
         };
-        if write(outside.store(), Some(&old), &new).await?.is_some() {
+        let entry = deed.writes(Some(&old), &mut new);
+        if write(outside.store(), Some(&old), &new, &entry).await?.is_some() {
             return Ok(new);
         }
     }
@@ -191,7 +227,7 @@ pub async fn protect_contact(
 /// Removes a contact for somebody who may; its linked user goes on the ignore list first.
 pub(super) async fn remove_contact(
     outside: &impl Outside,
-    caller: &Caller,
+    (caller, deed): (&Caller, &Deed<'_>),
     account: &AccountId,
     id: &ContactId,
     precondition: &Precondition,
@@ -207,7 +243,7 @@ pub(super) async fn remove_contact(
             let id = &link.connection_id;
             change_ignored(outside, caller, account, id, Ignoring::Begin, users).await?;
         }
-        if take_away(outside, &old).await? {
+        if take_away(outside, &old, Some(deed)).await? {
             return Ok(());
         }
     }
@@ -215,12 +251,21 @@ pub(super) async fn remove_contact(
 }
 
 /// Removes a contact with its address, its teams and the note that leads its user to it. `false`
-/// when it is not as it was read. Its user is not put on the ignore list.
-pub(super) async fn take_away(outside: &impl Outside, old: &Contact) -> Result<bool, AdminError> {
+/// when it is not as it was read. Its user is not put on the ignore list. `deed`: as what it is told.
+pub(super) async fn take_away(
+    outside: &impl Outside,
+    old: &Contact,
+    deed: Option<&Deed<'_>>,
+) -> Result<bool, AdminError> {
     let store = outside.store();
     let (account, id) = (&old.account_id, &old.id);
-    let expires_at = outside.clock().now() + TOMBSTONE_LIFE;
-    if let WriteOutcome::Moved(_) = store.remove(old, None, expires_at).await? {
+    let now = outside.clock().now();
+    let expires_at = now + TOMBSTONE_LIFE;
+    let removed = match deed {
+        Some(deed) => store.remove_told(old, expires_at, &deed.removes(old, now)).await?,
+        None => store.remove(old, None, expires_at, None).await?,
+    };
+    if let WriteOutcome::Moved(_) = removed {
         return Ok(false);
     }
     if let Some(email) = old.email() {
@@ -235,11 +280,12 @@ pub(super) async fn take_away(outside: &impl Outside, old: &Contact) -> Result<b
 
 /// Claims a new e-mail, writes, gives the old e-mail up: whatever dies between leaves a claim
 /// without a bearer at worst, which the next claimant takes over. `None` when the stored contact
-/// moved.
+/// moved. `entry`: as what it is told.
 pub(super) async fn write(
-    store: &impl ContactStore,
+    store: &(impl ContactStore + HistoryStore),
     old: Option<&Contact>,
     new: &Contact,
+    entry: &HistoryEntry,
 ) -> Result<Option<()>, AdminError> {
     let account = &new.account_id;
     let old_key = old.and_then(Contact::email).map(email_key);
@@ -255,7 +301,7 @@ pub(super) async fn write(
         expected_version: old.map_or(0, |old| old.version),
         fence: None,
     };
-    match store.write(&write).await? {
+    match store.write_told(&write, entry).await? {
         WriteOutcome::Written => {
             if let Some(key) = old_key.filter(|key| Some(key) != new_key.as_ref()) {
                 store.release(account, &key, &new.id).await?;

@@ -2,9 +2,9 @@
 
 use crate::port::{
     AccountStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore, DecisionStore,
-    Directory, EventLog, IdempotencyStore, PendingStore, Randomness, ReviewStore, RunStore,
-    Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore,
-    TeamStore, TenantStore,
+    Directory, EventLog, HistoryStore, IdempotencyStore, PendingStore, Randomness, ReviewStore,
+    RunStore, Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions,
+    SyncStateStore, TeamStore, TenantStore,
 };
 
 /// A store of everything.
@@ -15,6 +15,7 @@ pub trait AdminStore:
     + ContactStore
     + DecisionStore
     + EventLog
+    + HistoryStore
     + IdempotencyStore
     + PendingStore
     + ReviewStore
@@ -35,6 +36,7 @@ impl<S> AdminStore for S where
         + ContactStore
         + DecisionStore
         + EventLog
+        + HistoryStore
         + IdempotencyStore
         + PendingStore
         + ReviewStore

@@ -28,9 +28,6 @@ const AT_ONCE: u16 = 100;
 /// How many of them are decided at the same time.
 const DECIDERS: usize = 8;
 
-/// How far back a repeated request is recognised.
-const REMEMBERED: u16 = 100;
-
 /// What came of a decision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
@@ -80,12 +77,7 @@ async fn decided_before(
     item: &ReviewId,
     request: &ReviewRequest,
 ) -> Result<Decided, AdminError> {
-    let page = outside.store().decisions(id, None, REMEMBERED).await?;
-    let made = page.into_iter().flat_map(|page| page.decisions).find(|decision| {
-        decision.item == *item
-            && decision.version == request.version
-            && decision.action == request.action
-    });
+    let made = outside.store().decision(id, item, request.version, request.action).await?;
     let Some(made) = made else { return Err(AdminError::NotFound("review item")) };
     let contact = match &made.contact_id {
         None => None,

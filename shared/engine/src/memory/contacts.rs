@@ -4,6 +4,7 @@ use contact_sync_domain::contact::{Contact, LinkState};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use contact_sync_domain::segment::Prior;
 use jiff::Timestamp;
 
 use super::{MemoryStore, World, page, unreadable};
@@ -36,7 +37,12 @@ fn version(world: &World, id: &ContactId) -> u64 {
 }
 
 /// Whether what stands is as old as it was read, and older than a sync's own observation.
-fn may_write(world: &World, contact: &Contact, expected: u64, fence: Option<u64>) -> bool {
+pub(super) fn may_write(
+    world: &World,
+    contact: &Contact,
+    expected: u64,
+    fence: Option<u64>,
+) -> bool {
     let connection = connection_of(world, contact);
     let source_version = match (world.contacts.get(&contact.id), &connection) {
         (Some(StoredContact::Present(standing)), ours) => {
@@ -66,12 +72,32 @@ fn connection_of(world: &World, contact: &Contact) -> Option<ConnectionId> {
     }
 }
 
-fn put(world: &mut World, contact: &Contact) {
+pub(super) fn put(world: &mut World, contact: &Contact) {
     if let Some(link) = &contact.link {
         world.former_connections.insert(contact.id.clone(), link.connection_id.clone());
     }
     let stored = StoredContact::Present(Box::new(contact.clone()));
     world.contacts.insert(contact.id.clone(), stored);
+}
+
+/// Leaves a tombstone in a contact's place.
+pub(super) fn bury(
+    world: &mut World,
+    contact: &Contact,
+    fence: Option<u64>,
+    expires_at: Timestamp,
+    by: Option<&Prior>,
+) {
+    let known = contact.sync.as_ref().map(|mark| mark.source_version);
+    let tombstone = StoredContact::Tombstone {
+        version: contact.version + 1,
+        source_version: fence.or(known).unwrap_or_default(),
+        connection_id: connection_of(world, contact),
+        expires_at,
+        by: by.cloned(),
+        erased: false,
+    };
+    world.contacts.insert(contact.id.clone(), tombstone);
 }
 
 impl ContactStore for MemoryStore {
@@ -143,20 +169,13 @@ impl ContactStore for MemoryStore {
         contact: &Contact,
         fence: Option<u64>,
         expires_at: Timestamp,
+        by: Option<&Prior>,
     ) -> Result<WriteOutcome, StoreError> {
         let mut world = self.up()?;
         if world.loses_race() || !may_write(&world, contact, contact.version, fence) {
             return Ok(WriteOutcome::Moved(world.contacts.get(&contact.id).cloned()));
         }
-        let known = contact.sync.as_ref().map(|mark| mark.source_version);
-        let source_version = fence.or(known).unwrap_or_default();
-        let tombstone = StoredContact::Tombstone {
-            version: contact.version + 1,
-            source_version,
-            connection_id: connection_of(&world, contact),
-            expires_at,
-        };
-        world.contacts.insert(contact.id.clone(), tombstone);
+        bury(&mut world, contact, fence, expires_at, by);
         Ok(WriteOutcome::Written)
     }
 
@@ -167,18 +186,22 @@ impl ContactStore for MemoryStore {
             source_version: bar.fence,
             connection_id: Some(bar.connection_id.clone()),
             expires_at: until,
+            by: None,
+            erased: false,
         };
         match world.contacts.get_mut(id) {
             None => {
                 world.contacts.insert(id.clone(), barring(0, bar.until));
             }
-            Some(StoredContact::Present(_)) => {}
+            Some(StoredContact::Present(_) | StoredContact::Tombstone { erased: true, .. }) => {}
             Some(standing) => {
                 if let StoredContact::Tombstone {
                     version,
                     source_version,
                     connection_id,
                     expires_at,
+                    by: _,
+                    erased: _,
                 } = &*standing
                 {
                     let counts = connection_id.as_ref().is_none_or(|of| *of == bar.connection_id);
@@ -342,6 +365,7 @@ impl ContactStore for MemoryStore {
             |_, stored| !matches!(stored, StoredContact::Present(one) if one.account_id == *account),
         );
         world.memberships.retain(|_, membership| membership.account_id != *account);
+        world.history.retain(|(owner, ..), _| owner != account);
         world.claims.retain(|(owner, _), _| owner != account);
         world.adoptions.retain(|(owner, _, _), _| owner != account);
         Ok(())

@@ -1,7 +1,9 @@
 //! What waits for people, and what they decided.
 
-use contact_sync_domain::id::{ConnectionId, ObjectId};
-use contact_sync_domain::review::{Decision, Rejected, RejectedSet, ReviewItem, ReviewList};
+use contact_sync_domain::id::{ConnectionId, ObjectId, ReviewId};
+use contact_sync_domain::review::{
+    Decision, Rejected, RejectedSet, ReviewAction, ReviewItem, ReviewList,
+};
 
 use super::{MemoryStore, page};
 use crate::port::{DecisionPage, DecisionStore, ReviewPage, ReviewStore, StoreError};
@@ -65,6 +67,20 @@ impl DecisionStore for MemoryStore {
     ) -> Result<(), StoreError> {
         self.up()?.decisions.entry(connection.clone()).or_default().push(decision.clone());
         Ok(())
+    }
+
+    async fn decision(
+        &self,
+        connection: &ConnectionId,
+        item: &ReviewId,
+        version: u64,
+        action: ReviewAction,
+    ) -> Result<Option<Decision>, StoreError> {
+        let world = self.up()?;
+        let own = world.decisions.get(connection).into_iter().flatten().rev();
+        let mut same = own
+            .filter(|made| made.item == *item && made.version == version && made.action == action);
+        Ok(same.next().cloned())
     }
 
     async fn decisions(

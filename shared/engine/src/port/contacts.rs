@@ -5,6 +5,7 @@ use std::future::Future;
 use contact_sync_domain::contact::{Contact, ContactSource, LinkState};
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
 
 use super::StoreError;
@@ -25,6 +26,11 @@ pub enum StoredContact {
         connection_id: Option<ConnectionId>,
         /// From when on the source version bars nobody. The store deletes the item late.
         expires_at: Timestamp,
+        /// The page of sync that removed it; absent where a person did.
+        by: Option<Prior>,
+        /// Whether the person behind it was erased on request: it stands for ever, so that nobody
+        /// makes the contact again.
+        erased: bool,
     },
 }
 
@@ -38,7 +44,7 @@ impl StoredContact {
                 let mark = contact.sync.as_ref().filter(|_| linked == Some(connection));
                 mark.map(|mark| mark.source_version)
             }
-            Self::Tombstone { version: _, source_version, connection_id, expires_at } => {
+            Self::Tombstone { source_version, connection_id, expires_at, .. } => {
                 let counts_here = connection_id.as_ref().is_none_or(|of| of == connection);
                 (counts_here && *expires_at > now).then_some(*source_version)
             }
@@ -185,16 +191,19 @@ pub trait ContactStore: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Replaces a contact by a tombstone with `version` one above the read one, releasing nothing
-    /// else. `fence` as in [`ContactWrite`]; its value becomes the tombstone's source version.
+    /// else. `fence` as in [`ContactWrite`]; its value becomes the tombstone's source version. `by`:
+    /// the page of sync that does it.
     fn remove(
         &self,
         contact: &Contact,
         fence: Option<u64>,
         expires_at: Timestamp,
+        by: Option<&Prior>,
     ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send;
 
     /// Puts a tombstone where nothing stands, or raises the one that stands, so that a slice that
-    /// lost its lease cannot make the contact; where a contact stands, nothing happens.
+    /// lost its lease cannot make the contact; where a contact stands, or the tombstone of a person
+    /// who was erased, nothing happens.
     fn bar(
         &self,
         account: &AccountId,

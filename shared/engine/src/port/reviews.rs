@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use contact_sync_domain::id::{ConnectionId, ObjectId};
-use contact_sync_domain::review::{Decision, RejectedSet, ReviewItem, ReviewList};
+use contact_sync_domain::id::{ConnectionId, ObjectId, ReviewId};
+use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
 
 use super::StoreError;
 
@@ -67,6 +67,15 @@ pub trait DecisionStore: Send + Sync {
         connection: &ConnectionId,
         decision: &Decision,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The decision that was made so about an item in this version, however long ago.
+    fn decision(
+        &self,
+        connection: &ConnectionId,
+        item: &ReviewId,
+        version: u64,
+        action: ReviewAction,
+    ) -> impl Future<Output = Result<Option<Decision>, StoreError>> + Send;
 
     /// A page of a connection's decisions, newest first. A cursor that is not ours is `Ok(None)`.
     fn decisions(

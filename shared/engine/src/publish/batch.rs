@@ -185,6 +185,7 @@ mod tests {
             source: ContactSource::Local,
             fields: std::collections::BTreeMap::new(),
             custom: std::collections::BTreeMap::new(),
+            written: Vec::new(),
             managed_fields: Vec::new(),
             protected: false,
             link: None,

@@ -97,7 +97,7 @@ fn told(kind: ContactEventKind, contact: &Contact, linked: &Contact) -> ContactE
         connection_id: linked.link.as_ref().map(|link| link.connection_id.clone()),
         contact_id: contact.id.clone(),
         // What sync keeps for itself is nobody's business.
-        contact: Some(Contact { sync: None, ..contact.clone() }),
+        contact: Some(Contact { sync: None, written: Vec::new(), ..contact.clone() }),
         occurred_at: contact.updated_at,
     }
 }

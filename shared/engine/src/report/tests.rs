@@ -111,6 +111,7 @@ impl World {
             source: ContactSource::Entra,
             fields: BTreeMap::from([(ContactField::Email, email.to_owned())]),
             custom: BTreeMap::new(),
+            written: Vec::new(),
             managed_fields: Vec::new(),
             protected: false,
             link: None,

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
+use contact_sync_domain::segment::{Outcome, Prior, Segment, SegmentItem};
+use contact_sync_domain::written::WriteId;
 use jiff::{SignedDuration, Timestamp};
 
 use super::batch::new_email_key;
@@ -109,7 +110,8 @@ where
                 None => return Ok(Attempt::Moved(None)),
             };
             if item.outcome == Outcome::Delete {
-                return self.attempt_removal(fence, before, base.as_ref()).await;
+                let by = Prior { run: pass.point.run_id.clone(), page: segment.page };
+                return self.attempt_removal(fence, before, base.as_ref(), &by).await;
             }
             let key = new_email_key(item);
             if let Some(key) = &key {
@@ -167,11 +169,12 @@ where
         fence: Option<u64>,
         before: Option<&Contact>,
         base: Option<&StoredContact>,
+        by: &Prior,
     ) -> Result<Attempt, Stop> {
         let Some(contact) = before else { return Ok(Attempt::Moved(base.cloned())) };
         let now = self.clock.now();
         let expires_at = now.checked_add(TOMBSTONE).unwrap_or(Timestamp::MAX);
-        match self.stores.remove(contact, fence, expires_at).await? {
+        match self.stores.remove(contact, fence, expires_at, Some(by)).await? {
             WriteOutcome::Written => {
                 if let Some(email) = contact.email() {
                     let key = email_key(email);
@@ -267,6 +270,8 @@ pub(super) fn written(
         fence: segment.fence,
         settings_version: pass.point.settings_version,
         run: pass.point.run_id.as_str(),
+        page: segment.page,
+        by: WriteId::from(&pass.point.run_id),
         now,
     };
     contact_after(stamp, &pass.rules, item, before, version)

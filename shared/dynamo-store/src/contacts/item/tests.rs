@@ -23,6 +23,14 @@ fn person() -> Contact {
         version: 12_345,
         status: ContactStatus::Active,
         source: ContactSource::Entra,
+        written: fields
+            .chunks(6)
+            .zip(1_u128..)
+            .map(|(fields, writer)| Written {
+                by: WriteId::from_bits(u128::MAX - writer),
+                targets: fields.iter().map(|(field, _)| Target::Field(*field)).collect(),
+            })
+            .collect(),
         managed_fields: fields.iter().map(|(field, _)| Target::Field(*field)).collect(),
         fields: fields.iter().map(|(field, value)| (*field, (*value).to_owned())).collect(),
         custom: BTreeMap::new(),
@@ -36,12 +44,15 @@ fn person() -> Contact {
                     .into(),
             ),
             state: LinkState::Linked,
+            acts_at: None,
+            planned: None,
         }),
         sync: Some(SyncMark {
             source_version: 9_876_543,
             settings_version: 123,
             fingerprint: Some("00ff00ff00ff00ff00ff00ff00ff00ff".into()),
             run: RunId::from_bits(u128::MAX - 5).to_string(),
+            page: 12_345,
         }),
         created_at: "2026-11-21T10:11:12.123456789Z".parse().unwrap(),
         updated_at: "2026-11-21T23:11:12.987654321Z".parse().unwrap(),
@@ -71,7 +82,7 @@ fn item_size(item: &Item) -> usize {
 #[test]
 fn a_contact_with_long_names_costs_one_write_unit() {
     let stored = item_size(&contact(&person(), None).unwrap());
-    assert!(stored <= 1_024, "{stored} bytes");
+    assert!(stored <= 1_024, "{stored} bytes, with two writers");
 }
 
 #[test]
@@ -94,10 +105,47 @@ fn a_contact_comes_back_as_it_was_stored() {
     let mut odd = person();
     odd.sync.as_mut().unwrap().fingerprint = Some("not hexadecimal".into());
     odd.sync.as_mut().unwrap().run = "import".into();
-    odd.link.as_mut().unwrap().state = LinkState::Removed;
+    let link = odd.link.as_mut().unwrap();
+    link.state = LinkState::Removed;
+    link.acts_at = Some("2026-12-01T00:00:00Z".parse().unwrap());
+    link.planned = Some(RemovalAction::Deactivate);
+    let targets = vec![Target::Custom("costCenter".into()), Target::Field(ContactField::City)];
+    odd.written.push(Written { by: WriteId::from_bits(3), targets });
     for expected in [person(), local, odd] {
         let item = contact(&expected, None).unwrap();
         assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(expected)));
+    }
+}
+
+#[test]
+fn a_tombstone_tells_which_page_removed_the_contact_and_an_erased_one_stands_for_ever() {
+    let person = person();
+    let by = Prior { run: RunId::from_bits(9), page: 3 };
+    let stone = |by| Tombstone {
+        version: 3,
+        source_version: 4,
+        owner: Some(bytes([7; 16])),
+        expires_at: person.updated_at,
+        by,
+    };
+    let told = |item: &Item| match read(item).unwrap() {
+        StoredContact::Tombstone { by, erased, expires_at, .. } => (by, erased, expires_at),
+        StoredContact::Present(contact) => panic!("{contact:?}"),
+    };
+    let mut item = stone(Some(&by)).item(&person.account_id, &person.id);
+    assert_eq!(told(&item).0, Some(by.clone()));
+    item.insert("z".to_owned(), AttributeValue::Bool(true));
+    item.remove(name::EXPIRES_AT);
+    assert_eq!((told(&item).1, told(&item).2), (true, Timestamp::MAX));
+    let item = stone(None).item(&person.account_id, &person.id);
+    assert_eq!((told(&item).0, told(&item).1), (None, false));
+}
+
+#[test]
+fn what_is_done_to_leavers_has_a_letter_of_its_own() {
+    use RemovalAction as A;
+    for expected in [A::Keep, A::StopUpdating, A::Review, A::Unlink, A::Deactivate, A::Delete] {
+        assert_eq!(action(action_letter(expected)), Some(expected));
     }
 }
 
@@ -126,9 +174,14 @@ fn the_index_tells_the_fingerprint_and_leaves_out_who_is_not_linked() {
     let mut unlinked = person();
     unlinked.link = None;
     assert_eq!(index_entry(&contact(&unlinked, Some(&bytes([7; 16]))).unwrap()), None);
-    let key = (&unlinked.account_id, &unlinked.id);
-    let stone = tombstone(key, 3, 4, Some(bytes([7; 16])), unlinked.updated_at);
-    assert_eq!(index_entry(&stone), None);
+    let stone = Tombstone {
+        version: 3,
+        source_version: 4,
+        owner: Some(bytes([7; 16])),
+        expires_at: unlinked.updated_at,
+        by: None,
+    };
+    assert_eq!(index_entry(&stone.item(&unlinked.account_id, &unlinked.id)), None);
 }
 
 proptest::proptest! {

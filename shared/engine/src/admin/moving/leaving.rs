@@ -191,7 +191,7 @@ async fn leave(outside: &impl Outside, read: &Contact, stays: bool) -> Result<u6
         } else {
             let now = outside.clock().now();
             ended += teams::end_memberships(store, account, &contact.id, now).await?;
-            if take_away(outside, &contact).await? {
+            if take_away(outside, &contact, None).await? {
                 WriteOutcome::Written
             } else {
                 WriteOutcome::Moved(store.get(account, &contact.id).await?)

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use contact_sync_domain::contact::{Contact, ContactField, Link, LinkState, Target};
+use contact_sync_domain::contact::{Contact, ContactField, Link, LinkState, SyncMark, Target};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId};
@@ -15,16 +15,21 @@ use serde_json::Value;
 use super::Known;
 use super::desk::{Desk, Done, moved, target};
 use crate::admin::contacts::contact;
+use crate::admin::deeds::Deed;
 use crate::admin::grounds::Grounds;
 use crate::admin::{AdminError, Outside};
 use crate::contact_after::{Stamp, contact_after};
-use crate::port::{ClaimOutcome, Clock, ContactStore, ContactWrite, StoredContact, WriteOutcome};
+use crate::port::{
+    ClaimOutcome, Clock, ContactStore, ContactWrite, HistoryStore, StoredContact, WriteOutcome,
+};
 use crate::sync::{bearers, contacts_of_users, present};
 
 /// A desk at which users are decided.
 pub(super) struct Approval<'d, 'a, O> {
     pub(super) desk: &'d Desk<'a, O>,
     pub(super) grounds: &'d Grounds,
+    /// As what it is told.
+    pub(super) deed: &'d Deed<'d>,
 }
 
 /// A user whom the connection's runs would take.
@@ -254,6 +259,8 @@ impl<O: Outside> Approval<'_, '_, O> {
             fence: at_fence.unwrap_or(self.desk.fence),
             settings_version: self.desk.settings.version,
             run: &review.run,
+            page: SyncMark::NO_PAGE,
+            by: self.deed.by(),
             now,
         };
         let contact = contact_after(stamp, &self.grounds.rules, item, before, version);
@@ -274,7 +281,9 @@ impl<O: Outside> Approval<'_, '_, O> {
         }
         let fence = Some(self.desk.fence).filter(|_| at_fence.is_none());
         let write = ContactWrite { contact, expected_version: version, fence };
-        match store.write(&write).await? {
+        let reason = item.reason.as_deref();
+        let entry = self.deed.approves(before, &write.contact, &item.fields, reason);
+        match store.write_told(&write, &entry).await? {
             WriteOutcome::Written => {
                 if let (Some(old), Some(_)) = (old_key, new_key) {
                     ContactStore::release(store, account, &old, &write.contact.id).await?;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
+use contact_sync_domain::history::HistoryKind;
 use contact_sync_domain::id::{ConnectionId, ContactId, ReviewId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::segment::FieldChange;
@@ -14,11 +15,13 @@ use super::approval::Approval;
 use super::list::ignored_by_settings;
 use super::request::not_of;
 use super::{Decided, Known, ReviewRequest};
+use crate::admin::deeds::Deed;
 use crate::admin::grounds::Grounds;
 use crate::admin::settings::{Ignoring, change_ignored};
 use crate::admin::{AdminError, Caller, Outside};
 use crate::port::{
-    Clock, DecisionStore, ReviewStore, SettingsStore, SettingsVersion, StoreError, SyncStateStore,
+    Clock, ContactStore, DecisionStore, HistoryStore, ReviewStore, SettingsStore, SettingsVersion,
+    StoreError, StoredContact, SyncStateStore,
 };
 use crate::sync::{Follower, MemberSets, watched_with_rivals};
 
@@ -136,6 +139,9 @@ impl<'a, O: Outside> Desk<'a, O> {
         };
         let store = self.outside.store();
         store.record_decision(&self.connection.id, &decision).await?;
+        if !writes_contacts(request.action) {
+            self.tell(item, request.action).await?;
+        }
         store.delete_review(item).await?;
         if let Some(contact) = &done.contact {
             self.follow_teams(&contact.id).await;
@@ -187,6 +193,29 @@ impl<'a, O: Outside> Desk<'a, O> {
         }
     }
 
+    /// A decision, as the contact's history tells it.
+    fn deed(&self, item: &ReviewItem, action: ReviewAction) -> Deed<'_> {
+        let what = HistoryKind::Decided {
+            review: item.id(),
+            list: item.list,
+            action,
+            run: item.run.clone(),
+        };
+        Deed::new(self.outside, self.caller, what)
+    }
+
+    /// Tells a decision that left its contact as it was, beside the contact.
+    async fn tell(&self, item: &ReviewItem, action: ReviewAction) -> Result<(), AdminError> {
+        let store = self.outside.store();
+        let Some(contact) = &item.contact_id else { return Ok(()) };
+        if let Some(StoredContact::Present(contact)) = store.get(&self.account.id, contact).await? {
+            let deed = self.deed(item, action);
+            let entry = deed.passes(&contact, self.outside.clock().now());
+            store.tell(&self.account.id, &entry).await?;
+        }
+        Ok(())
+    }
+
     async fn act(
         &self,
         item: &ReviewItem,
@@ -196,8 +225,9 @@ impl<'a, O: Outside> Desk<'a, O> {
     ) -> Result<Done, AdminError> {
         use {ReviewAction as A, ReviewList as L};
         let named = request.contact.as_ref();
+        let deed = self.deed(item, request.action);
         let approval = || match grounds {
-            Some(grounds) => Ok(Approval { desk: self, grounds }),
+            Some(grounds) => Ok(Approval { desk: self, grounds, deed: &deed }),
             None => Err(self.unconnected()),
         };
         match (request.action, item.list) {
@@ -205,7 +235,7 @@ impl<'a, O: Outside> Desk<'a, O> {
             (A::Accept, L::Available) | (A::Create, _) => approval()?.create(item, user).await,
             (A::Accept, L::Changes) => approval()?.apply(item, user).await,
             (A::Accept | A::Unlink, L::Removals) => {
-                self.unlink(self.to_unlink(item, named).await?).await
+                self.unlink(self.to_unlink(item, named).await?, &deed).await
             }
             (A::Accept, L::Ignored | L::Conflicts) => {
                 Err(AdminError::invalid("/action", not_of(item.list)))
@@ -216,11 +246,11 @@ impl<'a, O: Outside> Desk<'a, O> {
                 // He is in the directory still: without this the next run links him again.
                 let stands = self.to_unlink(item, named).await?;
                 self.leave_alone(item).await?;
-                let done = self.unlink(stands).await?;
+                let done = self.unlink(stands, &deed).await?;
                 self.ignore(item).await?;
                 Ok(done)
             }
-            (A::Delete, _) => self.delete(item, named).await,
+            (A::Delete, _) => self.delete(item, named, &deed).await,
             (A::Ignore, _) => {
                 self.ignore(item).await?;
                 Ok(Done::about(item.contact_id.clone()))

@@ -9,6 +9,7 @@ use contact_sync_domain::review::{Rejected, ReviewAction, ReviewItem, ReviewList
 use super::desk::{Desk, Done, target};
 use super::list::ReviewEntry;
 use crate::admin::contacts::{contact, remove_contact, write};
+use crate::admin::deeds::Deed;
 use crate::admin::settings::{Ignoring, change_ignored};
 use crate::admin::teams::end_memberships;
 use crate::admin::{AdminError, Outside, Precondition};
@@ -41,11 +42,11 @@ impl<O: Outside> Desk<'_, O> {
     }
 
     /// Cuts the tie; the contact keeps its fields.
-    pub(super) async fn unlink(&self, old: Contact) -> Result<Done, AdminError> {
+    pub(super) async fn unlink(&self, old: Contact, deed: &Deed<'_>) -> Result<Done, AdminError> {
         if old.link.is_none() {
             return Ok(Done::wrote(old));
         }
-        Ok(Done::wrote(self.unlinked(&old).await?))
+        Ok(Done::wrote(self.unlinked(&old, deed).await?))
     }
 
     /// Puts all users on the ignore list whom an action on these items puts there, in one version of
@@ -86,10 +87,12 @@ impl<O: Outside> Desk<'_, O> {
         &self,
         item: &ReviewItem,
         named: Option<&ContactId>,
+        deed: &Deed<'_>,
     ) -> Result<Done, AdminError> {
         let id = in_question(item, named)?;
         let account = &self.account.id;
-        match remove_contact(self.outside, self.caller, account, &id, &Precondition::None).await {
+        let by = (self.caller, deed);
+        match remove_contact(self.outside, by, account, &id, &Precondition::None).await {
             Ok(()) => {}
             // Somebody else was faster, or this very decision, which died before the contact was
             // out of its teams.
@@ -103,15 +106,16 @@ impl<O: Outside> Desk<'_, O> {
     }
 
     /// Takes a contact's link away, and the note that led its user to it.
-    pub(super) async fn unlinked(&self, old: &Contact) -> Result<Contact, AdminError> {
-        let new = Contact {
+    async fn unlinked(&self, old: &Contact, deed: &Deed<'_>) -> Result<Contact, AdminError> {
+        let mut new = Contact {
             version: old.version + 1,
             link: None,
             managed_fields: Vec::new(),
             updated_at: self.outside.clock().now(),
             ..old.clone()
         };
-        match write(self.outside.store(), Some(old), &new).await? {
+        let entry = deed.writes(Some(old), &mut new);
+        match write(self.outside.store(), Some(old), &new, &entry).await? {
             Some(()) => {
                 if let Some(link) = &old.link {
                     let store = self.outside.store();

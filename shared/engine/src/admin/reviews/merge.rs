@@ -1,6 +1,7 @@
 //! Making one contact of several.
 
 use contact_sync_domain::contact::{Contact, ContactField};
+use contact_sync_domain::history::HistoryKind;
 use contact_sync_domain::id::ContactId;
 use contact_sync_domain::reconcile::Claimant;
 use contact_sync_domain::review::ReviewItem;
@@ -10,6 +11,7 @@ use super::Known;
 use super::approval::{Approval, Meant, is_nobody_elses, is_of};
 use super::desk::{Done, target};
 use crate::admin::contacts::{contact, take_away, write};
+use crate::admin::deeds::Deed;
 use crate::admin::teams::take_over_teams;
 use crate::admin::{AdminError, Outside};
 use crate::port::{Clock, ContactStore, StoredContact};
@@ -34,7 +36,9 @@ impl<O: Outside> Approval<'_, '_, O> {
             // The contact itself goes last: who sends the request again finds what is left of it.
             take_over_teams(outside, &stays, &other, user).await?;
             // Its user is not put on the ignore list: he will be linked to the one that stays.
-            if !take_away(outside, &other).await? {
+            let what = HistoryKind::Merged { into: stays.clone() };
+            let deed = Deed::new(outside, self.desk.caller, what);
+            if !take_away(outside, &other, Some(&deed)).await? {
                 return Err(AdminError::Moved);
             }
         }
@@ -44,6 +48,8 @@ impl<O: Outside> Approval<'_, '_, O> {
     /// Gives the contact that stays what it lacks of another one's fields. Its address the other
     /// one keeps until it goes: the mapping says which one is the person's.
     async fn fill(&self, stays: &ContactId, other: &Contact) -> Result<(), AdminError> {
+        let what = HistoryKind::Filled { from: other.id.clone() };
+        let deed = Deed::new(self.desk.outside, self.desk.caller, what);
         let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
         let kept = contact(store, account, stays).await?;
         let mut filled = Contact {
@@ -60,8 +66,10 @@ impl<O: Outside> Approval<'_, '_, O> {
             filled.custom.entry(key.clone()).or_insert_with(|| value.clone());
         }
         let gains = filled.fields != kept.fields || filled.custom != kept.custom;
-        if gains && write(store, Some(&kept), &filled).await?.is_none() {
-            return Err(AdminError::Moved);
+        if gains {
+            let entry = deed.writes(Some(&kept), &mut filled);
+            let written = write(store, Some(&kept), &filled, &entry).await?;
+            return written.ok_or(AdminError::Moved);
         }
         Ok(())
     }

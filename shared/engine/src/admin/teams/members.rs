@@ -1,13 +1,15 @@
 //! The members of one team.
 
 use contact_sync_domain::contact::Contact;
+use contact_sync_domain::history::HistoryKind;
 use contact_sync_domain::id::{AccountId, ContactId, TeamId};
 use contact_sync_domain::team::{ByHand, Ended, Membership, Origin};
 
 use super::{holding, team};
 use crate::admin::contacts::contact;
+use crate::admin::deeds::Deed;
 use crate::admin::{ATTEMPTS, AdminError, Caller, Outside, Page};
-use crate::port::{Clock, ContactStore, SHARDS, StoredContact, TeamStore};
+use crate::port::{Clock, ContactStore, HistoryStore, SHARDS, StoredContact, TeamStore};
 
 /// A member of a team.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +108,9 @@ pub async fn add_member(
         }
         let membership = membership.next(outside.clock().now());
         if store.put_membership(&membership).await? {
+            let what = HistoryKind::TeamJoined { team: id.clone() };
+            let deed = Deed::new(outside, caller, what);
+            store.tell(account, &deed.passes(&contact, membership.updated_at)).await?;
             return Ok(Member { membership, contact });
         }
     }
@@ -134,7 +139,13 @@ pub async fn remove_member(
         // What is left are people, those who stayed, and connections that were deleted.
         let (subject, name) = (caller.subject.clone(), caller.name.clone());
         let membership = before.end(Ended::Person { subject, name });
-        if store.put_membership(&membership.next(outside.clock().now())).await? {
+        let now = outside.clock().now();
+        if store.put_membership(&membership.next(now)).await? {
+            if let Some(StoredContact::Present(contact)) = store.get(account, contact_id).await? {
+                let what = HistoryKind::TeamLeft { team: id.clone() };
+                let deed = Deed::new(outside, caller, what);
+                store.tell(account, &deed.passes(&contact, now)).await?;
+            }
             return Ok(());
         }
     }

@@ -26,6 +26,7 @@ fn contact(version: u64) -> Contact {
         source: ContactSource::Entra,
         fields: std::collections::BTreeMap::new(),
         custom: std::collections::BTreeMap::new(),
+        written: Vec::new(),
         managed_fields: Vec::new(),
         protected: false,
         link: Some(Link {
@@ -34,12 +35,15 @@ fn contact(version: u64) -> Contact {
             object_id: ObjectId::from_u128(5),
             user_principal_name: None,
             state: LinkState::Linked,
+            acts_at: None,
+            planned: None,
         }),
         sync: Some(SyncMark {
             source_version: 9,
             settings_version: 1,
             fingerprint: Some("ab".into()),
             run: "run".into(),
+            page: 0,
         }),
         created_at: at(10),
         updated_at: at(20),
@@ -60,6 +64,8 @@ fn tombstone(version: u64) -> StoredContact {
         source_version: 1,
         connection_id: None,
         expires_at: Timestamp::MAX,
+        by: None,
+        erased: false,
     }
 }
 

@@ -57,6 +57,8 @@ async fn a_key_leads_to_whoever_nobody_in_the_directory_has() {
                 object_id: ObjectId::from_u128(number),
                 user_principal_name: None,
                 state,
+                acts_at: None,
+                planned: None,
             });
         });
     }

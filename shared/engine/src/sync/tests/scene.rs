@@ -132,6 +132,7 @@ impl Scene {
             source: ContactSource::Local,
             fields,
             custom: BTreeMap::new(),
+            written: Vec::new(),
             managed_fields: vec![],
             protected: false,
             link: None,

@@ -242,6 +242,8 @@ fn is_nines(world: &mut World) {
         object_id: user.clone(),
         user_principal_name: None,
         state: LinkState::Linked,
+        acts_at: None,
+        planned: None,
     });
     world.adoptions.insert((account_id(), tenant_id(), user), local_id(1));
 }

@@ -19,6 +19,8 @@ fn tombstone(connection: ConnectionId, source_version: u64) -> StoredContact {
         source_version,
         connection_id: Some(connection),
         expires_at: start() + SignedDuration::from_hours(24 * 30),
+        by: None,
+        erased: false,
     }
 }
 
@@ -53,7 +55,7 @@ async fn a_connection_that_is_moved_away_and_back_makes_its_contacts_again() {
     for number in 1..=3 {
         let contact = scene.contact(&contact_id(number)).expect("a contact");
         let until = start() + SignedDuration::from_hours(24 * 30);
-        stores.remove(&contact, None, until).await.unwrap();
+        stores.remove(&contact, None, until, None).await.unwrap();
         let key = email_key(contact.email().unwrap());
         ContactStore::release(stores, &account_id(), &key, &contact.id).await.unwrap();
     }
@@ -82,6 +84,8 @@ fn delete_contact_3(world: &mut World) {
         source_version: contact.sync.as_ref().map_or(0, |mark| mark.source_version),
         connection_id: Some(connection_id()),
         expires_at: start() + SignedDuration::from_hours(24 * 30),
+        by: None,
+        erased: false,
     };
     world.contacts.insert(id, buried);
     world.claims.retain(|_, owner| *owner != contact_id(3));
