@@ -15,6 +15,7 @@ use contact_sync_engine::port::{Clock, KeyedRequest};
 use contact_sync_lambda_shell::Chain;
 
 use crate::answer::Answer;
+use crate::audited;
 use crate::call::Call;
 use crate::claims;
 use crate::problem::Problem;
@@ -103,6 +104,7 @@ async fn answer<P: Outside>(
     let Query(query) = Query::<BTreeMap<String, String>>::try_from_uri(&parts.uri)
         .or(Err(Problem::bad_query("The query cannot be read.")))?;
     let body = to_bytes(body, endpoint.limit).await.or(Err(Problem::too_large(endpoint.limit)))?;
+    let request_id = audited::request_id(&parts.extensions);
     let mut call = Call {
         caller,
         params,
@@ -130,10 +132,23 @@ async fn answer<P: Outside>(
         Some(_) | None => None,
     };
     call.key_bits = keyed.as_ref().map(key_bits);
-    let reply = (endpoint.handler)(Arc::clone(api), call).await;
+    let reply = carried_out(api, endpoint, call, &request_id).await;
     if let Some(keyed) = keyed {
         remember(api, keyed, &reply, endpoint.repeat).await;
     }
+    reply
+}
+
+/// Enters what is asked for, and then does it.
+async fn carried_out<P: Outside>(
+    api: &Arc<Api<P>>,
+    endpoint: &Endpoint<P>,
+    call: Call,
+    request_id: &str,
+) -> routes::Reply {
+    let entered = audited::entered(api, endpoint, &call, request_id).await?;
+    let acting = (endpoint.handler)(Arc::clone(api), call);
+    let (reply, ()) = tokio::join!(acting, audited::kept(api, entered));
     reply
 }
 

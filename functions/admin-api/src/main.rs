@@ -2,6 +2,7 @@
 
 mod answer;
 mod api;
+mod audited;
 mod call;
 mod claims;
 mod outside;

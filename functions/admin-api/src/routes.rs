@@ -3,6 +3,7 @@
 
 mod accounts;
 mod actions;
+mod audit;
 mod connections;
 mod contacts;
 mod directory;
@@ -49,6 +50,7 @@ pub(crate) struct Endpoint<P> {
     pub(crate) need: Need,
     pub(crate) limit: usize,
     pub(crate) repeat: Repeat,
+    pub(crate) body: InAudit,
     pub(crate) handler: Handler<P>,
 }
 
@@ -73,6 +75,15 @@ pub(crate) enum Repeat {
     DoAgain,
 }
 
+/// What the audit chain keeps of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InAudit {
+    /// Nothing: it may be about a person, and a hash of little can be guessed.
+    Nothing,
+    /// Its hash, by which whoever has it can show that it was this one.
+    Hash,
+}
+
 impl<P> Endpoint<P> {
     fn new<F, Fut>(method: Method, path: &'static str, need: Need, handler: F) -> Self
     where
@@ -85,12 +96,18 @@ impl<P> Endpoint<P> {
             need,
             limit: JSON_LIMIT,
             repeat: Repeat::AnswerAgain,
+            body: InAudit::Nothing,
             handler: Box::new(move |api, call| Box::pin(handler(api, call))),
         }
     }
 
     fn done_again(self) -> Self {
         Self { repeat: Repeat::DoAgain, ..self }
+    }
+
+    /// For bodies that are about no person.
+    fn hashed(self) -> Self {
+        Self { body: InAudit::Hash, ..self }
     }
 
     fn takes_file(self) -> Self {
@@ -124,8 +141,10 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
         get("/v1/presets", VIEWER, presets::list),
         get("/v1/events", VIEWER, events::list),
         get("/v1/tenants/{tenant}/accounts", READING_OPERATOR, tenants::accounts),
-        put("/v1/tenants/{tenant}/accounts", CHANGING_OPERATOR, tenants::grant),
+        put("/v1/tenants/{tenant}/accounts", CHANGING_OPERATOR, tenants::grant).hashed(),
         get("/v1/tenants/{tenant}/overlap", READING_OPERATOR, tenants::overlap),
+        get("/v1/audit", CHANGING_OPERATOR, audit::list),
+        get("/v1/audit/verify", CHANGING_OPERATOR, audit::verify),
     ];
     table.extend(of_accounts());
     table.extend(of_teams());
@@ -137,11 +156,13 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
 fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
     vec![
         get("/v1/accounts", VIEWER, accounts::list),
-        post("/v1/accounts", CHANGING_OPERATOR, accounts::create),
+        post("/v1/accounts", CHANGING_OPERATOR, accounts::create).hashed(),
         get(account!(""), VIEWER, accounts::show),
-        patch(account!(""), ADMIN, accounts::change),
+        patch(account!(""), ADMIN, accounts::change).hashed(),
         delete(account!(""), ADMIN, accounts::erase),
-        put(account!("/custom-fields"), ADMIN, accounts::custom_fields),
+        put(account!("/custom-fields"), ADMIN, accounts::custom_fields).hashed(),
+        get(account!("/audit"), ADMIN, audit::list),
+        get(account!("/audit/verify"), ADMIN, audit::verify),
         get(account!("/contacts"), VIEWER, contacts::list),
         post(account!("/contacts"), OPERATOR, contacts::create),
         post(account!("/contacts/import"), OPERATOR, import::import).takes_file(),
@@ -156,9 +177,9 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
 fn of_teams<P: Outside>() -> Vec<Endpoint<P>> {
     vec![
         get(account!("/teams"), VIEWER, teams::list),
-        post(account!("/teams"), OPERATOR, teams::create),
+        post(account!("/teams"), OPERATOR, teams::create).hashed(),
         get(account!("/teams/{team}"), VIEWER, teams::show),
-        patch(account!("/teams/{team}"), OPERATOR, teams::change),
+        patch(account!("/teams/{team}"), OPERATOR, teams::change).hashed(),
         delete(account!("/teams/{team}"), OPERATOR, teams::delete),
         get(account!("/teams/{team}/explain"), VIEWER, explain_team::show),
         get(account!("/teams/{team}/members"), VIEWER, teams::members),
@@ -170,18 +191,18 @@ fn of_teams<P: Outside>() -> Vec<Endpoint<P>> {
 fn of_connections<P: Outside>() -> Vec<Endpoint<P>> {
     vec![
         get(account!("/connections"), VIEWER, connections::list),
-        post(account!("/connections"), OPERATOR, connections::create).done_again(),
+        post(account!("/connections"), OPERATOR, connections::create).done_again().hashed(),
         get(connection!(""), VIEWER, connections::show),
         delete(connection!(""), ADMIN, connections::delete),
         post(connection!("/consent-links"), OPERATOR, connections::consent_link).done_again(),
         post(connection!("/reauthorize"), OPERATOR, connections::reauthorize).done_again(),
-        post(connection!("/enable"), ADMIN, actions::enable),
+        post(connection!("/enable"), ADMIN, actions::enable).hashed(),
         post(connection!("/pause"), OPERATOR, actions::pause),
         post(connection!("/resume"), OPERATOR, actions::resume),
         post(connection!("/disable"), ADMIN, actions::disable),
         post(connection!("/disconnect"), ADMIN, actions::disconnect),
         // An unfinished move is sent again, with the same key too.
-        post(connection!("/move"), CHANGING_OPERATOR, connections::relocate).done_again(),
+        post(connection!("/move"), CHANGING_OPERATOR, connections::relocate).done_again().hashed(),
         get(connection!("/tenant"), VIEWER, directory::tenant),
         get(connection!("/directory/users"), VIEWER, directory::users),
         get(connection!("/directory/groups"), VIEWER, directory::groups),
@@ -194,18 +215,18 @@ fn of_connections<P: Outside>() -> Vec<Endpoint<P>> {
 fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
     vec![
         get(connection!("/settings"), VIEWER, settings::show),
-        put(connection!("/settings"), ADMIN, settings::save),
+        put(connection!("/settings"), ADMIN, settings::save).hashed(),
         get(connection!("/settings/history"), VIEWER, settings::history),
         get(connection!("/settings/versions/{version}"), VIEWER, settings::version),
-        post(connection!("/settings/rollback"), ADMIN, settings::rollback),
+        post(connection!("/settings/rollback"), ADMIN, settings::rollback).hashed(),
         get(connection!("/settings/export"), VIEWER, settings::export),
-        post(connection!("/settings/import"), ADMIN, settings::import),
+        post(connection!("/settings/import"), ADMIN, settings::import).hashed(),
         post(connection!("/settings/validate"), OPERATOR, settings::check),
         get(connection!("/settings/coverage"), OPERATOR, settings::profile),
         get(connection!("/reviews"), VIEWER, reviews::list),
-        post(connection!("/reviews"), APPROVER, reviews::decide_all),
+        post(connection!("/reviews"), APPROVER, reviews::decide_all).hashed(),
         get(connection!("/reviews/decisions"), VIEWER, reviews::decisions),
-        post(connection!("/reviews/{item}"), APPROVER, reviews::decide),
+        post(connection!("/reviews/{item}"), APPROVER, reviews::decide).hashed(),
         post(connection!("/settings/test"), OPERATOR, settings::test),
         get(connection!("/runs"), VIEWER, runs::list),
         post(connection!("/runs"), OPERATOR, runs::start),

@@ -1,6 +1,10 @@
 //! One invocation: one task or one event.
 
-use contact_sync_engine::port::{Clock, Directory, EventPublisher, Randomness, Subscriptions};
+use contact_sync_engine::audit::keep_heads;
+use contact_sync_engine::port::{
+    AccountStore, AuditStore, Blobs, Clock, Directory, EventPublisher, Randomness, StoreError,
+    Subscriptions,
+};
 use contact_sync_engine::readiness::Readiness;
 use contact_sync_engine::renewal::{Party, Renewal, RenewalError, RenewalStores, Swept, Trouble};
 use contact_sync_lambda_shell::Chain;
@@ -24,6 +28,9 @@ pub(crate) enum Failure {
     /// What was to be done could not be.
     #[error("renewal failed")]
     Renewal(#[from] RenewalError),
+    /// The heads of the audit chains are not kept for today.
+    #[error("the heads of the audit chains could not be kept")]
+    Heads(#[source] StoreError),
 }
 
 impl From<Failure> for Diagnostic {
@@ -31,6 +38,7 @@ impl From<Failure> for Diagnostic {
         let error_type = match &failure {
             Failure::Input(_) => "Input",
             Failure::Renewal(_) => "Renewal",
+            Failure::Heads(_) => "Heads",
         };
         Self { error_type: error_type.to_owned(), error_message: failure.to_string() }
     }
@@ -38,40 +46,51 @@ impl From<Failure> for Diagnostic {
 
 /// Does what a schedule or an event asks for.
 #[tracing::instrument(name = "subscription_renewal", skip_all)]
-pub(crate) async fn handle<S, G, E, C, R>(
+pub(crate) async fn handle<S, G, E, C, R, B>(
     renewal: &Renewal<S, G, E, C, R>,
+    blobs: &B,
     event: LambdaEvent<Value>,
 ) -> Result<(), Failure>
 where
-    S: RenewalStores,
+    S: RenewalStores + AccountStore + AuditStore,
     G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,
+    B: Blobs,
 {
     let until = deadline(&event.context).checked_sub(RESERVE).unwrap_or(Timestamp::MIN);
-    let done = act(renewal, event.payload, until).await;
+    let done = act(renewal, blobs, event.payload, until).await;
     if let Err(failure) = &done {
         tracing::error!(error = %Chain(failure), "an invocation failed");
     }
     done
 }
 
-async fn act<S, G, E, C, R>(
+async fn act<S, G, E, C, R, B>(
     renewal: &Renewal<S, G, E, C, R>,
+    blobs: &B,
     payload: Value,
     until: Timestamp,
 ) -> Result<(), Failure>
 where
-    S: RenewalStores,
+    S: RenewalStores + AccountStore + AuditStore,
     G: Directory + Subscriptions,
     E: EventPublisher,
     C: Clock,
     R: Randomness,
+    B: Blobs,
 {
     match Input::read(payload)? {
         Input::Sweep => Ok(report("sweep", renewal.sweep(until).await)?),
-        Input::Audit => Ok(report("audit", renewal.audit(until).await)?),
+        Input::Audit => {
+            // Whether or not Graph answers, and the other way round.
+            let kept = keep_heads(&renewal.stores, blobs, renewal.clock.now()).await;
+            report("audit", renewal.audit(until).await)?;
+            let chains = kept.map_err(Failure::Heads)?;
+            tracing::info!(audit.chains = chains, "kept the heads of {chains} audit chains");
+            Ok(())
+        }
         Input::Authorized(account, connection) => {
             let readiness = renewal.settle_authorized(&account, &connection, until).await?;
             tell(&readiness, connection.as_str());

@@ -10,6 +10,7 @@ use contact_sync_event_bus::EventBus;
 use contact_sync_graph_client::{Endpoints, GraphClient};
 use contact_sync_lambda_shell::env::Env;
 use contact_sync_lambda_shell::{SystemClock, SystemRandomness, fatal, logs, sdk_config};
+use contact_sync_report_store::BlobStore;
 use contact_sync_secret_store::Credentials;
 use lambda_runtime::{Error, service_fn};
 
@@ -20,11 +21,13 @@ async fn main() -> Result<(), Error> {
     let tables = env.tables().map_err(fatal)?;
     let access = env.graph_access().map_err(fatal)?;
     let event_bus = env.event_bus().map_err(fatal)?;
+    let data_bucket = env.data_bucket().map_err(fatal)?;
     let webhook_base_url = env.webhook_base_url().map_err(fatal)?;
     let sdk = sdk_config().await;
     let endpoints =
         Endpoints::parse(&access.graph_endpoint, &access.login_endpoint).map_err(fatal)?;
     let credentials = Credentials::connect(&sdk, access.credential_secret);
+    let blobs = &BlobStore::connect(&sdk, data_bucket);
     let renewal = &Renewal {
         stores: DynamoStore::connect(&sdk, &tables.state, &tables.contacts),
         graph: GraphClient::new(endpoints, &access.app_id, credentials, SystemClock)
@@ -34,5 +37,5 @@ async fn main() -> Result<(), Error> {
         randomness: SystemRandomness,
         webhook_base_url,
     };
-    lambda_runtime::run(service_fn(|event| Box::pin(handler::handle(renewal, event)))).await
+    lambda_runtime::run(service_fn(|event| Box::pin(handler::handle(renewal, blobs, event)))).await
 }

@@ -1,6 +1,7 @@
 //! Accounts, the uniqueness of their external ids, and the list of all of them.
 
 use contact_sync_domain::account::Account;
+use contact_sync_domain::audit::AuditChain;
 use contact_sync_domain::id::AccountId;
 use contact_sync_engine::port::{AccountStore, ConnectionStore, SHARDS, StoreError};
 
@@ -130,6 +131,7 @@ impl AccountStore for DynamoStore {
         }
         self.forget_grants(&account.id).await?;
         self.erase_events(&account.id).await?;
+        self.erase_audit(&AuditChain::Account(account.id.clone())).await?;
         let operation = "BatchWriteItem account";
         // The account's own item goes last: until then the call can be repeated.
         let others = [keys::external_id(&account.external_id), keys::registered(&account.id)];

@@ -1,5 +1,6 @@
 //! Where each item lies. One place, so that no two kinds can meet under one key.
 
+use contact_sync_domain::audit::AuditChain;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ObjectId, ReviewId, RunId, SubscriptionKey, TeamId,
@@ -297,6 +298,21 @@ impl Log {
     pub(crate) fn entry(&self, number: u64) -> Key {
         Key::new(self.bucket_partition(bucket(number)), format!("{number:020}"))
     }
+}
+
+pub(crate) fn audit_partition(chain: &AuditChain) -> String {
+    format!("AUDIT#{chain}")
+}
+
+pub(crate) fn audit_head(chain: &AuditChain) -> Key {
+    Key::new(audit_partition(chain), "HEAD")
+}
+
+/// What the sort keys of entries begin with: their numbers have 20 digits, and none needs them all.
+pub(crate) const AUDIT_ENTRIES: &str = "0";
+
+pub(crate) fn audit_entry(chain: &AuditChain, seq: u64) -> Key {
+    Key::new(audit_partition(chain), format!("{seq:020}"))
 }
 
 /// Requests with an idempotency key lie with their account, so that they are erased with it.

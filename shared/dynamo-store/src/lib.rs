@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod accounts;
+mod audit;
 mod batch;
 mod connections;
 mod consent;

@@ -1,6 +1,7 @@
 //! Administration: what the REST API and pages offer, over ports and without HTTP.
 
 mod accounts;
+mod audit;
 mod caller;
 mod changes;
 mod connections;
@@ -33,6 +34,7 @@ mod teams;
 mod tenants;
 
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
+pub use audit::{AuditVerdict, Request, audit, enter, keep_head, verify_audit};
 pub use caller::{Caller, Role};
 pub use changes::{AppliedChange, ChangeResult, run_changes};
 pub use connections::{

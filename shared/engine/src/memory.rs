@@ -3,6 +3,7 @@
 //! have conformance tests of their own.
 
 mod accounts;
+mod audit;
 mod blobs;
 mod bus;
 mod chance;
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contact_sync_domain::account::Account;
+use contact_sync_domain::audit::{AuditChain, AuditHead, SealedEntry};
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::history::HistoryEntry;
@@ -88,6 +90,10 @@ pub struct World {
     pub reviews: BTreeMap<(ConnectionId, ReviewList, ObjectId), ReviewItem>,
     /// What people decided, oldest first.
     pub decisions: BTreeMap<ConnectionId, Vec<Decision>>,
+    /// What people asked for.
+    pub audit: BTreeMap<AuditChain, Vec<SealedEntry>>,
+    /// How far the chains are known to reach.
+    pub audit_heads: BTreeMap<AuditChain, AuditHead>,
     /// Requests that carried an idempotency key, by its hash.
     pub keyed: BTreeMap<String, KeyedRequest>,
     /// Contacts and their tombstones.

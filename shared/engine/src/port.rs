@@ -1,5 +1,6 @@
 //! What the engine needs of the outside, each need a small trait.
 
+mod audit;
 mod connections;
 mod contacts;
 mod credential;
@@ -14,6 +15,7 @@ mod sync;
 mod teams;
 mod tenants;
 
+pub use audit::{AuditPage, AuditStore};
 pub use connections::{
     AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentLeg, ConsentStore,
     SettingsCause, SettingsStore, SettingsVersion, SubscriptionStore,

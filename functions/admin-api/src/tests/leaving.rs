@@ -157,7 +157,11 @@ fn put_decisions(world: &mut World, people: &People, now: Timestamp) {
 fn everything(app: &App) -> String {
     let mut world = app.outside.store.world();
     world.contact_reads = 0;
-    format!("{world:?}")
+    // What was asked for is on record, whatever came of it.
+    let record = (std::mem::take(&mut world.audit), std::mem::take(&mut world.audit_heads));
+    let told = format!("{world:?}");
+    (world.audit, world.audit_heads) = record;
+    told
 }
 
 /// What stands after the move, and where.

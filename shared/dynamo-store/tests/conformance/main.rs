@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a broken test may panic")]
 
 mod accounts;
+mod audit;
 mod claims;
 mod connections;
 mod consent;

@@ -32,6 +32,7 @@ pub(crate) struct Tables {
     /// The tables as they are, for what no port shows.
     pub(crate) client: Client,
     lost: Arc<AtomicUsize>,
+    spared: Arc<AtomicUsize>,
     _ended_by_drop: oneshot::Sender<()>,
 }
 
@@ -44,19 +45,34 @@ impl Tables {
         tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
             let _dropped = ended.await;
         }));
-        let lost = Arc::<AtomicUsize>::default();
-        let config = config(&format!("http://{address}"), Arc::clone(&lost)).await;
+        let (lost, spared) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let http = losing(Arc::clone(&lost), Arc::clone(&spared));
+        let config = config(&format!("http://{address}"), http).await;
         let client = Client::new(&config);
         for table in [STATE, CONTACTS] {
             create(&client, table).await;
         }
         let store = DynamoStore::connect(&config, STATE, CONTACTS);
-        Self { store, client, lost, _ended_by_drop: ended_by_drop }
+        Self { store, client, lost, spared, _ended_by_drop: ended_by_drop }
     }
 
     /// Lets the next request reach the tables and loses its answer; the SDK repeats it.
     pub(crate) fn lose_next_answer(&self) {
         self.lost.store(1, Ordering::SeqCst);
+    }
+
+    /// The same, once so many further requests were answered.
+    pub(crate) fn lose_answer_behind(&self, requests: usize) {
+        self.spared.store(requests, Ordering::SeqCst);
+        self.lose_next_answer();
+    }
+
+    /// Takes an item away.
+    pub(crate) async fn delete(&self, table: &str, pk: &str, sk: &str) {
+        let delete = self.client.delete_item().table_name(table);
+        let delete = delete.key("pk", AttributeValue::S(pk.to_owned()));
+        let delete = delete.key("sk", AttributeValue::S(sk.to_owned()));
+        delete.condition_expression("attribute_exists(pk)").send().await.expect("it is there");
     }
 
     /// Damages an item of the state table.
@@ -79,13 +95,13 @@ impl Tables {
     }
 }
 
-async fn config(endpoint: &str, lost: Arc<AtomicUsize>) -> SdkConfig {
+async fn config(endpoint: &str, http: SharedHttpClient) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::from_static("eu-central-1"))
         .credentials_provider(Credentials::new("AKIDEXAMPLE", "example", None, None, "test"))
         .endpoint_url(endpoint)
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)))
-        .http_client(losing(lost))
+        .http_client(http)
         .load()
         .await
 }
@@ -115,11 +131,12 @@ async fn create(client: &Client, table: &str) {
 }
 
 /// An HTTP client that loses the answers it is told to.
-fn losing(lost: Arc<AtomicUsize>) -> SharedHttpClient {
+fn losing(lost: Arc<AtomicUsize>, spared: Arc<AtomicUsize>) -> SharedHttpClient {
     let http = aws_smithy_http_client::Builder::new().build_http();
     http_client_fn(move |settings, components| {
         let inner = http.http_connector(settings, components);
-        SharedHttpConnector::new(Losing { inner, lost: Arc::clone(&lost) })
+        let (lost, spared) = (Arc::clone(&lost), Arc::clone(&spared));
+        SharedHttpConnector::new(Losing { inner, lost, spared })
     })
 }
 
@@ -127,14 +144,16 @@ fn losing(lost: Arc<AtomicUsize>) -> SharedHttpClient {
 struct Losing {
     inner: SharedHttpConnector,
     lost: Arc<AtomicUsize>,
+    spared: Arc<AtomicUsize>,
 }
 
 impl HttpConnector for Losing {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let loses = self
-            .lost
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
-            .is_ok();
+        let takes = |count: &AtomicUsize| {
+            let one_less = |left: usize| left.checked_sub(1);
+            count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok()
+        };
+        let loses = !takes(&self.spared) && takes(&self.lost);
         let answer = self.inner.call(request);
         HttpConnectorFuture::new(async move {
             let answer = answer.await?;

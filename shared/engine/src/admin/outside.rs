@@ -1,15 +1,16 @@
 //! All that administration needs of the outside, as one parameter.
 
 use crate::port::{
-    AccountStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore, DecisionStore,
-    Directory, EventLog, HistoryStore, IdempotencyStore, PendingStore, Randomness, ReviewStore,
-    RunStore, Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions,
-    SyncStateStore, TeamStore, TenantStore,
+    AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
+    DecisionStore, Directory, EventLog, HistoryStore, IdempotencyStore, PendingStore, Randomness,
+    ReviewStore, RunStore, Schedules, SegmentStore, SettingsStore, SubscriptionStore,
+    Subscriptions, SyncStateStore, TeamStore, TenantStore,
 };
 
 /// A store of everything.
 pub trait AdminStore:
     AccountStore
+    + AuditStore
     + ConnectionStore
     + ConsentStore
     + ContactStore
@@ -31,6 +32,7 @@ pub trait AdminStore:
 
 impl<S> AdminStore for S where
     S: AccountStore
+        + AuditStore
         + ConnectionStore
         + ConsentStore
         + ContactStore

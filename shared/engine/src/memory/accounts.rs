@@ -1,6 +1,7 @@
 //! Accounts, connections, settings and consent.
 
 use contact_sync_domain::account::Account;
+use contact_sync_domain::audit::AuditChain;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::sync_state::SyncState;
@@ -58,6 +59,9 @@ impl AccountStore for MemoryStore {
         world.tenants.retain(|_, claim| claim.account_id != account.id);
         world.forget_grants(&account.id);
         world.runs.retain(|_, run| run.account_id != account.id);
+        let chain = AuditChain::Account(account.id.clone());
+        world.audit.remove(&chain);
+        world.audit_heads.remove(&chain);
         world.events.retain(|event| event.account_id != account.id);
         Ok(())
     }

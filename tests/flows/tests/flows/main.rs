@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod audit;
 mod codes;
 mod consent;
 mod deliveries;
@@ -25,6 +26,7 @@ mod pitfalls;
 mod policies;
 mod presets;
 mod products;
+mod reconnect;
 mod reviews;
 mod rotation;
 mod schedules;

@@ -157,6 +157,7 @@ async fn look_at_everything(scene: &Scene, customer: &Customer<'_>) {
         scene.rest().get(&customer.path(&format!("/runs/{run}{below}"))).await.expect(200);
     }
     scene.rest().list("/v1/accounts").await;
+    scene.rest().get(&customer.account_path("/audit/verify")).await.expect(200);
     customer.events().await;
     let made = customer.create_contact(json!({"email": "made@by.hand"})).await;
     let path = customer.account_path(&format!("/contacts/{}", made["id"].as_str().unwrap()));
