@@ -29,8 +29,9 @@ impl<'s> Settled<'s> {
     async fn in_scene(scene: &'s Scene) -> Self {
         let customer = scene.connected().await;
         let people = customer.people_in_scope();
-        let team = scene.rest().post(&customer.account_path("/teams"), &json!({"name": "North"}));
-        let team = team.await.expect(201).json()["id"].as_str().unwrap().to_owned();
+        let (teams, north) = (customer.account_path("/teams"), json!({"name": "North"}));
+        let team = scene.rest().post(&teams, &north).await.expect(201).json();
+        let team = team["id"].as_str().unwrap().to_owned();
         let group = scene.sim.create_group(scene.tenant, "North").unwrap();
         for person in &people[..3] {
             scene.sim.add_member(scene.tenant, group, person.id()).unwrap();
