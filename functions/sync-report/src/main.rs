@@ -1,4 +1,4 @@
-//! Compiles the report of a finished run as CSV.
+//! Compiles the report of a finished run, as tables and as JSON lines.
 
 mod csv_sheet;
 mod handler;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::id::{ObjectId, leading_bits};
+use crate::id::{ContactId, ObjectId, leading_bits};
 use crate::run::Counts;
 
 /// What a run can show for having dealt with everybody it read.
@@ -33,6 +33,24 @@ pub struct Proof {
     /// People whose entry lacked an attribute that decides, or who are members of the scope's groups,
     /// and whom no read by id found (yet): the next delta tells of them.
     pub unread: u64,
+    /// How many people the directory has by its own count, which counts whom no listing tells, too;
+    /// informs only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<u64>,
+    /// People in scope who had a contact before the run met them. This and the rest are absent before
+    /// the run's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<u64>,
+    /// Contacts that the run wrote and left standing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<u64>,
+    /// XOR of the 128-bit hashes of these contacts' ids (32 hexadecimal digits).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written_xor: Option<String>,
+    /// Of these contacts, those that were found when they were read back at the end: as written, or
+    /// changed or removed since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<u64>,
 }
 
 /// Why a run's numbers do not prove that everybody was dealt with.
@@ -69,6 +87,14 @@ pub enum ProofGap {
     Pages {
         /// How many.
         missing: u32,
+    },
+    /// Contacts that were written are not there.
+    #[error("{missing} of the {written} contacts that it wrote were not there when read back")]
+    Written {
+        /// Not found, or found as they were before.
+        missing: u64,
+        /// Contacts written.
+        written: u64,
     },
     /// Somebody was never decided.
     #[error("about {open} people nothing was decided")]
@@ -124,6 +150,11 @@ impl Proof {
         if self.people != counted {
             return Err(ProofGap::People { people: self.people, counted });
         }
+        if let (Some(written), Some(confirmed)) = (self.written, self.confirmed)
+            && confirmed < written
+        {
+            return Err(ProofGap::Written { missing: written - confirmed, written });
+        }
         Ok(())
     }
 }
@@ -131,6 +162,11 @@ impl Proof {
 /// The hash of an id, as the XOR takes it.
 pub fn id_hash(user: &ObjectId) -> u128 {
     leading_bits(&Sha256::digest(user.as_str()))
+}
+
+/// The hash of a contact's id, as the XOR of what was written takes it.
+pub fn contact_hash(contact: &ContactId) -> u128 {
+    leading_bits(&Sha256::digest(contact.as_str()))
 }
 
 fn bits(hex: &str) -> u128 {
@@ -170,6 +206,10 @@ mod tests {
         assert_eq!(lost.check(&counts()), Err(ProofGap::People { people: 9, counted: 8 }));
         let gone = Proof { missing: 1, ..proof() };
         assert_eq!(gone.check(&counts()), Err(ProofGap::Pages { missing: 1 }));
+        let lost = Proof { written: Some(3), confirmed: Some(1), ..proof() };
+        assert_eq!(lost.check(&counts()), Err(ProofGap::Written { missing: 2, written: 3 }));
+        let all = Proof { written: Some(3), confirmed: Some(3), ..proof() };
+        assert_eq!(all.check(&counts()), Ok(()));
         let open = Proof { open: 1, ..proof() };
         assert_eq!(open.check(&counts()), Err(ProofGap::Open { open: 1 }));
     }

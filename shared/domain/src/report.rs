@@ -1,7 +1,10 @@
 //! Reports: one row for each person a run dealt with.
 //!
 //! The simple form is `Email,Type,Sync Status,Result`; the extended form adds columns after these
-//! and rows for people who were skipped, removed or wait for a decision.
+//! and rows for people who were skipped, removed or wait for a decision. Machines read the same
+//! people line by line, with every field ([`ReportLine`]).
+
+mod line;
 
 use std::collections::HashMap;
 
@@ -12,6 +15,8 @@ use crate::id::{ContactId, ObjectId};
 use crate::run::RunKind;
 use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
 use crate::standing::Standing;
+
+pub use line::{Changes, ReportEnd, ReportLine};
 
 /// The columns of the simple form.
 pub const SIMPLE_HEADER: [&str; 4] = ["Email", "Type", "Sync Status", "Result"];
@@ -30,7 +35,7 @@ pub enum ReportForm {
 }
 
 /// One person of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReportRow {
     /// The contact's e-mail, or the user's where there is no contact; empty where there is none.
     pub email: String,
@@ -42,6 +47,10 @@ pub struct ReportRow {
     pub standing: Standing,
     /// The directory user.
     pub object_id: ObjectId,
+    /// The contact concerned, where there is one.
+    pub contact_id: Option<ContactId>,
+    /// What was changed of it.
+    pub changes: Changes,
     /// Why; empty where all is well.
     pub reason: String,
     /// What a person can do about it; empty where nothing is needed.
@@ -107,6 +116,19 @@ impl Happened {
         }
     }
 
+    /// Whether the contact was written.
+    fn wrote(self) -> bool {
+        match self {
+            Self::Created | Self::Updated | Self::Removed => true,
+            Self::Unchanged
+            | Self::Failed
+            | Self::Skipped
+            | Self::Kept
+            | Self::AwaitingReview
+            | Self::Left => false,
+        }
+    }
+
     /// What happened to an item's person when the item came out so.
     pub fn of(item: &SegmentItem, outcome: Outcome) -> Self {
         match outcome {
@@ -132,7 +154,7 @@ impl Happened {
 /// The rows of one segment, as things really went. `email_of` gives a contact's present e-mail; it
 /// is asked only where the segment holds none.
 pub fn rows(
-    segment: &Segment,
+    segment: Segment,
     deviations: &[Deviation],
     email_of: impl Fn(&ContactId) -> Option<String>,
 ) -> Vec<ReportRow> {
@@ -140,25 +162,44 @@ pub fn rows(
         deviations.iter().rev().map(|found| (&found.object_id, found)).collect();
     segment
         .items
-        .iter()
-        .map(|item| {
-            let deviation = deviations.get(&item.object_id).copied();
-            let (outcome, reason, remedy) = match deviation {
-                Some(Deviation { outcome, reason, remedy, .. }) => (*outcome, reason, remedy),
-                None => (item.outcome, &item.reason, &item.remedy),
+        .into_iter()
+        .map(|mut item| {
+            let outcome = match deviations.get(&item.object_id).copied() {
+                Some(Deviation { outcome, reason, remedy, .. }) => {
+                    (item.reason, item.remedy) = (reason.clone(), remedy.clone());
+                    *outcome
+                }
+                None => item.outcome,
             };
-            let what = Happened::of(item, outcome);
+            let what = Happened::of(&item, outcome);
             ReportRow {
-                email: email(item, what, &email_of),
-                kind: kind(item),
+                email: email(&item, what, &email_of),
+                kind: kind(&item),
                 what,
-                standing: Standing::of(item, outcome),
-                object_id: item.object_id.clone(),
-                reason: reason.clone().unwrap_or_default(),
-                remedy: remedy.clone().unwrap_or_default(),
+                standing: Standing::of(&item, outcome),
+                changes: changes(&mut item, what),
+                object_id: item.object_id,
+                contact_id: item.contact_id,
+                reason: item.reason.unwrap_or_default(),
+                remedy: item.remedy.unwrap_or_default(),
             }
         })
         .collect()
+}
+
+/// What was changed of a person, or would have been; nothing where nothing was to change.
+fn changes(item: &mut SegmentItem, what: Happened) -> Changes {
+    let (fields, link) = match what {
+        Happened::Created
+        | Happened::Updated
+        | Happened::Removed
+        | Happened::Failed
+        | Happened::AwaitingReview
+        | Happened::Left => (std::mem::take(&mut item.fields), item.link.take()),
+        Happened::Unchanged | Happened::Skipped | Happened::Kept => (Vec::new(), None),
+    };
+    let pending = std::mem::take(&mut item.pending);
+    Changes { fields, pending, link, evidence: item.matched.take() }
 }
 
 fn kind(item: &SegmentItem) -> ContactKind {
@@ -198,10 +239,13 @@ impl ReportRow {
             let email = if later.email.is_empty() { self.email } else { later.email };
             return Self { email, ..self };
         }
+        let wrote = (self.what.wrote(), later.what.wrote());
         let what = if outlasts { self.what } else { later.what };
         let email = if later.email.is_empty() { self.email } else { later.email };
         let kind = if self.what == Happened::Created { self.kind } else { later.kind };
-        Self { email, kind, what, standing, ..later }
+        let contact_id = later.contact_id.or(self.contact_id);
+        let changes = self.changes.followed_by(later.changes, wrote);
+        Self { email, kind, what, standing, contact_id, changes, ..later }
     }
 
     /// Whether a report of this form on a run of this kind lists the person.

@@ -72,6 +72,19 @@ impl Standing {
         }
     }
 
+    /// Whether it is in scope and decided.
+    pub fn is_in_scope(self) -> bool {
+        match self {
+            Self::Created
+            | Self::Updated
+            | Self::Unchanged
+            | Self::Failed
+            | Self::Waiting
+            | Self::LeftWaiting => true,
+            Self::Open | Self::Skipped | Self::LeftScope | Self::Gone | Self::Staged => false,
+        }
+    }
+
     /// Whether a later page would find the contact other than this one did.
     pub fn leaves_a_trace(self) -> bool {
         match self {

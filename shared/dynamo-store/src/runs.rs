@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::Run;
 use contact_sync_engine::port::{RunPage, RunStore, StoreError};
+use jiff::Timestamp;
 
 use crate::failure::Answer;
 use crate::item::{Item, document, read_document};
@@ -14,6 +15,13 @@ pub(crate) const KIND: &str = "run";
 
 /// Whether the run has ended: nothing replaces it then.
 const ENDED: &str = "ended";
+
+/// A run's id holds its time, in milliseconds, in the highest 48 of its 128 bits.
+const TIME_SHIFT: u32 = 80;
+
+fn list<'a>(account: &'a AccountId, connection: &'a ConnectionId) -> [&'a str; 3] {
+    ["runs", account.as_str(), connection.as_str()]
+}
 
 pub(crate) fn item(run: &Run) -> Result<Item, StoreError> {
     let mut item = document(&keys::run(&run.connection_id, &run.id), KIND, run)?;
@@ -63,7 +71,7 @@ impl RunStore for DynamoStore {
         cursor: Option<&str>,
         limit: u16,
     ) -> Result<Option<RunPage>, StoreError> {
-        let list = ["runs", account.as_str(), connection.as_str()];
+        let list = list(account, connection);
         let after = match cursor {
             None => None,
             Some(cursor) => match cursor::open(&list, cursor) {
@@ -93,5 +101,17 @@ impl RunStore for DynamoStore {
             .collect::<Result<_, _>>()?;
         let cursor = page.next.map(|sk| cursor::seal(&list, &sk));
         Ok(Some(RunPage { runs, cursor }))
+    }
+
+    fn runs_before(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        moment: Timestamp,
+    ) -> String {
+        // The lowest id of that millisecond: ids begin with the time at which they were made.
+        let millis = u128::try_from(moment.as_millisecond()).unwrap_or_default();
+        let first = RunId::from_bits(millis << TIME_SHIFT);
+        cursor::seal(&list(account, connection), first.as_str())
     }
 }

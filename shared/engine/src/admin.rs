@@ -36,7 +36,7 @@ mod tenants;
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
 pub use audit::{AuditVerdict, Request, audit, enter, keep_head, verify_audit};
 pub use caller::{Caller, Role};
-pub use changes::{AppliedChange, ChangeResult, run_changes};
+pub use changes::{AppliedChange, ChangeFilter, ChangeKind, ChangeResult, run_changes};
 pub use connections::{
     ConnectionDeleted, NewConnection, Overview, SubscriptionView, connection, create_connection,
     delete_connection, overview, overviews,
@@ -68,7 +68,7 @@ pub use reviews::{
     Decided, ListDecided, ListRequest, ReviewEntry, ReviewRequest, decide_list, decide_review,
     list_names, review_decisions, reviews,
 };
-pub use runs::{read_kind, request_run, run, runs};
+pub use runs::{RunFilter, read_kind, request_run, run, runs};
 pub use settings::{
     AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, GuardForecast,
     HistoryEntry, Import, Imported as ImportedSettings, LeavingCount, NeededPermission,

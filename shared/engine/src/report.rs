@@ -5,14 +5,14 @@
 //! remembered: a report of a large directory needs little more memory than the report itself.
 
 mod pages;
+mod sheets;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
-use contact_sync_domain::report::{ReportForm, ReportRow, header};
-use contact_sync_domain::run::Run;
+use contact_sync_domain::report::ReportRow;
 use futures::StreamExt;
 use thiserror::Error;
 
@@ -20,23 +20,18 @@ use crate::port::{
     Blobs, BoxError, ContactStore, PendingStore, RunStore, SegmentStore, StoreError,
 };
 use pages::Pages;
+use sheets::Files;
 
-/// A report under construction in one form: a table in whatever format its maker writes.
-pub trait Sheet {
-    /// Adds a row.
-    fn add(&mut self, cells: &[String]) -> Result<(), BoxError>;
-    /// The finished file.
-    fn finish(self) -> Result<Vec<u8>, BoxError>;
-}
+pub use sheets::{PACKED_LINES, ReportFile, Sheet};
 
 /// What became of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compiled {
-    /// Both forms are stored.
+    /// All forms are stored.
     Stored {
-        /// People in the first form.
+        /// People in the simple form.
         simple: usize,
-        /// People in the extended form.
+        /// People in the extended form and in the JSON lines.
         extended: usize,
     },
     /// It was there already.
@@ -59,19 +54,8 @@ pub enum ReportError {
 /// For how many days a report is kept: the bucket's lifecycle rule of `reports/`.
 pub const REPORT_DAYS: i64 = 90;
 
-/// Under which key a report lies among the blobs.
-pub fn report_key(
-    account: &AccountId,
-    connection: &ConnectionId,
-    run: &RunId,
-    extended: bool,
-) -> String {
-    let form = if extended { "-extended" } else { "" };
-    format!("reports/{account}/{connection}/{run}{form}.csv")
-}
-
-/// Compiles the report of an ended run in both forms, stores them and marks the run. Doing it again
-/// makes the same files.
+/// Compiles the report of an ended run in all forms, stores them and marks the run. Doing it again
+/// makes the same files. `content_type` is that of the tables.
 pub async fn compile_report<S, H>(
     stores: &S,
     blobs: &impl Blobs,
@@ -92,22 +76,19 @@ where
     if !run.status.is_terminal() {
         return Ok(Compiled::NoSuchRun);
     }
-    let mut simple = Table::begin(ReportForm::Simple, new_sheet())?;
-    let mut extended = Table::begin(ReportForm::Extended, new_sheet())?;
+    let mut files = Files::begin(&run, new_sheet)?;
     let pages = Pages { stores, blobs, run: &run };
-    each_person(&pages, |row| {
-        simple.add(&run, row)?;
-        extended.add(&run, row)
-    })
-    .await?;
-    let counts = Compiled::Stored { simple: simple.rows, extended: extended.rows };
-    for (table, is_extended) in [(simple, false), (extended, true)] {
-        let key = report_key(account, connection, &run.id, is_extended);
-        let bytes = table.sheet.finish().map_err(ReportError::Sheet)?;
-        blobs.put(&key, bytes, content_type).await?;
+    each_person(&pages, |row| files.add(row)).await?;
+    let (simple, extended) = files.people();
+    for (file, bytes) in files.finish()? {
+        let content_type = match file {
+            ReportFile::Simple | ReportFile::Extended => content_type,
+            ReportFile::JsonLines => PACKED_LINES,
+        };
+        blobs.put(&file.key(&run), bytes, content_type).await?;
     }
     stores.mark_report_ready(&run).await?;
-    Ok(counts)
+    Ok(Compiled::Stored { simple, extended })
 }
 
 /// Calls `tell` with each person's row once, in the order of their last pages.
@@ -154,27 +135,4 @@ where
         last.extend(people.into_iter().map(|person| (person, number)));
     }
     Ok(last)
-}
-
-/// One form of a report, as it grows.
-struct Table<H> {
-    form: ReportForm,
-    sheet: H,
-    rows: usize,
-}
-
-impl<H: Sheet> Table<H> {
-    fn begin(form: ReportForm, mut sheet: H) -> Result<Self, ReportError> {
-        let names: Vec<String> = header(form).iter().map(|name| (*name).to_owned()).collect();
-        sheet.add(&names).map_err(ReportError::Sheet)?;
-        Ok(Self { form, sheet, rows: 0 })
-    }
-
-    fn add(&mut self, run: &Run, row: &ReportRow) -> Result<(), ReportError> {
-        if row.is_listed(run.kind, self.form) {
-            self.sheet.add(&row.cells(self.form)).map_err(ReportError::Sheet)?;
-            self.rows += 1;
-        }
-        Ok(())
-    }
 }

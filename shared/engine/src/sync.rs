@@ -28,6 +28,7 @@ mod pass;
 mod people;
 mod queue;
 mod reaction;
+mod read_back;
 mod reading;
 mod references;
 mod run;

@@ -6,8 +6,10 @@ use axum::http::{StatusCode, header};
 use contact_sync_domain::id::RunId;
 use contact_sync_domain::run::Run;
 use contact_sync_engine::admin::{
-    Outside, Report, read_kind, report, report_file_name, request_run, run, run_changes, runs,
+    ChangeFilter, Outside, Report, RunFilter, read_kind, report, report_file_name, request_run,
+    run, run_changes, runs,
 };
+use contact_sync_engine::report::ReportFile;
 use serde::Serialize;
 
 use super::Reply;
@@ -39,8 +41,9 @@ pub(super) async fn start<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 
 pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (account, connection) = (call.account()?, call.connection()?);
-    let store = api.outside.store();
-    let page = runs(store, &account, &connection, call.cursor(), call.limit()?).await?;
+    let filter = RunFilter::read(|name| call.query(name)).map_err(Problem::bad_query)?;
+    let (store, limit) = (api.outside.store(), call.limit()?);
+    let page = runs(store, &account, &connection, &filter, call.cursor(), limit).await?;
     Ok(Answer::list(page, RunShape::from))
 }
 
@@ -49,22 +52,24 @@ pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 }
 
 pub(super) async fn changes<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let filter = ChangeFilter::read(|name| call.query(name)).map_err(Problem::bad_query)?;
     let run = found(&api, &call).await?;
-    let page = run_changes(&api.outside, &run, call.cursor(), call.limit()?).await?;
+    let page = run_changes(&api.outside, &run, &filter, call.cursor(), call.limit()?).await?;
     Ok(Answer::list(page, ChangeShape::from))
 }
 
 pub(super) async fn file<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
-    let extended = match call.query("form") {
-        None => false,
-        Some("extended") => true,
-        Some(_) => return Err(Problem::bad_query("`form` is extended, or left out.")),
+    let (file, content_type) = match call.query("form") {
+        None => (ReportFile::Simple, "text/csv; charset=utf-8"),
+        Some("extended") => (ReportFile::Extended, "text/csv; charset=utf-8"),
+        Some("jsonl") => (ReportFile::JsonLines, "application/x-ndjson"),
+        Some(_) => return Err(Problem::bad_query("`form` is extended or jsonl, or left out.")),
     };
     let run = found(&api, &call).await?;
-    match report(&api.outside, &run, extended, REPORT_LIMIT).await? {
+    match report(&api.outside, &run, file, REPORT_LIMIT).await? {
         Report::File(bytes) => {
-            let name = report_file_name(&run, extended);
-            Ok(Answer::bytes(StatusCode::OK, "text/csv; charset=utf-8", bytes).with_header(
+            let name = report_file_name(&run, file);
+            Ok(Answer::bytes(StatusCode::OK, content_type, bytes).with_header(
                 header::CONTENT_DISPOSITION,
                 format!("attachment; filename=\"{name}\""),
             ))

@@ -4,8 +4,8 @@ use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunI
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
-use contact_sync_domain::segment::{FieldChange, LinkChange, Outcome};
-use contact_sync_engine::admin::{AppliedChange, ChangeResult};
+use contact_sync_domain::segment::{FieldChange, LinkChange};
+use contact_sync_engine::admin::AppliedChange;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -74,44 +74,14 @@ impl From<AppliedChange> for ChangeShape {
     fn from(change: AppliedChange) -> Self {
         let item = change.item;
         Self {
-            kind: kind(item.outcome, item.version > 0 || item.adopted),
+            kind: change.kind.name(),
             contact_id: item.contact_id,
             object_id: item.object_id,
             fields: item.fields,
             link: item.link,
-            result: match change.result {
-                ChangeResult::Success => "success",
-                ChangeResult::Failed => "failed",
-                ChangeResult::Skipped => "skipped",
-            },
+            result: change.result.name(),
             reason: change.reason,
             remedy: change.remedy,
-        }
-    }
-}
-
-/// What was wanted. Of a record that failed or waits only its contact tells.
-fn kind(outcome: Outcome, had_contact: bool) -> &'static str {
-    match outcome {
-        Outcome::Create => "create",
-        Outcome::Unlink => "unlink",
-        Outcome::Deactivate => "deactivate",
-        Outcome::Delete => "delete",
-        Outcome::Restore => "restore",
-        // The contact keeps its fields; its link tells that the user left.
-        Outcome::StopUpdating | Outcome::Update => "update",
-        Outcome::Unchanged
-        | Outcome::Skipped
-        | Outcome::Failed
-        | Outcome::AwaitingReview
-        | Outcome::Deferred
-        | Outcome::Keep
-        | Outcome::Left => {
-            if had_contact {
-                "update"
-            } else {
-                "create"
-            }
         }
     }
 }

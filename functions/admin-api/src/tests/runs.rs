@@ -1,14 +1,19 @@
 //! Runs: Sync Now, what changed, reports; and the events that can be read again.
 
+use std::io::Write;
+
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::event::{ContactEvent, ContactEventKind};
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, RunId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::run::RunStatus;
 use contact_sync_domain::segment::{Deviation, FieldChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_engine::port::{Blobs, Clock};
-use contact_sync_engine::report::REPORT_DAYS;
+use contact_sync_engine::report::{PACKED_LINES, REPORT_DAYS};
 use contact_sync_engine::segments::{SEGMENT_DAYS, store_segment};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::harness::{ACCOUNT, App, Ask, CONNECTION, account_id, connection_id, of_connection};
@@ -107,6 +112,87 @@ async fn changes_are_told_as_they_came_out_page_by_page() {
 }
 
 #[tokio::test]
+async fn changes_are_narrowed_to_what_somebody_looks_for() {
+    let app = App::with_connection(S::Enabled);
+    let run = start(&app, "full").await.json();
+    let id = run_id(&run);
+    let waits = SegmentItem {
+        reason: Some("The city is asked about".to_owned()),
+        ..item(3, Outcome::AwaitingReview)
+    };
+    let quiet = vec![item(4, Outcome::Unchanged), item(5, Outcome::Skipped)];
+    write_page(&app, &id, 0, vec![item(1, Outcome::Create), waits]).await;
+    write_page(&app, &id, 1, quiet).await;
+    app.outside.store.world().runs.get_mut(&id).unwrap().pages = 2;
+    let user = |number| ObjectId::from_u128(number).to_string();
+    let contact = ContactId::from_bits(1);
+    for (narrowing, expected) in [
+        (String::new(), vec![user(1), user(3)]),
+        ("kind=create&result=success".to_owned(), vec![user(1)]),
+        ("kind=unchanged".to_owned(), vec![user(4)]),
+        ("kind=skipped".to_owned(), vec![user(5)]),
+        ("result=skipped".to_owned(), vec![user(3)]),
+        ("reason=IS%20ASKED".to_owned(), vec![user(3)]),
+        ("field=city&limit=1".to_owned(), vec![user(1)]),
+        ("field=country".to_owned(), vec![]),
+        (format!("user={}", user(3)), vec![user(3)]),
+        (format!("contact={contact}"), vec![user(1)]),
+    ] {
+        let list = app.ask(Ask::get(of_run(&run, &format!("/changes?{narrowing}")))).await;
+        let list = list.expect(200).json();
+        let told: Vec<_> =
+            list["items"].as_array().unwrap().iter().map(|one| one["objectId"].clone()).collect();
+        assert_eq!(told, expected, "{narrowing}");
+    }
+    for wrong in ["kind=x", "result=x", "field=x", "user=x", "contact=x"] {
+        let refused = app.ask(Ask::get(of_run(&run, &format!("/changes?{wrong}")))).await;
+        refused.problem(400, "bad-query");
+    }
+}
+
+#[tokio::test]
+async fn runs_are_narrowed_by_kind_status_and_time() {
+    let app = App::with_connection(S::Enabled);
+    let hour = jiff::SignedDuration::from_hours(1);
+    let mut runs = Vec::new();
+    for number in 0..6 {
+        let run = start(&app, if number % 2 == 0 { "full" } else { "delta" }).await.json();
+        let mut world = app.outside.store.world();
+        let stored = world.runs.get_mut(&run_id(&run)).unwrap();
+        stored.status = if number < 3 { RunStatus::Succeeded } else { RunStatus::Partial };
+        drop(world);
+        app.outside.clock.advance(hour);
+        runs.push(run);
+    }
+    let asked = |number: usize| runs[number]["queuedAt"].as_str().unwrap().to_owned();
+    for (narrowing, expected) in [
+        ("kind=full".to_owned(), vec![4, 2, 0]),
+        ("kind=delta&status=partial".to_owned(), vec![5, 3]),
+        (format!("from={}", asked(4)), vec![5, 4]),
+        (format!("to={}", asked(2)), vec![1, 0]),
+        (format!("from={}&to={}&kind=full", asked(1), asked(5)), vec![4, 2]),
+    ] {
+        let mut told = Vec::new();
+        let mut cursor = String::new();
+        for _ in 0..9 {
+            let path = format!("/runs?limit=1&{narrowing}{cursor}");
+            let list = app.ask(Ask::get(of_connection(&path))).await.expect(200).json();
+            told.extend(list["items"].as_array().unwrap().iter().map(|run| run["id"].clone()));
+            match list["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        let expected: Vec<_> =
+            expected.into_iter().map(|at: usize| runs[at]["id"].clone()).collect();
+        assert_eq!(told, expected, "{narrowing}");
+    }
+    for wrong in ["kind=x", "status=x", "from=x", "to=2026"] {
+        app.ask(Ask::get(of_connection(&format!("/runs?{wrong}")))).await.problem(400, "bad-query");
+    }
+}
+
+#[tokio::test]
 async fn a_report_is_told_to_be_late_then_sent_and_when_large_pointed_to() {
     let app = App::with_connection(S::Enabled);
     let run = start(&app, "full").await.json();
@@ -131,6 +217,35 @@ async fn a_report_is_told_to_be_late_then_sent_and_when_large_pointed_to() {
     let elsewhere = app.ask(Ask::get(of_run(&run, "/report?form=extended"))).await.expect(307);
     assert!(elsewhere.header("location").contains("-extended.csv?signature="));
     app.ask(Ask::get(of_run(&run, "/report?form=pdf"))).await.problem(400, "bad-query");
+}
+
+fn packed(text: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text).unwrap();
+    packed.finish().unwrap()
+}
+
+#[tokio::test]
+async fn machines_get_lines_and_of_a_large_report_the_packed_file() {
+    let app = App::with_connection(S::Enabled);
+    let run = start(&app, "full").await.json();
+    let id = run_id(&run);
+    app.outside.store.world().runs.get_mut(&id).unwrap().report_ready = true;
+    let key = format!("reports/{ACCOUNT}/{CONNECTION}/{id}.jsonl.gz");
+    let lines = b"{\"email\":\"=ana@contoso.example\"}\n{\"run\":{}}\n";
+    app.outside.blobs.put(&key, packed(lines), PACKED_LINES).await.unwrap();
+    let ask = || Ask::get(of_run(&run, "/report?form=jsonl"));
+    let report = app.ask(ask()).await.expect(200);
+    assert_eq!(report.text.as_bytes(), lines);
+    assert_eq!(report.header("content-type"), "application/x-ndjson");
+    let named = format!("attachment; filename=\"sync-report-{id}.jsonl\"");
+    assert_eq!(report.header("content-disposition"), named);
+
+    // A few kilobytes that unpack to more than an answer holds.
+    let large = packed(&vec![b' '; 4 * 1024 * 1024 + 1]);
+    app.outside.blobs.put(&key, large, PACKED_LINES).await.unwrap();
+    let elsewhere = app.ask(ask()).await.expect(307);
+    assert!(elsewhere.header("location").contains(".jsonl.gz?signature="));
 }
 
 #[tokio::test]

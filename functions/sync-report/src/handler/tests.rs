@@ -5,7 +5,7 @@ use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_engine::memory::{MemoryBlobs, MemoryStore};
 use contact_sync_engine::port::SegmentRef;
-use contact_sync_engine::report::report_key;
+use contact_sync_engine::report::ReportFile;
 use contact_sync_engine::segments::store_segment;
 use jiff::Timestamp;
 use lambda_runtime::Context;
@@ -89,27 +89,26 @@ async fn world(kind: RunKind) -> World {
 }
 
 #[tokio::test]
-async fn a_finished_run_has_both_forms_of_its_report_as_csv() {
+async fn a_finished_run_has_its_report_in_every_form() {
     for (case, kind) in
         [("full-run-finished", RunKind::Full), ("delta-run-finished", RunKind::Delta)]
     {
         let world = world(kind).await;
         world.handle(case).await.unwrap();
-        let (account, connection, run) = ids();
-        let file = |extended| {
-            let blobs = world.blobs.all();
-            let key = report_key(&account, &connection, &run, extended);
-            String::from_utf8(blobs[&key].clone()).unwrap()
-        };
+        let run = world.store.world().runs[&ids().2].clone();
+        let file = |file: ReportFile| world.blobs.all()[&file.key(&run)].clone();
+        let table = |form| String::from_utf8(file(form)).unwrap();
         assert_eq!(
-            file(false),
+            table(ReportFile::Simple),
             "Email,Type,Sync Status,Result\r\n\
              ada@contoso.example,New,Success,\r\n\
              '=bob@contoso.example,New,Failed,\"The field mobilePhone is required, but empty.\"\r\n",
             "{case}"
         );
-        assert!(file(true).starts_with("Email,Type,Sync Status,Result,What Happened,"), "{case}");
-        assert!(world.store.world().runs[&run].report_ready, "{case}");
+        let extended = table(ReportFile::Extended);
+        assert!(extended.starts_with("Email,Type,Sync Status,Result,What Happened,"), "{case}");
+        assert!(file(ReportFile::JsonLines).starts_with(&[0x1f, 0x8b]), "{case}");
+        assert!(run.report_ready, "{case}");
     }
 }
 

@@ -32,7 +32,7 @@ fn lines(
     kind: RunKind,
     form: ReportForm,
 ) -> Vec<String> {
-    rows(segment, deviations, |id| Some(format!("{}@x", id.shard(255))))
+    rows(segment.clone(), deviations, |id| Some(format!("{}@x", id.shard(255))))
         .iter()
         .filter(|row| row.is_listed(kind, form))
         .map(|row| row.cells(form).join(","))
@@ -99,7 +99,7 @@ fn a_contact_that_stays_is_not_told_to_be_removed() {
     };
     let known = left(1, Some(ContactId::from_bits(1)));
     let segment = segment(vec![known, left(2, None)]);
-    let told = rows(&segment, &[], |_| None);
+    let told = rows(segment, &[], |_| None);
     assert_eq!((told[0].what, told[0].what.name()), (Happened::Kept, "kept"));
     assert_eq!(told[1].what, Happened::Skipped, "nobody's contact can be kept");
     let waiting = told[0].clone().held_back();
@@ -153,7 +153,7 @@ fn what_really_happened_stands_over_what_was_intended() {
 #[test]
 fn a_contact_whose_email_the_segment_does_not_hold_is_looked_up() {
     let segment = segment(vec![item(3, Outcome::Unchanged)]);
-    let rows = rows(&segment, &[], |_| Some("now@x".into()));
+    let rows = rows(segment, &[], |_| Some("now@x".into()));
     assert_eq!(rows[0].email, "now@x");
 }
 
@@ -161,7 +161,7 @@ fn a_contact_whose_email_the_segment_does_not_hold_is_looked_up() {
 fn a_person_met_twice_in_a_run_has_one_row_that_says_what_the_run_did() {
     let row = |outcome, email: &str| {
         let item = SegmentItem { email: Some(email.to_owned()), ..item(1, outcome) };
-        rows(&segment(vec![item]), &[], |_| None).remove(0)
+        rows(segment(vec![item]), &[], |_| None).remove(0)
     };
     let (new, existing) = (ContactKind::New, ContactKind::Existing);
     for (first, second, what, kind) in [
@@ -188,7 +188,7 @@ fn who_left_is_told_to_have_left_though_a_later_page_finds_him_gone_already() {
             user_principal_name: None,
         });
         let item = SegmentItem { link, reason: Some(format!("{outcome:?}")), ..item(1, outcome) };
-        rows(&segment(vec![item]), &[], |_| None).remove(0)
+        rows(segment(vec![item]), &[], |_| None).remove(0)
     };
     let (out, removed) = (Some(LinkState::OutOfScope), Some(LinkState::Removed));
     for (first, link, second, what) in [
@@ -217,4 +217,90 @@ fn no_cell_is_a_formula() {
     for cell in ["", "ana@x", "a=b", "1-2"] {
         assert_eq!(defused(cell), cell);
     }
+}
+
+fn city(old: Value, new: Value) -> FieldChange {
+    FieldChange {
+        field: Target::parse("city").unwrap(),
+        old,
+        new,
+        source: "[city]".into(),
+        rule: "overwrite".into(),
+    }
+}
+
+fn told(outcome: Outcome, fields: Vec<FieldChange>) -> ReportRow {
+    let version = u64::from(outcome != Outcome::Create);
+    rows(segment(vec![SegmentItem { version, fields, ..item(1, outcome) }]), &[], |_| None)
+        .remove(0)
+}
+
+#[test]
+fn a_machine_reads_each_field_and_nothing_is_quoted_for_it() {
+    let change = FieldChange { new: json!("=cmd|' /C calc'!A0"), ..email_change("") };
+    let link = LinkChange {
+        old: None,
+        new: LinkState::Linked,
+        user_principal_name: Some("ana@contoso.example".into()),
+    };
+    let made = SegmentItem { fields: vec![change], link: Some(link), ..item(1, Outcome::Create) };
+    let row = rows(segment(vec![made]), &[], |_| None).remove(0);
+    let line = serde_json::to_value(ReportLine::of(&row)).unwrap();
+    assert_eq!(
+        line,
+        json!({
+            "email": "=cmd|' /C calc'!A0", "type": "New", "status": "Success", "result": "",
+            "happened": "created", "objectId": ObjectId::from_u128(1),
+            "contactId": ContactId::from_bits(1), "reason": null, "remedy": null,
+            "fields": [{
+                "field": "email", "old": null, "new": "=cmd|' /C calc'!A0", "source": "[mail]",
+                "rule": "overwrite",
+            }],
+            "pending": [],
+            "link": {"new": "linked", "userPrincipalName": "ana@contoso.example"},
+            "evidence": null,
+        })
+    );
+}
+
+#[test]
+fn fields_of_several_pages_lead_from_the_first_value_to_the_last() {
+    let bern = || city(json!(null), json!("Bern"));
+    let rome = || city(json!("Bern"), json!("Rome"));
+    let fields = |row: ReportRow| row.changes.fields;
+
+    let twice = told(Outcome::Create, vec![bern(), email_change("new@x")])
+        .followed_by(told(Outcome::Update, vec![rome()]));
+    assert_eq!(fields(twice), [city(json!(null), json!("Rome")), email_change("new@x")]);
+
+    let back = told(Outcome::Update, vec![rome()])
+        .followed_by(told(Outcome::Update, vec![city(json!("Rome"), json!("Bern"))]));
+    assert_eq!(fields(back), [], "it ends as it began");
+
+    let then_right =
+        told(Outcome::Update, vec![rome()]).followed_by(told(Outcome::Unchanged, vec![]));
+    assert_eq!(fields(then_right), [rome()], "what was written stays told");
+
+    let then_failed =
+        told(Outcome::Create, vec![bern()]).followed_by(told(Outcome::Failed, vec![rome()]));
+    assert_eq!(fields(then_failed), [bern()], "what was not written is no change");
+
+    let at_last =
+        told(Outcome::Failed, vec![bern()]).followed_by(told(Outcome::Update, vec![rome()]));
+    assert_eq!(fields(at_last), [rome()]);
+}
+
+#[test]
+fn whom_nothing_happened_to_has_no_fields() {
+    let wanted = vec![city(json!(null), json!("Bern"))];
+    let deviation = Deviation {
+        object_id: ObjectId::from_u128(1),
+        outcome: Outcome::Unchanged,
+        reason: None,
+        remedy: None,
+    };
+    let item = SegmentItem { fields: wanted.clone(), ..item(1, Outcome::Update) };
+    let row = rows(segment(vec![item]), &[deviation], |_| None).remove(0);
+    assert_eq!(row.changes.fields, [], "somebody else had done it by then");
+    assert_eq!(told(Outcome::Failed, wanted.clone()).changes.fields, wanted, "what was wanted");
 }

@@ -6,6 +6,7 @@ use contact_sync_domain::segment::{Deviation, Outcome};
 use contact_sync_engine::port::{
     PendingItem, PendingKind, PendingStore, RunStore, SegmentRef, SegmentStore,
 };
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::samples::{account_id, at, connection_id, run};
@@ -71,6 +72,30 @@ async fn runs_come_newest_first_page_by_page() {
     assert_eq!(found, (1..=7).rev().map(RunId::from_bits).collect::<Vec<_>>());
     let foreign = store.runs(&account_id(2), &connection, None, 3).await.unwrap().unwrap();
     assert_eq!(foreign.runs, []);
+}
+
+#[tokio::test]
+async fn the_list_can_begin_before_a_moment() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let at = |millis: i64| Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap();
+    let made = |millis: i64, chance: u128| {
+        RunId::from_bits((u128::try_from(at(millis).as_millisecond()).unwrap() << 80) | chance)
+    };
+    for (millis, chance) in [(0, 1), (5, 2), (5, u128::from(u64::MAX)), (6, 0), (9, 1)] {
+        let id = made(millis, chance);
+        store.put_run(&Run { id, queued_at: at(millis), ..run(1, 1, 1) }).await.unwrap();
+    }
+    let (account, connection) = (account_id(1), connection_id(1));
+    for (moment, expected) in [(0, 0), (5, 1), (6, 3), (7, 4), (20, 5)] {
+        let cursor = store.runs_before(&account, &connection, at(moment));
+        let page = store.runs(&account, &connection, Some(&cursor), 9).await.unwrap().unwrap();
+        assert_eq!(page.runs.len(), expected, "before {moment} ms");
+        assert!(page.runs.iter().all(|run| run.queued_at < at(moment)));
+    }
+    let cursor = store.runs_before(&account, &connection, at(0));
+    let elsewhere = store.runs(&account, &connection_id(2), Some(&cursor), 9).await.unwrap();
+    assert_eq!(elsewhere, None, "the cursor is this list's own");
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! What a run changed: its segments, with what deviated when they were applied.
 
+mod filter;
+
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{Deviation, Outcome, SegmentItem};
 
 use super::{AdminError, Outside, Page};
 use crate::port::{Clock, SegmentStore};
 use crate::segments::{SEGMENT_DAYS, load_segment, segments_expired};
+
+pub use filter::ChangeFilter;
 
 /// Segments that one page of changes reads at most: a quiet run has many without any.
 const MOST_SEGMENTS: u32 = 25;
@@ -15,12 +19,87 @@ const MOST_SEGMENTS: u32 = 25;
 pub struct AppliedChange {
     /// What was decided, and what it concerned.
     pub item: SegmentItem,
+    /// What was wanted.
+    pub kind: ChangeKind,
     /// What became of it.
     pub result: ChangeResult,
     /// Why, where it did not succeed.
     pub reason: Option<String>,
     /// What a person can do about it.
     pub remedy: Option<String>,
+}
+
+/// What was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// A contact is made.
+    Create,
+    /// A contact or its link changes.
+    Update,
+    /// The tie to the user is cut.
+    Unlink,
+    /// The contact becomes inactive.
+    Deactivate,
+    /// The contact is deleted.
+    Delete,
+    /// A contact that was deleted, or a tie that was cut, comes back.
+    Restore,
+    /// Nothing: the contact was right already. Told on request only.
+    Unchanged,
+    /// Nothing: the scope does not mean the user, or policy keeps the contact. Told on request only.
+    Skipped,
+}
+
+impl ChangeKind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Update,
+        Self::Unlink,
+        Self::Deactivate,
+        Self::Delete,
+        Self::Restore,
+        Self::Unchanged,
+        Self::Skipped,
+    ];
+
+    /// As the API names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Unlink => "unlink",
+            Self::Deactivate => "deactivate",
+            Self::Delete => "delete",
+            Self::Restore => "restore",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Of a record that failed or waits only its contact tells what was wanted.
+    fn of(item: &SegmentItem) -> Self {
+        match item.outcome {
+            Outcome::Create => Self::Create,
+            Outcome::Unlink => Self::Unlink,
+            Outcome::Deactivate => Self::Deactivate,
+            Outcome::Delete => Self::Delete,
+            Outcome::Restore => Self::Restore,
+            // The contact keeps its fields; its link tells that the user left.
+            Outcome::StopUpdating | Outcome::Update => Self::Update,
+            Outcome::Unchanged => Self::Unchanged,
+            Outcome::Skipped | Outcome::Keep => Self::Skipped,
+            Outcome::Failed | Outcome::AwaitingReview | Outcome::Deferred | Outcome::Left => {
+                let had_contact = item.version > 0 || item.adopted;
+                if had_contact { Self::Update } else { Self::Create }
+            }
+        }
+    }
 }
 
 /// What became of a change.
@@ -34,10 +113,28 @@ pub enum ChangeResult {
     Skipped,
 }
 
-/// A page of a run's changes in the order they were made. The cursor is `<page>.<item>` of the next.
+impl ChangeResult {
+    /// As the API names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Success, Self::Failed, Self::Skipped].into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// A page of those of a run's changes that the filter lets through, in the order they were made. The
+/// cursor is `<page>.<item>` of the next.
 pub async fn run_changes(
     outside: &impl Outside,
     run: &Run,
+    filter: &ChangeFilter,
     cursor: Option<&str>,
     limit: u16,
 ) -> Result<Page<AppliedChange>, AdminError> {
@@ -55,7 +152,7 @@ pub async fn run_changes(
         if items.len() >= limit || page - first >= MOST_SEGMENTS {
             return Ok(Page { items, next: Some(format!("{page}.0")) });
         }
-        let changes = page_changes(outside, run, page).await?;
+        let changes = page_changes(outside, run, filter, page).await?;
         let total = changes.len();
         let room = limit - items.len();
         items.extend(changes.into_iter().skip(skip).take(room));
@@ -75,6 +172,7 @@ fn place(cursor: &str) -> Option<(u32, usize)> {
 async fn page_changes(
     outside: &impl Outside,
     run: &Run,
+    filter: &ChangeFilter,
     page: u32,
 ) -> Result<Vec<AppliedChange>, AdminError> {
     let (store, connection) = (outside.store(), &run.connection_id);
@@ -89,13 +187,19 @@ async fn page_changes(
         .into_iter()
         .filter_map(|item| {
             let deviation = deviation_of(&item);
-            applied(item, deviation)
+            applied(item, deviation, filter.wants_quiet())
         })
+        .filter(|change| filter.accepts(change))
         .collect())
 }
 
-/// What an item means to a reader: `None` where nothing was changed and nothing should have been.
-fn applied(item: SegmentItem, deviation: Option<&Deviation>) -> Option<AppliedChange> {
+/// What an item means to a reader: `None` where nothing was changed and nothing should have been,
+/// unless whoever that is of is wanted, too.
+fn applied(
+    item: SegmentItem,
+    deviation: Option<&Deviation>,
+    wants_quiet: bool,
+) -> Option<AppliedChange> {
     let outcome = deviation.map_or(item.outcome, |deviation| deviation.outcome);
     let result = match outcome {
         Outcome::Create
@@ -110,8 +214,11 @@ fn applied(item: SegmentItem, deviation: Option<&Deviation>) -> Option<AppliedCh
         // Decided at the run's end, where it has a page of its own.
         Outcome::Deferred => return None,
         Outcome::Unchanged | Outcome::Skipped | Outcome::Keep => match item.outcome {
-            Outcome::Unchanged | Outcome::Skipped | Outcome::Keep => return None,
-            Outcome::Create
+            Outcome::Unchanged | Outcome::Skipped | Outcome::Keep if !wants_quiet => return None,
+            Outcome::Unchanged => ChangeResult::Success,
+            Outcome::Skipped
+            | Outcome::Keep
+            | Outcome::Create
             | Outcome::Update
             | Outcome::StopUpdating
             | Outcome::Unlink
@@ -126,7 +233,7 @@ fn applied(item: SegmentItem, deviation: Option<&Deviation>) -> Option<AppliedCh
     };
     let reason = deviation.and_then(|other| other.reason.clone()).or_else(|| item.reason.clone());
     let remedy = deviation.and_then(|other| other.remedy.clone()).or_else(|| item.remedy.clone());
-    Some(AppliedChange { item, result, reason, remedy })
+    Some(AppliedChange { kind: ChangeKind::of(&item), item, result, reason, remedy })
 }
 
 #[cfg(test)]
@@ -137,7 +244,7 @@ mod tests {
 
     fn item(outcome: Outcome) -> SegmentItem {
         SegmentItem {
-            reason: Some("as decided".to_owned()),
+            reason: Some("As decided".to_owned()),
             ..blank_item(&ObjectId::from_u128(1), None, outcome)
         }
     }
@@ -153,18 +260,72 @@ mod tests {
 
     #[test]
     fn a_change_that_came_to_something_else_says_so() {
-        let failed = applied(item(Outcome::Create), Some(&deviation(Outcome::Failed))).unwrap();
+        let failed =
+            applied(item(Outcome::Create), Some(&deviation(Outcome::Failed)), false).unwrap();
         assert_eq!(failed.result, ChangeResult::Failed);
         assert_eq!(failed.reason.as_deref(), Some("as it came"));
-        let left = applied(item(Outcome::Update), Some(&deviation(Outcome::Unchanged))).unwrap();
+        let left =
+            applied(item(Outcome::Update), Some(&deviation(Outcome::Unchanged)), false).unwrap();
         assert_eq!(left.result, ChangeResult::Skipped);
     }
 
     #[test]
     fn people_to_whom_nothing_happened_are_no_changes() {
         for outcome in [Outcome::Unchanged, Outcome::Skipped, Outcome::Keep, Outcome::Deferred] {
-            assert_eq!(applied(item(outcome), None), None, "{outcome:?}");
+            assert_eq!(applied(item(outcome), None, false), None, "{outcome:?}");
         }
-        assert!(applied(item(Outcome::Delete), None).is_some());
+        assert!(applied(item(Outcome::Delete), None, false).is_some());
+    }
+
+    #[test]
+    fn whom_nothing_happened_to_is_told_on_request() {
+        for (outcome, kind) in [
+            (Outcome::Unchanged, ChangeKind::Unchanged),
+            (Outcome::Skipped, ChangeKind::Skipped),
+            (Outcome::Keep, ChangeKind::Skipped),
+        ] {
+            assert_eq!(applied(item(outcome), None, true).unwrap().kind, kind, "{outcome:?}");
+        }
+        assert_eq!(applied(item(Outcome::Deferred), None, true), None, "its page is another");
+    }
+
+    fn filter(name: &'static str, value: &'static str) -> Result<ChangeFilter, String> {
+        ChangeFilter::read(|asked| (asked == name).then_some(value))
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_says_what_it_should_be() {
+        for (name, value) in [
+            ("kind", "merge"),
+            ("result", "done"),
+            ("field", "shoeSize"),
+            ("contact", "7"),
+            ("user", "ana"),
+        ] {
+            let told = filter(name, value).unwrap_err();
+            assert!(told.starts_with(&format!("`{name}` is ")), "{told}");
+        }
+        assert_eq!(ChangeFilter::read(|_| None), Ok(ChangeFilter::default()));
+    }
+
+    #[test]
+    fn a_filter_lets_through_what_it_names_and_nothing_else() {
+        let change = applied(item(Outcome::Create), None, false).unwrap();
+        let user = "00000000-0000-0000-0000-000000000001";
+        for (name, value, accepted) in [
+            ("kind", "create", true),
+            ("kind", "update", false),
+            ("result", "success", true),
+            ("result", "failed", false),
+            ("reason", "AS dec", true),
+            ("reason", "as asked", false),
+            ("field", "city", false),
+            ("user", user, true),
+            ("user", "00000000-0000-0000-0000-000000000002", false),
+            ("contact", "ctc_00000000000000000000000000000001", false),
+        ] {
+            let filter = filter(name, value).unwrap();
+            assert_eq!(filter.accepts(&change), accepted, "{name}={value}");
+        }
     }
 }

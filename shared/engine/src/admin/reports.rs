@@ -1,11 +1,14 @@
 //! Reading a run's report.
 
+use std::io::Read;
+
 use contact_sync_domain::run::Run;
+use flate2::read::GzDecoder;
 use jiff::SignedDuration;
 
 use super::{AdminError, Outside};
-use crate::port::{Blobs, Clock};
-use crate::report::{REPORT_DAYS, report_key};
+use crate::port::{Blobs, Clock, StoreError};
+use crate::report::{REPORT_DAYS, ReportFile};
 use crate::segments::segments_expired;
 
 /// How long a signed address of a report works.
@@ -20,12 +23,12 @@ pub enum Report {
     Elsewhere(String),
 }
 
-/// The report of a run, in the first or the extended form; larger ones than `limit` bytes by their
-/// address.
+/// A file of a run's report; what is larger than `limit` bytes by its address. JSON lines are answered
+/// unpacked and lie compressed at the address.
 pub async fn report(
     outside: &impl Outside,
     run: &Run,
-    extended: bool,
+    file: ReportFile,
     limit: usize,
 ) -> Result<Report, AdminError> {
     if !run.report_ready {
@@ -33,14 +36,31 @@ pub async fn report(
         let is_late = segments_expired(run, outside.clock().now());
         return Err(if is_late { expired() } else { AdminError::ReportNotReady });
     }
-    let key = report_key(&run.account_id, &run.connection_id, &run.id, extended);
-    match outside.blobs().get(&key).await? {
-        Some(bytes) if bytes.len() <= limit => Ok(Report::File(bytes)),
-        Some(_) => {
-            let name = report_file_name(run, extended);
-            Ok(Report::Elsewhere(outside.blobs().signed_url(&key, &name, ADDRESS_LIFE).await?))
+    let key = file.key(run);
+    let Some(bytes) = outside.blobs().get(&key).await? else { return Err(expired()) };
+    let answer = match file {
+        _ if bytes.len() > limit => None,
+        ReportFile::Simple | ReportFile::Extended => Some(bytes),
+        ReportFile::JsonLines => unpacked(&bytes, limit)?,
+    };
+    Ok(match answer {
+        Some(bytes) => Report::File(bytes),
+        None => {
+            let name = format!("{}{}", name(run), file.suffix());
+            Report::Elsewhere(outside.blobs().signed_url(&key, &name, ADDRESS_LIFE).await?)
         }
-        None => Err(expired()),
+    })
+}
+
+/// What was packed, unless it is larger than `limit`.
+fn unpacked(packed: &[u8], limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut bytes = Vec::new();
+    let more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    match GzDecoder::new(packed).take(more).read_to_end(&mut bytes) {
+        Ok(_) => Ok((bytes.len() <= limit).then_some(bytes)),
+        Err(error) => {
+            Err(StoreError::Corrupt { item: "a report".to_owned(), source: Box::new(error) })
+        }
     }
 }
 
@@ -48,8 +68,11 @@ fn expired() -> AdminError {
     AdminError::Expired { what: "report", days: REPORT_DAYS }
 }
 
-/// What a downloaded report is called.
-pub fn report_file_name(run: &Run, extended: bool) -> String {
-    let form = if extended { "-extended" } else { "" };
-    format!("sync-report-{}{form}.csv", run.id)
+fn name(run: &Run) -> String {
+    format!("sync-report-{}", run.id)
+}
+
+/// What a report is called that is downloaded with the answer.
+pub fn report_file_name(run: &Run, file: ReportFile) -> String {
+    format!("{}{}", name(run), file.suffix().trim_end_matches(".gz"))
 }

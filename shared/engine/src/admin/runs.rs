@@ -3,6 +3,8 @@
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::connections::connection;
@@ -10,6 +12,68 @@ use super::document::Members;
 use super::lifecycle::check_requirements;
 use super::{AdminError, Outside, Page};
 use crate::port::{Clock, ConnectionStore, Randomness, RunStore, SettingsStore, SyncStateStore};
+
+/// How often a page of a narrowed list reads on: runs that a filter wants may lie far apart.
+const MOST_READS: usize = 20;
+
+/// By how much a run's id may tell another time than the run itself: the list is in the order of ids.
+const SLACK: SignedDuration = SignedDuration::from_secs(60);
+
+/// Which runs a list tells of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunFilter {
+    kind: Option<RunKind>,
+    status: Option<RunStatus>,
+    /// The first moment at which they were asked for.
+    from: Option<Timestamp>,
+    /// The moment before which they were asked for.
+    to: Option<Timestamp>,
+}
+
+impl RunFilter {
+    /// Reads `kind`, `status`, `from` and `to` from what a caller gives for each.
+    ///
+    /// # Errors
+    /// What the first that cannot be read should be, in a sentence.
+    pub fn read<'a>(given: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        let moment = |name: &str| {
+            let read = |text: &str| {
+                text.parse::<Timestamp>()
+                    .map_err(|_| format!("`{name}` is a time like 2026-01-31T08:00:00Z."))
+            };
+            given(name).map(read).transpose()
+        };
+        Ok(Self {
+            kind: word(given("kind"), "`kind` is a run's kind, like full.")?,
+            status: word(given("status"), "`status` is a run's status, like succeeded.")?,
+            from: moment("from")?,
+            to: moment("to")?,
+        })
+    }
+
+    /// Before which moment the list begins.
+    fn begins(&self) -> Option<Timestamp> {
+        self.to.map(|to| to.saturating_add(SLACK).unwrap_or(to))
+    }
+
+    /// Whether no run after this one, which are older, can be wanted.
+    fn is_past(&self, run: &Run) -> bool {
+        self.from.is_some_and(|from| from.duration_since(run.queued_at) > SLACK)
+    }
+
+    fn accepts(&self, run: &Run) -> bool {
+        self.kind.is_none_or(|kind| kind == run.kind)
+            && self.status.is_none_or(|status| status == run.status)
+            && self.from.is_none_or(|from| run.queued_at >= from)
+            && self.to.is_none_or(|to| run.queued_at < to)
+    }
+}
+
+/// A word as documents spell it.
+fn word<T: DeserializeOwned>(given: Option<&str>, expected: &str) -> Result<Option<T>, String> {
+    let read = |word: &str| serde_json::from_value(Value::from(word)).map_err(|_| expected.into());
+    given.map(read).transpose()
+}
 
 /// Reads `{kind}`.
 pub fn read_kind(document: &Value) -> Result<RunKind, AdminError> {
@@ -101,11 +165,12 @@ pub async fn run(
     store.run(account, connection, id).await?.ok_or(AdminError::NotFound("run"))
 }
 
-/// A page of a connection's runs, newest first.
+/// A page of those of a connection's runs that the filter lets through, newest first.
 pub async fn runs<S>(
     store: &S,
     account: &AccountId,
     id: &ConnectionId,
+    filter: &RunFilter,
     cursor: Option<&str>,
     limit: u16,
 ) -> Result<Page<Run>, AdminError>
@@ -113,10 +178,21 @@ where
     S: ConnectionStore + RunStore,
 {
     connection(store, account, id).await?;
-    match store.runs(account, id, cursor, limit).await? {
-        Some(page) => Ok(Page { items: page.runs, next: page.cursor }),
-        None => Err(AdminError::BadCursor),
+    let begins = || filter.begins().map(|moment| store.runs_before(account, id, moment));
+    let mut items = Vec::new();
+    let mut next = cursor.map(str::to_owned).or_else(begins);
+    for _ in 0..MOST_READS {
+        let room = limit.saturating_sub(u16::try_from(items.len()).unwrap_or(limit));
+        let page = store.runs(account, id, next.as_deref(), room).await?;
+        let page = page.ok_or(AdminError::BadCursor)?;
+        let is_past = page.runs.last().is_some_and(|run| filter.is_past(run));
+        items.extend(page.runs.into_iter().filter(|run| filter.accepts(run)));
+        next = page.cursor.filter(|_| !is_past);
+        if next.is_none() || items.len() >= usize::from(limit) {
+            break;
+        }
     }
+    Ok(Page { items, next })
 }
 
 #[cfg(test)]
@@ -124,6 +200,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_filter_of_runs_takes_the_words_of_a_run_and_times() {
+        let read = |name: &'static str, value: &'static str| {
+            RunFilter::read(|asked| (asked == name).then_some(value))
+        };
+        assert_eq!(read("kind", "delta").unwrap().kind, Some(RunKind::Delta));
+        assert_eq!(read("status", "blocked").unwrap().status, Some(RunStatus::Blocked));
+        assert!(read("from", "2026-01-31T08:00:00+02:00").unwrap().from.is_some());
+        for (name, value) in [("kind", "Full"), ("status", "done"), ("to", "yesterday")] {
+            let told = read(name, value).unwrap_err();
+            assert!(told.starts_with(&format!("`{name}` is ")), "{told}");
+        }
+    }
 
     #[test]
     fn kinds_that_do_not_exist_yet_are_named_as_such() {

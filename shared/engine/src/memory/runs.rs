@@ -3,6 +3,7 @@
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
+use jiff::Timestamp;
 
 use super::{MemoryStore, page};
 use crate::port::{
@@ -50,6 +51,21 @@ impl RunStore for MemoryStore {
             .filter(|run| run.account_id == *account && run.connection_id == *connection);
         let page = page(own.cloned().collect(), cursor, limit);
         Ok(page.map(|(runs, cursor)| RunPage { runs, cursor }))
+    }
+
+    fn runs_before(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        moment: Timestamp,
+    ) -> String {
+        let world = self.world();
+        let own = world
+            .runs
+            .values()
+            .rev()
+            .filter(|run| run.account_id == *account && run.connection_id == *connection);
+        own.take_while(|run| run.queued_at >= moment).count().to_string()
     }
 }
 

@@ -165,6 +165,14 @@ pub trait RunStore: Send + Sync {
         cursor: Option<&str>,
         limit: u16,
     ) -> impl Future<Output = Result<Option<RunPage>, StoreError>> + Send;
+
+    /// The cursor of that list behind which the runs follow that were asked for before a moment.
+    fn runs_before(
+        &self,
+        account: &AccountId,
+        connection: &ConnectionId,
+        moment: Timestamp,
+    ) -> String;
 }
 
 /// Where a segment's bytes are.

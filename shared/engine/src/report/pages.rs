@@ -44,7 +44,7 @@ where
             let items = segment.iter().flat_map(|segment| &segment.items);
             Ok((page, items.map(|item| item.object_id.as_u128()).collect()))
         };
-        Box::pin(stream::iter(0..self.run.pages).map(people).buffered(AHEAD))
+        Box::pin(stream::iter(self.run.told_pages()).map(people).buffered(AHEAD))
     }
 
     /// Page by page, what became of everyone it mentions.
@@ -56,10 +56,10 @@ where
             let (connection, run) = (&self.run.connection_id, &self.run.id);
             let deviations = self.stores.deviations(connection, run, page).await?;
             let emails = self.emails(&segment, &deviations).await?;
-            let rows = rows(&segment, &deviations, |contact| emails.get(contact).cloned());
+            let rows = rows(segment, &deviations, |contact| emails.get(contact).cloned());
             Ok((page, self.with_held_back(rows).await?))
         };
-        Box::pin(stream::iter(0..self.run.pages).map(rows_of).buffered(AHEAD))
+        Box::pin(stream::iter(self.run.told_pages()).map(rows_of).buffered(AHEAD))
     }
 
     /// The rows, those of people whose removal the guard held back among them told as such: they

@@ -1,16 +1,19 @@
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use contact_sync_domain::contact::{
     Contact, ContactField, ContactSource, ContactStatus, LinkState, Target,
 };
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
 use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
+use contact_sync_domain::report::defused;
+use contact_sync_domain::run::{Counts, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{
     Deviation, FieldChange, LinkChange, Outcome, Phase, Segment, SegmentItem,
 };
+use flate2::read::GzDecoder;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::memory::{MemoryBlobs, MemoryStore};
@@ -131,10 +134,21 @@ impl World {
 
     /// The lines of a compiled form, cells separated by bars.
     fn lines(&self, extended: bool) -> Vec<String> {
-        let (account, connection, run) = ids();
-        let blobs = self.blobs.all();
-        let bytes = &blobs[&report_key(&account, &connection, &run, extended)];
-        String::from_utf8(bytes.clone()).unwrap().lines().map(str::to_owned).collect()
+        let file = if extended { ReportFile::Extended } else { ReportFile::Simple };
+        let text = String::from_utf8(self.file(file)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn file(&self, file: ReportFile) -> Vec<u8> {
+        self.blobs.all()[&file.key(&self.run())].clone()
+    }
+
+    /// The JSON lines of a compiled report.
+    fn objects(&self) -> Vec<Value> {
+        let mut text = String::new();
+        let packed = self.file(ReportFile::JsonLines);
+        GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     async fn simple(&self) -> Vec<String> {
@@ -330,4 +344,45 @@ async fn a_large_directory_keeps_its_order() {
     let lines = world.simple().await;
     assert_eq!(lines.len(), 10_000);
     assert!(lines.is_sorted());
+}
+
+#[tokio::test]
+async fn machines_read_the_same_people_as_the_extended_table_and_then_the_run() {
+    let world = World::of(RunKind::Full);
+    world.contact(2, "two@contoso.example");
+    let counts =
+        Counts { seen: 3, in_scope: 3, created: 1, updated: 1, failed: 1, ..Counts::default() };
+    world.put(Run { counts, status: RunStatus::Partial, ..world.run() });
+    let people = vec![
+        created(1, "=one@contoso.example"),
+        item(2, Outcome::Update),
+        failed(3, "three@contoso.example"),
+    ];
+    world.page(Phase::List, people).await;
+    world.compile().await.unwrap();
+    let mut objects = world.objects();
+    let end = objects.pop().unwrap()["run"].take();
+    assert_eq!((&end["id"], &end["people"]), (&json!(ids().2), &json!(3)));
+    assert_eq!((&end["status"], &end["counts"]["failed"]), (&json!("partial"), &json!(1)));
+    let text = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    let projected: Vec<String> = objects
+        .iter()
+        .map(|line| ["email", "type", "status", "result", "happened"].map(|name| text(line, name)))
+        .map(|[email, cells @ ..]| format!("{}|{}", defused(&email), cells.join("|")))
+        .collect();
+    let table = world.lines(true);
+    assert_eq!(projected.len(), table.len() - 1);
+    for (line, row) in projected.iter().zip(&table[1..]) {
+        assert!(row.starts_with(line.as_str()), "{row} is told to machines as {line}");
+    }
+    assert_eq!(objects[0]["fields"][0]["new"], "=one@contoso.example");
+}
+
+#[tokio::test]
+async fn machines_are_told_of_a_run_that_never_read_a_page() {
+    let world = World::of(RunKind::Full);
+    world.put(Run { status: RunStatus::Failed, reason: Some("no".into()), ..world.run() });
+    world.compile().await.unwrap();
+    let objects = world.objects();
+    assert_eq!((objects.len(), &objects[0]["run"]["reason"]), (1, &json!("no")));
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::port::{ContactStore, IndexEntry, SHARDS, StoreError};
 
@@ -62,18 +62,9 @@ impl Index {
             account: account.clone(),
             tenant: tenant.clone(),
         };
-        let mut pages = stream::iter(0..SHARDS)
-            .map(|shard| async move {
-                let pages = stream::try_unfold(Some(None::<String>), move |cursor| async move {
-                    let Some(cursor) = cursor else { return Ok(None) };
-                    let page = store.index(account, shard, cursor.as_deref()).await?;
-                    Ok::<_, StoreError>(Some((page.entries, page.cursor.map(Some))))
-                });
-                pages.try_collect::<Vec<_>>().await
-            })
-            .buffer_unordered(READERS);
-        while let Some(shard) = pages.try_next().await? {
-            for entry in shard.into_iter().flatten() {
+        let mut pages = pages(store, account);
+        while let Some(page) = pages.try_next().await? {
+            for entry in page {
                 if entry.connection_id == *connection {
                     index.add(&entry);
                 }
@@ -166,6 +157,22 @@ impl Index {
     fn find(&self, contact: &ContactId) -> Option<usize> {
         self.entries.binary_search_by_key(&contact.to_bits(), |entry| entry.contact).ok()
     }
+}
+
+/// All linked contacts of an account, page by page, in no order.
+pub(super) fn pages(
+    store: &impl ContactStore,
+    account: &AccountId,
+) -> impl Stream<Item = Result<Vec<IndexEntry>, StoreError>> + Unpin {
+    stream::iter(0..SHARDS)
+        .map(move |shard| {
+            Box::pin(stream::try_unfold(Some(None::<String>), move |cursor| async move {
+                let Some(cursor) = cursor else { return Ok(None) };
+                let page = store.index(account, shard, cursor.as_deref()).await?;
+                Ok::<_, StoreError>(Some((page.entries, page.cursor.map(Some))))
+            }))
+        })
+        .flatten_unordered(READERS)
 }
 
 /// 64 of the 128 bits carry the comparison of one contact with itself; 0 stays free for "none".

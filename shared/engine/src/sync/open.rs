@@ -19,6 +19,7 @@ use super::full::select_hash;
 use super::index::Index;
 use super::members::MemberSets;
 use super::pass::{Held, Pass};
+use super::read_back::Written;
 use super::tally::Tally;
 use super::watched::{groups_digest, watched_with_rivals};
 use super::{Stop, SyncStores};
@@ -103,6 +104,7 @@ where
             rivals: Rivals::default(),
             index: None,
             tally: Tally::default(),
+            written: Written::default(),
             wants: Wants::default(),
             knows_asked: false,
             proposed: HashMap::new(),
@@ -199,6 +201,12 @@ where
                 .iter()
                 .map(|item| went.get(&item.object_id).copied().unwrap_or(item.outcome))
                 .collect();
+            for (item, outcome) in segment.items.iter().zip(&outcomes) {
+                // Who was to be taken over and deviated may have got a contact of his own.
+                if !item.adopted || !went.contains_key(&item.object_id) {
+                    pass.written.note(segment.fence, item, *outcome);
+                }
+            }
             pass.count_page(&segment, segment.items.iter().zip(outcomes));
         }
         Ok(())

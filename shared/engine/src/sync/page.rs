@@ -193,6 +193,9 @@ where
         self.unstage_returned(pass, segment, applied.iter().map(|applied| &applied.item)).await?;
         Box::pin(self.ask_people(held, pass, segment, applied)).await?;
         self.follow_page(pass, applied).await?;
+        for one in applied {
+            pass.written.note(segment.fence, &one.item, one.outcome);
+        }
         pass.count_page(segment, applied.iter().map(|one| (&one.item, one.outcome)));
         for applied in applied {
             pass.remember_deferred(&applied.item, applied.outcome, users);

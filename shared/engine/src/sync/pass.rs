@@ -23,6 +23,7 @@ use super::asking::Waiting;
 use super::index::Index;
 use super::lookup::Lookup;
 use super::members::MemberSets;
+use super::read_back::Written;
 use super::tally::Tally;
 use super::terms::Terms;
 use super::watched::Watched;
@@ -162,6 +163,8 @@ pub(super) struct Pass {
     /// Full runs only: what is known of all linked contacts.
     pub(super) index: Option<Index>,
     pub(super) tally: Tally,
+    /// What the run wrote, to be read back at its end.
+    pub(super) written: Written,
     /// Who of the run's people is led to which contact that existed before.
     pub(super) wants: Wants,
     /// Whether `wants` holds who is asked already.

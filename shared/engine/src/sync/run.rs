@@ -266,6 +266,7 @@ where
                     pass.point.stage = Stage::Finish;
                 }
                 Stage::Finish => {
+                    Box::pin(self.read_back(held, pass)).await?;
                     let (status, reason) = conclusion(&pass.point);
                     return self.finish(held, pass, status, reason).await;
                 }

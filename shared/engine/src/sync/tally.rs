@@ -11,13 +11,23 @@ use contact_sync_domain::standing::Standing as Kind;
 /// that a million people stay far below a function's memory; a clash would miscount one person.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    kinds: HashMap<u64, Kind>,
+    kinds: HashMap<u64, Known>,
     /// What the run did to contacts before its listing began anew.
     earlier: HashMap<u64, Kind>,
     /// People who are known but not `seen`.
     apart: u64,
     /// People about whom nothing is decided yet.
     open: u64,
+    /// People in scope who had a contact before the run met them.
+    matched: u64,
+}
+
+/// What is known of one person.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    kind: Kind,
+    /// Whether he had a contact before the run met him.
+    matched: bool,
 }
 
 impl Tally {
@@ -25,13 +35,20 @@ impl Tally {
     pub(crate) fn count(&mut self, item: &SegmentItem, outcome: Outcome, counts: &mut Counts) {
         let person = fold(&item.object_id);
         let before = self.kinds.get(&person).copied();
-        let known = before.or_else(|| self.earlier.get(&person).copied());
+        let known = before.map(|known| known.kind).or_else(|| self.earlier.get(&person).copied());
         let kind = Kind::of(item, outcome).after(known);
-        self.kinds.insert(person, kind);
+        let has_contact = item.contact_id.is_some()
+            && (item.version > 0 || item.adopted || outcome == Outcome::Unchanged);
+        let matched = match (before, known) {
+            (Some(before), _) if before.matched => true,
+            (_, Some(Kind::Created)) => false,
+            _ => has_contact,
+        };
+        self.kinds.insert(person, Known { kind, matched });
         if let Some(before) = before {
             self.apply(before, counts, |count| *count = count.saturating_sub(1));
         }
-        self.apply(kind, counts, |count| *count += 1);
+        self.apply(Known { kind, matched }, counts, |count| *count += 1);
     }
 
     /// Notes what an item of an abandoned listing did to a contact, without counting the person.
@@ -56,16 +73,15 @@ impl Tally {
 
     /// Whether what becomes of this person is left to the end of the run.
     pub(crate) fn is_open(&self, user: &ObjectId) -> bool {
-        self.kinds.get(&fold(user)) == Some(&Kind::Open)
+        self.kinds.get(&fold(user)).is_some_and(|known| known.kind == Kind::Open)
     }
 
     /// Whether the run made or changed this person's contact, or let it go.
     pub(crate) fn wrote(&self, user: &ObjectId) -> bool {
         let person = fold(user);
-        let wrote = |kinds: &HashMap<u64, Kind>| {
-            kinds.get(&person).is_some_and(|kind| kind.leaves_a_trace())
-        };
-        wrote(&self.kinds) || wrote(&self.earlier)
+        let now = self.kinds.get(&person).map(|known| &known.kind);
+        let wrote = |kind: Option<&Kind>| kind.is_some_and(|kind| kind.leaves_a_trace());
+        wrote(now) || wrote(self.earlier.get(&person))
     }
 
     /// People who are known but not `seen`.
@@ -78,18 +94,28 @@ impl Tally {
         self.open
     }
 
+    /// People in scope who had a contact before the run met them.
+    pub(crate) fn matched(&self) -> u64 {
+        self.matched
+    }
+
     /// The listing starts again: nobody counts any more, but what was made stays made.
     pub(crate) fn begin_again(&mut self) {
-        for (person, kind) in self.kinds.drain() {
+        for (person, Known { kind, .. }) in self.kinds.drain() {
             if kind.leaves_a_trace() {
                 self.earlier.insert(person, kind);
             }
         }
         self.apart = 0;
         self.open = 0;
+        self.matched = 0;
     }
 
-    fn apply(&mut self, kind: Kind, counts: &mut Counts, step: impl Fn(&mut u64)) {
+    fn apply(&mut self, known: Known, counts: &mut Counts, step: impl Fn(&mut u64)) {
+        let Known { kind, matched } = known;
+        if matched && kind.is_in_scope() {
+            step(&mut self.matched);
+        }
         match kind {
             Kind::Open => step(&mut self.open),
             Kind::Staged | Kind::Gone => step(&mut self.apart),

@@ -78,7 +78,7 @@ async fn happened(scene: &Scene, run: &RunId) -> BTreeMap<ObjectId, Happened> {
     for page in 0..scene.run(run).pages {
         let segment = load_segment(stores, blobs, &connection_id(), run, page).await.unwrap();
         let deviations = stores.deviations(&connection_id(), run, page).await.unwrap();
-        for row in rows(&segment.unwrap(), &deviations, |_| None) {
+        for row in rows(segment.unwrap(), &deviations, |_| None) {
             let row = match people.remove(&row.object_id) {
                 Some(before) => before.followed_by(row),
                 None => row,
