@@ -3,6 +3,7 @@
 
 mod accounts;
 mod actions;
+mod answers;
 mod audit;
 mod connections;
 mod contacts;
@@ -171,6 +172,8 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         delete(account!("/contacts/{contact}"), OPERATOR, contacts::delete),
         post(account!("/contacts/{contact}/protect"), OPERATOR, contacts::protect),
         post(account!("/contacts/{contact}/unprotect"), OPERATOR, contacts::unprotect),
+        get(account!("/contacts/{contact}/provenance"), VIEWER, answers::provenance),
+        get(account!("/contacts/{contact}/timeline"), VIEWER, answers::timeline),
     ]
 }
 

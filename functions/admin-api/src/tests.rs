@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod answers;
 mod audit;
 mod connections;
 mod contacts;

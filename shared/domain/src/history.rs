@@ -39,6 +39,28 @@ pub struct HistoryEntry {
     pub reason: Option<String>,
 }
 
+impl HistoryKind {
+    /// Whether the contact itself was written by it, so that its version rose.
+    pub fn writes(&self) -> bool {
+        use ReviewAction as A;
+        match self {
+            Self::Created
+            | Self::Imported
+            | Self::Edited
+            | Self::Protected
+            | Self::Unprotected
+            | Self::Filled { .. }
+            | Self::Merged { .. }
+            | Self::Deleted => true,
+            Self::Decided { action, .. } => match action {
+                A::Accept | A::Link | A::Create | A::Unlink | A::Delete | A::Merge => true,
+                A::Ignore | A::Unignore | A::Keep | A::Reject => false,
+            },
+            Self::TeamJoined { .. } | Self::TeamLeft { .. } => false,
+        }
+    }
+}
+
 /// What a person did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "did", rename_all = "camelCase", rename_all_fields = "camelCase")]

@@ -50,6 +50,17 @@ struct Row {
     on_empty: OnEmpty,
 }
 
+/// What a row says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowTold<'m> {
+    /// The source as the admin wrote it.
+    pub source: &'m str,
+    /// The policy, by its word.
+    pub rule: &'static str,
+    /// The selectable attributes (roots, as in `$select`) that the source reads.
+    pub attributes: BTreeSet<String>,
+}
+
 /// What values a target takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
@@ -150,6 +161,16 @@ impl Mapping {
             })
             .collect();
         Mapped { values, rules: self.rules }
+    }
+
+    /// The row that decides a target: of several the last one.
+    pub fn row_of(&self, target: &Target) -> Option<RowTold<'_>> {
+        let row = self.rows.iter().rev().find(|row| row.target == *target)?;
+        Some(RowTold {
+            source: &row.source,
+            rule: changes::rule(row.policy),
+            attributes: row.expression.attributes(),
+        })
     }
 
     /// The targets that sync manages on a contact of this origin: what it may write again after the

@@ -1,6 +1,7 @@
 //! Administration: what the REST API and pages offer, over ports and without HTTP.
 
 mod accounts;
+mod answers;
 mod audit;
 mod caller;
 mod changes;
@@ -34,6 +35,7 @@ mod teams;
 mod tenants;
 
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
+pub use answers::{BySync, Provenance, TimelineEntry, Writer, contact_as_of, provenance, timeline};
 pub use audit::{AuditVerdict, Request, audit, enter, keep_head, verify_audit};
 pub use caller::{Caller, Role};
 pub use changes::{AppliedChange, ChangeFilter, ChangeKind, ChangeResult, run_changes};
@@ -53,7 +55,7 @@ pub use directory::{TenantView, directory_groups, directory_users, tenant_view};
 pub use directory_values::{DirectoryValues, directory_values};
 pub use erase::{Erased, erase_account};
 pub use error::AdminError;
-pub use explain::{Explanation, MappedBy, explain_to};
+pub use explain::{Explanation, MappedBy, Step, explain_to};
 pub use explain_team::{GroupState, Holder, MappedGroup, TeamExplanation, Through, explain_team};
 pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};

@@ -44,7 +44,7 @@ mod tests;
 mod watched;
 mod write;
 
-pub(crate) use apply::is_removal;
+pub(crate) use apply::{is_removal, writes};
 pub(crate) use batch::{Batch, Decided, bearers, decide_batch, new_email_key};
 pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
@@ -52,7 +52,7 @@ pub(crate) use index::{Index, KnownContact};
 pub(crate) use lookup::Lookup;
 pub(crate) use members::{GroupsError, MemberSets, read_groups};
 pub(crate) use own_contacts::{contacts_of_users, find_managers};
-pub(crate) use people::Person;
+pub(crate) use people::{Person, gone_sentence};
 pub(crate) use teams::Follower;
 pub(crate) use terms::Terms;
 pub(crate) use watched::{

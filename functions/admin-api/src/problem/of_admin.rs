@@ -27,6 +27,7 @@ impl From<AdminError> for Problem {
             | AdminError::Stale
             | AdminError::ReportNotReady
             | AdminError::Expired { .. }
+            | AdminError::HistoryExpired { .. }
             | AdminError::TooManyRows { .. } => of_request(error),
             AdminError::ExternalIdTaken
             | AdminError::EmailTaken
@@ -109,6 +110,15 @@ fn of_request(error: AdminError) -> Problem {
             format!(
                 "A run's {what} can be read for {days} days; its counts stay. Start a full run to \
                  have a report of how things stand now."
+            ),
+        ),
+        AdminError::HistoryExpired { days } => Problem::new(
+            StatusCode::GONE,
+            "history-expired",
+            "Its history is not kept that long",
+            format!(
+                "What runs changed is kept in detail for {days} days: from before that, or from \
+                 before a change that was decided twice, the contact cannot be told as it was."
             ),
         ),
         AdminError::TooManyRows { limit } => Problem::new(

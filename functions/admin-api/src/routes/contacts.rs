@@ -6,10 +6,11 @@ use axum::http::StatusCode;
 use contact_sync_domain::contact::{Contact, ContactSource};
 use contact_sync_domain::id::ContactId;
 use contact_sync_engine::admin::{
-    ContactEdit, Outside, Page, account, contact, contacts, create_contact, delete_contact,
-    edit_contact, protect_contact, teams_of,
+    ContactEdit, Outside, Page, account, contact, contact_as_of, contacts, create_contact,
+    delete_contact, edit_contact, protect_contact, teams_of,
 };
 use contact_sync_engine::port::ContactQuery;
+use jiff::Timestamp;
 
 use super::Reply;
 use crate::answer::Answer;
@@ -51,6 +52,13 @@ pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 }
 
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    if let Some(at) = call.query("at") {
+        let wrong = "`at` is an instant, as RFC 3339 writes it: 2026-11-22T14:30:00Z.";
+        let moment: Timestamp = at.parse().map_err(|_| Problem::bad_query(wrong))?;
+        let outside = &api.outside;
+        let was = contact_as_of(outside, &call.account()?, &call.contact()?, moment).await?;
+        return Ok(Answer::ok(&ContactShape::from(was)));
+    }
     let found = contact(api.outside.store(), &call.account()?, &call.contact()?).await?;
     shown(&api.outside, found).await
 }

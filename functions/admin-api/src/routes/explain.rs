@@ -7,7 +7,7 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::matching::{Evidence, Match};
 use contact_sync_domain::scope::ClauseVerdict;
 use contact_sync_domain::segment::{FieldChange, Outcome};
-use contact_sync_engine::admin::{Explanation, MappedBy, Outside, account, explain_to};
+use contact_sync_engine::admin::{Explanation, MappedBy, Outside, Step, account, explain_to};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,12 +23,21 @@ use crate::shape::UserShape;
 struct ExplanationShape {
     found: bool,
     is_ours: bool,
+    steps: Vec<StepShape>,
     user: Option<UserShape>,
     scope: ScopeShape,
     mapping: Vec<MappedShape>,
     #[serde(rename = "match")]
     matched: MatchShape,
     decision: Option<DecisionShape>,
+}
+
+#[derive(Serialize)]
+struct StepShape {
+    step: &'static str,
+    outcome: String,
+    because: String,
+    details: Value,
 }
 
 #[derive(Serialize)]
@@ -87,6 +96,7 @@ impl From<Explanation> for ExplanationShape {
             // Whose values are not told is found all the same.
             found: told.user.is_some() || !told.scope.is_empty(),
             is_ours: told.is_ours,
+            steps: told.steps.into_iter().map(StepShape::from).collect(),
             matched: MatchShape {
                 contact_id: contact.map(|contact| contact.id.clone()),
                 linked_to: contact
@@ -110,6 +120,13 @@ impl From<Explanation> for ExplanationShape {
                 fields: item.fields,
             }),
         }
+    }
+}
+
+impl From<Step> for StepShape {
+    fn from(one: Step) -> Self {
+        let Step { step, outcome, because, details } = one;
+        Self { step, outcome, because, details }
     }
 }
 

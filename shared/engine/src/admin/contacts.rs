@@ -339,7 +339,7 @@ pub(super) enum Editability {
 }
 
 impl Editability {
-    fn locked(&self, targets: &[&Target]) -> Vec<Target> {
+    pub(super) fn locked(&self, targets: &[&Target]) -> Vec<Target> {
         match self {
             Self::Locked(managed) => targets
                 .iter()
@@ -359,7 +359,7 @@ impl Editability {
     }
 }
 
-async fn editability<S>(
+pub(super) async fn editability<S>(
     store: &S,
     account: &Account,
     contact: &Contact,

@@ -112,6 +112,12 @@ pub enum AdminError {
         /// For how long it is kept.
         days: i64,
     },
+    /// What happened to the contact since then is not all kept any more.
+    #[error("not everything that happened to the contact since is kept")]
+    HistoryExpired {
+        /// For how many days runs are kept in detail.
+        days: i64,
+    },
     /// The file has more rows than one request may hold.
     #[error("the file has more than {limit} rows")]
     TooManyRows {
@@ -168,6 +174,7 @@ impl AdminError {
             | Self::Stale
             | Self::VersionNeeded
             | Self::Expired { .. }
+            | Self::HistoryExpired { .. }
             | Self::TooManyRows { .. }
             | Self::Schedule(ScheduleError::Refused(_)) => false,
         }

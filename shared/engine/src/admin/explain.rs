@@ -1,6 +1,8 @@
 //! Why somebody is, or is not, among the contacts: each step that a run would take with this one
 //! person, decided by the very rules of the runs. Nothing is written.
 
+mod steps;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::DirectoryUser;
@@ -13,7 +15,12 @@ use contact_sync_domain::segment::SegmentItem;
 use contact_sync_domain::settings::Settings;
 use serde_json::Value;
 
+pub use steps::Step;
+
+use steps::About;
+
 use super::directory::connected;
+use super::explain_team::find_person;
 use super::grounds::Grounds;
 use super::{AdminError, Caller, Outside, Role};
 use crate::port::SettingsStore;
@@ -38,6 +45,8 @@ pub struct Explanation {
     pub decision: Option<SegmentItem>,
     /// Whether the person is the account's: in scope and nobody else's, or with a contact here.
     pub is_ours: bool,
+    /// The same as five steps, also of somebody whom the directory does not find.
+    pub steps: Vec<Step>,
 }
 
 impl Explanation {
@@ -50,6 +59,10 @@ impl Explanation {
         let hidden = "told to operators only: the person is not in the account's scope";
         for clause in &mut self.scope {
             hidden.clone_into(&mut clause.because);
+        }
+        for step in &mut self.steps {
+            hidden.clone_into(&mut step.because);
+            step.details = Value::Null;
         }
         let decision = self.decision.map(|item| SegmentItem {
             reason: item.reason.as_ref().map(|_| hidden.to_owned()),
@@ -85,7 +98,21 @@ pub async fn explain_to(
     id: &ConnectionId,
     who: &str,
 ) -> Result<Explanation, AdminError> {
-    let told = explain(outside, account, id, who).await?;
+    let mut told = explain(outside, account, id, who).await?;
+    let tenant = connected(outside, &account.id, id).await?.id;
+    let settings = outside.store().settings(&account.id, id).await?.settings;
+    let about = About { account, connection: id, tenant: &tenant, settings: &settings };
+    told.steps = match told.user.as_ref().map(|user| user.id.clone()) {
+        Some(user) => steps::of_present(outside, about, &told, &user).await?,
+        None => {
+            let person = find_person(outside, account, who).await?;
+            told.is_ours = person.contact().is_some_and(|contact| {
+                contact.link.as_ref().is_some_and(|link| link.connection_id == *id)
+            });
+            told.contact = person.contact().filter(|_| told.is_ours).cloned();
+            steps::of_gone(outside, about, &person, who).await?
+        }
+    };
     let sees_all = caller.has(Role::Operator).is_ok();
     Ok(if sees_all { told } else { told.without_strangers() })
 }
@@ -109,6 +136,7 @@ pub(super) async fn explain(
         contact: None,
         decision: None,
         is_ours: false,
+        steps: Vec::new(),
     };
     let grounds = Grounds::of(outside, account, id, &tenant, &settings).await?;
     let Some(user) = grounds.find_user(outside, who).await? else { return Ok(told) };

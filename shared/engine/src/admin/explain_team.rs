@@ -35,7 +35,8 @@ use crate::sync::{MemberSets, Watched, WatchedBy};
 pub use around::GroupState;
 
 use around::Looker;
-use person::{Person, find};
+pub(super) use person::Person;
+use person::find;
 
 /// How long Graph is asked before the answer must be on its way.
 const TIME: SignedDuration = SignedDuration::from_secs(12);
@@ -134,6 +135,16 @@ struct Sayer {
     /// What its runs would do with somebody who has no contact in scope through it.
     told: Option<Explanation>,
     trouble: Option<String>,
+}
+
+/// Whom a text means, as far as the account's contacts tell.
+pub(super) async fn find_person(
+    outside: &impl Outside,
+    account: &Account,
+    who: &str,
+) -> Result<Person, AdminError> {
+    let connections = outside.store().connections(&account.id).await?;
+    find(outside, account, &connections, who).await
 }
 
 /// Explains one person, named by a contact's id, an object id, a UPN or an e-mail address.

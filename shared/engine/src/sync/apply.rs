@@ -274,7 +274,7 @@ pub(super) fn turns_inactive(item: &SegmentItem) -> bool {
 }
 
 /// Whether an item changes a contact.
-pub(super) fn writes(item: &SegmentItem) -> bool {
+pub(crate) fn writes(item: &SegmentItem) -> bool {
     match item.outcome {
         Outcome::Create
         | Outcome::Update

@@ -111,7 +111,7 @@ pub(super) fn gone_cause(reason: RemovedReason) -> GoneCause {
     }
 }
 
-pub(super) fn gone_sentence(cause: GoneCause) -> &'static str {
+pub(crate) fn gone_sentence(cause: GoneCause) -> &'static str {
     match cause {
         GoneCause::SoftDeleted => "deleted in Entra (in the recycle bin)",
         GoneCause::HardDeleted => "deleted in Entra for good",

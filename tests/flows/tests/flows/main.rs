@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod answers;
 mod audit;
 mod codes;
 mod consent;

@@ -13,7 +13,7 @@ use crate::port::ContactStore;
 use crate::sync::{contacts_of_users, present};
 
 /// Whose membership it is about.
-pub(super) struct Person {
+pub(in crate::admin) struct Person {
     pub(super) contact: Option<Contact>,
     pub(super) contact_id: Option<ContactId>,
     /// By what directories find him; `None` for a contact that is gone.
@@ -58,6 +58,11 @@ pub(super) async fn find(
 }
 
 impl Person {
+    /// The contact, where one stands.
+    pub(in crate::admin) fn contact(&self) -> Option<&Contact> {
+        self.contact.as_ref()
+    }
+
     fn of(contact: Option<Contact>, who: &str) -> Self {
         let contact_id = contact.as_ref().map(|contact| contact.id.clone());
         Self { contact, contact_id, key: Some(who.to_owned()) }

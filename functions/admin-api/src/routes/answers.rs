@@ -1,0 +1,239 @@
+//! What happened to a contact, and where its values come from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use contact_sync_domain::actor::Actor;
+use contact_sync_domain::contact::{ContactStatus, Target};
+use contact_sync_domain::history::{HistoryEntry, HistoryKind};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId, RunId, TeamId};
+use contact_sync_domain::review::{ReviewItem, ReviewList};
+use contact_sync_domain::run::{RunKind, Trigger};
+use contact_sync_domain::segment::{FieldChange, LinkChange};
+use contact_sync_domain::team::{Ended, Membership, Origin};
+use contact_sync_engine::admin::{
+    BySync, Outside, Provenance, TimelineEntry, Writer, account, provenance as provenance_of,
+    timeline as timeline_of,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Reply;
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::call::Call;
+use crate::shape::kind_of_change;
+
+#[derive(Serialize)]
+struct ProvenancesShape {
+    fields: BTreeMap<Target, ProvenanceShape>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProvenanceShape {
+    value: Value,
+    by: &'static str,
+    source: Option<String>,
+    attributes: BTreeSet<String>,
+    rule: Option<String>,
+    run: Option<RunId>,
+    settings_version: Option<u64>,
+    at: Option<Timestamp>,
+    actor: Option<Actor>,
+    approved_by: Option<Actor>,
+    locked: bool,
+}
+
+pub(super) async fn provenance<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let told = provenance_of(&api.outside, &account, &call.contact()?).await?;
+    let fields = told.into_iter().map(|(target, told)| (target, ProvenanceShape::from(told)));
+    Ok(Answer::ok(&ProvenancesShape { fields: fields.collect() }))
+}
+
+impl From<Provenance> for ProvenanceShape {
+    fn from(told: Provenance) -> Self {
+        let Provenance { value, writer, at, source, attributes, rule, locked } = told;
+        let (by, run, settings_version, actor, approved_by) = match writer {
+            Writer::Run { run, settings_version } => {
+                ("run", Some(run), settings_version, None, None)
+            }
+            Writer::Approved { run, by } => ("approval", run, None, None, Some(by)),
+            Writer::Person { by } => ("person", None, None, Some(by), None),
+            Writer::Unknown => ("unknown", None, None, None, None),
+        };
+        Self {
+            value,
+            by,
+            source,
+            attributes,
+            rule,
+            run,
+            settings_version,
+            at,
+            actor,
+            approved_by,
+            locked,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+enum EntryShape {
+    Run(Box<BySyncShape>),
+    Person(Box<DeedShape>),
+    Decision(Box<DeedShape>),
+    Membership(Box<MembershipShape>),
+    Waiting(WaitingShape),
+    Older { before: Timestamp },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BySyncShape {
+    at: Timestamp,
+    sequence: u64,
+    event_id: Option<String>,
+    connection_id: ConnectionId,
+    object_id: ObjectId,
+    run: RunId,
+    page: u32,
+    run_kind: Option<RunKind>,
+    trigger: Option<Trigger>,
+    change: &'static str,
+    changes: Vec<FieldChange>,
+    link: Option<LinkChange>,
+    status: Option<ContactStatus>,
+    evidence: Option<String>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeedShape {
+    at: Timestamp,
+    sequence: u64,
+    event_id: Option<String>,
+    actor: Actor,
+    #[serde(flatten)]
+    what: HistoryKind,
+    changes: Vec<FieldChange>,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MembershipShape {
+    at: Timestamp,
+    team: TeamId,
+    change: &'static str,
+    origins: Vec<Origin>,
+    ended: Option<Ended>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WaitingShape {
+    at: Timestamp,
+    connection_id: ConnectionId,
+    review: ReviewId,
+    list: ReviewList,
+    changes: Vec<FieldChange>,
+    reason: Option<String>,
+}
+
+pub(super) async fn timeline<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let (account, contact) = (call.account()?, call.contact()?);
+    let page = timeline_of(&api.outside, &account, &contact, call.cursor(), call.limit()?).await?;
+    Ok(Answer::list(page, |entry| EntryShape::of(&contact, entry)))
+}
+
+impl EntryShape {
+    fn of(contact: &ContactId, entry: TimelineEntry) -> Self {
+        match entry {
+            TimelineEntry::Sync(change) => Self::Run(Box::new(BySyncShape::of(contact, *change))),
+            TimelineEntry::Person(entry) => {
+                let is_decision = matches!(entry.what, HistoryKind::Decided { .. });
+                let deed = Box::new(DeedShape::of(contact, *entry));
+                if is_decision { Self::Decision(deed) } else { Self::Person(deed) }
+            }
+            TimelineEntry::Membership(one) => Self::Membership(Box::new((*one).into())),
+            TimelineEntry::Waiting(item) => Self::Waiting((*item).into()),
+            TimelineEntry::Older { before } => Self::Older { before },
+        }
+    }
+}
+
+fn event_id(contact: &ContactId, sequence: u64) -> String {
+    format!("{contact}:{sequence}")
+}
+
+impl BySyncShape {
+    fn of(contact: &ContactId, change: BySync) -> Self {
+        let is_written = change.is_written();
+        let BySync { place, connection_id, run, item, deviation, version, at } = change;
+        let outcome = deviation.as_ref().map_or(item.outcome, |other| other.outcome);
+        let is_first = deviation.is_none();
+        let reason = deviation.and_then(|other| other.reason).or(item.reason);
+        Self {
+            at,
+            sequence: version,
+            event_id: is_written.then(|| event_id(contact, version)),
+            connection_id,
+            object_id: item.object_id,
+            run: place.run,
+            page: place.page,
+            run_kind: run.as_ref().map(|run| run.kind),
+            trigger: run.as_ref().map(|run| run.trigger),
+            change: kind_of_change(outcome, item.version > 0 || item.adopted),
+            // Of what was decided twice only the first decision is kept, which was not written.
+            changes: if is_first { item.fields } else { Vec::new() },
+            link: item.link.filter(|_| is_first),
+            status: item.status.filter(|_| is_first),
+            evidence: item.matched.as_deref().map(ToString::to_string),
+            reason,
+        }
+    }
+}
+
+impl DeedShape {
+    fn of(contact: &ContactId, entry: HistoryEntry) -> Self {
+        Self {
+            at: entry.at,
+            sequence: entry.version,
+            event_id: entry.what.writes().then(|| event_id(contact, entry.version)),
+            actor: entry.actor,
+            what: entry.what,
+            changes: entry.changes,
+            reason: entry.reason,
+        }
+    }
+}
+
+impl From<Membership> for MembershipShape {
+    fn from(membership: Membership) -> Self {
+        Self {
+            at: membership.updated_at,
+            team: membership.team_id,
+            change: if membership.ended.is_some() { "left" } else { "joined" },
+            origins: membership.origins.into_iter().collect(),
+            ended: membership.ended,
+        }
+    }
+}
+
+impl From<ReviewItem> for WaitingShape {
+    fn from(item: ReviewItem) -> Self {
+        Self {
+            at: item.since,
+            review: item.id(),
+            connection_id: item.connection_id,
+            list: item.list,
+            changes: item.changes,
+            reason: item.reason,
+        }
+    }
+}
