@@ -7,6 +7,7 @@ use contact_sync_domain::actor::Actor;
 use contact_sync_domain::contact::{ContactStatus, Target};
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId, RunId, TeamId};
+use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::segment::{FieldChange, LinkChange};
@@ -60,7 +61,9 @@ impl From<Provenance> for ProvenanceShape {
             Writer::Run { run, settings_version } => {
                 ("run", Some(run), settings_version, None, None)
             }
-            Writer::Approved { run, by } => ("approval", run, None, None, Some(by)),
+            Writer::Approved { run, settings_version, by } => {
+                ("approval", run, settings_version, None, Some(by))
+            }
             Writer::Person { by } => ("person", None, None, Some(by), None),
             Writer::Unknown => ("unknown", None, None, None, None),
         };
@@ -108,6 +111,9 @@ struct BySyncShape {
     link: Option<LinkChange>,
     status: Option<ContactStatus>,
     evidence: Option<String>,
+    /// What led to it, where the user left.
+    cause: Option<GoneCause>,
+    approved_by: Option<Actor>,
     reason: Option<String>,
 }
 
@@ -173,7 +179,7 @@ fn event_id(contact: &ContactId, sequence: u64) -> String {
 
 impl BySyncShape {
     fn of(contact: &ContactId, change: BySync) -> Self {
-        let is_written = change.is_written();
+        let (is_written, approved_by) = (change.is_written(), change.approved_by());
         let BySync { place, connection_id, run, item, deviation, version, at } = change;
         let outcome = deviation.as_ref().map_or(item.outcome, |other| other.outcome);
         let is_first = deviation.is_none();
@@ -194,6 +200,8 @@ impl BySyncShape {
             link: item.link.filter(|_| is_first),
             status: item.status.filter(|_| is_first),
             evidence: item.matched.as_deref().map(ToString::to_string),
+            cause: item.trace.as_ref().and_then(|trace| trace.cause),
+            approved_by,
             reason,
         }
     }

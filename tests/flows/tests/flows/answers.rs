@@ -99,3 +99,74 @@ async fn the_life_of_a_contact_is_told_and_each_value_names_who_wrote_it() {
     let was = scene.rest().get(&format!("{path}{}", at(&entries[3]))).await.expect(200).json();
     assert_eq!(was["fields"]["city"], "Rome", "{was}");
 }
+
+/// The outcomes of the five steps about somebody, in order.
+async fn steps(scene: &Scene, customer: &Customer<'_>, who: &str) -> Vec<Value> {
+    let told = scene.rest().get(&customer.path(&format!("/explain?user={who}"))).await;
+    told.expect(200).json()["steps"].as_array().unwrap().clone()
+}
+
+fn outcomes(steps: &[Value]) -> Vec<String> {
+    let of = |step: &Value| format!("{} {}", text(&step["step"]), text(&step["outcome"]));
+    steps.iter().map(of).collect()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// J10: "why is Ben not here?" is answered in five steps, also of people who are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn why_somebody_is_in_or_out_is_told_in_five_steps() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.synced().await;
+    let people = customer.people_in_scope();
+    let inside = steps(&scene, &customer, people[0].upn()).await;
+    let settled = ["import found", "scope in", "match linked", "map mapped", "decide unchanged"];
+    assert_eq!(outcomes(&inside), settled, "{inside:#?}");
+
+    // Out of scope: the clause says so, and nothing is mapped.
+    let all = customer.directory();
+    let outside =
+        all.iter().find(|one| one.is_live() && !people.iter().any(|in_| in_.id() == one.id()));
+    if let Some(outside) = outside {
+        let told = steps(&scene, &customer, outside.id()).await;
+        let words = outcomes(&told);
+        assert_eq!((words[1].as_str(), words[3].as_str()), ("scope out", "map notReached"));
+        assert!(told[1]["details"]["clause"].is_string(), "{told:#?}");
+    }
+
+    // Ignored by a person.
+    let mut scope = customer.settings().await["scope"].clone();
+    scope["ignoredUsers"] = json!([people[1].id()]);
+    customer.change_settings(json!({"scope": scope})).await;
+    let told = steps(&scene, &customer, people[1].id()).await;
+    assert_eq!(outcomes(&told)[1], "scope out", "{told:#?}");
+
+    // Deleted in Entra: in the recycle bin, then for good; the removal waits for a person.
+    scene.sim.delete_user(scene.tenant, people[2].id()).unwrap();
+    scene.settle().await;
+    let told = steps(&scene, &customer, people[2].id()).await;
+    assert_eq!(outcomes(&told)[0], "import softDeleted", "{told:#?}");
+    assert_eq!(outcomes(&told)[2], "match linked", "{told:#?}");
+    assert_eq!(told[4]["details"]["waits"]["list"], "removals", "{told:#?}");
+
+    let told = steps(&scene, &customer, "nobody@nowhere.example").await;
+    let nobody = [
+        "import notFound",
+        "scope notReached",
+        "match notReached",
+        "map notReached",
+        "decide notReached",
+    ];
+    assert_eq!(outcomes(&told), nobody);
+
+    // Who may only look learns nothing of strangers but the outcomes.
+    if let Some(outside) = outside {
+        let viewer = scene.rest_as(&customer.account, "viewer");
+        let path = customer.path(&format!("/explain?user={}", outside.id()));
+        let told = viewer.get(&path).await.expect(200).json()["steps"].clone();
+        assert_eq!(told[1]["details"], Value::Null, "{told}");
+        assert!(text(&told[1]["because"]).starts_with("told to operators only"), "{told}");
+    }
+}

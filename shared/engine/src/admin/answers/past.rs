@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use contact_sync_domain::actor::Actor;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, HistoryId, RunId};
@@ -11,6 +12,7 @@ use contact_sync_domain::segment::{Deviation, Prior, SegmentItem};
 use jiff::Timestamp;
 
 use super::instant_of;
+use super::provenance::approver;
 use crate::admin::{AdminError, Outside};
 use crate::port::{ConnectionStore, HistoryStore, RunStore, SegmentStore, StoreError};
 use crate::segments::load_segment;
@@ -39,6 +41,11 @@ pub struct BySync {
 }
 
 impl BySync {
+    /// Who approved of the run's plan, where it was one.
+    pub fn approved_by(&self) -> Option<Actor> {
+        self.run.as_ref().and_then(approver)
+    }
+
     /// Whether it was written, as first decided or anew.
     pub fn is_written(&self) -> bool {
         let outcome = self.deviation.as_ref().map_or(self.item.outcome, |other| other.outcome);

@@ -52,10 +52,12 @@ pub enum Writer {
         /// Under which version of the settings, while the run is kept.
         settings_version: Option<u64>,
     },
-    /// A run proposed it, and a person approved.
+    /// A run proposed it, and a person approved: of that one value, or of the run's whole plan.
     Approved {
         /// The run.
         run: Option<RunId>,
+        /// Under which version of the settings, where the plan was approved.
+        settings_version: Option<u64>,
         /// Who.
         by: Actor,
     },
@@ -121,7 +123,8 @@ fn of_entry(blank: Provenance, entry: &HistoryEntry, target: &Target) -> Provena
     match &entry.what {
         HistoryKind::Decided { run, .. } => {
             let change = entry.changes.iter().rev().find(|change| change.field == *target);
-            let writer = Writer::Approved { run: RunId::parse(run).ok(), by };
+            let run = RunId::parse(run).ok();
+            let writer = Writer::Approved { run, settings_version: None, by };
             Provenance {
                 writer,
                 at,
@@ -155,12 +158,12 @@ fn of_run(
             ..blank
         };
     };
-    let version = Some(run.settings_version);
-    let told = Provenance {
-        writer: Writer::Run { run: run.id.clone(), settings_version: version },
-        at: run.started_at.or(blank.at),
-        ..blank
+    let settings_version = Some(run.settings_version);
+    let writer = match approver(run) {
+        Some(by) => Writer::Approved { run: Some(run.id.clone()), settings_version, by },
+        None => Writer::Run { run: run.id.clone(), settings_version },
     };
+    let told = Provenance { writer, at: run.started_at.or(blank.at), ..blank };
     match rows.compiled.as_ref().and_then(|mapping| mapping.row_of(target)) {
         Some(row) => Provenance {
             source: Some(row.source.to_owned()),
@@ -175,6 +178,12 @@ fn of_run(
             Provenance { source: row.map(|row| row.source.clone()), ..told }
         }
     }
+}
+
+/// Who approved of a run's plan.
+pub(super) fn approver(run: &Run) -> Option<Actor> {
+    let approved = run.plan.as_ref().and_then(|plan| plan.approved.as_ref());
+    approved.map(|approved| approved.by.clone())
 }
 
 /// What is known of everybody who wrote a value of this contact.
