@@ -24,7 +24,6 @@ use super::Reply;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::call::Call;
-use crate::shape::kind_of_change;
 
 #[derive(Serialize)]
 struct ProvenancesShape {
@@ -180,8 +179,8 @@ fn event_id(contact: &ContactId, sequence: u64) -> String {
 impl BySyncShape {
     fn of(contact: &ContactId, change: BySync) -> Self {
         let (is_written, approved_by) = (change.is_written(), change.approved_by());
+        let kind = change.kind().name();
         let BySync { place, connection_id, run, item, deviation, version, at } = change;
-        let outcome = deviation.as_ref().map_or(item.outcome, |other| other.outcome);
         let is_first = deviation.is_none();
         let reason = deviation.and_then(|other| other.reason).or(item.reason);
         Self {
@@ -194,7 +193,7 @@ impl BySyncShape {
             page: place.page,
             run_kind: run.as_ref().map(|run| run.kind),
             trigger: run.as_ref().map(|run| run.trigger),
-            change: kind_of_change(outcome, item.version > 0 || item.adopted),
+            change: kind,
             // Of what was decided twice only the first decision is kept, which was not written.
             changes: if is_first { item.fields } else { Vec::new() },
             link: item.link.filter(|_| is_first),

@@ -83,7 +83,7 @@ impl ChangeKind {
     }
 
     /// Of a record that failed or waits only its contact tells what was wanted.
-    fn of(item: &SegmentItem) -> Self {
+    pub(super) fn of(item: &SegmentItem) -> Self {
         match item.outcome {
             Outcome::Create => Self::Create,
             Outcome::Unlink => Self::Unlink,

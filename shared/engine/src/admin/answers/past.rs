@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::instant_of;
 use super::provenance::approver;
-use crate::admin::{AdminError, Outside};
+use crate::admin::{AdminError, ChangeKind, Outside};
 use crate::port::{ConnectionStore, HistoryStore, RunStore, SegmentStore, StoreError};
 use crate::segments::load_segment;
 use crate::sync::writes;
@@ -48,8 +48,17 @@ impl BySync {
 
     /// Whether it was written, as first decided or anew.
     pub fn is_written(&self) -> bool {
+        writes(&self.as_it_came())
+    }
+
+    /// What it did.
+    pub fn kind(&self) -> ChangeKind {
+        ChangeKind::of(&self.as_it_came())
+    }
+
+    fn as_it_came(&self) -> SegmentItem {
         let outcome = self.deviation.as_ref().map_or(self.item.outcome, |other| other.outcome);
-        writes(&SegmentItem { outcome, ..self.item.clone() })
+        SegmentItem { outcome, ..self.item.clone() }
     }
 }
 
