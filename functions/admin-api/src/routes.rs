@@ -8,6 +8,7 @@ mod audit;
 mod connections;
 mod contacts;
 mod directory;
+mod erasure;
 mod events;
 mod explain;
 mod explain_team;
@@ -174,6 +175,8 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         post(account!("/contacts/{contact}/unprotect"), OPERATOR, contacts::unprotect),
         get(account!("/contacts/{contact}/provenance"), VIEWER, answers::provenance),
         get(account!("/contacts/{contact}/timeline"), VIEWER, answers::timeline),
+        post(account!("/contacts/{contact}/erase"), ADMIN, erasure::erase),
+        get(account!("/erasures/{erasure}"), ADMIN, erasure::show),
     ]
 }
 

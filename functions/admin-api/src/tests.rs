@@ -7,6 +7,7 @@ mod audit;
 mod connections;
 mod contacts;
 mod description;
+mod erasing;
 mod explain_team;
 mod harness;
 mod ignoring;

@@ -186,6 +186,10 @@ own_id! {
     HistoryId, "his"
 }
 own_id! {
+    /// The forgetting of one person; one for each contact.
+    ErasureId, "ers"
+}
+own_id! {
     /// Our own key of a Graph subscription, carried in its notification URL (`?s=`).
     SubscriptionKey, "sub"
 }

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod contact;
 pub mod directory;
 pub mod email;
+pub mod erasure;
 pub mod event;
 pub mod expression;
 pub mod fingerprint;

@@ -131,6 +131,8 @@ impl AccountStore for DynamoStore {
         }
         self.forget_grants(&account.id).await?;
         self.erase_events(&account.id).await?;
+        let receipts = keys::receipts_partition(&account.id);
+        self.state.purge("BatchWriteItem receipts", receipts).await?;
         self.erase_audit(&AuditChain::Account(account.id.clone())).await?;
         let operation = "BatchWriteItem account";
         // The account's own item goes last: until then the call can be repeated.

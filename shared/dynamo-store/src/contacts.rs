@@ -150,7 +150,8 @@ impl ContactStore for DynamoStore {
             )
             .await?;
         let entries = page.items.iter().filter_map(item::index_entry).collect();
-        Ok(IndexPage { entries, cursor: page.next })
+        let erased = page.items.iter().filter_map(item::erased).collect();
+        Ok(IndexPage { entries, erased, cursor: page.next })
     }
 
     async fn unlinked(

@@ -3,8 +3,8 @@
 use contact_sync_domain::audit::AuditChain;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ObjectId, ReviewId, RunId, SubscriptionKey, TeamId,
-    TenantId, shard_of,
+    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId, SubscriptionKey,
+    TeamId, TenantId, shard_of,
 };
 use contact_sync_domain::review::{ReviewAction, ReviewList};
 use contact_sync_domain::subscription::SubscribedResource;
@@ -300,6 +300,14 @@ impl Log {
     }
 }
 
+pub(crate) fn receipts_partition(account: &AccountId) -> String {
+    format!("ERASURES#{account}")
+}
+
+pub(crate) fn receipt(account: &AccountId, id: &ErasureId) -> Key {
+    Key::new(receipts_partition(account), id.as_str())
+}
+
 pub(crate) fn audit_partition(chain: &AuditChain) -> String {
     format!("AUDIT#{chain}")
 }
@@ -315,9 +323,12 @@ pub(crate) fn audit_entry(chain: &AuditChain, seq: u64) -> Key {
     Key::new(audit_partition(chain), format!("{seq:020}"))
 }
 
+/// What the sort keys of requests with an idempotency key begin with.
+pub(crate) const KEYED_PREFIX: &str = "KEYED#";
+
 /// Requests with an idempotency key lie with their account, so that they are erased with it.
 pub(crate) fn keyed_request(account: Option<&AccountId>, key_hash: &str) -> Key {
-    let sk = format!("KEYED#{}", bounded(key_hash));
+    let sk = format!("{KEYED_PREFIX}{}", bounded(key_hash));
     match account {
         Some(account) => Key::new(account_partition(account), sk),
         None => Key::new(&sk, "KEYED"),

@@ -8,6 +8,7 @@ mod connections;
 mod consent;
 mod contacts;
 mod cursor;
+mod erasures;
 mod event_log;
 mod failure;
 mod idempotency;

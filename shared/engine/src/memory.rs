@@ -10,6 +10,7 @@ mod chance;
 mod clock;
 mod contacts;
 mod directory;
+mod erasures;
 mod history;
 mod requests;
 mod reviews;
@@ -25,11 +26,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use contact_sync_domain::account::Account;
 use contact_sync_domain::audit::{AuditChain, AuditHead, SealedEntry};
 use contact_sync_domain::connection::Connection;
+use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, HistoryId, ObjectId, RunId, SubscriptionKey, TeamId,
-    TenantId,
+    AccountId, ConnectionId, ContactId, ErasureId, HistoryId, ObjectId, RunId, SubscriptionKey,
+    TeamId, TenantId,
 };
 use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::run::Run;
@@ -94,6 +96,8 @@ pub struct World {
     pub audit: BTreeMap<AuditChain, Vec<SealedEntry>>,
     /// How far the chains are known to reach.
     pub audit_heads: BTreeMap<AuditChain, AuditHead>,
+    /// Receipts of people who were forgotten.
+    pub receipts: BTreeMap<(AccountId, ErasureId), ErasureReceipt>,
     /// Requests that carried an idempotency key, by its hash.
     pub keyed: BTreeMap<String, KeyedRequest>,
     /// Contacts and their tombstones.

@@ -5,6 +5,7 @@ mod connections;
 mod contacts;
 mod credential;
 mod directory;
+mod erasure;
 mod history;
 mod idempotency;
 mod identity;
@@ -29,6 +30,7 @@ pub use directory::{
     ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage,
     Lane, MemberEdge, MemberKind, MemberPage, Organization, UserPage,
 };
+pub use erasure::ErasureStore;
 pub use history::{HISTORY_LIFE, HistoryPage, HistoryStore};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};

@@ -43,7 +43,7 @@ pub(crate) const CONTACT: &str = "contact";
 pub(crate) const TOMBSTONE: &str = "tombstone";
 
 /// What the index reads of each item.
-pub(super) const INDEX: &str = "#sk, #c, #u, #l, #p, #sv";
+pub(super) const INDEX: &str = "#sk, #c, #u, #l, #p, #sv, #z";
 
 /// Contacts without a link, and those whose user left the directory.
 pub(super) fn unlinked() -> Condition {
@@ -398,6 +398,12 @@ fn sync_mark(item: &Item) -> Option<SyncMark> {
         },
         page: number_of(item, "q").unwrap_or_default(),
     })
+}
+
+/// The contact of a person who was forgotten.
+pub(super) fn erased(item: &Item) -> Option<ContactId> {
+    let id = text_of(item, name::SK)?.strip_prefix(keys::CONTACT_PREFIX)?;
+    item.contains_key("z").then(|| ContactId::parse(id).ok())?
 }
 
 /// The index's entry of an item; `None` for a tombstone and for a contact without a link.

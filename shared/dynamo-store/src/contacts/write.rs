@@ -35,6 +35,8 @@ pub(super) fn unmoved(
         values.push((":expected", number(expected_version)));
         "#v = :expected".to_owned()
     };
+    // For people, too: whoever was forgotten comes back by nobody's hand.
+    expression += " AND attribute_not_exists(#z)";
     if let Some(fence) = fence {
         values.push((":fence", number(fence)));
         expression += " AND (attribute_not_exists(#sv) OR #sv < :fence";

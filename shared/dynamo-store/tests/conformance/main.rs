@@ -1,7 +1,12 @@
 //! The engine's ports, as the adapter keeps their promises on a DynamoDB-compatible engine.
 //!
 //! Each test has an engine and two tables of its own.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a broken test may panic")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a broken test may panic"
+)]
 
 mod accounts;
 mod audit;
@@ -11,6 +16,7 @@ mod consent;
 mod contacts;
 mod contacts_listed;
 mod contention;
+mod erasures;
 mod event_log;
 mod history;
 mod idempotency;

@@ -2,8 +2,8 @@
 
 use crate::port::{
     AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
-    DecisionStore, Directory, EventLog, HistoryStore, IdempotencyStore, PendingStore, Randomness,
-    ReviewStore, RunStore, Schedules, SegmentStore, SettingsStore, SubscriptionStore,
+    DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, PendingStore,
+    Randomness, ReviewStore, RunStore, Schedules, SegmentStore, SettingsStore, SubscriptionStore,
     Subscriptions, SyncStateStore, TeamStore, TenantStore,
 };
 
@@ -15,6 +15,7 @@ pub trait AdminStore:
     + ConsentStore
     + ContactStore
     + DecisionStore
+    + ErasureStore
     + EventLog
     + HistoryStore
     + IdempotencyStore
@@ -37,6 +38,7 @@ impl<S> AdminStore for S where
         + ConsentStore
         + ContactStore
         + DecisionStore
+        + ErasureStore
         + EventLog
         + HistoryStore
         + IdempotencyStore

@@ -62,6 +62,7 @@ impl AccountStore for MemoryStore {
         let chain = AuditChain::Account(account.id.clone());
         world.audit.remove(&chain);
         world.audit_heads.remove(&chain);
+        world.receipts.retain(|(of, _), _| *of != account.id);
         world.events.retain(|event| event.account_id != account.id);
         Ok(())
     }

@@ -43,6 +43,9 @@ pub(super) fn may_write(
     expected: u64,
     fence: Option<u64>,
 ) -> bool {
+    if let Some(StoredContact::Tombstone { erased: true, .. }) = world.contacts.get(&contact.id) {
+        return false;
+    }
     let connection = connection_of(world, contact);
     let source_version = match (world.contacts.get(&contact.id), &connection) {
         (Some(StoredContact::Present(standing)), ours) => {
@@ -317,8 +320,16 @@ impl ContactStore for MemoryStore {
                 source_version: mark.map_or(0, |mark| mark.source_version),
             })
         };
-        let own = world.contacts.keys().filter(|id| id.shard(crate::port::SHARDS) == shard);
-        Ok(IndexPage { entries: own.filter_map(entry).collect(), cursor: None })
+        let own = world.contacts.iter().filter(|(id, _)| id.shard(crate::port::SHARDS) == shard);
+        let is_erased = |stored: &StoredContact| {
+            matches!(stored, StoredContact::Tombstone { erased: true, .. })
+        };
+        let erased = own.clone().filter(|(_, stored)| is_erased(stored));
+        Ok(IndexPage {
+            erased: erased.map(|(id, _)| id.clone()).collect(),
+            entries: own.filter_map(|(id, _)| entry(id)).collect(),
+            cursor: None,
+        })
     }
 
     async fn unlinked(

@@ -131,6 +131,8 @@ pub struct IndexEntry {
 pub struct IndexPage {
     /// Linked contacts of the shard.
     pub entries: Vec<IndexEntry>,
+    /// Those of people who were forgotten.
+    pub erased: Vec<ContactId>,
     /// Where the shard goes on.
     pub cursor: Option<String>,
 }

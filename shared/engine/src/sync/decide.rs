@@ -8,7 +8,9 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::{Claimant, View, Wanted, blank_item, user_address};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
-use super::batch::{Batch, Decided, candidates, claimant, claimants, decide_batch};
+use super::batch::{
+    Batch, Decided, candidates, claimant, claimants, decide_batch, erased_item, is_erased,
+};
 use super::index::KnownContact;
 use super::lookup::Lookup;
 use super::own_contacts::{contacts_of_users, read_contacts};
@@ -133,6 +135,9 @@ where
         contact_id: &ContactId,
         now_stored: Option<StoredContact>,
     ) -> Result<(SegmentItem, Option<StoredContact>), Stop> {
+        if is_erased(now_stored.as_ref()) {
+            return Ok((erased_item(&user.id), now_stored));
+        }
         let view = pass.view(user);
         let existing = present(now_stored.as_ref()).cloned();
         let mut stored = HashMap::new();

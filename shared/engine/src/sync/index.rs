@@ -1,12 +1,12 @@
 //! What a full run knows of an account's linked contacts: small enough to hold for a million.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
-use crate::port::{ContactStore, IndexEntry, SHARDS, StoreError};
+use crate::port::{ContactStore, IndexEntry, IndexPage, SHARDS, StoreError};
 
 /// How many shards are read at the same time.
 const READERS: usize = 4;
@@ -31,6 +31,8 @@ pub(crate) struct Index {
     entries: Vec<Entry>,
     /// Users whose contact existed before and so has an id of its own.
     adopted: HashMap<u128, u128>,
+    /// Contacts of people who were forgotten.
+    erased: HashSet<u128>,
     account: AccountId,
     tenant: TenantId,
 }
@@ -42,7 +44,7 @@ pub(crate) enum KnownContact {
     None,
     /// Linked, decided from exactly this source, in scope.
     Unchanged,
-    /// Linked; the contact must be read to decide.
+    /// Linked, or forgotten on request; what stands there must be read to decide.
     Stale,
 }
 
@@ -59,14 +61,16 @@ impl Index {
         let mut index = Self {
             entries: Vec::with_capacity(capacity),
             adopted: HashMap::new(),
+            erased: HashSet::new(),
             account: account.clone(),
             tenant: tenant.clone(),
         };
         let mut pages = pages(store, account);
         while let Some(page) = pages.try_next().await? {
-            for entry in page {
+            index.erased.extend(page.erased.iter().map(ContactId::to_bits));
+            for entry in &page.entries {
                 if entry.connection_id == *connection {
-                    index.add(&entry);
+                    index.add(entry);
                 }
             }
         }
@@ -99,7 +103,8 @@ impl Index {
     /// What is known of a user whose decision has this fingerprint.
     pub(crate) fn known(&self, contact: &ContactId, fingerprint: Option<u128>) -> KnownContact {
         let Some(entry) = self.find(contact).and_then(|at| self.entries.get(at)) else {
-            return KnownContact::None;
+            let erased = self.erased.contains(&contact.to_bits());
+            return if erased { KnownContact::Stale } else { KnownContact::None };
         };
         let same = fingerprint.is_some_and(|wanted| fold(wanted) == entry.fingerprint);
         if same && entry.marks & LINKED != 0 {
@@ -159,17 +164,19 @@ impl Index {
     }
 }
 
-/// All linked contacts of an account, page by page, in no order.
+/// All linked contacts of an account, and those of people who were forgotten, page by page, in no
+/// order.
 pub(super) fn pages(
     store: &impl ContactStore,
     account: &AccountId,
-) -> impl Stream<Item = Result<Vec<IndexEntry>, StoreError>> + Unpin {
+) -> impl Stream<Item = Result<IndexPage, StoreError>> + Unpin {
     stream::iter(0..SHARDS)
         .map(move |shard| {
             Box::pin(stream::try_unfold(Some(None::<String>), move |cursor| async move {
                 let Some(cursor) = cursor else { return Ok(None) };
-                let page = store.index(account, shard, cursor.as_deref()).await?;
-                Ok::<_, StoreError>(Some((page.entries, page.cursor.map(Some))))
+                let mut page = store.index(account, shard, cursor.as_deref()).await?;
+                let next = page.cursor.take().map(Some);
+                Ok::<_, StoreError>(Some((page, next)))
             }))
         })
         .flatten_unordered(READERS)

@@ -11,7 +11,6 @@ use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
 
 use super::awaiting::Awaiting;
-use super::index::KnownContact;
 use super::own_contacts::{managers_of, put_managers, standing_contacts};
 use super::page::Source;
 use super::pass::{Held, Pass};
@@ -69,7 +68,7 @@ where
                 continue;
             };
             let contact = index.contact_of(&manager);
-            if index.known(&contact, None) != KnownContact::None {
+            if index.has(&contact) {
                 found.insert(manager, contact);
             } else if pass.tally.touched(&manager) {
                 open.push(manager);

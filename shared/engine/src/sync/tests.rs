@@ -8,6 +8,7 @@ mod claims;
 mod deaths;
 mod emptied;
 mod ends;
+mod erased;
 mod graph;
 mod guard;
 mod laws;

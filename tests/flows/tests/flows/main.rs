@@ -14,6 +14,7 @@ mod codes;
 mod consent;
 mod deliveries;
 mod delta;
+mod erasure;
 mod full_sync;
 mod graph_faults;
 mod groups;

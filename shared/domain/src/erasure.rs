@@ -1,0 +1,112 @@
+//! Forgetting one person: what a receipt says.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, TenantId};
+
+/// For how long backups of the tables go back.
+pub const BACKUPS_LAST: SignedDuration = SignedDuration::from_hours(35 * 24);
+
+/// How far forgetting came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ErasureState {
+    /// Not done yet: the same request goes on.
+    Working,
+    /// Whatever stands for the present is gone.
+    Done,
+}
+
+/// What was found of a person, and is gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Erasures {
+    /// The contact.
+    pub contacts: u64,
+    /// Memberships of teams, ended ones too.
+    pub memberships: u64,
+    /// What people did to the contact.
+    pub history: u64,
+    /// Questions about the person, or with the contact among the answers.
+    pub reviews: u64,
+    /// What people decided.
+    pub decisions: u64,
+    /// What is not asked again.
+    pub refusals: u64,
+    /// What waited for the end of a run.
+    pub waiting: u64,
+    /// Answers kept for requests that are sent again.
+    pub answers: u64,
+}
+
+impl Erasures {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            contacts: self.contacts + other.contacts,
+            memberships: self.memberships + other.memberships,
+            history: self.history + other.history,
+            reviews: self.reviews + other.reviews,
+            decisions: self.decisions + other.decisions,
+            refusals: self.refusals + other.refusals,
+            waiting: self.waiting + other.waiting,
+            answers: self.answers + other.answers,
+        }
+    }
+}
+
+/// The user of a directory whose contact it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasedUser {
+    /// Through which connection the contact was linked.
+    pub connection_id: ConnectionId,
+    /// Of which tenant.
+    pub tenant_id: TenantId,
+    /// Who.
+    pub object_id: ObjectId,
+}
+
+/// By what a person is found while forgetting is under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasedPerson {
+    /// The user, if the contact was linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<ErasedUser>,
+    /// The key of the contact's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_key: Option<String>,
+}
+
+/// What is shown for a person who was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasureReceipt {
+    /// Its id; one for each contact.
+    pub id: ErasureId,
+    /// Whose.
+    pub account_id: AccountId,
+    /// The contact that was the person's.
+    pub contact_id: ContactId,
+    /// Raised by every write.
+    pub version: u64,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// By whom: the token's `sub`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
+    /// How far it came.
+    pub state: ErasureState,
+    /// What was found.
+    pub found: Erasures,
+    /// When all that runs left (their pages, reports, told events) has gone by its own age.
+    pub history_until: Timestamp,
+    /// When no backup of the tables has the person any more.
+    pub backups_until: Timestamp,
+    /// Who it is, for as long as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<ErasedPerson>,
+}

@@ -1,0 +1,205 @@
+//! Forgetting one person: receipts, and taking away what lies around a contact.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId};
+use contact_sync_domain::review::ReviewList;
+use contact_sync_engine::port::{ErasureStore, SHARDS, StoreError, StoredContact};
+
+use crate::contacts::{TOMBSTONE, read};
+use crate::failure::{Answer, Defect, unavailable};
+use crate::item::{Item, document, name, number, number_of, read_document, text};
+use crate::keys::{self, Key};
+use crate::table::{Condition, Query};
+use crate::{DynamoStore, stands};
+
+const KIND: &str = "receipt";
+
+/// How often a contact that others change meanwhile is read again.
+const ATTEMPTS: u32 = 10;
+
+/// Whether an item names any of these ids, in a key or in what it holds.
+fn mentions(item: &Item, ids: &[&str]) -> bool {
+    item.values().any(|value| names(value, ids))
+}
+
+fn names(value: &AttributeValue, ids: &[&str]) -> bool {
+    match value {
+        AttributeValue::S(text) => ids.iter().any(|id| text.contains(id)),
+        AttributeValue::M(members) => members.values().any(|member| names(member, ids)),
+        AttributeValue::L(members) => members.iter().any(|member| names(member, ids)),
+        _ => false,
+    }
+}
+
+impl DynamoStore {
+    /// Deletes the items of a partition of the state table that name any of these ids.
+    async fn delete_naming(
+        &self,
+        partition: String,
+        prefix: &str,
+        ids: &[&str],
+    ) -> Result<u64, StoreError> {
+        let mut after = None;
+        let mut deleted = 0;
+        loop {
+            let query = Query {
+                partition: partition.clone(),
+                prefix,
+                after,
+                strongly: true,
+                ..Query::default()
+            };
+            let page = self.state.query("Query erasure", query).await?;
+            let found = page.items.iter().filter(|item| mentions(item, ids));
+            let found: Vec<Key> = found.filter_map(Key::of).collect();
+            deleted += found.len() as u64;
+            self.state.delete_all("BatchWriteItem erasure", found).await?;
+            match page.next {
+                None => return Ok(deleted),
+                next => after = next,
+            }
+        }
+    }
+
+    /// Deletes the items beside a contact whose sort keys begin so; with each, what leads to it.
+    async fn delete_beside(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        prefix: &str,
+    ) -> Result<u64, StoreError> {
+        let query = Query {
+            partition: keys::contacts_partition(account, contact.shard(SHARDS)),
+            prefix,
+            strongly: true,
+            projection: Some("#pk, #sk"),
+            ..Query::default()
+        };
+        let items = self.contacts.query_all("Query erasure", query).await?;
+        let found: Vec<Key> = items.iter().filter_map(Key::of).collect();
+        let deleted = found.len() as u64;
+        let leading: Vec<Key> = found
+            .iter()
+            .filter_map(|key| keys::membership_of(&key.sk))
+            .map(|(contact, team)| keys::team_member(account, &contact, &team))
+            .collect();
+        self.contacts
+            .delete_all("BatchWriteItem erasure", found.into_iter().chain(leading))
+            .await?;
+        Ok(deleted)
+    }
+}
+
+/// What stands for a person who was forgotten: newer than any page of any connection, for ever.
+fn for_good(account: &AccountId, contact: &ContactId, version: u64) -> Item {
+    let mut item = keys::contact(account, contact).attributes();
+    item.insert(name::KIND.to_owned(), text(TOMBSTONE));
+    item.insert("v".to_owned(), number(version));
+    item.insert("sv".to_owned(), number(u64::MAX));
+    item.insert("z".to_owned(), number(1));
+    item
+}
+
+impl ErasureStore for DynamoStore {
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        id: &ErasureId,
+    ) -> Result<Option<ErasureReceipt>, StoreError> {
+        let found = self.state.get("GetItem receipt", &keys::receipt(account, id)).await?;
+        found.map(|item| read_document(KIND, item)).transpose()
+    }
+
+    async fn put_receipt(&self, receipt: &ErasureReceipt) -> Result<bool, StoreError> {
+        let before = receipt.version.saturating_sub(1);
+        let condition = if before == 0 {
+            Condition::absent()
+        } else {
+            Condition::new("#doc.#version = :before", vec![(":before", number(before))])
+        };
+        let item = document(&keys::receipt(&receipt.account_id, &receipt.id), KIND, receipt)?;
+        let answer = self.state.put_if("PutItem receipt", item, condition).await?;
+        stands(KIND, answer, receipt)
+    }
+
+    async fn bury_for_good(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> Result<Option<Box<Contact>>, StoreError> {
+        let operation = "PutItem tombstone";
+        let key = keys::contact(account, contact);
+        for _ in 0..ATTEMPTS {
+            let standing = self.contacts.get("GetItem contact", &key).await?;
+            let version: Option<u64> = standing.as_ref().and_then(|item| number_of(item, "v"));
+            // A contact that cannot be read is forgotten like any other.
+            let was = match standing.as_ref().map(read) {
+                Some(Ok(StoredContact::Tombstone { erased: true, .. })) => return Ok(None),
+                Some(Ok(StoredContact::Present(contact))) => Some(contact),
+                Some(Ok(StoredContact::Tombstone { .. }) | Err(_)) | None => None,
+            };
+            let condition = match version {
+                Some(version) => Condition::new("#v = :v", vec![(":v", number(version))]),
+                None => Condition::new("attribute_not_exists(#v)", vec![]),
+            };
+            let item = for_good(account, contact, version.unwrap_or_default() + 1);
+            match self.contacts.put_if(operation, item, condition).await? {
+                Answer::Done(()) => return Ok(was),
+                Answer::Refused(_) => {}
+            }
+        }
+        Err(unavailable(operation)(Defect::Contended))
+    }
+
+    async fn erase_beside(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> Result<Erasures, StoreError> {
+        let memberships = keys::memberships_prefix(contact);
+        let memberships = self.delete_beside(account, contact, &memberships).await?;
+        let history = keys::history_prefix(contact);
+        let history = self.delete_beside(account, contact, &history).await?;
+        Ok(Erasures { memberships, history, ..Erasures::default() })
+    }
+
+    async fn erase_asked(
+        &self,
+        connection: &ConnectionId,
+        contact: &ContactId,
+        user: Option<&ObjectId>,
+    ) -> Result<Erasures, StoreError> {
+        let review = user.map(ReviewId::of);
+        let ids: Vec<&str> = [
+            Some(contact.as_str()),
+            user.map(ObjectId::as_str),
+            review.as_ref().map(ReviewId::as_str),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let mut erased = Erasures::default();
+        for list in ReviewList::ALL {
+            let partition = keys::reviews_partition(connection, list);
+            erased.reviews += self.delete_naming(partition, "", &ids).await?;
+        }
+        let decisions = keys::decisions_partition(connection);
+        erased.decisions = self.delete_naming(decisions, "", &ids).await?;
+        let refused = keys::refused_partition(connection);
+        erased.refusals = self.delete_naming(refused, "", &ids).await?;
+        let waiting = keys::pending_partition(connection);
+        erased.waiting = self.delete_naming(waiting, "", &ids).await?;
+        Ok(erased)
+    }
+
+    async fn erase_answers(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> Result<u64, StoreError> {
+        let partition = keys::account_partition(account);
+        self.delete_naming(partition, keys::KEYED_PREFIX, &[contact.as_str()]).await
+    }
+}

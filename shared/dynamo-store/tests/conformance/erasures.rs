@@ -1,0 +1,123 @@
+//! Forgetting one person.
+
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures};
+use contact_sync_domain::id::{ErasureId, ObjectId, ReviewId};
+use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
+use contact_sync_engine::port::{
+    ContactStore, ContactWrite, DecisionStore, ErasureStore, PendingItem, PendingKind,
+    PendingStore, SHARDS, StoredContact, WriteOutcome,
+};
+use serde_json::json;
+
+use crate::samples::{account_id, at, connection_id, contact, write};
+use crate::tables::{CONTACTS, STATE, Tables};
+
+fn receipt(version: u64) -> ErasureReceipt {
+    ErasureReceipt {
+        id: ErasureId::from_bits(7),
+        account_id: account_id(1),
+        contact_id: contact(1, 7, 1).id,
+        version,
+        requested_at: at(0),
+        requested_by: Some("ada".into()),
+        state: ErasureState::Working,
+        found: Erasures::default(),
+        history_until: at(90),
+        backups_until: at(35),
+        person: None,
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_is_written_once_for_each_version_also_when_its_answer_got_lost() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let (account, id) = (account_id(1), receipt(1).id);
+    assert_eq!(store.receipt(&account, &id).await.unwrap(), None);
+    tables.lose_next_answer();
+    assert!(store.put_receipt(&receipt(1)).await.unwrap());
+    let other = ErasureReceipt { requested_by: Some("ben".into()), ..receipt(1) };
+    assert!(!store.put_receipt(&other).await.unwrap());
+    let done = ErasureReceipt { state: ErasureState::Done, ..receipt(2) };
+    assert!(store.put_receipt(&done).await.unwrap());
+    assert_eq!(store.receipt(&account, &id).await.unwrap(), Some(done));
+    assert_eq!(store.receipt(&account_id(2), &id).await.unwrap(), None, "nobody else's");
+}
+
+#[tokio::test]
+async fn nothing_takes_the_place_of_whoever_was_forgotten() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let read = contact(1, 7, 10);
+    store.write(&write(&read)).await.unwrap();
+    let account = account_id(1);
+    let was = store.bury_for_good(&account, &read.id).await.unwrap();
+    assert_eq!(was.as_deref(), Some(&read));
+    assert_eq!(store.bury_for_good(&account, &read.id).await.unwrap(), None, "once");
+    let standing = store.get(&account, &read.id).await.unwrap();
+    let Some(StoredContact::Tombstone { version, erased: true, .. }) = standing else {
+        panic!("{standing:?}");
+    };
+    assert_eq!(version, read.version + 1);
+    // Sync with a newer fence, sync that saw nothing, and a person who saw the tombstone.
+    for (expected_version, fence) in [(version, Some(5_000)), (0, Some(5_000)), (version, None)] {
+        let contact = Contact { version: expected_version + 1, ..read.clone() };
+        let outcome =
+            store.write(&ContactWrite { contact, expected_version, fence }).await.unwrap();
+        assert!(
+            matches!(
+                outcome,
+                WriteOutcome::Moved(Some(StoredContact::Tombstone { erased: true, .. }))
+            ),
+            "{expected_version} {fence:?}: {outcome:?}"
+        );
+    }
+    let shard = read.id.shard(SHARDS);
+    let page = store.index(&account, shard, None).await.unwrap();
+    assert_eq!((page.entries, page.erased), (vec![], vec![read.id]), "a run knows it beforehand");
+    // Also where nothing stood.
+    let nobody = contact(1, 8, 10).id;
+    assert_eq!(store.bury_for_good(&account, &nobody).await.unwrap(), None);
+    let outcome = store.write(&write(&contact(1, 8, 10))).await.unwrap();
+    assert!(matches!(outcome, WriteOutcome::Moved(Some(_))), "{outcome:?}");
+    assert_eq!(tables.count(CONTACTS).await, 2);
+}
+
+#[tokio::test]
+async fn what_names_a_person_goes_and_what_names_others_stays() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let connection = connection_id(1);
+    let (mine, theirs) = (contact(1, 7, 1).id, contact(1, 8, 1).id);
+    let (user, other) = (ObjectId::from_u128(7), ObjectId::from_u128(8));
+    for (contact, user) in [(&mine, &user), (&theirs, &other)] {
+        let decision = Decision {
+            at: at(1),
+            actor: None,
+            action: ReviewAction::Reject,
+            item: ReviewId::of(user),
+            list: ReviewList::Changes,
+            version: 1,
+            contact_id: Some(contact.clone()),
+            refused: vec![Rejected::Value {
+                contact_id: contact.clone(),
+                field: "jobTitle".parse().unwrap(),
+                value: json!("Chief"),
+            }],
+        };
+        store.record_decision(&connection, &decision).await.unwrap();
+        let item = PendingItem { key: user.to_string(), body: json!({"email": "a@b"}) };
+        store.put_pending(&connection, PendingKind::Removal, &[item]).await.unwrap();
+    }
+    let before = tables.count(STATE).await;
+    let erased = store.erase_asked(&connection, &mine, Some(&user)).await.unwrap();
+    assert!(erased.decisions >= 1 && erased.refusals == 1 && erased.waiting == 1, "{erased:?}");
+    assert_eq!(tables.count(STATE).await, before / 2, "the other's are as many");
+    let left = store.decisions(&connection, None, 10).await.unwrap().unwrap().decisions;
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].contact_id.as_ref(), Some(&theirs));
+    assert!(store.is_pending(&connection, PendingKind::Removal, other.as_str()).await.unwrap());
+    let again = store.erase_asked(&connection, &mine, Some(&user)).await.unwrap();
+    assert_eq!(again, Erasures::default());
+}

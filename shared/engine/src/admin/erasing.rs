@@ -1,0 +1,155 @@
+//! Forgetting one person.
+//!
+//! The receipt comes first and knows by what the person is found, so that a request that died is
+//! sent again and goes on. In the contact's place stands a tombstone for good: its key is a hash of
+//! account, tenant and user, so that sync meets it and makes no contact again.
+
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::email::email_key;
+use contact_sync_domain::erasure::{
+    BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures,
+};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::document::Members;
+use super::{AdminError, Caller, Outside};
+use crate::port::{Clock, ConnectionStore, ContactStore, ErasureStore, StoredContact};
+use crate::report::REPORT_DAYS;
+
+/// Reads `{confirm}`, which must be the contact's own id.
+pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
+    let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
+    let confirmed = members.text("confirm", 64);
+    if confirmed.as_deref().is_some_and(|confirmed| confirmed != contact.as_str()) {
+        members.problem("confirm", "it is not the id of this contact".to_owned());
+    }
+    let problems = members.finish();
+    if confirmed.is_some() && problems.is_empty() {
+        Ok(())
+    } else {
+        Err(AdminError::Invalid(problems))
+    }
+}
+
+/// Forgets the person behind a contact: the contact, its address, link, teams and history, and
+/// whatever people were asked, decided and refused about it. What runs left goes by its age; the
+/// receipt says when.
+pub async fn erase_contact(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &AccountId,
+    id: &ContactId,
+) -> Result<ErasureReceipt, AdminError> {
+    let store = outside.store();
+    let receipt = match begun(outside, account, id).await? {
+        Some(receipt) if receipt.state == ErasureState::Done => return Ok(receipt),
+        Some(receipt) => receipt,
+        None => begin(outside, caller, account, id).await?,
+    };
+    let person = receipt.person.clone().unwrap_or_default();
+    let mut found = receipt.found;
+    // What stood there may have moved since the receipt was written.
+    let was = store.bury_for_good(account, id).await?.map(|contact| person_of(&contact));
+    found.contacts = 1;
+    for user in
+        [&person, was.as_ref().unwrap_or(&person)].into_iter().filter_map(|one| one.user.as_ref())
+    {
+        // Of a contact that existed before: its user would get one of his own.
+        let derived = ContactId::derived(account, &user.tenant_id, &user.object_id);
+        if derived != *id {
+            store.bury_for_good(account, &derived).await?;
+        }
+        store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
+    }
+    for key in [&person, was.as_ref().unwrap_or(&person)]
+        .into_iter()
+        .filter_map(|one| one.email_key.as_ref())
+    {
+        ContactStore::release(store, account, key, id).await?;
+    }
+    found = found.and(store.erase_beside(account, id).await?);
+    let user = was.as_ref().and_then(|was| was.user.as_ref()).or(person.user.as_ref());
+    let user = user.map(|user| &user.object_id);
+    for connection in store.connections(account).await? {
+        found = found.and(store.erase_asked(&connection.id, id, user).await?);
+    }
+    found.answers += store.erase_answers(account, id).await?;
+    let done = ErasureReceipt {
+        version: receipt.version + 1,
+        state: ErasureState::Done,
+        found,
+        person: None,
+        ..receipt
+    };
+    if store.put_receipt(&done).await? { Ok(done) } else { Err(AdminError::Moved) }
+}
+
+/// A receipt.
+pub async fn erasure(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ErasureId,
+) -> Result<ErasureReceipt, AdminError> {
+    let receipt = outside.store().receipt(account, id).await?;
+    receipt.ok_or(AdminError::NotFound("erasure"))
+}
+
+fn receipt_of(contact: &ContactId) -> ErasureId {
+    ErasureId::from_bits(contact.to_bits())
+}
+
+async fn begun(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ContactId,
+) -> Result<Option<ErasureReceipt>, AdminError> {
+    Ok(outside.store().receipt(account, &receipt_of(id)).await?)
+}
+
+async fn begin(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &AccountId,
+    id: &ContactId,
+) -> Result<ErasureReceipt, AdminError> {
+    let store = outside.store();
+    let contact = match store.get(account, id).await? {
+        Some(StoredContact::Present(contact)) => Some(contact),
+        // Whom sync or somebody removed may want to be forgotten all the same.
+        Some(StoredContact::Tombstone { version, .. }) if version > 0 => None,
+        Some(StoredContact::Tombstone { .. }) | None => {
+            return Err(AdminError::NotFound("contact"));
+        }
+    };
+    let now = outside.clock().now();
+    let in_days = |days: i64| {
+        now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
+    };
+    let receipt = ErasureReceipt {
+        id: receipt_of(id),
+        account_id: account.clone(),
+        contact_id: id.clone(),
+        version: 1,
+        requested_at: now,
+        requested_by: caller.subject.clone(),
+        state: ErasureState::Working,
+        found: Erasures::default(),
+        history_until: in_days(REPORT_DAYS),
+        backups_until: now.checked_add(BACKUPS_LAST).unwrap_or(Timestamp::MAX),
+        person: contact.as_deref().map(person_of),
+    };
+    if store.put_receipt(&receipt).await? { Ok(receipt) } else { Err(AdminError::Moved) }
+}
+
+fn person_of(contact: &Contact) -> ErasedPerson {
+    ErasedPerson {
+        user: contact.link.as_ref().map(|link| ErasedUser {
+            connection_id: link.connection_id.clone(),
+            tenant_id: link.tenant_id.clone(),
+            object_id: link.object_id.clone(),
+        }),
+        email_key: contact.email().map(email_key),
+    }
+}

@@ -1,0 +1,121 @@
+//! Forgetting one person.
+
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId};
+use serde::Serialize;
+
+use super::MemoryStore;
+use crate::port::{ErasureStore, StoreError, StoredContact};
+
+/// Whether anything of this says one of these ids.
+fn names(thing: &impl Serialize, ids: &[String]) -> bool {
+    let told = serde_json::to_string(thing).unwrap_or_default();
+    ids.iter().any(|id| told.contains(id.as_str()))
+}
+
+/// How many fewer there are.
+fn gone(before: usize, after: usize) -> u64 {
+    u64::try_from(before - after).unwrap_or(u64::MAX)
+}
+
+impl ErasureStore for MemoryStore {
+    async fn receipt(
+        &self,
+        account: &AccountId,
+        id: &ErasureId,
+    ) -> Result<Option<ErasureReceipt>, StoreError> {
+        Ok(self.up()?.receipts.get(&(account.clone(), id.clone())).cloned())
+    }
+
+    async fn put_receipt(&self, receipt: &ErasureReceipt) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let place = (receipt.account_id.clone(), receipt.id.clone());
+        let standing = world.receipts.get(&place).map_or(0, |standing| standing.version);
+        let holds = standing + 1 == receipt.version;
+        if holds {
+            world.receipts.insert(place, receipt.clone());
+        }
+        Ok(holds)
+    }
+
+    async fn bury_for_good(
+        &self,
+        _: &AccountId,
+        contact: &ContactId,
+    ) -> Result<Option<Box<Contact>>, StoreError> {
+        let mut world = self.up()?;
+        let (version, was) = match world.contacts.get(contact) {
+            Some(StoredContact::Tombstone { erased: true, .. }) => return Ok(None),
+            Some(StoredContact::Tombstone { version, .. }) => (*version, None),
+            Some(StoredContact::Present(contact)) => (contact.version, Some(contact.clone())),
+            None => (0, None),
+        };
+        let tombstone = StoredContact::Tombstone {
+            version: version + 1,
+            source_version: u64::MAX,
+            connection_id: None,
+            expires_at: jiff::Timestamp::MAX,
+            by: None,
+            erased: true,
+        };
+        world.contacts.insert(contact.clone(), tombstone);
+        Ok(was)
+    }
+
+    async fn erase_beside(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> Result<Erasures, StoreError> {
+        let mut world = self.up()?;
+        let before = (world.memberships.len(), world.history.len());
+        world.memberships.retain(|(of, _), _| of != contact);
+        world.history.retain(|(owner, of, ..), _| owner != account || of != contact);
+        Ok(Erasures {
+            memberships: gone(before.0, world.memberships.len()),
+            history: gone(before.1, world.history.len()),
+            ..Erasures::default()
+        })
+    }
+
+    async fn erase_asked(
+        &self,
+        connection: &ConnectionId,
+        contact: &ContactId,
+        user: Option<&ObjectId>,
+    ) -> Result<Erasures, StoreError> {
+        let mut world = self.up()?;
+        let mut ids = vec![contact.to_string()];
+        ids.extend(user.map(ObjectId::to_string));
+        ids.extend(user.map(|user| ReviewId::of(user).to_string()));
+        let mut erased = Erasures::default();
+        let before = world.reviews.len();
+        world.reviews.retain(|(of, ..), item| of != connection || !names(item, &ids));
+        erased.reviews = gone(before, world.reviews.len());
+        if let Some(decisions) = world.decisions.get_mut(connection) {
+            let before = decisions.len();
+            // What was refused stands with its decision here.
+            decisions.retain(|decision| !names(decision, &ids));
+            erased.decisions = gone(before, decisions.len());
+        }
+        let before = world.pending.len();
+        world.pending.retain(|(of, _, key), item| {
+            of != connection || !(ids.contains(key) || names(&item.body, &ids))
+        });
+        erased.waiting = gone(before, world.pending.len());
+        Ok(erased)
+    }
+
+    async fn erase_answers(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> Result<u64, StoreError> {
+        let mut world = self.up()?;
+        let ids = [contact.to_string()];
+        let before = world.keyed.len();
+        world.keyed.retain(|_, kept| kept.account.as_ref() != Some(account) || !names(kept, &ids));
+        Ok(gone(before, world.keyed.len()))
+    }
+}

@@ -1,0 +1,56 @@
+//! Forgetting one person.
+
+use std::future::Future;
+
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId};
+
+use super::StoreError;
+
+/// Receipts, and taking away what lies around a contact.
+pub trait ErasureStore: Send + Sync {
+    /// A receipt.
+    fn receipt(
+        &self,
+        account: &AccountId,
+        id: &ErasureId,
+    ) -> impl Future<Output = Result<Option<ErasureReceipt>, StoreError>> + Send;
+
+    /// Stores a receipt if none, or the version before it, stands.
+    fn put_receipt(
+        &self,
+        receipt: &ErasureReceipt,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Puts a tombstone in a contact's place, whatever stands there, that no write takes away and
+    /// time does not either; answers the contact that stood there.
+    fn bury_for_good(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> impl Future<Output = Result<Option<Box<Contact>>, StoreError>> + Send;
+
+    /// Deletes what lies beside a contact: memberships and what people did to it.
+    fn erase_beside(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> impl Future<Output = Result<Erasures, StoreError>> + Send;
+
+    /// Deletes what a connection's people were asked, decided and refused about a contact or a
+    /// user, and what waits about them.
+    fn erase_asked(
+        &self,
+        connection: &ConnectionId,
+        contact: &ContactId,
+        user: Option<&ObjectId>,
+    ) -> impl Future<Output = Result<Erasures, StoreError>> + Send;
+
+    /// Deletes answers that tell of a contact and are kept for requests that are sent again.
+    fn erase_answers(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}

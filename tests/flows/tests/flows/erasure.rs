@@ -1,0 +1,72 @@
+//! Forgetting one person of an account that goes on.
+
+use contact_sync_flows::Scene;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::reviews::{about, decide};
+
+/// G16.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.synced().await;
+    let people = customer.people_in_scope();
+    let (person, other) = (&people[0], &people[1]);
+    let rest = scene.rest();
+    // He has marks in all that people and sync write.
+    customer.change_settings(json!({"policies": {"update": "review"}})).await;
+    customer.edit(person.id(), json!({"jobTitle": "Canary Title", "city": "Canary City"}));
+    scene.settle().await;
+    let item = about(&scene, &customer, "changes", person.id()).await;
+    decide(&scene, &customer, &item, json!({"action": "reject"})).await.expect(202);
+    customer.edit(person.id(), json!({"jobTitle": "Canary Title 2", "city": "Canary City"}));
+    scene.settle().await;
+    about(&scene, &customer, "changes", person.id()).await;
+    let contact = customer.linked_contact(person.id()).await;
+    let contact = contact["id"].as_str().unwrap().to_owned();
+    let team = rest.post(&customer.account_path("/teams"), &json!({"name": "North"})).await;
+    let team = team.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let member = customer.account_path(&format!("/teams/{team}/members/{contact}"));
+    rest.send(Method::PUT, &member, &[], None).await.expect(200);
+    let protect = customer.account_path(&format!("/contacts/{contact}/protect"));
+    rest.send(Method::POST, &protect, &[("idempotency-key", "kept")], Some(&json!({}))).await;
+    let others: Vec<Value> = customer.contacts().await;
+    let others: Vec<Value> = others.into_iter().filter(|one| one["id"] != *contact).collect();
+
+    let erase = customer.account_path(&format!("/contacts/{contact}/erase"));
+    rest.post(&erase, &json!({"confirm": other.id()})).await.expect(422);
+    let receipt = rest.post(&erase, &json!({"confirm": contact})).await.expect(202).json();
+    scene.settle().await;
+    assert_eq!(receipt["state"], "done");
+    for what in ["memberships", "reviews", "decisions", "refusals", "answers"] {
+        assert_eq!(receipt["found"][what].as_u64().unwrap().min(1), 1, "{what}: {receipt}");
+    }
+    let address = person.address().to_lowercase();
+    let marks = ["Canary", address.as_str(), person.id()];
+    for table in ["StateTable", "ContactsTable"] {
+        for item in scene.items(table).await {
+            let text = item.to_string().to_lowercase();
+            let mark = marks.iter().find(|mark| text.contains(&mark.to_lowercase()));
+            assert_eq!(mark, None, "{table} still has {text}");
+        }
+    }
+    let told = customer.events().await;
+    let last = told.iter().rfind(|event| event["contactId"] == *contact).unwrap();
+    assert_eq!((&last["type"], &last["contact"]), (&json!("ContactRemoved"), &Value::Null));
+
+    // The directory goes on telling of him; others go on as they were.
+    customer.edit(person.id(), json!({"jobTitle": "Canary Title 3"}));
+    scene.settle().await;
+    let run = customer.sync_now().await;
+    assert_eq!((&run["status"], &run["counts"]["created"]), (&json!("succeeded"), &json!(0)));
+    let rows = customer.extended_report(run["id"].as_str().unwrap()).await;
+    let row = rows.iter().find(|row| row.cell("Object Id") == person.id()).unwrap();
+    assert_eq!(row.cell("Email"), "", "{row:?}");
+    assert!(row.cell("Result").contains("erased"), "{row:?}");
+    assert_eq!(customer.contacts().await, others);
+    let shown = customer.account_path(&format!("/erasures/{}", receipt["id"].as_str().unwrap()));
+    assert_eq!(rest.get(&shown).await.expect(200).json(), receipt);
+    let neighbour = scene.customer("neighbour").await;
+    scene.rest_as(&neighbour.account, "admin").get(&shown).await.expect(404);
+}
