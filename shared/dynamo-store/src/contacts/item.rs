@@ -43,7 +43,7 @@ pub(crate) const CONTACT: &str = "contact";
 pub(crate) const TOMBSTONE: &str = "tombstone";
 
 /// What the index reads of each item.
-pub(super) const INDEX: &str = "#sk, #c, #u, #l, #p, #sv, #z";
+pub(super) const INDEX: &str = "#sk, #c, #u, #t, #l, #p, #sv, #z";
 
 /// Contacts without a link, and those whose user left the directory.
 pub(super) fn unlinked() -> Condition {
@@ -411,6 +411,7 @@ pub(super) fn index_entry(item: &Item) -> Option<IndexEntry> {
     let id = text_of(item, name::SK)?.strip_prefix(keys::CONTACT_PREFIX)?;
     Some(IndexEntry {
         contact_id: ContactId::parse(id).ok()?,
+        tenant_id: TenantId::from_u128(bits(item, "t")?),
         object_id: ObjectId::from_u128(bits(item, "u")?),
         connection_id: ConnectionId::from_bits(bits(item, "c")?),
         link_state: link_state(text_of(item, "l")?)?,

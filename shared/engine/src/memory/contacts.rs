@@ -314,6 +314,7 @@ impl ContactStore for MemoryStore {
             Some(IndexEntry {
                 contact_id: contact.id.clone(),
                 connection_id: link.connection_id.clone(),
+                tenant_id: link.tenant_id.clone(),
                 object_id: link.object_id.clone(),
                 link_state: link.state,
                 fingerprint: digest.and_then(|digest| u128::from_str_radix(digest, 16).ok()),

@@ -116,6 +116,8 @@ pub struct IndexEntry {
     pub contact_id: ContactId,
     /// Through which connection it is linked.
     pub connection_id: ConnectionId,
+    /// The linked user's tenant.
+    pub tenant_id: TenantId,
     /// The linked user.
     pub object_id: ObjectId,
     /// Where the user stands.

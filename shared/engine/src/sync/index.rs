@@ -31,8 +31,9 @@ pub(crate) struct Index {
     entries: Vec<Entry>,
     /// Users whose contact existed before and so has an id of its own.
     adopted: HashMap<u128, u128>,
-    /// Contacts of people who were forgotten.
-    erased: HashSet<u128>,
+    /// Contacts that stand there without being linked through the connection: of people who were
+    /// forgotten, and of the tenant's people whose connection is another, or was.
+    others: HashSet<u128>,
     account: AccountId,
     tenant: TenantId,
 }
@@ -44,7 +45,8 @@ pub(crate) enum KnownContact {
     None,
     /// Linked, decided from exactly this source, in scope.
     Unchanged,
-    /// Linked, or forgotten on request; what stands there must be read to decide.
+    /// Linked, through this connection or another, or forgotten on request; what stands there must
+    /// be read to decide.
     Stale,
 }
 
@@ -61,16 +63,19 @@ impl Index {
         let mut index = Self {
             entries: Vec::with_capacity(capacity),
             adopted: HashMap::new(),
-            erased: HashSet::new(),
+            others: HashSet::new(),
             account: account.clone(),
             tenant: tenant.clone(),
         };
         let mut pages = pages(store, account);
         while let Some(page) = pages.try_next().await? {
-            index.erased.extend(page.erased.iter().map(ContactId::to_bits));
+            index.others.extend(page.erased.iter().map(ContactId::to_bits));
             for entry in &page.entries {
                 if entry.connection_id == *connection {
                     index.add(entry);
+                } else if entry.tenant_id == *tenant {
+                    let contact = index.note(entry);
+                    index.others.insert(contact);
                 }
             }
         }
@@ -78,12 +83,18 @@ impl Index {
         Ok(index)
     }
 
-    fn add(&mut self, entry: &IndexEntry) {
+    /// Notes whose a contact is; answers its bits.
+    fn note(&mut self, entry: &IndexEntry) -> u128 {
         let contact = entry.contact_id.to_bits();
         let derived = ContactId::derived(&self.account, &self.tenant, &entry.object_id);
         if derived != entry.contact_id {
             self.adopted.insert(entry.object_id.as_u128(), contact);
         }
+        contact
+    }
+
+    fn add(&mut self, entry: &IndexEntry) {
+        let contact = self.note(entry);
         let linked = if entry.link_state == LinkState::Linked { LINKED } else { 0 };
         self.entries.push(Entry {
             contact,
@@ -103,8 +114,8 @@ impl Index {
     /// What is known of a user whose decision has this fingerprint.
     pub(crate) fn known(&self, contact: &ContactId, fingerprint: Option<u128>) -> KnownContact {
         let Some(entry) = self.find(contact).and_then(|at| self.entries.get(at)) else {
-            let erased = self.erased.contains(&contact.to_bits());
-            return if erased { KnownContact::Stale } else { KnownContact::None };
+            let stands = self.others.contains(&contact.to_bits());
+            return if stands { KnownContact::Stale } else { KnownContact::None };
         };
         let same = fingerprint.is_some_and(|wanted| fold(wanted) == entry.fingerprint);
         if same && entry.marks & LINKED != 0 {

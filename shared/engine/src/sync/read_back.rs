@@ -129,7 +129,7 @@ where
         let mut found = vec![false; written.contacts.len()];
         let mut pages = pages(&self.stores, &pass.account.id);
         while let Some(page) = pages.try_next().await? {
-            for entry in page {
+            for entry in page.entries {
                 let is_ours = entry.connection_id == pass.connection.id
                     && written.since.is_some_and(|since| entry.source_version >= since);
                 if is_ours

@@ -179,3 +179,47 @@ async fn a_tenant_that_was_given_to_somebody_else_meanwhile_is_refused_with_what
     let run = first.wait_for_run(&run).await;
     assert_eq!((&run["counts"]["created"], &run["counts"]["updated"]), (&json!(0), &json!(0)));
 }
+
+/// LY-40, LY-41: the whole sync goes, no user and no data with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_is_removed_and_made_anew_finds_its_contacts_again() {
+    let scene = Scene::with_users(20).await;
+    let settled = Settled::in_scene(&scene).await;
+    let customer = &settled.customer;
+    let contacts = settled.contacts().await;
+    customer.act("disconnect").await.expect(202);
+    scene.settle().await;
+    let is_contact =
+        |(pk, sk): &(String, String)| pk.starts_with("A#") && !sk.starts_with(['M', 'T']);
+    let mut before = stored(&scene).await;
+    scene.rest().delete(&customer.path("")).await.expect(204);
+    scene.settle().await;
+    let mut after = stored(&scene).await;
+    before.retain(|key, _| is_contact(key));
+    after.retain(|key, _| is_contact(key));
+    assert_eq!(after, before, "contacts, addresses and links stay to the byte");
+
+    let anew = Customer::of_account(&scene, &customer.account).await;
+    anew.connect_tenant().await;
+    anew.change_mapping("email", json!({"policy": "createOnly"})).await;
+    let run = anew.enable().await;
+    let run = anew.wait_for_run(&run).await;
+    scene.settle().await;
+    assert_ne!(run["status"], "failed", "{run}\n{}", scene.story());
+    // Whom the first one was told to ignore, this one was not.
+    assert_eq!(run["counts"]["created"], 1, "{run}");
+    let ids = |contacts: &[Value]| -> BTreeMap<String, String> {
+        let linked = contacts.iter().filter_map(|contact| {
+            let user = contact["link"]["objectId"].as_str()?;
+            Some((user.to_owned(), contact["id"].as_str()?.to_owned()))
+        });
+        linked.collect()
+    };
+    let (old, new) = (ids(&contacts), ids(&anew.contacts().await));
+    for (user, contact) in &old {
+        assert_eq!(new.get(user), Some(contact), "{user} is whom he was, by hand or not");
+    }
+    let protected = anew.linked_contact(settled.people[0].id()).await;
+    assert_eq!(protected["protected"], true);
+    assert_eq!(protected["link"]["connectionId"], anew.connection.as_str());
+}
