@@ -5,6 +5,7 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId};
 use contact_sync_domain::review::ReviewList;
+use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{ErasureStore, SHARDS, StoreError, StoredContact};
 
 use crate::contacts::{TOMBSTONE, read};
@@ -189,8 +190,10 @@ impl ErasureStore for DynamoStore {
         erased.decisions = self.delete_naming(decisions, "", &ids).await?;
         let refused = keys::refused_partition(connection);
         erased.refusals = self.delete_naming(refused, "", &ids).await?;
-        let waiting = keys::pending_partition(connection);
-        erased.waiting = self.delete_naming(waiting, "", &ids).await?;
+        for lane in [Lane::Main, Lane::Plan] {
+            let waiting = keys::pending_partition(connection, lane);
+            erased.waiting += self.delete_naming(waiting, "", &ids).await?;
+        }
         Ok(erased)
     }
 

@@ -1,6 +1,7 @@
 //! Forgetting one person.
 
 use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{ContactId, ObjectId, ReviewId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
 use contact_sync_engine::port::{Clock, StoredContact};
@@ -33,7 +34,7 @@ async fn lived_in() -> (App, ContactId) {
         contact_id: Some(contact.clone()),
         refused: vec![Rejected::Value {
             contact_id: contact.clone(),
-            field: "jobTitle".parse().unwrap(),
+            field: Target::Field(ContactField::JobTitle),
             value: json!("Canary-in-chief"),
         }],
     };

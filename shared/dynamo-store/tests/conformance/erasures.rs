@@ -1,6 +1,6 @@
 //! Forgetting one person.
 
-use contact_sync_domain::contact::Contact;
+use contact_sync_domain::contact::{Contact, ContactField, Target};
 use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures};
 use contact_sync_domain::id::{ErasureId, ObjectId, ReviewId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
@@ -102,7 +102,7 @@ async fn what_names_a_person_goes_and_what_names_others_stays() {
             contact_id: Some(contact.clone()),
             refused: vec![Rejected::Value {
                 contact_id: contact.clone(),
-                field: "jobTitle".parse().unwrap(),
+                field: Target::Field(ContactField::JobTitle),
                 value: json!("Chief"),
             }],
         };

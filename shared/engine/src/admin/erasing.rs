@@ -53,9 +53,11 @@ pub async fn erase_contact(
     // What stood there may have moved since the receipt was written.
     let was = store.bury_for_good(account, id).await?.map(|contact| person_of(&contact));
     found.contacts = 1;
-    for user in
-        [&person, was.as_ref().unwrap_or(&person)].into_iter().filter_map(|one| one.user.as_ref())
-    {
+    let mut people: Vec<ErasedPerson> = was.into_iter().collect();
+    if !people.contains(&person) {
+        people.push(person);
+    }
+    for user in people.iter().filter_map(|one| one.user.as_ref()) {
         // Of a contact that existed before: its user would get one of his own.
         let derived = ContactId::derived(account, &user.tenant_id, &user.object_id);
         if derived != *id {
@@ -63,15 +65,11 @@ pub async fn erase_contact(
         }
         store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
     }
-    for key in [&person, was.as_ref().unwrap_or(&person)]
-        .into_iter()
-        .filter_map(|one| one.email_key.as_ref())
-    {
+    for key in people.iter().filter_map(|one| one.email_key.as_ref()) {
         ContactStore::release(store, account, key, id).await?;
     }
     found = found.and(store.erase_beside(account, id).await?);
-    let user = was.as_ref().and_then(|was| was.user.as_ref()).or(person.user.as_ref());
-    let user = user.map(|user| &user.object_id);
+    let user = people.iter().find_map(|one| one.user.as_ref()).map(|user| &user.object_id);
     for connection in store.connections(account).await? {
         found = found.and(store.erase_asked(&connection.id, id, user).await?);
     }

@@ -100,7 +100,7 @@ impl ErasureStore for MemoryStore {
             erased.decisions = gone(before, decisions.len());
         }
         let before = world.pending.len();
-        world.pending.retain(|(of, _, key), item| {
+        world.pending.retain(|(of, _, _, key), item| {
             of != connection || !(ids.contains(key) || names(&item.body, &ids))
         });
         erased.waiting = gone(before, world.pending.len());
