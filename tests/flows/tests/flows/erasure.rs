@@ -65,7 +65,7 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     let rows = customer.extended_report(run["id"].as_str().unwrap()).await;
     let row = rows.iter().find(|row| row.cell("Object Id") == person.id()).unwrap();
     assert_eq!(row.cell("Email"), "", "{row:?}");
-    assert!(row.cell("Result").contains("erased"), "{row:?}");
+    assert!(row.cell("Reason").contains("Erased"), "{row:?}");
     assert_eq!(customer.contacts().await, others);
     let shown = customer.account_path(&format!("/erasures/{}", receipt["id"].as_str().unwrap()));
     assert_eq!(rest.get(&shown).await.expect(200).json(), receipt);
