@@ -14,6 +14,7 @@ mod explain;
 mod explain_team;
 mod health;
 mod import;
+mod plans;
 mod presets;
 mod reviews;
 mod runs;
@@ -152,6 +153,7 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
     table.extend(of_teams());
     table.extend(of_connections());
     table.extend(of_settings_and_runs());
+    table.extend(of_plans());
     table
 }
 
@@ -239,6 +241,13 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
         get(connection!("/runs/{run}"), VIEWER, runs::show),
         get(connection!("/runs/{run}/changes"), VIEWER, runs::changes),
         get(connection!("/runs/{run}/report"), VIEWER, runs::file),
+    ]
+}
+
+fn of_plans<P: Outside>() -> Vec<Endpoint<P>> {
+    vec![
+        post(connection!("/previews"), OPERATOR, plans::preview),
+        post(connection!("/runs/{run}/apply"), APPROVER, plans::apply),
     ]
 }
 

@@ -17,6 +17,7 @@ mod merging;
 mod moving;
 mod outside;
 mod people;
+mod plans;
 mod questions;
 mod reviews;
 mod runs;

@@ -22,13 +22,12 @@ async fn main() -> Result<(), Error> {
     let endpoints =
         Endpoints::parse(&access.graph_endpoint, &access.login_endpoint).map_err(fatal)?;
     let credentials = Credentials::connect(&sdk, access.credential_secret);
-    let worker = &Worker {
-        stores: DynamoStore::connect(&sdk, &tables.state, &tables.contacts),
-        directory: GraphClient::new(endpoints, &access.app_id, credentials, SystemClock)
-            .map_err(fatal)?,
-        blobs: BlobStore::connect(&sdk, &data_bucket),
-        clock: SystemClock,
-        randomness: SystemRandomness,
-    };
+    let worker = &Worker::new(
+        DynamoStore::connect(&sdk, &tables.state, &tables.contacts),
+        GraphClient::new(endpoints, &access.app_id, credentials, SystemClock).map_err(fatal)?,
+        BlobStore::connect(&sdk, &data_bucket),
+        SystemClock,
+        SystemRandomness,
+    );
     lambda_runtime::run(service_fn(|event| handler::handle(worker, event))).await
 }

@@ -226,6 +226,11 @@ impl ConnectionStatus {
         self == Self::Enabled
     }
 
+    /// Whether it can be looked at what a run would do: the tenant is proven, and nothing is written.
+    pub fn may_be_planned(self) -> bool {
+        matches!(self, Self::Ready | Self::Enabled | Self::Paused | Self::Disabled)
+    }
+
     /// Whether delta links and subscriptions are kept alive.
     pub fn keeps_cursors(self) -> bool {
         matches!(self, Self::Enabled | Self::Paused)

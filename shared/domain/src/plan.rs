@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::actor::Actor;
 use crate::reconcile::GoneCause;
 use crate::report::Happened;
+use crate::segment::{Outcome, SegmentItem};
 
 /// How long a plan can be applied.
 pub const PLAN_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -69,7 +71,6 @@ pub struct Summary {
     /// The sentences that say why, the most frequent first.
     pub by_reason: Vec<Reason>,
     /// Removals by what led to them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub removals: BTreeMap<GoneCause, u64>,
     /// What the removal guard says to them.
     pub guard: GuardView,
@@ -100,4 +101,91 @@ pub struct GuardView {
     pub left: u64,
     /// Whether the guard would hold them back.
     pub holds: bool,
+}
+
+/// What a plan intends for one person, after what earlier pages of it intended (0 = nothing yet):
+/// the leading 128 bits of a digest. Where nothing would happen and nobody is asked, and where
+/// the end of the plan decides, nothing is added.
+///
+/// # Errors
+/// When the intention cannot be written as JSON.
+pub fn intention(
+    before: u128,
+    item: &SegmentItem,
+    outcome: Outcome,
+) -> Result<u128, serde_json::Error> {
+    let quiet = matches!(outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Keep);
+    if (quiet && item.question.is_none()) || outcome == Outcome::Deferred {
+        return Ok(before);
+    }
+    let told = (
+        (&item.contact_id, outcome, item.version, item.adopted),
+        (&item.fields, &item.pending, &item.link, &item.status),
+        item.question.as_deref().map(|question| (question.list, &question.candidates)),
+    );
+    let digest = Sha256::new()
+        .chain_update(before.to_be_bytes())
+        .chain_update(serde_json::to_vec(&told)?)
+        .finalize();
+    let leading = digest.iter().take(16);
+    Ok(leading.fold(0, |bits, byte| (bits << 8) | u128::from(*byte)))
+}
+
+/// The hash of a plan (64 hexadecimal digits): what it was made from, what it intends for whom, each
+/// by the 128 bits of the object id, and how many people it read. On how many pages it came about
+/// does not matter.
+pub fn plan_hash(basis: &Basis, mut intentions: Vec<(u128, u128)>, people: u64) -> String {
+    intentions.sort_unstable();
+    let mut digest = Sha256::new()
+        .chain_update(basis.settings_version.to_be_bytes())
+        .chain_update([u8::from(basis.draft)])
+        .chain_update(people.to_be_bytes());
+    for (person, intended) in intentions {
+        digest.update(person.to_be_bytes());
+        digest.update(intended.to_be_bytes());
+    }
+    let digest = digest.finalize();
+    digest.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ContactId, ObjectId};
+    use crate::reconcile::blank_item;
+
+    fn item(user: u128, outcome: Outcome) -> SegmentItem {
+        let contact = ContactId::from_bits(user);
+        blank_item(&ObjectId::from_u128(user), Some(contact), outcome)
+    }
+
+    fn hash(items: &[SegmentItem], basis: &Basis) -> String {
+        let intended = items
+            .iter()
+            .map(|item| (item.object_id.as_u128(), intention(0, item, item.outcome).unwrap()));
+        let intended = intended.filter(|(_, intended)| *intended != 0).collect();
+        plan_hash(basis, intended, u64::try_from(items.len()).unwrap())
+    }
+
+    #[test]
+    fn a_plan_that_would_do_anything_else_has_another_hash() {
+        let basis = Basis { settings_version: 3, draft: false };
+        let planned = [item(1, Outcome::Create), item(2, Outcome::Unchanged)];
+        let same = hash(&planned, &basis);
+        assert_eq!(same.len(), 64);
+        assert_eq!(hash(&planned, &basis), same);
+        let others = [
+            vec![item(1, Outcome::Create)],
+            vec![item(1, Outcome::Delete), item(2, Outcome::Unchanged)],
+            vec![item(3, Outcome::Create), item(2, Outcome::Unchanged)],
+            vec![
+                SegmentItem { version: 4, ..item(1, Outcome::Create) },
+                item(2, Outcome::Unchanged),
+            ],
+        ];
+        for other in others {
+            assert_ne!(hash(&other, &basis), same, "{other:?}");
+        }
+        assert_ne!(hash(&planned, &Basis { draft: true, ..basis }), same);
+    }
 }

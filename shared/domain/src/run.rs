@@ -119,6 +119,8 @@ impl Run {
     /// The pages that tell what it did, or would do while it is only planned.
     pub fn told_pages(&self) -> Range<u32> {
         match &self.plan {
+            // What only planned did nothing.
+            None if self.kind.lane() == Lane::Plan => 0..0,
             None => 0..self.pages,
             Some(plan) if self.status == RunStatus::Planned => 0..plan.pages,
             Some(plan) => plan.pages..self.pages.max(plan.pages),

@@ -250,6 +250,9 @@ pub struct Checkpoint {
     /// Digest of the tenant's other connections when its listing began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rivals: Option<String>,
+    /// Whether it applies the plan that it made before: it looks at nothing else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub applies: bool,
 }
 
 impl Checkpoint {
@@ -291,12 +294,13 @@ impl Checkpoint {
             teams_note: None,
             reading: None,
             rivals: None,
+            applies: false,
         }
     }
 
     /// Whether it reads the whole directory.
     pub fn reads_everybody(&self) -> bool {
-        self.kind.reads_everybody()
+        self.kind.reads_everybody() && !self.applies
     }
 }
 
@@ -347,6 +351,11 @@ pub enum Stage {
     Judge,
     /// Compare who is in which team with the members of the mapped groups.
     Teams,
+    /// Apply this page of the plan that somebody approved, and those behind it.
+    Apply {
+        /// Which page of the plan.
+        page: u32,
+    },
     /// Record the end.
     Finish,
 }

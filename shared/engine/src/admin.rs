@@ -25,6 +25,7 @@ mod lifecycle;
 mod moving;
 mod outside;
 mod overlap;
+mod plans;
 mod query_plan;
 mod reports;
 mod reviews;
@@ -66,6 +67,7 @@ pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
 };
+pub use plans::{Approval, apply_plan, read_approval, request_preview};
 pub use query_plan::{PlanView, query_plan};
 pub use reports::{Report, report, report_file_name};
 pub use reviews::{

@@ -11,6 +11,7 @@ mod idempotency;
 mod identity;
 mod outside;
 mod reviews;
+mod shared;
 mod subscriptions;
 mod sync;
 mod teams;

@@ -6,6 +6,7 @@
 //! raises the fence that orders all observations of the directory.
 
 mod apply;
+mod applying;
 mod asking;
 mod awaiting;
 mod batch;
@@ -26,6 +27,7 @@ mod own_contacts;
 mod page;
 mod pass;
 mod people;
+mod planned;
 mod queue;
 mod reaction;
 mod read_back;

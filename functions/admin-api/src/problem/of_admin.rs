@@ -29,6 +29,11 @@ impl From<AdminError> for Problem {
             | AdminError::Expired { .. }
             | AdminError::HistoryExpired { .. }
             | AdminError::TooManyRows { .. } => of_request(error),
+            AdminError::PlanNotReady
+            | AdminError::PlanExpired
+            | AdminError::PlanDiffers
+            | AdminError::PlanMoved { .. }
+            | AdminError::RemovalsUnconfirmed { .. } => of_plan(error),
             AdminError::ExternalIdTaken
             | AdminError::EmailTaken
             | AdminError::ManagedFields(_)
@@ -127,6 +132,46 @@ fn of_request(error: AdminError) -> Problem {
             "The file has too many rows",
             format!("One request takes at most {limit} rows; split the file."),
         ),
+        other => unexpected(&other),
+    }
+}
+
+/// Why a plan is not applied.
+fn of_plan(error: AdminError) -> Problem {
+    match error {
+        AdminError::PlanNotReady => conflict(
+            "plan-not-ready",
+            "No plan waits to be applied",
+            "The run is not `planned`: it is still planning, shows no plan, or its plan was \
+             applied."
+                .to_owned(),
+        ),
+        AdminError::PlanExpired => conflict(
+            "plan-expired",
+            "The plan is too old",
+            "Its `expiresAt` has passed; preview again.".to_owned(),
+        ),
+        AdminError::PlanDiffers => conflict(
+            "plan-differs",
+            "Not the plan that was shown",
+            "The planHash is not this run's; look at the run again.".to_owned(),
+        )
+        .with_errors(at("/planHash", "not this run's")),
+        AdminError::PlanMoved { version } => conflict(
+            "plan-moved",
+            "The settings changed since",
+            format!("The settings are in version {version} by now; preview again."),
+        ),
+        AdminError::RemovalsUnconfirmed { count } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "removals-unconfirmed",
+            "More removals than the guard allows",
+            format!(
+                "The plan removes {count} contacts, more than the guard allows. If they are to go, \
+                 send `removals`: {count}."
+            ),
+        )
+        .with_errors(at("/removals", "not the number of the plan's removals")),
         other => unexpected(&other),
     }
 }

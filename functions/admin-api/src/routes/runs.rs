@@ -23,11 +23,17 @@ use crate::shape::{ChangeShape, RunShape};
 const REPORT_LIMIT: usize = 4 * 1024 * 1024;
 
 #[derive(Serialize)]
-struct StartedShape {
+pub(super) struct StartedShape {
     /// The run's id once more, as the actions of a connection name it.
     run: RunId,
     #[serde(flatten)]
     shape: RunShape,
+}
+
+impl StartedShape {
+    pub(super) fn of(run: Run) -> Self {
+        Self { run: run.id.clone(), shape: run.into() }
+    }
 }
 
 pub(super) async fn start<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -35,8 +41,7 @@ pub(super) async fn start<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let kind = read_kind(&call.document()?)?;
     let queued = request_run(&api.outside, &account, &connection, kind).await?;
     let location = format!("/v1/accounts/{account}/connections/{connection}/runs/{}", queued.id);
-    let shape = StartedShape { run: queued.id.clone(), shape: queued.into() };
-    Ok(Answer::accepted(&shape).with_header(header::LOCATION, location))
+    Ok(Answer::accepted(&StartedShape::of(queued)).with_header(header::LOCATION, location))
 }
 
 pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -80,7 +85,7 @@ pub(super) async fn file<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     }
 }
 
-async fn found<P: Outside>(api: &Api<P>, call: &Call) -> Result<Run, Problem> {
+pub(super) async fn found<P: Outside>(api: &Api<P>, call: &Call) -> Result<Run, Problem> {
     let (account, connection, id) = (call.account()?, call.connection()?, call.run()?);
     Ok(run(api.outside.store(), &account, &connection, &id).await?)
 }

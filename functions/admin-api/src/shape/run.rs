@@ -1,8 +1,14 @@
 //! Runs and their changes.
 
+use std::collections::BTreeMap;
+
+use contact_sync_domain::actor::Actor;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
+use contact_sync_domain::plan::{GuardView, Plan, Reason, Summary};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::query_plan::Reading;
+use contact_sync_domain::reconcile::GoneCause;
+use contact_sync_domain::report::Happened;
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, LinkChange};
 use contact_sync_engine::admin::AppliedChange;
@@ -27,6 +33,9 @@ pub(crate) struct RunShape {
     gap_seconds: Option<u64>,
     reading: Option<Reading>,
     proof: Option<Proof>,
+    plan_hash: Option<String>,
+    plan: Option<PlanShape>,
+    requested_by: Option<Actor>,
     queued_at: Timestamp,
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
@@ -50,9 +59,54 @@ impl From<Run> for RunShape {
             gap_seconds: run.gap_seconds,
             reading: run.reading,
             proof: run.proof,
+            plan_hash: run.plan.as_ref().map(|plan| plan.hash.clone()),
+            plan: run.plan.map(|plan| PlanShape::from(*plan)),
+            requested_by: run.requested_by,
             queued_at: run.queued_at,
             started_at: run.started_at,
             ended_at: run.ended_at,
+        }
+    }
+}
+
+/// What a run would do. Nothing of it is done yet.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlanShape {
+    summary: SummaryShape,
+    settings_version: u64,
+    made_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SummaryShape {
+    by_kind: BTreeMap<Happened, u64>,
+    by_field: BTreeMap<String, u64>,
+    by_reason: Vec<ReasonShape>,
+    removals: BTreeMap<GoneCause, u64>,
+    guard: GuardView,
+}
+
+#[derive(Debug, Serialize)]
+struct ReasonShape {
+    reason: String,
+    remedy: Option<String>,
+    count: u64,
+}
+
+impl From<Plan> for PlanShape {
+    fn from(plan: Plan) -> Self {
+        let Summary { by_kind, by_field, by_reason, removals, guard } = plan.summary;
+        let shape =
+            |Reason { reason, remedy, count }: Reason| ReasonShape { reason, remedy, count };
+        let by_reason = by_reason.into_iter().map(shape).collect();
+        Self {
+            summary: SummaryShape { by_kind, by_field, by_reason, removals, guard },
+            settings_version: plan.basis.settings_version,
+            made_at: plan.made_at,
+            expires_at: plan.expires_at,
         }
     }
 }

@@ -95,6 +95,27 @@ pub enum AdminError {
     /// A group that the settings name is not in the directory.
     #[error("the directory has no group {0}")]
     GroupMissing(ObjectId),
+    /// The run shows no plan, or its plan was applied or given up.
+    #[error("the run has no plan that waits to be applied")]
+    PlanNotReady,
+    /// The plan is too old to be applied.
+    #[error("the plan has expired")]
+    PlanExpired,
+    /// The plan named is not the one that the run shows.
+    #[error("the plan named is not the run's")]
+    PlanDiffers,
+    /// Other settings were saved since the plan was made.
+    #[error("the settings are in version {version} by now")]
+    PlanMoved {
+        /// The current version.
+        version: u64,
+    },
+    /// The guard would hold the plan's removals back, and nobody said their number.
+    #[error("{count} removals are more than the guard allows")]
+    RemovalsUnconfirmed {
+        /// How many there are.
+        count: u64,
+    },
     /// The version named in the precondition is not the current one.
     #[error("it is not in the version that the request names")]
     Stale,
@@ -171,6 +192,11 @@ impl AdminError {
             | Self::GroupTooLarge(_)
             | Self::IgnoreListFull { .. }
             | Self::GroupMissing(_)
+            | Self::PlanNotReady
+            | Self::PlanExpired
+            | Self::PlanDiffers
+            | Self::PlanMoved { .. }
+            | Self::RemovalsUnconfirmed { .. }
             | Self::Stale
             | Self::VersionNeeded
             | Self::Expired { .. }

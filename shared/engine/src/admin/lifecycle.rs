@@ -7,7 +7,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
-use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::subscription::{SubscribedResource, Subscription};
 use contact_sync_domain::sync_state::Lane;
@@ -76,18 +76,7 @@ async fn start(
     action: ConnectionAction,
     trigger: Trigger,
 ) -> Result<RunId, AdminError> {
-    check_claim(outside.store(), found).await?;
-    let current = outside.store().settings(&account.id, &found.id).await?;
-    check_requirements(&current.settings)?;
-    set_schedule(outside, account, found, &current.settings, ConnectionStatus::Enabled).await?;
-    take_action(outside, &account.id, &found.id, action, |changed| changed.enabled_once = true)
-        .await?;
-    // A move that began meanwhile has passed the tenant on, or sees now that it is too late.
-    let still_ours = check_claim(outside.store(), found).await;
-    if still_ours.is_err() {
-        step_back(outside, found).await;
-    }
-    still_ours?;
+    switch_on(outside, account, found, action).await?;
     let queued = queue_run(outside, &account.id, &found.id, RunKind::Full, trigger).await;
     if queued.is_err() {
         // Without its run an enabled connection would wait for its schedule, and enabling again
@@ -100,6 +89,49 @@ async fn start(
         ask_sharers(outside, found).await;
     }
     Ok(run)
+}
+
+/// Has a connection sync from now on; what it begins with is for the caller to queue.
+async fn switch_on(
+    outside: &impl Outside,
+    account: &Account,
+    found: &Connection,
+    action: ConnectionAction,
+) -> Result<(), AdminError> {
+    check_claim(outside.store(), found).await?;
+    let current = outside.store().settings(&account.id, &found.id).await?;
+    check_requirements(&current.settings)?;
+    set_schedule(outside, account, found, &current.settings, ConnectionStatus::Enabled).await?;
+    take_action(outside, &account.id, &found.id, action, |changed| changed.enabled_once = true)
+        .await?;
+    // A move that began meanwhile has passed the tenant on, or sees now that it is too late.
+    let still_ours = check_claim(outside.store(), found).await;
+    if still_ours.is_err() {
+        step_back(outside, found).await;
+    }
+    still_ours
+}
+
+/// Enables a connection with an approved plan: first what the plan says, then a full run, which
+/// finds whatever changed since.
+pub(super) async fn enable_with(
+    outside: &impl Outside,
+    account: &Account,
+    found: &Connection,
+    plan: &Run,
+) -> Result<bool, AdminError> {
+    found.status.after(ConnectionAction::Enable, None)?;
+    switch_on(outside, account, found, ConnectionAction::Enable).await?;
+    let queued = outside.store().enqueue_planned(plan).await;
+    if !matches!(queued, Ok(true)) {
+        step_back(outside, found).await;
+        return Ok(queued?);
+    }
+    queue_run(outside, &account.id, &found.id, RunKind::Full, Trigger::Enable).await?;
+    if !claims_people(found.status) {
+        ask_sharers(outside, found).await;
+    }
+    Ok(true)
 }
 
 /// Refuses a connection whose tenant is not its account's: a move was begun and not ended.

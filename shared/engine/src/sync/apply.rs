@@ -7,15 +7,16 @@ use contact_sync_domain::contact::{ContactStatus, LinkState};
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
+use contact_sync_domain::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
+use super::applying::left;
 use super::decide::{decide_leaving, present};
 use super::pass::Pass;
 use super::write::Attempt;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness, StoreError, StoredContact};
+use crate::port::{Blobs, Clock, ContactStore, Directory, Randomness, StoreError, StoredContact};
 
 /// How many contacts are written at the same time.
 const WRITERS: usize = 16;
@@ -145,6 +146,10 @@ where
         known: Known<'_>,
     ) -> Result<Option<Applied>, Stop> {
         let Known { base, user, ignored } = known;
+        if segment.phase == Phase::Apply {
+            let attempt = self.attempt(pass, segment, item, base, ignored).await?;
+            return Ok(exactly(item, &attempt));
+        }
         let moved = match self.attempt(pass, segment, item, base, ignored).await? {
             Attempt::Moved(now) => {
                 pass.stale_writes.fetch_add(1, Ordering::Relaxed);
@@ -353,6 +358,21 @@ fn conclude(
         Attempt::RemovedSince => deviating(item, Outcome::Unchanged),
         Attempt::Moved(_) => moved_away(&item),
     })
+}
+
+/// What an attempt made of an item of a plan: what was planned, or nothing. `None` as in
+/// [`conclude`].
+fn exactly(item: &SegmentItem, attempt: &Attempt) -> Option<Applied> {
+    let because = match attempt {
+        Attempt::Done => return Some(as_intended(item)),
+        Attempt::Removed => return None,
+        Attempt::Ignored => "a person deleted the contact since the plan was made",
+        Attempt::Taken => "another contact has this e-mail since the plan was made",
+        Attempt::Superseded | Attempt::RemovedSince | Attempt::Moved(_) => {
+            "the contact changed since the plan was made"
+        }
+    };
+    Some(deviating(left(item, because), Outcome::Left))
 }
 
 /// The failed record of a contact whose item cannot be read.

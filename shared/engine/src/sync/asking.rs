@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::apply::Applied;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness, StoreError};
+use crate::port::{Blobs, Clock, DecisionStore, Directory, Randomness, ReviewStore, StoreError};
 
 /// How many review items are written at the same time.
 const WRITERS: usize = 16;

@@ -14,7 +14,9 @@ use super::batch::new_email_key;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness, StoredContact};
+use crate::port::{
+    Blobs, Clock, ContactStore, Directory, PendingKind, PendingStore, Randomness, StoredContact,
+};
 
 /// How many people are decided and written as one segment.
 const PER_SEGMENT: usize = 200;

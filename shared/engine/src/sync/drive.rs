@@ -1,5 +1,7 @@
 //! The driver: take the lease, do what waits, let go when nothing more is wanted.
 
+use std::sync::Arc;
+
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
@@ -10,9 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::pass::Held;
 use super::{LEASE_MARGIN, Stop, SyncStores};
+use crate::plan::{LaneBlobs, LaneStores};
 use crate::port::{
-    Blobs, Clock, Directory, Randomness, Release, SettingsVersion, StoreError, SyncStateStore,
-    Taken,
+    Blobs, Clock, ConnectionStore, Directory, Randomness, Release, SettingsStore, SettingsVersion,
+    StoreError, SyncStateStore, Taken,
 };
 use crate::split::Sharer;
 
@@ -26,15 +29,28 @@ const MAX_ROUNDS: usize = 50;
 #[derive(Debug)]
 pub struct Worker<S, D, B, C, R> {
     /// The state.
-    pub stores: S,
+    pub stores: LaneStores<S>,
     /// The customers' directories.
-    pub directory: D,
+    pub directory: Arc<D>,
     /// Segments and member sets.
-    pub blobs: B,
+    pub blobs: LaneBlobs<B>,
     /// The time.
-    pub clock: C,
+    pub clock: Arc<C>,
     /// Chance.
-    pub randomness: R,
+    pub randomness: Arc<R>,
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R> {
+    /// A worker where everything syncs.
+    pub fn new(stores: S, directory: D, blobs: B, clock: C, randomness: R) -> Self {
+        Self {
+            stores: LaneStores::main(stores),
+            directory: Arc::new(directory),
+            blobs: LaneBlobs::main(blobs),
+            clock: Arc::new(clock),
+            randomness: Arc::new(randomness),
+        }
+    }
 }
 
 /// What an invocation is asked to do.
@@ -114,8 +130,16 @@ where
         holder: &str,
         deadline: Timestamp,
     ) -> Result<Driven, StoreError> {
+        let planning;
+        let worker = match request.lane {
+            Lane::Main => self,
+            Lane::Plan => {
+                planning = self.planning();
+                &planning
+            }
+        };
         // Boxed where futures nest deeply: the compiler lays each box out on its own.
-        match Box::pin(self.try_drive(request, holder, deadline)).await {
+        match Box::pin(worker.try_drive(request, holder, deadline)).await {
             Ok(driven) => Ok(driven),
             Err(Stop::Lost) => Ok(Driven::Lost),
             Err(Stop::Store(error)) => Err(error),
@@ -123,6 +147,18 @@ where
                 tracing::error!(connection.id = %request.connection_id, stop = ?other, "a slice ended in an unforeseen way");
                 Ok(Driven::Parked)
             }
+        }
+    }
+
+    /// The same worker for plans: what it writes stays in memory.
+    fn planning(&self) -> Self {
+        let stores = self.stores.planning();
+        Self {
+            blobs: self.blobs.planning(&stores),
+            stores,
+            directory: self.directory.clone(),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
         }
     }
 
@@ -140,14 +176,17 @@ where
             return Ok(Driven::Idle);
         };
         let until = deadline.checked_add(LEASE_MARGIN).unwrap_or(deadline);
-        if !connection.status.keeps_cursors() {
+        if !may_work(connection.status, request.lane) {
             self.stand_down(&connection, holder, until).await?;
             return Ok(Driven::Idle);
         }
         if !self.admit(&connection, request).await? {
             return Ok(Driven::Idle);
         }
-        self.coalesce(&connection, request).await?;
+        // Plans may be of different drafts: none stands for another.
+        if request.lane == Lane::Main {
+            self.coalesce(&connection, request).await?;
+        }
         if let Some(checkpoint) = request.checkpoint {
             let state = self.stores.sync_state(account, &connection.id).await?;
             if state.is_none_or(|state| state.fence != checkpoint) {
@@ -159,7 +198,7 @@ where
         let Some(Taken { state, overtaken }) = taken else { return Ok(Driven::Busy) };
         let mut held = Held::new(state, deadline, until);
         held.barred_until = overtaken.and_then(|ended| ended.checked_add(STRAGGLER).ok());
-        if connection.status == ConnectionStatus::Paused {
+        if connection.status == ConnectionStatus::Paused && request.lane == Lane::Main {
             return self.rest(&mut held).await;
         }
         // Graph said when to come back, and whoever asks before is told so again, and longer.
@@ -192,7 +231,8 @@ where
         let is_look = request.kind == RunKind::Delta;
         let rivals = &settings.settings;
         let rivals = self.rivals(held, &connection.id, &tenant, rivals, is_look).await?;
-        let looks = settings.settings.schedule.between_runs != BetweenRuns::Ignore;
+        let looks = settings.settings.schedule.between_runs != BetweenRuns::Ignore
+            && request.lane == Lane::Main;
         let mut desk = Desk { connection, tenant, settings, rivals };
         let mut must_look = request.kind == RunKind::Delta && looks;
         for _ in 0..MAX_ROUNDS {
@@ -290,6 +330,15 @@ where
         if let Some(cursor) = &mut held.work.users_delta {
             *cursor = DeltaCursor { link, issued_at: self.clock.now(), ..cursor.clone() };
         }
+    }
+}
+
+/// Whether runs of this lane go on while a connection is in this state. Plans write no contact: they
+/// can be made before it is enabled, and while it rests.
+pub(super) fn may_work(status: ConnectionStatus, lane: Lane) -> bool {
+    match lane {
+        Lane::Main => status.keeps_cursors(),
+        Lane::Plan => status.may_be_planned(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::index::Index;
 use super::page::run_of;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness};
+use crate::port::{Blobs, Clock, ConnectionStore, Directory, Randomness, RunStore};
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
@@ -47,7 +47,9 @@ where
             self.stores.put_run(&run).await?;
             log_summary(&run, drift(held, pass, &run));
         }
-        if whole {
+        if pass.point.applies {
+            // It looked at nothing but its own people: what else changed is still to be found.
+        } else if whole {
             held.serve(pass.point.wanted_seen, now);
             held.work.last_checked_at = Some(now);
             if pass.point.reads_everybody() {

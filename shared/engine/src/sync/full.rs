@@ -7,7 +7,7 @@ use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::{NextStep, Phase};
-use contact_sync_domain::sync_state::Stage;
+use contact_sync_domain::sync_state::{Lane, Stage};
 use jiff::SignedDuration;
 
 use super::decide::present;
@@ -15,7 +15,9 @@ use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker, short_digest};
-use crate::port::{Blobs, Clock, Directory, DirectoryError, Randomness, UserPage};
+use crate::port::{
+    Blobs, Clock, ConnectionStore, Directory, DirectoryError, Randomness, SettingsStore, UserPage,
+};
 use crate::split;
 
 /// How many people are confirmed by one read (Graph: getByIds takes 1,000 ids).
@@ -333,7 +335,8 @@ where
         let connection = self.stores.connection(&pass.account.id, &pass.connection.id).await?;
         let status = connection.as_ref().map(|connection| connection.status);
         match status {
-            Some(status) if status.may_write() => {}
+            Some(status) if pass.lane == Lane::Main && status.may_write() => {}
+            Some(status) if pass.lane == Lane::Plan && status.may_be_planned() => {}
             Some(status) => return Err(Stop::NotAllowed(status)),
             None => return Err(Stop::Lost),
         }

@@ -8,7 +8,7 @@ use contact_sync_domain::guard::{Asked, Verdict};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-use contact_sync_domain::sync_state::Stage;
+use contact_sync_domain::sync_state::{Lane, Stage};
 
 use super::apply::{is_removal, unreadable_item};
 use super::collisions::judgement;
@@ -17,7 +17,10 @@ use super::index::Index;
 use super::pass::{Held, Pass};
 use super::staging::StagedRemoval;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, PendingItem, PendingKind, Randomness, StoredContact};
+use crate::port::{
+    Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness, SegmentStore,
+    StoredContact,
+};
 
 /// How many removals one segment holds.
 const PER_SEGMENT: usize = 200;
@@ -64,6 +67,10 @@ where
         let guard = pass.rules.policies().guard;
         let asked = Asked { run: pass.point.run_id.as_str(), done: pass.removed, count };
         let window = match guard.judge(&held.work.guard, asked, linked, self.clock.now()) {
+            // A plan shows what the guard would hold back, and uses up nothing of its window.
+            Verdict::Allowed(_) | Verdict::Blocked { .. } if pass.lane == Lane::Plan => {
+                held.work.guard.clone()
+            }
             Verdict::Allowed(window) => window,
             Verdict::Blocked { left, allowed } => {
                 pass.point.blocked = true;

@@ -12,7 +12,7 @@ use contact_sync_domain::run::{Counts, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::{BetweenRuns, Settings};
-use contact_sync_domain::sync_state::{Checkpoint, Stage};
+use contact_sync_domain::sync_state::{Checkpoint, Lane, Stage};
 
 use super::drive::{Desk, Worker};
 use super::full::select_hash;
@@ -23,7 +23,10 @@ use super::read_back::Written;
 use super::tally::Tally;
 use super::watched::{groups_digest, watched_with_rivals};
 use super::{Stop, SyncStores};
-use crate::port::{Blobs, Clock, Directory, Randomness};
+use crate::port::{
+    AccountStore, Blobs, Clock, DecisionStore, Directory, Randomness, RunStore, SegmentStore,
+    SettingsStore,
+};
 use crate::segments::load_segment;
 use crate::split;
 
@@ -83,8 +86,12 @@ where
         } else {
             None
         };
+        if held.state.lane == Lane::Plan {
+            self.stores.begin(&point.run_id, None);
+        }
         let mut pass = Pass {
             created_before,
+            lane: held.state.lane,
             account,
             connection: connection.clone(),
             tenant: desk.tenant.clone(),
@@ -129,7 +136,14 @@ where
             return Ok(None);
         }
         if pass.uses_groups() && pass.point.stage != Stage::Baseline && !ended {
-            self.load_members(&mut pass).await?;
+            match self.load_members(&mut pass).await {
+                // Before the first sync nobody read the groups. The next look looks at everything.
+                Err(Stop::NeedsFull) if pass.point.applies => {
+                    self.read_watched_groups(held, &mut pass).await?;
+                    held.work.users_delta = None;
+                }
+                loaded => loaded?,
+            }
         } else {
             pass.know_rivals();
         }
@@ -187,7 +201,8 @@ where
         pass.point.counts = Counts::default();
         pass.point.proof = Proof { unread: pass.point.proof.unread, ..Proof::default() };
         let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
-        for page in 0..pass.point.page {
+        let first = if pass.point.applies { pass.point.first_page } else { 0 };
+        for page in first..pass.point.page {
             let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
             let Some(segment) = segment else {
                 pass.point.proof.missing += u32::from(page >= pass.point.first_page);
@@ -196,6 +211,9 @@ where
             let deviations = self.stores.deviations(&connection, &run, page).await?;
             let went: HashMap<&ObjectId, Outcome> =
                 deviations.iter().rev().map(|one| (&one.object_id, one.outcome)).collect();
+            if pass.lane == Lane::Plan {
+                self.write_again(pass, &segment, &went).await?;
+            }
             let outcomes: Vec<Outcome> = segment
                 .items
                 .iter()

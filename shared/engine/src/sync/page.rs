@@ -13,7 +13,8 @@ use super::pass::{Held, Pass};
 use super::reading::{Reading, advance, leads_on};
 use super::{MAX_PAGES, Stop, SyncStores, Worker, short_digest};
 use crate::port::{
-    Blobs, Clock, Directory, PendingItem, PendingKind, Randomness, StoreError, StoredContact,
+    Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness, RunStore,
+    SegmentStore, StoreError, StoredContact,
 };
 use crate::segments::store_segment;
 
@@ -229,7 +230,7 @@ where
 
     /// Shows how far the run is.
     pub(super) async fn record_progress(&self, pass: &Pass) -> Result<(), Stop> {
-        if pass.point.reads_everybody() {
+        if pass.point.reads_everybody() || pass.point.applies {
             self.stores.put_run(&run_of(pass, RunStatus::Running)).await?;
         }
         Ok(())

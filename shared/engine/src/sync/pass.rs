@@ -15,7 +15,7 @@ use contact_sync_domain::run::{Counts, Run};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::Settings;
-use contact_sync_domain::sync_state::{Checkpoint, Stage, SyncState, Work};
+use contact_sync_domain::sync_state::{Checkpoint, Lane, Stage, SyncState, Work};
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::is_done_removal;
@@ -135,6 +135,8 @@ pub(super) struct Ahead {
 pub(super) struct Pass {
     /// How many contacts earlier slices of the run made: the index knows them already.
     pub(super) created_before: u64,
+    /// In which lane it works.
+    pub(super) lane: Lane,
     /// The run as it was stored when the slice began, with what others wrote down on it.
     pub(super) stored: Option<Run>,
     pub(super) account: Account,

@@ -6,7 +6,7 @@ use contact_sync_domain::id::{ConnectionId, RunId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::schedule::Timing;
 use contact_sync_domain::settings::Mode;
-use contact_sync_domain::sync_state::{Ending, QueuedRun};
+use contact_sync_domain::sync_state::{Ending, Lane, QueuedRun};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +14,10 @@ use super::drive::{Desk, Request, Worker};
 use super::pass::Held;
 use super::reaction::stopped;
 use super::{Stop, SyncStores};
-use crate::port::{Blobs, Clock, Directory, Randomness, SettingsVersion, Taken};
+use crate::port::{
+    AccountStore, Blobs, Clock, Directory, Randomness, RunStore, SettingsStore, SettingsVersion,
+    SyncStateStore, Taken,
+};
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
@@ -88,6 +91,9 @@ where
         }
         let state = self.stores.sync_state(&connection.account_id, &connection.id).await?;
         let queue = state.map(|state| state.queue).unwrap_or_default();
+        // Each approved plan is one of its own.
+        let is_alike = |run: &&QueuedRun| run.kind.lane() == Lane::Main;
+        let queue: Vec<&QueuedRun> = queue.iter().filter(is_alike).collect();
         for (position, queued) in queue.iter().enumerate() {
             let first = queue
                 .iter()

@@ -9,7 +9,7 @@ use super::pass::{Held, Pass};
 use super::{
     LONGEST_WAIT, MAX_GENERATIONS, MAX_STALLS, REPLICATION, RESERVE, Stop, SyncStores, Worker,
 };
-use crate::port::{Blobs, Clock, Directory, DirectoryError, Randomness};
+use crate::port::{Blobs, Clock, ConnectionStore, Directory, DirectoryError, Randomness};
 
 /// What to do about a stop.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use super::index::pages;
 use super::pass::{Held, Pass};
 use super::write::TOMBSTONE;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
+use crate::port::{Blobs, Clock, ContactStore, Directory, Randomness, StoredContact};
 
 /// Contacts that are read back one by one, at a read unit each. For more the account's index is
 /// read, at an eighth of that.

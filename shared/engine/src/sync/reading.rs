@@ -68,6 +68,12 @@ pub(super) fn advance(
     let tracked = held.work.users_delta.as_ref().map(|cursor| cursor.select_hash.clone());
     let tracked = tracked.unwrap_or_default();
     let baseline = || pass.point.baseline.clone().unwrap_or_default();
+    if let (Phase::Apply, NextStep::Next(page)) = (phase, next) {
+        if let Ok(page) = page.parse() {
+            pass.point.stage = Stage::Apply { page };
+        }
+        return;
+    }
     let stage = match (pass.point.reads_everybody(), phase, next) {
         (true, Phase::List, NextStep::Next(link)) => Stage::List { link: Some(link.clone()) },
         (true, Phase::List, NextStep::End | NextStep::Delta(_)) => {

@@ -16,7 +16,7 @@ use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, ByIds, Clock, Directory, PendingKind, Randomness};
+use crate::port::{Blobs, ByIds, Clock, Directory, PendingKind, PendingStore, Randomness};
 use crate::split::read_people;
 
 /// How many people are read again and decided as one page.

@@ -3,7 +3,7 @@
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{NextStep, Phase};
-use contact_sync_domain::sync_state::{Checkpoint, Ending, QueuedRun, Stage};
+use contact_sync_domain::sync_state::{Checkpoint, Ending, Lane, QueuedRun, Stage};
 
 use super::drive::{Desk, Ended, Request, Worker};
 use super::ending::conclusion;
@@ -11,7 +11,7 @@ use super::open::delta_stage;
 use super::pass::{Ahead, Held, Pass};
 use super::reaction::Reaction;
 use super::{MAX_HOPS, MAX_LOOK_HOPS, Stop, SyncStores};
-use crate::port::{Blobs, Clock, DeltaPage, Directory, Randomness};
+use crate::port::{Blobs, Clock, DeltaPage, Directory, Randomness, RunStore};
 use crate::segments::load_segment;
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -29,7 +29,14 @@ where
         desk: &Desk,
         queued: &QueuedRun,
     ) -> Result<Ended, Stop> {
+        let stored = self
+            .stores
+            .run(&desk.connection.account_id, &desk.connection.id, &queued.run_id)
+            .await?;
+        let applies = held.state.lane == Lane::Main && queued.kind.lane() == Lane::Plan;
+        let plan = stored.as_ref().and_then(|run| run.plan.as_deref()).filter(|_| applies);
         let stage = match queued.kind {
+            _ if applies => Stage::Apply { page: 0 },
             RunKind::Full | RunKind::Preview | RunKind::Drift => Stage::Baseline,
             RunKind::Delta | RunKind::User => match delta_stage(held, desk) {
                 Some(stage) => stage,
@@ -43,11 +50,13 @@ where
         point.kind = kind;
         point.trigger = queued.trigger;
         point.recorded = true;
-        let stored = self
-            .stores
-            .run(&desk.connection.account_id, &desk.connection.id, &queued.run_id)
-            .await?;
-        if stored.as_ref().is_some_and(|run| run.status.is_terminal()) {
+        if let Some(plan) = plan {
+            point.applies = true;
+            point.settings_version = plan.basis.settings_version;
+            (point.page, point.first_page) = (plan.pages, plan.pages);
+        }
+        let is_over = stored.as_ref().is_some_and(|run| run.status.is_terminal());
+        if is_over || (applies && !point.applies) {
             // It was cancelled while it waited.
             held.drop_queued = Some(queued.run_id.clone());
             held.checkpoint(&self.stores).await?;
@@ -55,6 +64,9 @@ where
         }
         if let Some(run) = stored {
             point.queued_at = run.queued_at;
+        }
+        if held.state.lane == Lane::Plan {
+            self.prepare_plan(held, desk).await?;
         }
         held.drop_queued = Some(queued.run_id.clone());
         held.work.checkpoint = Some(point.clone());
@@ -254,6 +266,7 @@ where
                 Stage::References if pass.point.recorded => {
                     Box::pin(self.references(held, pass)).await?;
                 }
+                Stage::Apply { page } => Box::pin(self.apply_plan(held, pass, page)).await?,
                 Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
                 Stage::Teams if pass.point.reads_everybody() => {
                     Box::pin(self.compare_teams(held, pass)).await?;
@@ -264,6 +277,9 @@ where
                 | Stage::Judge
                 | Stage::Teams => {
                     pass.point.stage = Stage::Finish;
+                }
+                Stage::Finish if pass.lane == Lane::Plan => {
+                    return self.show_plan(held, pass).await;
                 }
                 Stage::Finish => {
                     Box::pin(self.read_back(held, pass)).await?;
@@ -286,6 +302,9 @@ where
         .await?;
         let Some(segment) = segment else { return Ok(()) };
         self.check_allowed(pass).await?;
+        if segment.phase == Phase::Apply {
+            self.exchange_begun(pass, &segment).await?;
+        }
         self.settle_begun(held, pass, &segment).await
     }
 }

@@ -12,7 +12,7 @@ use super::apply::{is_gone, turns_inactive};
 use super::page::pending;
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness};
+use crate::port::{Blobs, Clock, Directory, PendingKind, PendingStore, Randomness};
 
 /// A removal that waits for the judgement at the end of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

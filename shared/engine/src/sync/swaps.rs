@@ -12,7 +12,7 @@ use super::decide::{decide_as_if_free, present};
 use super::pass::{Held, Pass};
 use super::write::{borne, written};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, ClaimChange, Clock, ContactWrite, Directory, Randomness};
+use crate::port::{Blobs, ClaimChange, Clock, ContactStore, ContactWrite, Directory, Randomness};
 
 /// A transaction takes 100 actions; each party of a swap needs a contact and a claim.
 const LARGEST_CYCLE: usize = 40;

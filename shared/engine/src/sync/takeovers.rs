@@ -16,7 +16,7 @@ use super::collisions::judgement;
 use super::page::{Collision, pending};
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, PendingKind, Randomness};
+use crate::port::{Blobs, Clock, Directory, PendingKind, PendingStore, Randomness};
 use crate::segments::load_segment;
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>

@@ -22,7 +22,8 @@ use super::apply::Applied;
 use super::member_set::Doubt;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, MembershipKey, Randomness, SHARDS};
+use crate::plan::LaneStores;
+use crate::port::{Blobs, Clock, Directory, MembershipKey, Randomness, SHARDS, TeamStore};
 
 /// How many people's memberships are worked out between two looks at lease and time.
 const TOGETHER: usize = 100;
@@ -203,7 +204,7 @@ where
         Ok(self.follower(pass).settle_contacts(&contacts).await?)
     }
 
-    fn follower<'a>(&'a self, pass: &'a Pass) -> Follower<'a, S> {
+    fn follower<'a>(&'a self, pass: &'a Pass) -> Follower<'a, LaneStores<S>> {
         Follower {
             stores: &self.stores,
             account: &pass.account.id,

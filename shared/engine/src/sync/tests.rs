@@ -19,6 +19,7 @@ mod managers;
 mod many;
 mod nastiness;
 mod order;
+mod plans;
 mod proof;
 mod proposals;
 mod queue;

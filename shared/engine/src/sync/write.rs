@@ -151,7 +151,7 @@ where
     }
 
     /// Remembers whose a contact is that existed before, since its id does not tell.
-    async fn keep_adoption(
+    pub(super) async fn keep_adoption(
         &self,
         pass: &Pass,
         item: &SegmentItem,

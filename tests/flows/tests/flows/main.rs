@@ -25,6 +25,7 @@ mod mapping;
 mod matching;
 mod permissions;
 mod pitfalls;
+mod plans;
 mod policies;
 mod presets;
 mod products;

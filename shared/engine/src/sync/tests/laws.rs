@@ -113,7 +113,7 @@ fn disorder(scene: &mut Scene, chance: &mut Chance) {
     let mut order: Vec<ObjectId> = (1..=PEOPLE).map(ObjectId::from_u128).collect();
     chance.shuffle(&mut order);
     *scene.worker.directory.order.lock().unwrap() = order;
-    scene.worker.directory.page_size = chance.pick(&[1, 2, 3, 5, 8, 100]);
+    scene.pages_of(chance.pick(&[1, 2, 3, 5, 8, 100]));
 }
 
 /// Who shares an address, and nobody's manager among them: whose contact a manager has is told by
@@ -204,9 +204,9 @@ async fn the_order_in_which_changes_are_told_does_not_matter() {
         let mut chance = Chance::of(seed ^ 0xf00d);
         for again in 0..4 {
             let (mut scene, _) = arranged(seed);
-            scene.worker.directory.page_size = 100;
+            scene.pages_of(100);
             scene.full().await;
-            scene.worker.directory.page_size = chance.pick(&[1, 2, 3, 100]);
+            scene.pages_of(chance.pick(&[1, 2, 3, 100]));
             let shared = change(&scene, seed, &mut chance);
             scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
             settle(&mut scene, RunKind::Delta).await;

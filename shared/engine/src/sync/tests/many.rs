@@ -19,7 +19,7 @@ fn with_mail(number: u128, mail: u128) -> DirectoryUser {
 #[tokio::test]
 async fn many_who_wait_are_dealt_with_some_at_a_time_and_none_twice() {
     let mut scene = Scene::of((1..=2 * MANY).map(user));
-    scene.worker.directory.page_size = 100;
+    scene.pages_of(100);
     scene.full().await;
     // The second half moves on, the first takes its addresses; it is listed before.
     for number in 1..=MANY {

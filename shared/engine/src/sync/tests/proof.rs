@@ -113,7 +113,7 @@ async fn a_write_that_was_lost_is_no_confirmed_one_and_what_people_did_since_is(
 #[tokio::test]
 async fn of_many_contacts_the_index_tells_and_nobody_is_read_singly() {
     let mut scene = Scene::of((1..=700).map(user));
-    scene.worker.directory.page_size = 999;
+    scene.pages_of(999);
     let run = scene.full().await;
     let proof = run.proof.unwrap();
     assert_eq!((proof.written, proof.confirmed), (Some(700), Some(700)));

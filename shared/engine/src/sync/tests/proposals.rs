@@ -24,7 +24,7 @@ async fn where_people_agree_to_links_nobody_is_proposed_for_what_another_wants()
             by_staff_number(settings);
             settings.policies.link = LinkMode::Review;
         });
-        scene.worker.directory.page_size = page_size;
+        scene.pages_of(page_size);
         for round in 0..2 {
             let run = scene.full().await;
             assert_eq!(run.status, RunStatus::Succeeded, "{page_size}: {:?}", run.reason);

@@ -1,6 +1,7 @@
 //! A connection that syncs, with everything outside in memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus, Tenant};
@@ -92,13 +93,13 @@ impl Scene {
             ..Graph::default()
         };
         let scene = Self {
-            worker: Worker {
-                stores: MemoryStore::default(),
-                directory: graph,
-                blobs: MemoryBlobs::default(),
-                clock: HeldClock::at(start()),
-                randomness: Counter::default(),
-            },
+            worker: Worker::new(
+                MemoryStore::default(),
+                graph,
+                MemoryBlobs::default(),
+                HeldClock::at(start()),
+                Counter::default(),
+            ),
             runs: 1_000,
             invocations: 0,
         };
@@ -118,6 +119,11 @@ impl Scene {
         let versions = world.settings.entry(connection_id()).or_default();
         let version = u64::try_from(versions.len()).unwrap() + 1;
         versions.push(SettingsVersion { version, settings, ..SettingsVersion::never_saved() });
+    }
+
+    /// So many users stand on a page of the directory from now on.
+    pub(super) fn pages_of(&mut self, users: usize) {
+        Arc::get_mut(&mut self.worker.directory).unwrap().page_size = users;
     }
 
     /// A contact that people made, with this e-mail and perhaps a staff number.

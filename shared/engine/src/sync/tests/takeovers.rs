@@ -56,7 +56,7 @@ pub(super) fn contested() -> Scene {
 async fn a_contact_that_two_people_match_is_nobodys_on_whatever_pages_they_are() {
     for (page_size, first) in [(5, vec![]), (12, vec![]), (1, vec![9, 3]), (2, vec![9, 1, 3, 2])] {
         let mut scene = contested();
-        scene.worker.directory.page_size = page_size;
+        scene.pages_of(page_size);
         list_first(&scene, first);
         let run = scene.full().await;
         assert_eq!(run.status, RunStatus::Succeeded, "{page_size}: {:?}", run.reason);
@@ -208,7 +208,7 @@ async fn of_two_takeovers_with_one_new_address_the_same_is_done_in_any_order() {
             by_staff_number(settings);
             settings.matching = vec!["employeeId".into()];
         });
-        scene.worker.directory.page_size = 1;
+        scene.pages_of(1);
         scene.put_local(2, "two@by.hand", Some("E-2"));
         scene.put_local(7, "seven@by.hand", Some("E-7"));
         list_first(&scene, first);
@@ -295,7 +295,7 @@ async fn a_look_that_dies_anywhere_gives_contacts_to_the_same_people() {
         for (number, staff_number) in [(4, "E-1"), (5, "E-2"), (6, "X"), (7, "Y"), (8, "E-1")] {
             scene.worker.directory.inner.entra().put_user(employee(number, staff_number));
         }
-        scene.worker.directory.page_size = 2;
+        scene.pages_of(2);
         hint(&scene);
         scene
     };

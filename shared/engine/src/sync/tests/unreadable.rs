@@ -72,7 +72,7 @@ async fn a_removal_of_a_contact_that_cannot_be_read_waits_for_the_next_run() {
         scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(number));
     }
     // It can still be read while the removals are staged.
-    scene.worker.directory.page_size = 100;
+    scene.pages_of(100);
     let id = scene.queue(RunKind::Full, Trigger::Manual).await;
     let guard = GuardLimits { max_count: 0, ..GuardLimits::default() };
     scene.set_settings(|settings| {

@@ -95,7 +95,7 @@ async fn more_hints_than_time_starve_no_full_run() {
     for number in (1..=3).cycle().take(400) {
         scene.worker.directory.inner.entra().put_user(user(number));
     }
-    scene.worker.directory.page_size = 1;
+    scene.pages_of(1);
     // A look takes longer than an invocation has.
     scene.worker.clock.set_tick(SignedDuration::from_secs(1));
     let id = scene.queue(RunKind::Full, Trigger::Manual).await;

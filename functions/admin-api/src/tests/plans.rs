@@ -1,0 +1,119 @@
+//! Previews, and what may be done with their plans.
+
+use contact_sync_domain::connection::ConnectionStatus as S;
+use contact_sync_domain::id::RunId;
+use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan, Summary};
+use contact_sync_domain::run::RunStatus;
+use contact_sync_engine::port::Clock;
+use serde_json::{Value, json};
+
+use super::harness::{Answer, App, Ask, connection_id, of_connection, tenant};
+
+async fn preview(app: &App) -> Answer {
+    app.ask(Ask::post(of_connection("/previews"), &json!({})).role("operator")).await
+}
+
+/// A run whose plan waits, with as many removals beyond the guard.
+async fn planned(app: &App, removals: u64) -> RunId {
+    let asked = preview(app).await.expect(202).json();
+    let id = RunId::parse(asked["id"].as_str().unwrap()).unwrap();
+    let now = app.outside.clock.now();
+    let mut world = app.outside.store.world();
+    world.plan_states.get_mut(&connection_id()).unwrap().queue.clear();
+    let run = world.runs.get_mut(&id).unwrap();
+    run.status = RunStatus::Planned;
+    let guard = GuardView { count: removals, allowed: 5, left: 5, holds: removals > 5 };
+    run.plan = Some(Box::new(Plan {
+        hash: "aa".to_owned(),
+        pages: 0,
+        basis: Basis { settings_version: run.settings_version, draft: false },
+        summary: Summary { guard, ..Summary::default() },
+        made_at: now,
+        expires_at: now + PLAN_LIFE,
+        approved: None,
+    }));
+    id
+}
+
+async fn apply(app: &App, run: &RunId, role: &'static str, body: Value) -> Answer {
+    let path = of_connection(&format!("/runs/{run}/apply"));
+    app.ask(Ask::post(path, &body).role(role)).await
+}
+
+#[tokio::test]
+async fn a_preview_is_asked_for_once_and_holds_up_nothing_that_syncs() {
+    for status in [S::Ready, S::Enabled, S::Paused, S::Disabled] {
+        let app = App::with_connection(status);
+        let first = preview(&app).await.expect(202).json();
+        assert_eq!(
+            (&first["kind"], &first["requestedBy"]["role"]),
+            (&json!("preview"), &json!("operator"))
+        );
+        assert_eq!(preview(&app).await.expect(202).json()["id"], first["id"]);
+        let world = app.outside.store.world();
+        assert!(world.states[&connection_id()].queue.is_empty());
+        assert_eq!(world.plan_states[&connection_id()].queue.len(), 1);
+    }
+    for status in [S::Invited, S::Authorized, S::Attention, S::Disconnected] {
+        preview(&App::with_connection(status)).await.problem(409, "wrong-state");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_applied_but_the_plan_that_was_seen_while_it_holds() {
+    let app = App::with_connection(S::Enabled);
+    let waiting = preview(&app).await.json()["id"].as_str().unwrap().to_owned();
+    let waiting = RunId::parse(&waiting).unwrap();
+    apply(&app, &waiting, "approver", json!({"planHash": "aa"}))
+        .await
+        .problem(409, "plan-not-ready");
+    let app = App::with_connection(S::Enabled);
+    let run = planned(&app, 0).await;
+    apply(&app, &run, "operator", json!({"planHash": "aa"})).await.problem(403, "role-too-small");
+    let answer = apply(&app, &run, "approver", json!({"planHash": "bb"})).await;
+    assert_eq!(answer.problem(409, "plan-differs"), ["/planHash"]);
+    app.outside.clock.advance(PLAN_LIFE);
+    apply(&app, &run, "approver", json!({"planHash": "aa"})).await.problem(409, "plan-expired");
+    assert!(app.outside.store.world().states[&connection_id()].queue.is_empty());
+}
+
+#[tokio::test]
+async fn an_approved_plan_is_queued_once_with_who_approved_it() {
+    let app = App::with_connection(S::Enabled);
+    let run = planned(&app, 0).await;
+    for _ in 0..2 {
+        let answer = apply(&app, &run, "approver", json!({"planHash": "aa"})).await.expect(202);
+        assert_eq!(answer.json()["status"], "queued");
+    }
+    let world = app.outside.store.world();
+    assert_eq!(world.states[&connection_id()].queue.len(), 1);
+    let approved = world.runs[&run].plan.as_ref().unwrap().approved.clone().unwrap();
+    assert_eq!(approved.by.role, "approver");
+}
+
+#[tokio::test]
+async fn more_removals_than_the_guard_allows_go_only_when_their_number_is_said() {
+    let app = App::with_connection(S::Enabled);
+    let run = planned(&app, 7).await;
+    for body in [json!({"planHash": "aa"}), json!({"planHash": "aa", "removals": 6})] {
+        let answer = apply(&app, &run, "approver", body).await;
+        assert_eq!(answer.problem(422, "removals-unconfirmed"), ["/removals"]);
+    }
+    apply(&app, &run, "approver", json!({"planHash": "aa", "removals": 7})).await.expect(202);
+}
+
+#[tokio::test]
+async fn a_connection_is_enabled_with_a_plan_by_an_admin_who_names_its_tenant() {
+    let app = App::with_connection(S::Ready);
+    let run = planned(&app, 0).await;
+    let right = json!({"planHash": "aa", "tenantId": tenant()});
+    apply(&app, &run, "approver", right.clone()).await.problem(403, "role-too-small");
+    let wrong = json!({"planHash": "aa"});
+    apply(&app, &run, "admin", wrong).await.problem(422, "wrong-tenant");
+    apply(&app, &run, "admin", right).await.expect(202);
+    let world = app.outside.store.world();
+    assert_eq!(world.connections[&connection_id()].status, S::Enabled);
+    let queue = &world.states[&connection_id()].queue;
+    assert_eq!(queue.len(), 2, "the plan, and a full run behind it");
+    assert_eq!(queue[0].run_id, run);
+}

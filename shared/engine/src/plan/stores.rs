@@ -1,0 +1,54 @@
+//! The stores of a run, by lane: as they are where everything syncs, under an overlay for plans.
+
+mod about;
+mod contacts;
+mod people;
+mod work;
+
+use contact_sync_domain::id::RunId;
+use contact_sync_domain::sync_state::Lane;
+
+use super::overlay::Over;
+use crate::port::{SettingsVersion, SyncStateStore};
+
+/// The stores of a lane. One type serves both lanes, so that the worker is compiled once.
+#[derive(Debug)]
+pub struct LaneStores<S> {
+    store: S,
+    /// What a plan wrote; where everything syncs, every call passes through.
+    pub(super) over: Over,
+}
+
+impl<S> LaneStores<S> {
+    /// The stores where everything syncs.
+    pub fn main(store: S) -> Self {
+        Self { store, over: Over::default() }
+    }
+
+    /// A run begins or goes on, under a draft of the settings where it plans with one.
+    pub(crate) fn begin(&self, run: &RunId, draft: Option<SettingsVersion>) {
+        self.over.begin(run, draft);
+    }
+}
+
+impl<S: SyncStateStore> LaneStores<S> {
+    /// The stores of plans.
+    pub(crate) fn planning(&self) -> Self {
+        Self { store: self.store.of_lane(Lane::Plan), over: Over::of_plan() }
+    }
+
+    /// The store where everything syncs.
+    pub(crate) fn syncing(&self) -> S {
+        self.store.of_lane(Lane::Main)
+    }
+}
+
+/// For tests only: elsewhere it would be a way around the overlay.
+#[cfg(test)]
+impl<S> std::ops::Deref for LaneStores<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.store
+    }
+}

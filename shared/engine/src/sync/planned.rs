@@ -1,0 +1,165 @@
+//! How a plan begins, beside what syncs, and how it ends: shown, with nothing done of it.
+
+use std::collections::HashMap;
+
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan};
+use contact_sync_domain::run::RunStatus;
+use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
+use contact_sync_domain::sync_state::{Stage, Work};
+use jiff::Timestamp;
+
+use super::apply::writes;
+use super::decide::present;
+use super::drive::Desk;
+use super::ending::conclusion;
+use super::index::Index;
+use super::page::run_of;
+use super::pass::{Held, Pass};
+use super::write::written;
+use super::{Stop, SyncStores, Worker};
+use crate::plan::Teller;
+use crate::port::{
+    Blobs, Clock, Directory, PendingKind, PendingStore, Randomness, RunStore, SegmentStore,
+    StoreError, StoredContact,
+};
+use crate::segments::load_segment;
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// A plan decides from what the runs know that sync, and leaves nothing of an earlier plan
+    /// waiting.
+    pub(super) async fn prepare_plan(&self, held: &mut Held, desk: &Desk) -> Result<(), Stop> {
+        let (account, connection) = (&desk.connection.account_id, &desk.connection.id);
+        let main = self.stores.syncing().sync_state(account, connection).await?;
+        let main = main.map(|state| state.work).unwrap_or_default();
+        held.work = Work {
+            done: held.state.wanted,
+            guard: main.guard,
+            linked: main.linked,
+            asks: main.asks,
+            holds_teams: main.holds_teams,
+            ..Work::default()
+        };
+        for kind in [PendingKind::Removal, PendingKind::Collision] {
+            let left = self.stores.pending(connection, kind).await?;
+            let keys: Vec<String> = left.into_iter().map(|item| item.key).collect();
+            if !keys.is_empty() {
+                self.stores.delete_pending(connection, kind, &keys).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sums the plan up and shows it; whoever dies here sums the same pages up again.
+    pub(super) async fn show_plan(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        // Shown before, and perhaps approved since.
+        let is_shown = pass.stored.as_ref().is_some_and(|run| run.plan.is_some());
+        if !is_shown {
+            let plan = self.sum_up(held, pass).await?;
+            // Only who still holds the lease may show it.
+            pass.point.stage = Stage::Finish;
+            held.work.checkpoint = Some(pass.point.clone());
+            held.checkpoint(&self.stores).await?;
+            let mut run = run_of(pass, RunStatus::Planned);
+            run.reason = conclusion(&pass.point).1;
+            run.plan = Some(Box::new(plan));
+            self.stores.put_run(&run).await?;
+            tracing::info!(
+                account.id = %run.account_id,
+                connection.id = %run.connection_id,
+                sync.run_id = %run.id,
+                sync.pages = run.pages,
+                "run {} is planned",
+                run.id
+            );
+        }
+        held.work.checkpoint = None;
+        held.work.done = held.state.wanted;
+        held.checkpoint(&self.stores).await
+    }
+
+    /// Writes a stored page of the plan again over what is stored, as an earlier slice did in its own
+    /// memory. Who moved since then is left as he is: nothing of the plan will come about for him.
+    pub(super) async fn write_again(
+        &self,
+        pass: &Pass,
+        segment: &Segment,
+        deviating: &HashMap<&ObjectId, Outcome>,
+    ) -> Result<(), Stop> {
+        let items = segment
+            .items
+            .iter()
+            .filter(|item| writes(item) && !deviating.contains_key(&item.object_id));
+        let items: Vec<(&SegmentItem, &ContactId)> =
+            items.filter_map(|item| Some((item, item.contact_id.as_ref()?))).collect();
+        let ids: Vec<ContactId> = items.iter().map(|(_, id)| ContactId::clone(id)).collect();
+        let mut stored = HashMap::new();
+        self.read_contacts(pass, &ids, &mut stored).await?;
+        for (item, id) in items {
+            let before = present(stored.get(id));
+            if before.map_or(0, |contact| contact.version) != item.version {
+                continue;
+            }
+            if item.outcome == Outcome::Delete {
+                if let Some(contact) = before {
+                    self.stores.write_again(Some(contact), None);
+                }
+                continue;
+            }
+            let version = match stored.get(id) {
+                Some(StoredContact::Present(contact)) => contact.version,
+                Some(StoredContact::Tombstone { version, .. }) => *version,
+                None => 0,
+            };
+            let contact = written(pass, segment, item, before, version, self.clock.now());
+            self.keep_adoption(pass, item, id).await?;
+            self.stores.write_again(before, Some(contact));
+        }
+        Ok(())
+    }
+
+    async fn sum_up(&self, held: &mut Held, pass: &Pass) -> Result<Plan, Stop> {
+        let basis = Basis { settings_version: pass.point.settings_version, draft: false };
+        let mut teller = Teller::of(&basis);
+        for page in 0..pass.point.page {
+            held.check_time(&self.clock)?;
+            let (connection, run) = (&pass.connection.id, &pass.point.run_id);
+            let segment = load_segment(&self.stores, &self.blobs, connection, run, page).await?;
+            let Some(segment) = segment else { continue };
+            let deviations = self.stores.deviations(connection, run, page).await?;
+            let went: HashMap<_, _> =
+                deviations.iter().rev().map(|one| (&one.object_id, one)).collect();
+            for item in &segment.items {
+                teller.tell(item, went.get(&item.object_id).copied()).map_err(unwritten)?;
+            }
+        }
+        let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
+        let now = self.clock.now();
+        let (hash, mut summary) = teller.end();
+        let limits = pass.rules.policies().guard;
+        let room = limits.room(&held.work.guard, linked, now);
+        let count = summary.guard.count;
+        let (allowed, left) = (room.allowed, room.left);
+        summary.guard = GuardView { count, allowed, left, holds: count > left };
+        Ok(Plan {
+            hash,
+            pages: pass.point.page,
+            basis,
+            summary,
+            made_at: now,
+            expires_at: now.checked_add(PLAN_LIFE).unwrap_or(Timestamp::MAX),
+            approved: None,
+        })
+    }
+}
+
+fn unwritten(source: serde_json::Error) -> StoreError {
+    StoreError::Corrupt { item: "a plan".to_owned(), source: Box::new(source) }
+}
