@@ -165,6 +165,8 @@ async fn look_at_everything(scene: &Scene, customer: &Customer<'_>) {
     let body = json!({"fields": {"jobTitle": "Plumber"}});
     scene.rest().send(Method::PATCH, &path, &[("if-match", &etag)], Some(&body)).await.expect(200);
     scene.rest().delete(&path).await.expect(204);
+    let forget = json!({"confirm": made["id"]});
+    scene.rest().post(&format!("{path}/erase"), &forget).await.expect(202);
     customer.import("email,displayName\nimported@by.hand,Imported\n").await;
     for (key, name) in [("one", "Acme"), ("two", "")] {
         let body = json!({"externalId": key, "name": name, "timeZone": "UTC"});
