@@ -42,6 +42,7 @@ async fn main() -> Result<(), Error> {
             .map_err(fatal)?,
         blobs: BlobStore::connect(&sdk, data_bucket),
         schedules: SyncSchedules::connect(&sdk, schedules),
+        sends_mail: env.optional("MAIL_FROM").is_some(),
     };
     lambda_http::run(router(Api { outside, public_base_url: env.public_base_url() })).await
 }

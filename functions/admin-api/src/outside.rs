@@ -14,6 +14,7 @@ pub(crate) struct Aws {
     pub(crate) graph: GraphClient<Credentials, SystemClock>,
     pub(crate) blobs: BlobStore,
     pub(crate) schedules: SyncSchedules,
+    pub(crate) sends_mail: bool,
 }
 
 impl Outside for Aws {
@@ -24,6 +25,9 @@ impl Outside for Aws {
     type Clock = SystemClock;
     type Randomness = SystemRandomness;
 
+    fn sends_mail(&self) -> bool {
+        self.sends_mail
+    }
     fn store(&self) -> &DynamoStore {
         &self.store
     }

@@ -14,6 +14,7 @@ mod explain;
 mod explain_team;
 mod health;
 mod import;
+mod notifications;
 mod plans;
 mod presets;
 mod reviews;
@@ -179,6 +180,8 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         get(account!("/contacts/{contact}/timeline"), VIEWER, answers::timeline),
         post(account!("/contacts/{contact}/erase"), ADMIN, erasure::erase),
         get(account!("/erasures/{erasure}"), ADMIN, erasure::show),
+        get(account!("/notifications"), VIEWER, notifications::list),
+        post(account!("/notifications/{notification}/read"), VIEWER, notifications::mark_read),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod contact;
+mod notice;
 mod review;
 mod run;
 mod team;
@@ -9,6 +10,7 @@ mod tenants;
 
 pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
 pub(crate) use contact::{ContactShape, EventShape};
+pub(crate) use notice::NoticeShape;
 pub(crate) use review::{DecidedShape, ListDecidedShape, ReviewShape};
 pub(crate) use run::{ChangeShape, RunShape};
 pub(crate) use team::{MemberShape, TeamShape};

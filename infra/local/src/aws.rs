@@ -11,6 +11,7 @@
 mod access;
 mod counters;
 mod events;
+mod mail;
 mod objects;
 mod presigned;
 mod scheduler;
@@ -32,6 +33,8 @@ use serde_json::{Value, json};
 pub use access::PermissionUse;
 pub(crate) use access::{Access, Caller, OPERATOR_ACCESS_KEY};
 pub use counters::{CallCount, CallKey, Counters};
+pub(crate) use mail::Outbox;
+pub use mail::{MailTrouble, SentMail};
 pub(crate) use objects::ObjectStore;
 pub(crate) use secrets::SecretStore;
 pub use tokens::ISSUER as TOKEN_ISSUER;
@@ -57,6 +60,7 @@ pub(crate) struct AwsServices {
     pub(crate) signer: Arc<TokenSigner>,
     pub(crate) buses: Arc<EventBuses>,
     pub(crate) schedules: Arc<ScheduleBook>,
+    pub(crate) mail: Arc<Outbox>,
 }
 
 /// One request with what its signature says.
@@ -115,6 +119,7 @@ async fn serve(State(services): State<Arc<AwsServices>>, request: Request) -> Re
         "secretsmanager" => secrets::serve(&services, &request),
         "scheduler" => scheduler::serve(&services, &request),
         "s3" => objects::serve(&services, &request),
+        "ses" => mail::serve(&services, &request),
         "sts" => tokens::serve(&services, &request),
         unknown => json_error(
             StatusCode::NOT_IMPLEMENTED,

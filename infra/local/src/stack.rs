@@ -18,7 +18,9 @@ use tokio::task::JoinSet;
 pub use error::StackError;
 pub use options::StackOptions;
 
-use crate::aws::{Access, Counters, PermissionUse, SecretStore, TokenSigner};
+use crate::aws::{
+    Access, Counters, MailTrouble, Outbox, PermissionUse, SecretStore, SentMail, TokenSigner,
+};
 use crate::bus::{EventBuses, PublishedEvent};
 use crate::clock::LocalClock;
 use crate::dead_letters::{DeadLetter, DeadLetters};
@@ -49,6 +51,7 @@ pub struct LocalStack {
     dead_letters: Arc<DeadLetters>,
     secrets: Arc<SecretStore>,
     signer: Arc<TokenSigner>,
+    mail: Arc<Outbox>,
     access: Arc<Access>,
     counters: Arc<Counters>,
     client: DynamoClient,
@@ -185,6 +188,16 @@ impl LocalStack {
     /// [`aws::TOKEN_ISSUER`]: crate::aws::TOKEN_ISSUER
     pub fn web_identity_key(&self) -> Option<Value> {
         self.signer.public_key()
+    }
+
+    /// The mails that functions sent, oldest first. They are in the data folder's `mails.jsonl` too.
+    pub fn mails(&self) -> Vec<SentMail> {
+        self.mail.all()
+    }
+
+    /// Lets the mail service fail, or work again.
+    pub fn set_mail_trouble(&self, trouble: Option<MailTrouble>) {
+        self.mail.set_trouble(trouble);
     }
 
     /// Gives the secret called `logical_id` in the template a new value.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
-use crate::id::{AccountId, ConnectionId, ContactId, ReviewId, RunId, TeamId, TenantId};
+use crate::id::{AccountId, ConnectionId, ContactId, NoticeId, ReviewId, RunId, TeamId, TenantId};
+use crate::notice::NoticeKind;
 use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
 use crate::sync_state::Lane;
@@ -24,6 +25,8 @@ pub enum Event {
     Contact(Box<ContactEvent>),
     /// `TeamMembershipChanged`; before the others, since its members are the most.
     TeamMembershipChanged(TeamMembershipChanged),
+    /// `NoticeRaised`; before those whose members it has too.
+    NoticeRaised(NoticeRaised),
     /// `SyncRequested`.
     SyncRequested(SyncRequested),
     /// `DirectoryChanged`.
@@ -46,6 +49,7 @@ impl Event {
         match self {
             Self::Contact(event) => event.kind.detail_type(),
             Self::TeamMembershipChanged(_) => "TeamMembershipChanged",
+            Self::NoticeRaised(_) => "NoticeRaised",
             Self::SyncRequested(_) => "SyncRequested",
             Self::DirectoryChanged(_) => "DirectoryChanged",
             Self::SyncRunFinished(_) => "SyncRunFinished",
@@ -276,6 +280,28 @@ pub struct ReviewWaiting {
     pub version: u64,
     /// The contact concerned, where there is one.
     pub contact_id: Option<ContactId>,
+}
+
+/// People are told of something, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticeRaised {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// The notice.
+    pub notice_id: NoticeId,
+    /// About what.
+    pub kind: NoticeKind,
+    /// The stable word.
+    pub reason: String,
+    /// What happened, in a line.
+    pub title: String,
+    /// The run that showed it; null where none did.
+    pub run_id: Option<RunId>,
 }
 
 /// A connection needs a person.

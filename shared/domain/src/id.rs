@@ -198,6 +198,10 @@ own_id! {
     /// A decision that waits for a person; its connection asks once about each user.
     ReviewId, "rev"
 }
+own_id! {
+    /// What people are told once; time-ordered bits make ids sort by when it was raised.
+    NoticeId, "ntc"
+}
 
 impl ReviewId {
     /// The id of whatever is asked about this user.

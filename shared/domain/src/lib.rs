@@ -20,6 +20,7 @@ pub mod id;
 pub mod latency;
 pub mod mapping;
 pub mod matching;
+pub mod notice;
 pub mod plan;
 pub mod proof;
 pub mod query_plan;

@@ -135,6 +135,10 @@ impl AccountStore for DynamoStore {
         self.state.purge("BatchWriteItem receipts", receipts).await?;
         self.erase_audit(&AuditChain::Account(account.id.clone())).await?;
         let operation = "BatchWriteItem account";
+        for partition in [keys::notices_partition(&account.id), keys::mailed_partition(&account.id)]
+        {
+            self.state.purge(operation, partition).await?;
+        }
         // The account's own item goes last: until then the call can be repeated.
         let others = [keys::external_id(&account.external_id), keys::registered(&account.id)];
         self.state.delete_all(operation, others).await?;

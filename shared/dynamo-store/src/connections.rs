@@ -47,6 +47,7 @@ impl DynamoStore {
         for partition in reviews.into_iter().chain([
             keys::decisions_partition(id),
             keys::refused_partition(id),
+            keys::noticed_partition(id),
             keys::pending_partition(id, Lane::Main),
             keys::pending_partition(id, Lane::Plan),
             keys::segments_partition(id),

@@ -3,9 +3,10 @@
 use contact_sync_domain::audit::AuditChain;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId, SubscriptionKey,
-    TeamId, TenantId, shard_of,
+    AccountId, ConnectionId, ContactId, ErasureId, NoticeId, ObjectId, ReviewId, RunId,
+    SubscriptionKey, TeamId, TenantId, shard_of,
 };
+use contact_sync_domain::notice::NoticeKind;
 use contact_sync_domain::review::{ReviewAction, ReviewList};
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_domain::sync_state::Lane;
@@ -253,6 +254,33 @@ pub(crate) fn refused_partition(connection: &ConnectionId) -> String {
 
 pub(crate) fn refused(connection: &ConnectionId, key: u128) -> Key {
     Key::new(refused_partition(connection), format!("{key:032x}"))
+}
+
+pub(crate) fn notices_partition(account: &AccountId) -> String {
+    format!("NOTICES#{account}")
+}
+
+/// Notices sort by when they were raised.
+pub(crate) fn notice(account: &AccountId, notice: &NoticeId) -> Key {
+    Key::new(notices_partition(account), notice.as_str())
+}
+
+pub(crate) fn noticed_partition(connection: &ConnectionId) -> String {
+    format!("NOTICED#{connection}")
+}
+
+/// What was told last.
+pub(crate) fn noticed(connection: &ConnectionId, kind: NoticeKind) -> Key {
+    Key::new(noticed_partition(connection), kind.name())
+}
+
+pub(crate) fn mailed_partition(account: &AccountId) -> String {
+    format!("MAILED#{account}")
+}
+
+/// Mails lie with their account, so that they are erased with it.
+pub(crate) fn mailed(account: &AccountId, notice: &NoticeId, address_hash: &str) -> Key {
+    Key::new(mailed_partition(account), format!("{notice}#{address_hash}"))
 }
 
 /// A log of events: the common one, or an account's.

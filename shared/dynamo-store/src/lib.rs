@@ -14,6 +14,7 @@ mod failure;
 mod idempotency;
 mod item;
 mod keys;
+mod notices;
 mod pending;
 mod reviews;
 mod runs;

@@ -23,6 +23,7 @@ mod grounds;
 mod idempotency;
 mod lifecycle;
 mod moving;
+mod notices;
 mod outside;
 mod overlap;
 mod plans;
@@ -63,6 +64,7 @@ pub use explain_team::{GroupState, Holder, MappedGroup, TeamExplanation, Through
 pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use moving::{LeftContacts, Move, Moved, move_connection};
+pub use notices::{mark_notice_read, notices, read_reader};
 pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,

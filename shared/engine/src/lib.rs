@@ -9,6 +9,7 @@ mod contact_after;
 pub mod intake;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
+pub mod notices;
 pub mod plan;
 pub mod port;
 pub mod publish;

@@ -12,6 +12,8 @@ mod contacts;
 mod directory;
 mod erasures;
 mod history;
+mod mailer;
+mod notices;
 mod requests;
 mod reviews;
 mod runs;
@@ -30,9 +32,10 @@ use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ErasureId, HistoryId, ObjectId, RunId, SubscriptionKey,
-    TeamId, TenantId,
+    AccountId, ConnectionId, ContactId, ErasureId, HistoryId, NoticeId, ObjectId, RunId,
+    SubscriptionKey, TeamId, TenantId,
 };
+use contact_sync_domain::notice::{Notice, NoticeKind, Noticed};
 use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
@@ -51,6 +54,7 @@ pub use bus::MemoryBus;
 pub use chance::Counter;
 pub use clock::HeldClock;
 pub use directory::{Entra, MemoryDirectory};
+pub use mailer::{MailFate, MemoryMailer};
 
 /// What somebody else does, and after how many more calls of the store.
 pub type Meanwhile = (usize, fn(&mut World));
@@ -98,6 +102,12 @@ pub struct World {
     pub audit_heads: BTreeMap<AuditChain, AuditHead>,
     /// Receipts of people who were forgotten.
     pub receipts: BTreeMap<(AccountId, ErasureId), ErasureReceipt>,
+    /// What was told last of each connection and kind.
+    pub noticed: BTreeMap<(ConnectionId, NoticeKind), Noticed>,
+    /// Notices.
+    pub notices: BTreeMap<NoticeId, Notice>,
+    /// Mails of notices by a digest of the address: whether sent, and until when somebody is at it.
+    pub mailed: BTreeMap<(NoticeId, String), (bool, Timestamp)>,
     /// Requests that carried an idempotency key, by its hash.
     pub keyed: BTreeMap<String, KeyedRequest>,
     /// Contacts and their tombstones.

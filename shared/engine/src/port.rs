@@ -9,6 +9,8 @@ mod erasure;
 mod history;
 mod idempotency;
 mod identity;
+mod mail;
+mod notices;
 mod outside;
 mod reviews;
 mod shared;
@@ -35,6 +37,8 @@ pub use erasure::ErasureStore;
 pub use history::{HISTORY_LIFE, HistoryPage, HistoryStore};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
+pub use mail::{Mail, MailError, Mailer};
+pub use notices::{MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore};
 pub use outside::{
     Blobs, BoxError, Clock, EventPublisher, PublishError, Randomness, ScheduleError, Schedules,
     StoreError,

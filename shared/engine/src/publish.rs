@@ -8,6 +8,7 @@ mod batch;
 mod changes;
 
 use contact_sync_domain::connection::Connection;
+use contact_sync_domain::notice::Notice;
 use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::SyncState;
@@ -73,6 +74,13 @@ pub enum ChangedItem {
         old: Option<Box<ReviewItem>>,
         /// After. Absent when it was decided or moot.
         new: Option<Box<ReviewItem>>,
+    },
+    /// What people are told.
+    Notice {
+        /// Before.
+        old: Option<Box<Notice>>,
+        /// After. Absent when its time was up, or its account was erased.
+        new: Option<Box<Notice>>,
     },
     /// Anything else in the tables; nobody is told.
     Other,

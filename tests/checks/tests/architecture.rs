@@ -147,6 +147,7 @@ fn each_sdk_has_one_room() {
         ("aws-sdk-s3", "contact-sync-report-store"),
         ("aws-sdk-scheduler", "contact-sync-sync-schedules"),
         ("aws-sdk-secretsmanager", "contact-sync-secret-store"),
+        ("aws-sdk-sesv2", "contact-sync-mailer"),
         ("aws-sdk-sts", "contact-sync-secret-store"),
         ("reqwest", "contact-sync-graph-client"),
     ];

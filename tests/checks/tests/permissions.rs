@@ -28,7 +28,7 @@ const RECORDED: &str = "Lambda records how long an invocation took; whoever take
 const SHOWN: &str = "CodeDeploy asks for alarms by name and needs all for composite ones; it reads";
 
 /// Which call of an SDK an action allows, and in which adapter the call is made.
-const CALLS: [(&str, &str, &str); 21] = [
+const CALLS: [(&str, &str, &str); 22] = [
     ("dynamodb:GetItem", "dynamo-store", "get_item()"),
     ("dynamodb:BatchGetItem", "dynamo-store", "batch_get_item()"),
     ("dynamodb:Query", "dynamo-store", "query()"),
@@ -44,6 +44,7 @@ const CALLS: [(&str, &str, &str); 21] = [
     ("secretsmanager:GetSecretValue", "secret-store", "get_secret_value()"),
     ("sts:GetWebIdentityToken", "secret-store", "get_web_identity_token()"),
     ("events:PutEvents", "event-bus", "put_events()"),
+    ("ses:SendEmail", "mailer", "send_email()"),
     ("scheduler:CreateSchedule", "sync-schedules", "create_schedule()"),
     ("scheduler:UpdateSchedule", "sync-schedules", "update_schedule()"),
     ("scheduler:DeleteSchedule", "sync-schedules", "delete_schedule()"),
@@ -186,7 +187,8 @@ fn no_action_is_granted_that_the_function_cannot_call() {
 }
 
 /// An adapter whose every call its users make; of the others each makes some.
-const WHOLE: [(&str, &[&str]); 3] = [
+const WHOLE: [(&str, &[&str]); 4] = [
+    ("mailer", &["ses:SendEmail"]),
     ("event-bus", &["events:PutEvents"]),
     ("secret-store", &["secretsmanager:GetSecretValue", "sts:GetWebIdentityToken"]),
     (

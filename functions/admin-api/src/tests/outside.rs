@@ -1,6 +1,7 @@
 //! An outside in memory: one test's stores, directory, schedules and clock.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use contact_sync_domain::directory::DirectoryUser;
@@ -43,6 +44,8 @@ pub(super) struct InMemory {
     pub(super) schedules: MemorySchedules,
     pub(super) clock: HeldClock,
     pub(super) chance: Counter,
+    /// Whether the installation has a sender of mail.
+    pub(super) sends_mail: AtomicBool,
 }
 
 impl InMemory {
@@ -59,6 +62,7 @@ impl InMemory {
             schedules: MemorySchedules::default(),
             clock: HeldClock::at("2026-03-02T12:00:00Z".parse().unwrap()),
             chance: Counter::default(),
+            sends_mail: AtomicBool::new(true),
         }
     }
 }
@@ -87,6 +91,9 @@ impl Outside for Shared {
     type Clock = HeldClock;
     type Randomness = Counter;
 
+    fn sends_mail(&self) -> bool {
+        self.0.sends_mail.load(Ordering::Relaxed)
+    }
     fn store(&self) -> &MemoryStore {
         &self.0.store
     }

@@ -74,6 +74,8 @@ impl StackOptions {
             // The gateway takes the API token in place of this issuer's tokens.
             ("JwtIssuer".to_owned(), "https://issuer.invalid".to_owned()),
             ("JwtAudience".to_owned(), "local".to_owned()),
+            // Mail goes into the outbox.
+            ("MailFrom".to_owned(), "sync@host.example".to_owned()),
         ]);
         parameters.extend(self.parameters.clone());
         parameters

@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use super::folders::Folders;
 use super::options::make_buckets;
 use super::{LocalStack, STACK_NAME, StackError, StackOptions};
-use crate::aws::{self, Access, AwsServices, Counters, ObjectStore, SecretStore, TokenSigner};
+use crate::aws::{
+    self, Access, AwsServices, Counters, ObjectStore, Outbox, SecretStore, TokenSigner,
+};
 use crate::bus::EventBuses;
 use crate::clock::LocalClock;
 use crate::dead_letters::DeadLetters;
@@ -77,6 +79,7 @@ impl LocalStack {
         let access = Arc::new(Access::new(&plan));
         let counters = Arc::new(Counters::default());
         let signer = Arc::new(TokenSigner::default());
+        let mail = Arc::new(Outbox::open(folders.file("mails.jsonl"), clock.clone()));
         let written = Arc::new(Notify::new());
         let services = Arc::new(AwsServices {
             access: Arc::clone(&access),
@@ -88,6 +91,7 @@ impl LocalStack {
             signer: Arc::clone(&signer),
             buses: Arc::clone(&buses),
             schedules: Arc::clone(&schedules),
+            mail: Arc::clone(&mail),
         });
         let token = ApiToken::new(options.api_token.clone());
         let gateway = Arc::new(Gateway {
@@ -111,6 +115,7 @@ impl LocalStack {
             dead_letters,
             secrets,
             signer,
+            mail,
             access,
             counters,
             client,

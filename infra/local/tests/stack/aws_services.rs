@@ -9,6 +9,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 
+use contact_sync_engine::port::{Mail, Mailer};
+use contact_sync_mailer::{Sender, SesMailer};
+use entra_contact_sync_local::aws::MailTrouble;
+
 use crate::harness::{TestStack, http, start};
 
 fn config(stack: &TestStack, access_key: &str) -> SdkConfig {
@@ -96,6 +100,39 @@ async fn what_the_role_does_not_allow_is_denied() {
     let error = s3.get_object().bucket("local-bucket").key("denied/x").send().await.unwrap_err();
     let error = format!("{:?}", error.into_service_error());
     assert!(error.contains("AccessDenied"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_goes_into_the_outbox_from_the_sender_that_the_role_names() {
+    let stack = start().await;
+    let mail = Mail {
+        to: "ada@contoso.example".to_owned(),
+        subject: "Sync stopped".to_owned(),
+        text: "What to do.".to_owned(),
+        html: None,
+    };
+    let sender = |from: &str| Sender { from: from.to_owned(), configuration_set: None };
+    let mailer = SesMailer::connect(&function_config(&stack), sender("sync@host.example"));
+    mailer.send(&mail).await.unwrap();
+    let forged = SesMailer::connect(&function_config(&stack), sender("ceo@host.example"));
+    assert!(!forged.send(&mail).await.unwrap_err().is_transient());
+    let two_lines = Mail { to: "ada@contoso.example\r\nBcc: all".to_owned(), ..mail.clone() };
+    assert!(mailer.send(&two_lines).await.is_err());
+    for (trouble, is_transient) in [
+        (MailTrouble::Throttles, true),
+        (MailTrouble::Refuses, false),
+        (MailTrouble::LosesAnswers, true),
+    ] {
+        stack.set_mail_trouble(Some(trouble));
+        let error = mailer.send(&mail).await.unwrap_err();
+        assert_eq!(error.is_transient(), is_transient, "{trouble:?}");
+    }
+    let sent = stack.mails();
+    assert_eq!(sent.len(), 2, "of those in trouble only the one whose answer got lost");
+    assert_eq!(sent[0].to, ["ada@contoso.example"]);
+    assert_eq!((sent[0].subject.as_str(), sent[0].text.as_str()), ("Sync stopped", "What to do."));
+    let file = std::fs::read_to_string(stack.data_dir().join("mails.jsonl")).unwrap();
+    assert_eq!(file.lines().count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -160,6 +160,7 @@ fn the_products_template_is_understood() {
             "event-publisher",
             "full-sync",
             "graph-webhook",
+            "notify",
             "oauth-consent",
             "subscription-renewal",
             "sync-report"

@@ -20,6 +20,7 @@ mod erasures;
 mod event_log;
 mod history;
 mod idempotency;
+mod notices;
 mod reviews;
 mod runs;
 mod samples;

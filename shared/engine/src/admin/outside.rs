@@ -2,9 +2,9 @@
 
 use crate::port::{
     AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
-    DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, PendingStore,
-    Randomness, ReviewStore, RunStore, Schedules, SegmentStore, SettingsStore, SubscriptionStore,
-    Subscriptions, SyncStateStore, TeamStore, TenantStore,
+    DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, NoticeStore,
+    PendingStore, Randomness, ReviewStore, RunStore, Schedules, SegmentStore, SettingsStore,
+    SubscriptionStore, Subscriptions, SyncStateStore, TeamStore, TenantStore,
 };
 
 /// A store of everything.
@@ -19,6 +19,7 @@ pub trait AdminStore:
     + EventLog
     + HistoryStore
     + IdempotencyStore
+    + NoticeStore
     + PendingStore
     + ReviewStore
     + RunStore
@@ -42,6 +43,7 @@ impl<S> AdminStore for S where
         + EventLog
         + HistoryStore
         + IdempotencyStore
+        + NoticeStore
         + PendingStore
         + ReviewStore
         + RunStore
@@ -69,6 +71,8 @@ pub trait Outside: Send + Sync + 'static {
     /// Chance.
     type Randomness: Randomness;
 
+    /// Whether the installation has a sender of mail.
+    fn sends_mail(&self) -> bool;
     /// Where state and contacts are kept.
     fn store(&self) -> &Self::Store;
     /// The connected directories.

@@ -5,6 +5,7 @@ mod file;
 mod findings;
 mod history;
 mod ignoring;
+mod mail;
 mod people;
 mod profile;
 mod references;
@@ -152,7 +153,8 @@ async fn save(
     next: SettingsVersion,
 ) -> Result<Saved, AdminError> {
     let Base { connection: found, current } = base;
-    let missing = missing_teams(outside.store(), &account.id, &next.settings).await?;
+    let mut missing = missing_teams(outside.store(), &account.id, &next.settings).await?;
+    missing.extend(mail::unsent(outside, &next.settings));
     if !missing.is_empty() {
         return Err(AdminError::Invalid(missing));
     }

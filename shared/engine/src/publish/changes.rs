@@ -3,10 +3,11 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::event::{
-    ConnectionAttention, ConnectionAuthorized, ContactEvent, ContactEventKind, Event, ReportReady,
-    RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested, SyncRunFinished, TeamChange,
-    TeamMembershipChanged,
+    ConnectionAttention, ConnectionAuthorized, ContactEvent, ContactEventKind, Event, NoticeRaised,
+    ReportReady, RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested, SyncRunFinished,
+    TeamChange, TeamMembershipChanged,
 };
+use contact_sync_domain::notice::Notice;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, Trigger};
 use contact_sync_domain::sync_state::{QueuedRun, SyncState};
@@ -46,7 +47,9 @@ pub fn events_of(change: &StreamChange) -> Vec<Event> {
         ChangedItem::Review { old, new } => {
             new.as_ref().and_then(|new| review_event(old.as_deref(), new)).into_iter().collect()
         }
-        ChangedItem::Other => Vec::new(),
+        ChangedItem::Notice { old: None, new: Some(new) } => vec![notice_event(new)],
+        // That somebody read it, or that its time was up.
+        ChangedItem::Notice { .. } | ChangedItem::Other => Vec::new(),
     }
 }
 
@@ -137,6 +140,19 @@ fn review_event(old: Option<&ReviewItem>, new: &ReviewItem) -> Option<Event> {
             version: new.version,
             contact_id: new.contact_id.clone(),
         })
+    })
+}
+
+fn notice_event(new: &Notice) -> Event {
+    Event::NoticeRaised(NoticeRaised {
+        schema_version: SCHEMA_VERSION,
+        account_id: new.account_id.clone(),
+        connection_id: new.connection_id.clone(),
+        notice_id: new.id.clone(),
+        kind: new.kind,
+        reason: new.reason.clone(),
+        title: new.title.clone(),
+        run_id: new.run_id.clone(),
     })
 }
 

@@ -23,7 +23,7 @@ impl Unit {
 }
 
 /// A number of the log, its metric and its unit.
-const NUMBERS: [(&str, &str, Unit); 35] = [
+const NUMBERS: [(&str, &str, Unit); 37] = [
     // An ended run.
     ("sync.seen", "UsersSeen", Unit::Count),
     ("sync.created", "ContactsCreated", Unit::Count),
@@ -67,6 +67,9 @@ const NUMBERS: [(&str, &str, Unit); 35] = [
     ("connections.paused", "ConnectionsPaused", Unit::Count),
     ("connections.attention", "ConnectionsInAttention", Unit::Count),
     ("connections.off", "ConnectionsOff", Unit::Count),
+    // What people were told.
+    ("notices.raised", "NoticesRaised", Unit::Count),
+    ("notices.mailed", "NoticesMailed", Unit::Count),
     // An answer of the REST API.
     ("http.duration_ms", "RequestDuration", Unit::Milliseconds),
     ("report.rows_extended", "ReportRows", Unit::Count),

@@ -23,6 +23,7 @@ mod isolation;
 mod large_report;
 mod mapping;
 mod matching;
+mod notices;
 mod permissions;
 mod pitfalls;
 mod plans;

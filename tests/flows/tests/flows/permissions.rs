@@ -88,7 +88,9 @@ async fn live(scene: &Scene) {
     let removal = json!({"softDeleted": "delete", "hardDeleted": "delete"});
     let scope = json!({"groups": {"any": [group]}});
     let policies = json!({"removal": removal, "link": "review"});
-    customer.change_settings(json!({"scope": scope, "policies": policies})).await;
+    let told = json!({"users": ["u-1"], "emails": ["ada@host.example"]});
+    let settings = json!({"scope": scope, "policies": policies, "notifications": told});
+    customer.change_settings(settings).await;
     let run = customer.enable().await;
     customer.wait_for_run(&run).await;
     scene.settle().await;
@@ -158,6 +160,9 @@ async fn look_at_everything(scene: &Scene, customer: &Customer<'_>) {
     }
     scene.rest().list("/v1/accounts").await;
     scene.rest().get(&customer.account_path("/audit/verify")).await.expect(200);
+    let notices = scene.rest().list(&customer.account_path("/notifications")).await;
+    let read = format!("/notifications/{}/read", notices[0]["id"].as_str().unwrap());
+    scene.rest().post(&customer.account_path(&read), &json!({"user": "u-1"})).await.expect(204);
     customer.events().await;
     let made = customer.create_contact(json!({"email": "made@by.hand"})).await;
     let path = customer.account_path(&format!("/contacts/{}", made["id"].as_str().unwrap()));

@@ -102,12 +102,12 @@ fn a_group_is_mapped_to_teams_that_can_be_and_only_once_to_each() {
 fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
     for (document, expected) in [
         (
-            json!({"notifications": {"users": ["u"]}}),
-            "/notifications/users not available yet: notifications",
+            json!({"notifications": {"users": ["u", " "]}}),
+            "/notifications/users/1 expected the id of a user of the host product",
         ),
         (
-            json!({"notifications": {"emails": ["a@x"]}}),
-            "/notifications/emails not available yet: notifications",
+            json!({"notifications": {"emails": ["a@x", "b@x\r\nBcc: c@x"]}}),
+            "/notifications/emails/1 expected an e-mail address",
         ),
         (json!({"welcomeEmail": true}), "/welcomeEmail not available yet: welcome mails"),
         (

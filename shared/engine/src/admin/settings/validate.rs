@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::findings::Surveyed;
+use super::mail::unsent;
 use super::people::{People, Stopped};
 use super::references::look_up;
 use super::survey::{Judged, Survey};
@@ -73,6 +74,7 @@ pub async fn validate(
         }
     };
     validation.errors = missing_teams(outside.store(), &account.id, &settings).await?;
+    validation.errors.extend(unsent(outside, &settings));
     let tenant = match (found.status, &found.tenant) {
         (ConnectionStatus::Invited | ConnectionStatus::Disconnected, _) | (_, None) => {
             validation.warnings.push(Problem {

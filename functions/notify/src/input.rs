@@ -1,0 +1,110 @@
+//! What invokes the function: events of the bus.
+
+use contact_sync_domain::event::{
+    ConnectionAttention, ConnectionAuthorized, NoticeRaised, SyncRunFinished,
+};
+use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId};
+use contact_sync_engine::notices::Hint;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use thiserror::Error;
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// Something came that may be news of a connection.
+    News(AccountId, ConnectionId, Hint),
+    /// A notice was raised: mail it.
+    Raised(AccountId, NoticeId),
+}
+
+/// Why an event is not understood.
+#[derive(Debug, Error)]
+pub(crate) enum InputError {
+    /// No event of the bus.
+    #[error("expected an event of the bus")]
+    Shape(#[source] serde_json::Error),
+    /// An event that no rule should send here.
+    #[error("events of type {0} are none of this function's business")]
+    ForeignEvent(String),
+    /// The event's detail has another form.
+    #[error("the detail of {detail_type} has a form that this version cannot read")]
+    Detail {
+        /// Of which event.
+        detail_type: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Envelope {
+    detail_type: String,
+    detail: Value,
+}
+
+impl Input {
+    /// Reads the payload of an invocation.
+    pub(crate) fn read(payload: Value) -> Result<Self, InputError> {
+        let Envelope { detail_type, detail } =
+            serde_json::from_value(payload).map_err(InputError::Shape)?;
+        match detail_type.as_str() {
+            "SyncRunFinished" => {
+                let detail: SyncRunFinished = read("SyncRunFinished", detail)?;
+                let hint = Hint::RunEnded(detail.run_id);
+                Ok(Self::News(detail.account_id, detail.connection_id, hint))
+            }
+            "ConnectionAttention" => {
+                let detail: ConnectionAttention = read("ConnectionAttention", detail)?;
+                Ok(Self::News(detail.account_id, detail.connection_id, Hint::Attention))
+            }
+            "ConnectionAuthorized" => {
+                let detail: ConnectionAuthorized = read("ConnectionAuthorized", detail)?;
+                Ok(Self::News(detail.account_id, detail.connection_id, Hint::Authorized))
+            }
+            "NoticeRaised" => {
+                let detail: NoticeRaised = read("NoticeRaised", detail)?;
+                Ok(Self::Raised(detail.account_id, detail.notice_id))
+            }
+            _ => Err(InputError::ForeignEvent(detail_type)),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(detail_type: &'static str, detail: Value) -> Result<T, InputError> {
+    serde_json::from_value(detail).map_err(|source| InputError::Detail { detail_type, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use contact_sync_domain::id::RunId;
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(case: &str) -> Input {
+        let path = format!("{}/../../events/notify/{case}.json", env!("CARGO_MANIFEST_DIR"));
+        Input::read(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_trigger_is_understood() {
+        let news = |hint| Input::News(AccountId::from_bits(1), ConnectionId::from_bits(2), hint);
+        assert_eq!(event("run-finished"), news(Hint::RunEnded(RunId::from_bits(3))));
+        assert_eq!(event("connection-attention"), news(Hint::Attention));
+        assert_eq!(event("connection-authorized"), news(Hint::Authorized));
+        let raised = Input::Raised(AccountId::from_bits(1), NoticeId::from_bits(4));
+        assert_eq!(event("notice-raised"), raised);
+    }
+
+    #[test]
+    fn what_is_not_understood_says_so() {
+        let foreign = json!({"detail-type": "ReportReady", "detail": {}});
+        assert!(Input::read(foreign).unwrap_err().to_string().contains("ReportReady"));
+        let detail = json!({"detail-type": "NoticeRaised", "detail": {"accountId": "x"}});
+        assert!(matches!(Input::read(detail), Err(InputError::Detail { .. })));
+        assert!(matches!(Input::read(json!({"task": "sweep"})), Err(InputError::Shape(_))));
+    }
+}

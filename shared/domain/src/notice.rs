@@ -1,0 +1,323 @@
+//! Notices: what people are told of a connection, once for each change of its state.
+//!
+//! What was told last is kept for each connection and kind ([`Noticed`]); what came since then
+//! ([`News`]) either changes that or is no news. So the same trouble is told once however often it
+//! shows, and again only after it was mended or became another.
+
+mod failure;
+mod telling;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, ConnectionId, NoticeId, RunId};
+use crate::run::{Counts, RunKind, RunStatus};
+
+pub use telling::{Changes, Telling, Waiting};
+
+/// Changes of contacts are told at most once in so long.
+const BETWEEN_CHANGES: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a notice is about; people choose by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NoticeKind {
+    /// Syncing stopped, records fail, or it works again.
+    Failure,
+    /// The guard holds removals back, or does no more.
+    Guard,
+    /// Decisions wait where none did.
+    Review,
+    /// Contacts were changed.
+    Changes,
+}
+
+impl NoticeKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Failure, Self::Guard, Self::Review, Self::Changes];
+
+    /// The word in JSON and in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::Guard => "guard",
+            Self::Review => "review",
+            Self::Changes => "changes",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// What people are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// Its id; ids sort by when they were raised.
+    pub id: NoticeId,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Of which connection.
+    pub connection_id: ConnectionId,
+    /// About what.
+    pub kind: NoticeKind,
+    /// A stable word for programs, such as `consent-lost`.
+    pub reason: String,
+    /// What happened, in a line.
+    pub title: String,
+    /// What happened, what was and was not done, and what to do: paragraphs of plain text.
+    pub text: String,
+    /// The run that showed it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<RunId>,
+    /// The users of the host product who are told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
+    /// Those of them who read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read_by: Vec<String>,
+    /// Raised by every write.
+    pub version: u64,
+    /// When it was raised.
+    pub at: Timestamp,
+}
+
+/// What was told last of one connection and kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Noticed {
+    /// Of which connection.
+    pub connection_id: ConnectionId,
+    /// About what.
+    pub kind: NoticeKind,
+    /// Raised by every write: of two who saw the same, one tells.
+    pub version: u64,
+    /// What people believe.
+    pub told: Told,
+    /// When what was looked at last happened; older news is none.
+    pub at: Timestamp,
+}
+
+/// What people believe of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum Told {
+    /// Nothing of this kind.
+    Quiet,
+    /// It waits for a person.
+    NeedsPerson {
+        /// The stable word of the connection's attention.
+        reason: String,
+    },
+    /// Runs do not reach their end.
+    Failing {
+        /// What they say, in short.
+        gist: String,
+        /// Whether full runs are among them; then only a full run shows that it is mended.
+        #[serde(default)]
+        full: bool,
+    },
+    /// Records fail.
+    Partial {
+        /// What the run says, in short.
+        gist: String,
+    },
+    /// The guard holds removals back.
+    Held,
+    /// Decisions wait.
+    #[serde(rename_all = "camelCase")]
+    Waiting {
+        /// When somebody last looked at what waits.
+        seen_at: Timestamp,
+    },
+    /// Contacts changed.
+    #[serde(rename_all = "camelCase")]
+    Changed {
+        /// When that was told last.
+        told_at: Timestamp,
+        /// What changed since then.
+        #[serde(default)]
+        untold: Changes,
+    },
+}
+
+/// What came, as the stored state shows it at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The connection needs a person.
+    NeedsPerson {
+        /// The stable word.
+        reason: String,
+        /// What to do.
+        fix: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// An admin consented, and the connection needs nobody.
+    Consented {
+        /// When.
+        at: Timestamp,
+    },
+    /// The connection was let go; nothing is expected of it.
+    LetGo {
+        /// When.
+        at: Timestamp,
+    },
+    /// A run ended, and the connection needs nobody.
+    Ended(EndedRun),
+    /// What waits for people.
+    Waits {
+        /// When somebody looked.
+        at: Timestamp,
+        /// How much waits, and since when the oldest; absent when nothing does.
+        waiting: Option<Waiting>,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedRun {
+    /// When.
+    pub at: Timestamp,
+    /// What it did.
+    pub kind: RunKind,
+    /// How.
+    pub status: RunStatus,
+    /// What it says of that.
+    pub reason: Option<String>,
+    /// What it did, in numbers.
+    pub counts: Counts,
+}
+
+impl EndedRun {
+    /// Whether it looked at everything that it is about. A look that gives way to a full run ends as
+    /// partial without a failed record, and shows nothing that the full run will not.
+    fn shows_something(&self) -> bool {
+        if self.kind == RunKind::User {
+            // Of one person, whoever asked for it sees it at once.
+            return false;
+        }
+        match self.status {
+            RunStatus::Succeeded | RunStatus::Failed | RunStatus::Blocked => true,
+            RunStatus::Partial => self.kind == RunKind::Full || self.counts.failed > 0,
+            RunStatus::Queued | RunStatus::Running | RunStatus::Planned | RunStatus::Cancelled => {
+                false
+            }
+        }
+    }
+}
+
+impl News {
+    /// When it happened.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::NeedsPerson { since: at, .. }
+            | Self::Consented { at }
+            | Self::LetGo { at }
+            | Self::Ended(EndedRun { at, .. })
+            | Self::Waits { at, .. } => *at,
+        }
+    }
+
+    /// Whether it may come late or twice: the others are what stands at this moment.
+    fn may_be_old(&self) -> bool {
+        matches!(self, Self::Ended(_))
+    }
+}
+
+/// What becomes of what people believe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// What they believe from now on.
+    pub told: Told,
+    /// What they are told; absent where they need not know.
+    pub telling: Option<Telling>,
+}
+
+impl Turn {
+    fn telling(told: Told, telling: Telling) -> Self {
+        Self { told, telling: Some(telling) }
+    }
+
+    fn quietly(told: Told) -> Self {
+        Self { told, telling: None }
+    }
+}
+
+/// What news changes in what was told of `kind` before; `None` when it is no news.
+pub fn transition(kind: NoticeKind, before: Option<&Noticed>, news: &News) -> Option<Turn> {
+    let is_old = before.is_some_and(|before| news.may_be_old() && news.at() <= before.at);
+    if is_old {
+        return None;
+    }
+    let told = before.map_or(&Told::Quiet, |before| &before.told);
+    if let News::LetGo { .. } = news {
+        return (*told != Told::Quiet).then(|| Turn::quietly(Told::Quiet));
+    }
+    match kind {
+        NoticeKind::Failure => failure::turn(told, news),
+        NoticeKind::Guard => guard(told, news),
+        NoticeKind::Review => review(told, news),
+        NoticeKind::Changes => changes(told, news),
+    }
+}
+
+/// Every run that reaches its end judges all removals that are staged.
+fn guard(told: &Told, news: &News) -> Option<Turn> {
+    let News::Ended(run) = news else { return None };
+    if !run.shows_something() {
+        return None;
+    }
+    match run.status {
+        RunStatus::Blocked => (*told != Told::Held).then(|| {
+            Turn::telling(Told::Held, Telling::RemovalsHeld { because: run.reason.clone() })
+        }),
+        RunStatus::Succeeded | RunStatus::Partial => (*told == Told::Held).then(|| {
+            let telling = Telling::RemovalsReleased { removed: run.counts.removed };
+            Turn::telling(Told::Quiet, telling)
+        }),
+        RunStatus::Queued
+        | RunStatus::Running
+        | RunStatus::Planned
+        | RunStatus::Failed
+        | RunStatus::Cancelled => None,
+    }
+}
+
+/// What waited when somebody looked last was told; what came after all of that was settled was not.
+fn review(told: &Told, news: &News) -> Option<Turn> {
+    let News::Waits { at, waiting } = news else { return None };
+    let Some(waiting) = waiting else {
+        return matches!(told, Told::Waiting { .. }).then(|| Turn::quietly(Told::Quiet));
+    };
+    let next = Told::Waiting { seen_at: *at };
+    if let Told::Waiting { seen_at } = told
+        && waiting.oldest <= *seen_at
+    {
+        return Some(Turn::quietly(next));
+    }
+    Some(Turn::telling(next, Telling::DecisionsWait(waiting.clone())))
+}
+
+fn changes(told: &Told, news: &News) -> Option<Turn> {
+    let News::Ended(run) = news else { return None };
+    let changed = Changes::of(&run.counts);
+    if changed.is_empty() {
+        return None;
+    }
+    let mut all = changed;
+    if let Told::Changed { told_at, untold } = told {
+        all = untold.and(changed);
+        if run.at.duration_since(*told_at) < BETWEEN_CHANGES {
+            return Some(Turn::quietly(Told::Changed { told_at: *told_at, untold: all }));
+        }
+    }
+    let told = Told::Changed { told_at: run.at, untold: Changes::default() };
+    Some(Turn::telling(told, Telling::ContactsChanged(all)))
+}
+
+#[cfg(test)]
+mod tests;

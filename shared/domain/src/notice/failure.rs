@@ -1,0 +1,79 @@
+//! Whether syncing works, as people believe it.
+
+use super::{EndedRun, News, Telling, Told, Turn};
+use crate::run::{RunKind, RunStatus};
+
+pub(super) fn turn(told: &Told, news: &News) -> Option<Turn> {
+    match news {
+        News::NeedsPerson { reason, fix, .. } => {
+            let is_told = matches!(told, Told::NeedsPerson { reason: known } if known == reason);
+            (!is_told).then(|| {
+                Turn::telling(
+                    Told::NeedsPerson { reason: reason.clone() },
+                    Telling::NeedsPerson { reason: reason.clone(), fix: fix.clone() },
+                )
+            })
+        }
+        News::Consented { .. } => matches!(told, Told::NeedsPerson { .. }).then(recovered),
+        News::Ended(run) if run.shows_something() => ended(told, run),
+        News::Ended(_) | News::LetGo { .. } | News::Waits { .. } => None,
+    }
+}
+
+fn ended(told: &Told, run: &EndedRun) -> Option<Turn> {
+    match run.status {
+        RunStatus::Failed => failed(told, run),
+        RunStatus::Partial => partial(told, run),
+        RunStatus::Succeeded | RunStatus::Blocked => is_mended_by(told, run).then(recovered),
+        RunStatus::Queued | RunStatus::Running | RunStatus::Planned | RunStatus::Cancelled => None,
+    }
+}
+
+fn failed(told: &Told, run: &EndedRun) -> Option<Turn> {
+    let gist = gist(run.reason.as_deref());
+    let mut known = (false, false);
+    if let Told::Failing { gist: told, full } = told {
+        known = (*told == gist, *full);
+    }
+    let (is_told, was_full) = known;
+    let full = was_full || run.kind == RunKind::Full;
+    let next = Told::Failing { gist, full };
+    if is_told {
+        // That full runs fail likewise must be known, though nobody needs to hear it.
+        return (next != *told).then(|| Turn::quietly(next));
+    }
+    Some(Turn::telling(next, Telling::RunFailed { because: run.reason.clone() }))
+}
+
+/// The run reached its end: whatever stopped syncing does so no more.
+fn partial(told: &Told, run: &EndedRun) -> Option<Turn> {
+    let gist = gist(run.reason.as_deref());
+    let is_told = matches!(told, Told::Partial { gist: known } if *known == gist);
+    // A look that fails for somebody says nothing of full runs.
+    let is_worse = matches!(told, Told::Failing { full: true, .. }) && run.kind != RunKind::Full;
+    (!is_told && !is_worse).then(|| {
+        let telling =
+            Telling::RecordsFailed { failed: run.counts.failed, because: run.reason.clone() };
+        Turn::telling(Told::Partial { gist }, telling)
+    })
+}
+
+/// A look reads only who changed: what a full run found is mended when a full run finds it mended.
+fn is_mended_by(told: &Told, run: &EndedRun) -> bool {
+    match told {
+        Told::NeedsPerson { .. } | Told::Failing { full: false, .. } => true,
+        Told::Failing { full: true, .. } => run.kind == RunKind::Full,
+        Told::Partial { .. } => run.kind == RunKind::Full && run.counts.failed == 0,
+        Told::Quiet | Told::Held | Told::Waiting { .. } | Told::Changed { .. } => false,
+    }
+}
+
+fn recovered() -> Turn {
+    Turn::telling(Told::Quiet, Telling::Recovered)
+}
+
+/// A sentence without its numbers, which differ each time.
+fn gist(sentence: Option<&str>) -> String {
+    let sentence = sentence.unwrap_or_default();
+    sentence.chars().filter(|letter| !letter.is_ascii_digit()).take(200).collect()
+}

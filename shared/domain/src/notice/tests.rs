@@ -1,0 +1,184 @@
+use super::*;
+
+fn minute(minute: i64) -> Timestamp {
+    Timestamp::from_second(minute * 60).unwrap()
+}
+
+/// People, as far as notices reach them.
+struct People {
+    kind: NoticeKind,
+    noticed: Option<Noticed>,
+}
+
+impl People {
+    fn told_of(kind: NoticeKind) -> Self {
+        Self { kind, noticed: None }
+    }
+
+    /// What they are told of that: the stable word, or nothing.
+    fn hear(&mut self, news: &News) -> Option<String> {
+        let turn = transition(self.kind, self.noticed.as_ref(), news)?;
+        let before = self.noticed.as_ref();
+        self.noticed = Some(Noticed {
+            connection_id: ConnectionId::from_bits(1),
+            kind: self.kind,
+            version: before.map_or(1, |before| before.version + 1),
+            told: turn.told,
+            at: before.map_or(news.at(), |before| before.at.max(news.at())),
+        });
+        turn.telling.map(|telling| telling.reason().to_owned())
+    }
+}
+
+fn run(at: i64, kind: RunKind, status: RunStatus) -> EndedRun {
+    EndedRun { at: minute(at), kind, status, reason: None, counts: Counts::default() }
+}
+
+fn full(at: i64, status: RunStatus) -> News {
+    News::Ended(run(at, RunKind::Full, status))
+}
+
+fn look(at: i64, status: RunStatus) -> News {
+    News::Ended(run(at, RunKind::Delta, status))
+}
+
+fn failed(at: i64, kind: RunKind, reason: &str) -> News {
+    News::Ended(EndedRun { reason: Some(reason.to_owned()), ..run(at, kind, RunStatus::Failed) })
+}
+
+fn partial(at: i64, kind: RunKind, failed: u64, reason: Option<&str>) -> News {
+    News::Ended(EndedRun {
+        reason: reason.map(str::to_owned),
+        counts: Counts { failed, ..Counts::default() },
+        ..run(at, kind, RunStatus::Partial)
+    })
+}
+
+fn needs(reason: &str, at: i64) -> News {
+    News::NeedsPerson { reason: reason.to_owned(), fix: "do it".to_owned(), since: minute(at) }
+}
+
+fn some(word: &str) -> Option<String> {
+    Some(word.to_owned())
+}
+
+#[test]
+fn lost_consent_is_told_once_and_that_it_is_given_again() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    assert_eq!(people.hear(&needs("consent-lost", 1)), some("consent-lost"));
+    assert_eq!(people.hear(&needs("consent-lost", 1)), None, "the run that showed it ends");
+    assert_eq!(people.hear(&needs("consent-lost", 60)), None, "somebody resumed in vain");
+    assert_eq!(people.hear(&needs("blocked-by-policy", 70)), some("blocked-by-policy"));
+    assert_eq!(people.hear(&News::Consented { at: minute(80) }), some("recovered"));
+    assert_eq!(people.hear(&full(81, RunStatus::Succeeded)), None);
+    assert_eq!(people.hear(&needs("consent-lost", 90)), some("consent-lost"));
+}
+
+#[test]
+fn a_failure_is_told_again_only_as_another_one_or_after_it_was_mended() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    let delta = RunKind::Delta;
+    assert_eq!(people.hear(&look(1, RunStatus::Succeeded)), None);
+    assert_eq!(people.hear(&failed(2, delta, "no answer after 31 tries")), some("run-failed"));
+    assert_eq!(people.hear(&failed(3, delta, "no answer after 32 tries")), None);
+    assert_eq!(people.hear(&failed(4, delta, "the page was refused")), some("run-failed"));
+    assert_eq!(people.hear(&look(5, RunStatus::Succeeded)), some("recovered"));
+    assert_eq!(people.hear(&look(6, RunStatus::Succeeded)), None);
+    assert_eq!(people.hear(&failed(7, delta, "the page was refused")), some("run-failed"));
+}
+
+#[test]
+fn looks_that_work_do_not_hide_full_runs_that_fail() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    assert_eq!(people.hear(&failed(1, RunKind::Delta, "no answer")), some("run-failed"));
+    assert_eq!(people.hear(&failed(2, RunKind::Full, "no answer")), None);
+    assert_eq!(people.hear(&look(3, RunStatus::Succeeded)), None);
+    assert_eq!(people.hear(&failed(4, RunKind::Full, "no answer")), None);
+    assert_eq!(people.hear(&full(5, RunStatus::Blocked)), some("recovered"));
+}
+
+#[test]
+fn failed_records_are_told_once_until_a_full_run_has_none() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    assert_eq!(people.hear(&partial(1, RunKind::Full, 3, None)), some("records-failed"));
+    assert_eq!(people.hear(&partial(2, RunKind::Delta, 1, None)), None);
+    assert_eq!(people.hear(&look(3, RunStatus::Succeeded)), None, "it did not read them");
+    assert_eq!(people.hear(&partial(4, RunKind::Full, 4, None)), None);
+    let gap = Some("the run cannot prove that it dealt with everybody: 7 are missing");
+    assert_eq!(people.hear(&partial(5, RunKind::Full, 4, gap)), some("records-failed"));
+    assert_eq!(people.hear(&full(6, RunStatus::Succeeded)), some("recovered"));
+    let follows = Some("a full run follows");
+    assert_eq!(people.hear(&partial(7, RunKind::Delta, 0, follows)), None);
+}
+
+#[test]
+fn what_comes_late_or_twice_is_no_news() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    assert_eq!(people.hear(&failed(5, RunKind::Delta, "no answer")), some("run-failed"));
+    assert_eq!(people.hear(&look(4, RunStatus::Succeeded)), None);
+    assert_eq!(people.hear(&look(6, RunStatus::Succeeded)), some("recovered"));
+    assert_eq!(people.hear(&failed(5, RunKind::Delta, "no answer")), None);
+}
+
+#[test]
+fn held_removals_are_told_when_held_and_when_let_go() {
+    let mut people = People::told_of(NoticeKind::Guard);
+    assert_eq!(people.hear(&full(1, RunStatus::Succeeded)), None);
+    assert_eq!(people.hear(&full(2, RunStatus::Blocked)), some("removals-held"));
+    assert_eq!(people.hear(&look(3, RunStatus::Blocked)), None);
+    let follows = partial(4, RunKind::Delta, 0, Some("a full run follows"));
+    assert_eq!(people.hear(&follows), None, "it did not judge");
+    assert_eq!(people.hear(&look(5, RunStatus::Failed)), None);
+    assert_eq!(people.hear(&full(6, RunStatus::Succeeded)), some("removals-released"));
+    assert_eq!(people.hear(&full(7, RunStatus::Blocked)), some("removals-held"));
+}
+
+#[test]
+fn decisions_are_told_when_they_wait_where_none_did() {
+    let waits = |at: i64, waiting: Option<(u64, i64)>| News::Waits {
+        at: minute(at),
+        waiting: waiting.map(|(count, oldest)| Waiting {
+            count,
+            more: false,
+            oldest: minute(oldest),
+        }),
+    };
+    let mut people = People::told_of(NoticeKind::Review);
+    assert_eq!(people.hear(&waits(1, None)), None);
+    assert_eq!(people.hear(&waits(10, Some((3, 9)))), some("decisions-waiting"));
+    assert_eq!(people.hear(&waits(20, Some((5, 9)))), None);
+    // The first three were decided meanwhile: those of the second look still wait.
+    assert_eq!(people.hear(&waits(30, Some((2, 19)))), None);
+    assert_eq!(people.hear(&waits(40, None)), None);
+    assert_eq!(people.hear(&waits(50, Some((1, 49)))), some("decisions-waiting"));
+    // All were decided between two runs, and nobody looked while nothing waited.
+    assert_eq!(people.hear(&waits(60, Some((1, 59)))), some("decisions-waiting"));
+}
+
+#[test]
+fn changes_are_told_at_most_hourly_and_none_is_left_out() {
+    let changed = |at: i64, created: u64| {
+        News::Ended(EndedRun {
+            counts: Counts { created, ..Counts::default() },
+            ..run(at, RunKind::Delta, RunStatus::Succeeded)
+        })
+    };
+    let mut people = People::told_of(NoticeKind::Changes);
+    assert_eq!(people.hear(&changed(1, 0)), None);
+    assert_eq!(people.hear(&changed(2, 5)), some("contacts-changed"));
+    assert_eq!(people.hear(&changed(30, 1)), None);
+    assert_eq!(people.hear(&changed(30, 1)), None, "the same event again");
+    assert_eq!(people.hear(&changed(61, 2)), None);
+    let turn = transition(NoticeKind::Changes, people.noticed.as_ref(), &changed(62, 4)).unwrap();
+    let Some(Telling::ContactsChanged(told)) = turn.telling else { panic!("an hour is over") };
+    assert_eq!(told.created, 7);
+}
+
+#[test]
+fn nobody_hears_of_a_connection_that_was_let_go() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    assert_eq!(people.hear(&needs("consent-lost", 1)), some("consent-lost"));
+    assert_eq!(people.hear(&News::LetGo { at: minute(2) }), None);
+    assert_eq!(people.hear(&full(3, RunStatus::Succeeded)), None, "nothing was mended");
+    assert_eq!(people.hear(&needs("consent-lost", 4)), some("consent-lost"));
+}

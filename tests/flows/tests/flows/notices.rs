@@ -1,0 +1,149 @@
+//! Telling people: once for each change of a connection's state, in the product and by mail.
+
+use contact_sync_flows::{Customer, Scene, SceneOptions};
+use entra_sim::{DEFAULT_APP_ID, SignIn};
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// What a user is told, newest first.
+async fn told(scene: &Scene, customer: &Customer<'_>, query: &str) -> Vec<Value> {
+    scene.rest().list(&customer.account_path(&format!("/notifications?{query}"))).await
+}
+
+fn reasons(notices: &[Value]) -> Vec<&str> {
+    notices.iter().map(|notice| notice["reason"].as_str().unwrap()).collect()
+}
+
+/// The subjects of the mails to an address, oldest first.
+fn mailed(scene: &Scene, to: &str) -> Vec<String> {
+    let mails = scene.stack.mails().into_iter().filter(|mail| mail.to == [to]);
+    mails.map(|mail| mail.subject).collect()
+}
+
+async fn tell(customer: &Customer<'_>, kinds: &[&str]) {
+    let notifications = json!({
+        "users": ["u-1", "u-2"], "emails": ["ada@host.example", "bob@host.example"], "kinds": kinds,
+    });
+    customer.change_settings(json!({"notifications": notifications})).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_consent_is_told_once_and_so_is_that_it_was_given_again() {
+    let portal = vec![("PortalUrl", "https://portal.host.example/sync".to_owned())];
+    let scene =
+        Scene::start(SceneOptions { parameters: portal, ..SceneOptions::with_users(15) }).await;
+    let customer = scene.synced().await;
+    tell(&customer, &["failure"]).await;
+    scene.age_consent(&customer.connection, SignedDuration::from_hours(1)).await;
+    scene.sim.revoke_consent(scene.tenant, DEFAULT_APP_ID).unwrap();
+    scene.sim.revoke_tokens(scene.tenant).unwrap();
+    scene.let_an_hour_pass_unseen(&customer.connection).await;
+    scene.sweep().await;
+    customer.wait_for_status("attention").await;
+    scene.settle().await;
+    assert_eq!(reasons(&told(&scene, &customer, "user=u-1").await), ["consent-lost"]);
+    let subject = "Contoso: syncing stopped, the consent was withdrawn";
+    assert_eq!(mailed(&scene, "ada@host.example"), [subject]);
+    assert_eq!(mailed(&scene, "bob@host.example"), [subject]);
+    let text = &scene.stack.mails()[0].text;
+    for part in ["Nobody", "new consent link", "https://portal.host.example/sync"] {
+        assert!(text.to_lowercase().contains(&part.to_lowercase()), "{part}: {text}");
+    }
+
+    // Somebody tries in vain: that is no news.
+    customer.act("resume").await.expect(202);
+    customer.wait_for_status("attention").await;
+    scene.settle().await;
+    assert_eq!(told(&scene, &customer, "user=u-1").await.len(), 1, "{}", scene.story());
+    assert_eq!(scene.stack.mails().len(), 2);
+
+    let again = customer.with_new_link().await;
+    again.consent_as(&SignIn::admin(scene.tenant)).await;
+    customer.wait_for_status("enabled").await;
+    scene.settle().await;
+    let notices = told(&scene, &customer, "user=u-1").await;
+    assert_eq!(reasons(&notices), ["recovered", "consent-lost"], "{}", scene.story());
+    assert_eq!(mailed(&scene, "ada@host.example").len(), 2);
+    let raised = scene.stack.published_events();
+    let raised = raised.iter().filter(|event| event.envelope["detail-type"] == "NoticeRaised");
+    assert!(raised.count() >= 2, "every notice is on the bus");
+
+    let path = customer.account_path("/notifications");
+    let read = format!("{path}/{}/read", notices[1]["id"].as_str().unwrap());
+    for _ in 0..2 {
+        scene.rest().post(&read, &json!({"user": "u-1"})).await.expect(204);
+    }
+    scene.rest().post(&read, &json!({"user": "stranger"})).await.expect(404);
+    assert_eq!(scene.rest().post(&read, &json!({})).await.expect(422).pointers(), ["/user"]);
+    let unread = told(&scene, &customer, "user=u-1&unread=true").await;
+    assert_eq!(reasons(&unread), ["recovered"]);
+    assert_eq!(told(&scene, &customer, "user=u-2&unread=true").await.len(), 2);
+    assert_eq!(told(&scene, &customer, "unread=false&user=u-1").await.len(), 2);
+    assert_eq!(scene.stack.denied_calls(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_removals_waiting_decisions_and_changes_are_told_when_they_begin_and_end() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.synced().await;
+    tell(&customer, &["guard", "review", "changes"]).await;
+    let one = json!({"maxCount": 1, "maxPercent": 100, "windowHours": 24});
+    let policies = json!({"removal": {"softDeleted": "delete"}, "guard": one, "create": "review"});
+    customer.change_settings(json!({"policies": policies})).await;
+    let people = customer.people_in_scope();
+    for person in &people[..3] {
+        scene.sim.delete_user(scene.tenant, person.id()).unwrap();
+    }
+    scene.settle().await;
+    customer.sync_now().await;
+    scene.settle().await;
+    let held = told(&scene, &customer, "user=u-1").await;
+    assert_eq!(reasons(&held), ["removals-held"], "{}", scene.story());
+    assert!(held[0]["text"].as_str().unwrap().contains("Nobody was removed"), "{held:?}");
+
+    // Somebody new waits for a decision; the removals are let go.
+    let newcomer = json!({
+        "userPrincipalName": "new@contoso.example", "mail": "new@contoso.example",
+        "displayName": "New", "userType": "Member", "accountEnabled": true,
+    });
+    scene.sim.create_user(scene.tenant, newcomer).unwrap();
+    customer.change_settings(json!({"policies": {"guard": {"maxCount": 10}}})).await;
+    customer.sync_now().await;
+    scene.settle().await;
+    let mut now: Vec<String> = told(&scene, &customer, "user=u-1").await[..3]
+        .iter()
+        .map(|notice| notice["reason"].as_str().unwrap().to_owned())
+        .collect();
+    now.sort();
+    // The first sync of this scene, within the hour, was told already.
+    assert_eq!(now, ["decisions-waiting", "removals-held", "removals-released"]);
+    customer.sync_now().await;
+    scene.settle().await;
+    assert_eq!(told(&scene, &customer, "user=u-1").await.len(), 3, "nothing is told again");
+    assert_eq!(mailed(&scene, "ada@host.example").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_without_a_sender_tells_in_the_product_and_refuses_addresses() {
+    let parameters = vec![("MailFrom", String::new())];
+    let scene = Scene::start(SceneOptions { parameters, ..SceneOptions::with_users(15) }).await;
+    let customer = scene.connected().await;
+    let refused =
+        customer.try_settings(json!({"notifications": {"emails": ["a@host.example"]}})).await;
+    assert_eq!(refused.expect(422).pointers(), ["/notifications/emails"]);
+    let broken = json!({"notifications": {"emails": ["a@host.example\r\nBcc: b@host.example"]}});
+    let pointers = customer.try_settings(broken).await.expect(422).pointers();
+    assert_eq!(pointers, ["/notifications/emails/0"]);
+    customer.change_settings(json!({"notifications": {"users": ["u-1"]}})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let notices = told(&scene, &customer, "user=u-1").await;
+    assert_eq!(reasons(&notices), ["contacts-changed"], "{}", scene.story());
+    assert_eq!(notices[0]["runId"], json!(run));
+    assert!(scene.stack.mails().is_empty());
+    let foreign = scene.rest_as("acc_00000000000000000000000000000009", "viewer");
+    let path = customer.account_path("/notifications");
+    foreign.send(Method::GET, &path, &[], None).await.expect(404);
+}
