@@ -19,9 +19,10 @@ const PATIENCE: u64 = 3_000;
 /// would be counted a thousand times over.
 const MANY: u32 = 10_000;
 
-/// Whose work is not a run's own: one tells the world, one tells people afterwards.
+/// Whose work is not a run's own: one tells the world, two tell people afterwards.
 const PUBLISHER: &str = "event-publisher";
 const REPORTER: &str = "sync-report";
+const TELLER: &str = "notify";
 
 /// Measures everything on a directory of `users`.
 pub(crate) async fn measure(users: u32) -> (Vec<Row>, Vec<Phase>) {
@@ -105,11 +106,13 @@ async fn unchanged(
     let read = phase.work["full-sync"].read_units;
     let (must, aim) = (f64::from(users) / 10.0, f64::from(users) / 120.0);
     rows.push(row("unchanged full: read units", read, "units", must, aim));
-    let bill = phase.bill(|function| ![PUBLISHER, REPORTER].contains(&function));
+    let bill = phase.bill(|function| ![PUBLISHER, REPORTER, TELLER].contains(&function));
     rows.push(dollars("unchanged full: dollars a million", bill.counted(), users, 0.02, 0.005));
     rows.push(told("unchanged full: and the functions' time, here", bill.time()));
     let report = phase.bill(|function| function == REPORTER);
     rows.push(told("unchanged full: its report, dollars a million", report.counted()));
+    let notices = phase.bill(|function| function == TELLER);
+    rows.push(told("unchanged full: telling people, dollars a million", notices.counted()));
     phase
 }
 

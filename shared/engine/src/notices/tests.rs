@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::memory::{Counter, HeldClock, MailFate, MemoryMailer, MemoryStore};
-use crate::port::SettingsVersion;
+use crate::port::{Clock, SettingsVersion};
 
 const NOON: &str = "2026-03-02T12:00:00Z";
 
