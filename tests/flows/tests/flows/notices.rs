@@ -89,7 +89,7 @@ async fn held_removals_waiting_decisions_and_changes_are_told_when_they_begin_an
     let customer = scene.synced().await;
     tell(&customer, &["guard", "review", "changes"]).await;
     let one = json!({"maxCount": 1, "maxPercent": 100, "windowHours": 24});
-    let policies = json!({"removal": {"softDeleted": "delete"}, "guard": one, "create": "review"});
+    let policies = json!({"removal": {"softDeleted": "delete"}, "guard": one});
     customer.change_settings(json!({"policies": policies})).await;
     let people = customer.people_in_scope();
     for person in &people[..3] {
@@ -102,13 +102,14 @@ async fn held_removals_waiting_decisions_and_changes_are_told_when_they_begin_an
     assert_eq!(reasons(&held), ["removals-held"], "{}", scene.story());
     assert!(held[0]["text"].as_str().unwrap().contains("Nobody was removed"), "{held:?}");
 
-    // Somebody new waits for a decision; the removals are let go.
+    // Whom sync would make now, a person decides; the removals are let go.
     let newcomer = json!({
         "userPrincipalName": "new@contoso.example", "mail": "new@contoso.example",
         "displayName": "New", "userType": "Member", "accountEnabled": true,
     });
     scene.sim.create_user(scene.tenant, newcomer).unwrap();
-    customer.change_settings(json!({"policies": {"guard": {"maxCount": 10}}})).await;
+    let policies = json!({"guard": {"maxCount": 10}, "create": "review"});
+    customer.change_settings(json!({"policies": policies})).await;
     customer.sync_now().await;
     scene.settle().await;
     let mut now: Vec<String> = told(&scene, &customer, "user=u-1").await[..3]
@@ -135,7 +136,8 @@ async fn an_installation_without_a_sender_tells_in_the_product_and_refuses_addre
     let broken = json!({"notifications": {"emails": ["a@host.example\r\nBcc: b@host.example"]}});
     let pointers = customer.try_settings(broken).await.expect(422).pointers();
     assert_eq!(pointers, ["/notifications/emails/0"]);
-    customer.change_settings(json!({"notifications": {"users": ["u-1"]}})).await;
+    let notifications = json!({"users": ["u-1"], "kinds": ["changes"]});
+    customer.change_settings(json!({"notifications": notifications})).await;
     let run = customer.enable().await;
     customer.wait_for_run(&run).await;
     scene.settle().await;
