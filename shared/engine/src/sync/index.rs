@@ -181,16 +181,19 @@ pub(super) fn pages(
     store: &impl ContactStore,
     account: &AccountId,
 ) -> impl Stream<Item = Result<IndexPage, StoreError>> + Unpin {
-    stream::iter(0..SHARDS)
-        .map(move |shard| {
-            Box::pin(stream::try_unfold(Some(None::<String>), move |cursor| async move {
+    let shards = stream::iter(0..SHARDS)
+        .map(move |shard| async move {
+            let pages = stream::try_unfold(Some(None::<String>), move |cursor| async move {
                 let Some(cursor) = cursor else { return Ok(None) };
                 let mut page = store.index(account, shard, cursor.as_deref()).await?;
                 let next = page.cursor.take().map(Some);
                 Ok::<_, StoreError>(Some((page, next)))
-            }))
+            });
+            pages.try_collect::<Vec<_>>().await
         })
-        .flatten_unordered(READERS)
+        .buffer_unordered(READERS);
+    // A stream that steps back for others would lose against whoever waits for it only so long.
+    Box::pin(shards.map_ok(|pages| stream::iter(pages.into_iter().map(Ok))).try_flatten())
 }
 
 /// 64 of the 128 bits carry the comparison of one contact with itself; 0 stays free for "none".
