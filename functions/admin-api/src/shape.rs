@@ -18,6 +18,7 @@ pub(crate) use tenants::{OverlapShape, TenantUseShape};
 
 use contact_sync_domain::account::{Account, CustomField};
 use contact_sync_domain::id::AccountId;
+use contact_sync_domain::retention::Retention;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -30,6 +31,7 @@ pub(crate) struct AccountShape {
     time_zone: String,
     allowed_origins: Vec<String>,
     custom_fields: Vec<CustomField>,
+    retention: Retention,
     created_at: Timestamp,
 }
 
@@ -42,6 +44,7 @@ impl From<Account> for AccountShape {
             time_zone: account.time_zone,
             allowed_origins: account.allowed_origins,
             custom_fields: account.custom_fields,
+            retention: account.retention,
             created_at: account.created_at,
         }
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::AccountId;
+use crate::retention::Retention;
 
 /// A customer of the host product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct Account {
     /// The account's own contact fields.
     #[serde(default)]
     pub custom_fields: Vec<CustomField>,
+    /// For how long what its runs do is kept, from the next run on.
+    #[serde(default, skip_serializing_if = "Retention::is_usual")]
+    pub retention: Retention,
     /// Raised by every write; guards concurrent edits.
     #[serde(default)]
     pub version: u64,

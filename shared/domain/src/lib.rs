@@ -26,6 +26,7 @@ pub mod proof;
 pub mod query_plan;
 pub mod reconcile;
 pub mod report;
+pub mod retention;
 pub mod review;
 pub mod routing;
 pub mod run;

@@ -10,6 +10,7 @@ use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
 use crate::plan::Plan;
 use crate::proof::Proof;
 use crate::query_plan::Reading;
+use crate::retention::Retention;
 use crate::sync_state::Lane;
 
 /// One pass over a connection's directory.
@@ -64,6 +65,9 @@ pub struct Run {
     /// That everybody whom it read is accounted for; absent before the first page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// For how long what it did is kept.
+    #[serde(default, skip_serializing_if = "Retention::is_usual")]
+    pub kept: Retention,
     /// What it would do, where it was asked to show that first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<Plan>>,
@@ -104,6 +108,7 @@ impl Run {
             gap_seconds: None,
             reading: None,
             proof: None,
+            kept: Retention::default(),
             plan: None,
             user: None,
             requested_by: None,

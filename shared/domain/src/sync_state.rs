@@ -15,6 +15,7 @@ use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
 use crate::latency::Delays;
 use crate::proof::Proof;
 use crate::query_plan::Reading;
+use crate::retention::Retention;
 use crate::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 
 /// Where a connection's runs work: beside what syncs, or there. Each lane has a state of its own.
@@ -178,6 +179,9 @@ pub struct DeltaCursor {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
+    /// For how long what the run does is kept.
+    #[serde(default, skip_serializing_if = "Retention::is_usual")]
+    pub kept: Retention,
     /// Which run.
     pub run_id: RunId,
     /// What it does.
@@ -295,6 +299,7 @@ impl Checkpoint {
             reading: None,
             rivals: None,
             applies: false,
+            kept: Retention::default(),
         }
     }
 

@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 
 use contact_sync_domain::id::{ConnectionId, RunId};
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::segment::Deviation;
 use contact_sync_engine::port::{SegmentRef, SegmentStore, StoreError};
-use contact_sync_engine::segments::SEGMENT_DAYS;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -31,13 +31,13 @@ const BODY: &str = "body";
 
 /// Lets an item of a run go when the bucket lets go of the run's blobs: after so many days, at the
 /// next midnight. A run's id tells when it was asked for; one that does not keeps its items.
-fn expire(item: &mut Item, run: &RunId) {
+fn expire(item: &mut Item, run: &RunId, kept: Retention) {
     let millis = run.as_str().rsplit('_').next().and_then(|bits| bits.get(..12));
     let asked = millis
         .and_then(|millis| i64::from_str_radix(millis, 16).ok())
         .and_then(|millis| Timestamp::from_millisecond(millis).ok())
         .filter(|asked| *asked > FIRST_RUN);
-    let life = SignedDuration::from_hours(24 * (SEGMENT_DAYS + 1));
+    let life = SignedDuration::from_hours(24 * (i64::from(kept.history_days) + 1));
     if let Some(until) = asked.and_then(|asked| asked.checked_add(life).ok()) {
         item.insert(name::EXPIRES_AT.into(), expiry(until));
     }
@@ -76,13 +76,13 @@ impl SegmentStore for DynamoStore {
     async fn put_segment(
         &self,
         connection: &ConnectionId,
-        run: &RunId,
+        (run, kept): (&RunId, Retention),
         page: u32,
         segment: SegmentRef,
     ) -> Result<SegmentRef, StoreError> {
         let mut item = keys::segment(connection, run, page).attributes();
         item.insert(name::KIND.into(), text(KIND));
-        expire(&mut item, run);
+        expire(&mut item, run, kept);
         match &segment {
             SegmentRef::Inline(inline) => item.insert(INLINE.into(), bytes(inline.as_slice())),
             SegmentRef::Blob(key) => item.insert(BLOB.into(), text(key)),
@@ -108,13 +108,13 @@ impl SegmentStore for DynamoStore {
     async fn put_deviations(
         &self,
         connection: &ConnectionId,
-        run: &RunId,
+        (run, kept): (&RunId, Retention),
         page: u32,
         deviations: &[Deviation],
     ) -> Result<(), StoreError> {
         let mut item = keys::deviations(connection, run, page).attributes();
         item.insert(name::KIND.into(), text(DEVIATIONS));
-        expire(&mut item, run);
+        expire(&mut item, run, kept);
         item.insert(BODY.into(), bytes(pack(DEVIATIONS, &deviations)?));
         self.state.put("PutItem deviations", item).await
     }

@@ -96,6 +96,7 @@ mod tests {
             time_zone: "UTC".to_owned(),
             allowed_origins: Vec::new(),
             custom_fields: Vec::new(),
+            retention: contact_sync_domain::retention::Retention::default(),
             version: 1,
             created_at: day(0),
         }

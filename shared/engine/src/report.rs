@@ -51,9 +51,6 @@ pub enum ReportError {
     Sheet(#[source] BoxError),
 }
 
-/// For how many days a report is kept: the bucket's lifecycle rule of `reports/`.
-pub const REPORT_DAYS: i64 = 90;
-
 /// Compiles the report of an ended run in all forms, stores them and marks the run. Doing it again
 /// makes the same files. `content_type` is that of the tables.
 pub async fn compile_report<S, H>(

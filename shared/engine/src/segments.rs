@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
 use contact_sync_domain::proof::id_hash;
+use contact_sync_domain::retention::{Retention, folders};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{NextStep, Phase, Segment, SegmentItem};
 use flate2::Compression;
@@ -17,14 +18,10 @@ use crate::port::{Blobs, SegmentRef, SegmentStore, StoreError};
 /// What fits into the index item itself, in bytes; one DynamoDB write unit takes 1,024.
 pub const INLINE_LIMIT: usize = 8 * 1024;
 
-/// For how many days a run's segments and what deviated from them can be read: the bucket's
-/// lifecycle rule of `segments/`, and the life of the items that lead there.
-pub const SEGMENT_DAYS: i64 = 30;
-
 /// Whether a run is so old that segments of it may be gone.
 pub fn segments_expired(run: &Run, now: Timestamp) -> bool {
     let began = run.started_at.unwrap_or(run.queued_at);
-    now.duration_since(began) > SignedDuration::from_hours(24 * SEGMENT_DAYS)
+    now.duration_since(began) > SignedDuration::from_hours(24 * i64::from(run.kept.history_days))
 }
 
 /// The first line of an encoded segment; the items follow, one a line.
@@ -53,15 +50,26 @@ fn id_xor(items: &[SegmentItem]) -> String {
     format!("{xor:032x}")
 }
 
-/// Where a run's blobs lie: segments are erased with their connection by this prefix.
-pub fn blob_prefix(account: &AccountId, connection: &ConnectionId) -> String {
-    format!("segments/{account}/{connection}/")
+/// The folder of blobs that stand for a connection's present state and never expire.
+const STATE: &str = "state";
+
+/// Where the blobs lie that stand for a connection's present state.
+pub fn state_prefix(account: &AccountId, connection: &ConnectionId) -> String {
+    format!("{STATE}/{account}/{connection}/")
 }
 
-/// Where the blobs lie that stand for a connection's present state and never expire: erased with
-/// the connection by this prefix.
-pub fn state_prefix(account: &AccountId, connection: &ConnectionId) -> String {
-    format!("state/{account}/{connection}/")
+/// Every place where blobs of an account lie, or of one connection alone: they are erased by these
+/// prefixes.
+pub fn blob_prefixes(
+    account: &AccountId,
+    connection: Option<&ConnectionId>,
+) -> impl Iterator<Item = String> {
+    let below = match connection {
+        Some(connection) => format!("{account}/{connection}/"),
+        None => format!("{account}/"),
+    };
+    let folders = folders().into_iter().map(|(folder, _)| folder);
+    folders.chain([STATE.to_owned()]).map(move |folder| format!("{folder}/{below}"))
 }
 
 /// Stores a segment unless its page has one; answers the one that stands, which the caller must
@@ -71,7 +79,7 @@ pub async fn store_segment(
     blobs: &impl Blobs,
     account: &AccountId,
     connection: &ConnectionId,
-    run: &RunId,
+    (run, kept): (&RunId, Retention),
     segment: Segment,
 ) -> Result<Segment, StoreError> {
     let bytes = encode(&segment)?;
@@ -81,15 +89,15 @@ pub async fn store_segment(
         // The fence makes the key this attempt's own: a slice that lost its lease cannot replace
         // the bytes behind an index item that another slice wrote.
         let key = format!(
-            "{}{run}/{:06}-{}.jsonl.gz",
-            blob_prefix(account, connection),
+            "{}/{account}/{connection}/{run}/{:06}-{}.jsonl.gz",
+            kept.segment_folder(),
             segment.page,
             segment.fence
         );
         blobs.put(&key, bytes, "application/gzip").await?;
         SegmentRef::Blob(key)
     };
-    let standing = index.put_segment(connection, run, segment.page, place.clone()).await?;
+    let standing = index.put_segment(connection, (run, kept), segment.page, place.clone()).await?;
     if standing == place { Ok(segment) } else { read(blobs, standing).await }
 }
 

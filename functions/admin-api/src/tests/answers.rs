@@ -6,6 +6,7 @@ use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, SyncMark, Target};
 use contact_sync_domain::id::{ContactId, ObjectId, RunId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{FieldChange, Outcome, Phase, Segment, SegmentItem, Trace};
 use contact_sync_domain::written::WriteId;
@@ -54,7 +55,8 @@ async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value:
     };
     let segment = Segment::of(page, Phase::List, 1, vec![item]);
     let (store, blobs) = (&app.outside.store, &app.outside.blobs);
-    store_segment(store, blobs, &account_id(), &connection_id(), &run, segment).await.unwrap();
+    let kept = (&run, Retention::default());
+    store_segment(store, blobs, &account_id(), &connection_id(), kept, segment).await.unwrap();
     let mut after = Contact { version: before.version + 1, updated_at: now, ..before };
     after.set(&target, Some(json!(value)));
     after.wrote(WriteId::from(&run), [&target]);

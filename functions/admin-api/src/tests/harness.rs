@@ -194,6 +194,7 @@ impl App {
                 field("size", CustomFieldType::SingleSelect, &["S", "M", "L"]),
                 field("age", CustomFieldType::Number, &[]),
             ],
+            retention: contact_sync_domain::retention::Retention::default(),
             version: 1,
             created_at: app.outside.clock.now(),
         };

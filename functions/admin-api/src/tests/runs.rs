@@ -7,11 +7,12 @@ use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::event::{ContactEvent, ContactEventKind};
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, RunId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::retention::{Retention, folders};
 use contact_sync_domain::run::RunStatus;
 use contact_sync_domain::segment::{Deviation, FieldChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_engine::port::{Blobs, Clock};
-use contact_sync_engine::report::{PACKED_LINES, REPORT_DAYS};
-use contact_sync_engine::segments::{SEGMENT_DAYS, store_segment};
+use contact_sync_engine::report::PACKED_LINES;
+use contact_sync_engine::segments::store_segment;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -46,6 +47,7 @@ fn item(number: u128, outcome: Outcome) -> SegmentItem {
 async fn write_page(app: &App, run: &RunId, page: u32, items: Vec<SegmentItem>) {
     let segment = Segment::of(page, Phase::List, 1, items);
     let (store, blobs) = (&app.outside.store, &app.outside.blobs);
+    let run = (run, Retention::default());
     store_segment(store, blobs, &account_id(), &connection_id(), run, segment).await.unwrap();
 }
 
@@ -272,12 +274,50 @@ async fn what_is_too_old_to_be_kept_is_said_to_be_so() {
     app.ask(Ask::get(of_run(&run, ""))).await.expect(200);
 }
 
+#[tokio::test]
+async fn a_run_is_kept_for_as_long_as_the_account_wanted_when_it_began() {
+    let app = App::with_connection(S::Enabled);
+    let run = start(&app, "full").await.json();
+    let id = run_id(&run);
+    write_page(&app, &id, 0, vec![item(1, Outcome::Create)]).await;
+    {
+        let mut world = app.outside.store.world();
+        let stored = world.runs.get_mut(&id).unwrap();
+        (stored.pages, stored.report_ready) = (1, true);
+        stored.kept = Retention { history_days: 90, report_days: 30 };
+    }
+    let day = jiff::SignedDuration::from_hours(24);
+    app.outside.clock.advance(day * 90);
+    app.ask(Ask::get(of_run(&run, "/changes"))).await.expect(200);
+    let gone = app.ask(Ask::get(of_run(&run, "/report"))).await;
+    gone.problem(410, "report-expired");
+    assert!(gone.text.contains("report can be read for 30 days"), "{gone:?}");
+    app.outside.clock.advance(day);
+    let gone = app.ask(Ask::get(of_run(&run, "/changes"))).await;
+    gone.problem(410, "report-expired");
+    assert!(gone.text.contains("changes can be read for 90 days"), "{gone:?}");
+}
+
+#[tokio::test]
+async fn an_account_says_for_how_long_and_what_it_leaves_out_stays() {
+    let app = App::with_connection(S::Enabled);
+    let path = format!("/v1/accounts/{ACCOUNT}");
+    let shown = app.ask(Ask::get(path.clone())).await.expect(200).json();
+    assert_eq!(shown["retention"], json!({"historyDays": 30, "reportDays": 90}));
+    let longer = json!({"retention": {"historyDays": 365}});
+    let changed = app.ask(Ask::patch(path.clone(), &longer).role("admin")).await.expect(200).json();
+    assert_eq!(changed["retention"], json!({"historyDays": 365, "reportDays": 90}));
+    let odd = json!({"retention": {"reportDays": 7}});
+    let refused = app.ask(Ask::patch(path, &odd).role("admin")).await;
+    assert_eq!(refused.problem(422, "invalid-fields"), ["/retention/reportDays"]);
+}
+
 #[test]
 fn the_bucket_keeps_what_the_api_promises_for_as_long() {
     let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/template.yaml");
     let template = std::fs::read_to_string(template).unwrap();
-    for (prefix, days) in [("segments/", SEGMENT_DAYS), ("reports/", REPORT_DAYS)] {
-        let rule = format!("Prefix: {prefix}, ExpirationInDays: {days}}}");
+    for (folder, days) in folders() {
+        let rule = format!("Prefix: {folder}/, ExpirationInDays: {days}}}");
         assert!(template.contains(&rule), "{rule}");
     }
 }

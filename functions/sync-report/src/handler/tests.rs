@@ -1,6 +1,7 @@
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_engine::memory::{MemoryBlobs, MemoryStore};
@@ -72,7 +73,8 @@ async fn world(kind: RunKind) -> World {
         ],
     );
     let World { store, blobs } = &world;
-    store_segment(store, blobs, &account_id, &connection_id, &id, segment).await.unwrap();
+    let run = (&id, Retention::default());
+    store_segment(store, blobs, &account_id, &connection_id, run, segment).await.unwrap();
     let run = Run {
         status: RunStatus::Partial,
         pages: 1,

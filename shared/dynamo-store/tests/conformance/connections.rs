@@ -60,8 +60,8 @@ async fn a_deleted_connection_leaves_nothing_behind() {
     for number in 1..=30 {
         let run = run(1, 1, number);
         store.enqueue(&run).await.unwrap();
-        store.put_segment(&id, &run.id, 0, SegmentRef::Inline(vec![1])).await.unwrap();
-        store.put_deviations(&id, &run.id, 0, &[]).await.unwrap();
+        store.put_segment(&id, (&run.id, run.kept), 0, SegmentRef::Inline(vec![1])).await.unwrap();
+        store.put_deviations(&id, (&run.id, run.kept), 0, &[]).await.unwrap();
     }
     let preview = Run { kind: RunKind::Preview, ..run(1, 1, 31) };
     store.enqueue(&preview).await.unwrap();

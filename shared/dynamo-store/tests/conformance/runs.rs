@@ -1,6 +1,7 @@
 //! Runs, segments, and what waits for the end of a run.
 
 use contact_sync_domain::id::{ObjectId, RunId};
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_domain::segment::{Deviation, Outcome};
 use contact_sync_engine::port::{
@@ -15,6 +16,8 @@ use crate::tables::Tables;
 fn ended(number: u128) -> Run {
     Run { status: RunStatus::Succeeded, ended_at: Some(at(9)), ..run(1, 1, number) }
 }
+
+const USUAL: Retention = Retention { history_days: 30, report_days: 90 };
 
 #[tokio::test]
 async fn a_run_that_ended_is_not_changed_any_more() {
@@ -107,9 +110,18 @@ async fn the_first_segment_of_a_page_stands() {
     let second = SegmentRef::Blob("segments/x".into());
     assert_eq!(store.segment(&connection, &run, 0).await.unwrap(), None);
     tables.lose_next_answer();
-    assert_eq!(store.put_segment(&connection, &run, 0, first.clone()).await.unwrap(), first);
-    assert_eq!(store.put_segment(&connection, &run, 0, second.clone()).await.unwrap(), first);
-    assert_eq!(store.put_segment(&connection, &run, 1, second.clone()).await.unwrap(), second);
+    assert_eq!(
+        store.put_segment(&connection, (&run, USUAL), 0, first.clone()).await.unwrap(),
+        first
+    );
+    assert_eq!(
+        store.put_segment(&connection, (&run, USUAL), 0, second.clone()).await.unwrap(),
+        first
+    );
+    assert_eq!(
+        store.put_segment(&connection, (&run, USUAL), 1, second.clone()).await.unwrap(),
+        second
+    );
     assert_eq!(store.segment(&connection, &run, 0).await.unwrap(), Some(first));
     assert_eq!(store.segment(&connection, &run, 1).await.unwrap(), Some(second));
     assert_eq!(store.segment(&connection, &RunId::from_bits(2), 0).await.unwrap(), None);
@@ -128,9 +140,9 @@ async fn the_last_record_of_what_deviated_stands() {
         remedy: None,
     };
     let many: Vec<Deviation> = (0..1_000).map(deviation).collect();
-    store.put_deviations(&connection, &run, 0, &many).await.unwrap();
+    store.put_deviations(&connection, (&run, USUAL), 0, &many).await.unwrap();
     assert_eq!(store.deviations(&connection, &run, 0).await.unwrap(), many);
-    store.put_deviations(&connection, &run, 0, &many[..1]).await.unwrap();
+    store.put_deviations(&connection, (&run, USUAL), 0, &many[..1]).await.unwrap();
     assert_eq!(store.deviations(&connection, &run, 0).await.unwrap(), many[..1]);
 }
 

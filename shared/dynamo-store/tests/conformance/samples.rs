@@ -39,6 +39,7 @@ pub(crate) fn account(number: u128) -> Account {
         time_zone: "Europe/Berlin".into(),
         allowed_origins: vec!["https://app.example".into()],
         custom_fields: vec![],
+        retention: contact_sync_domain::retention::Retention::default(),
         version: 1,
         created_at: at(0),
     }

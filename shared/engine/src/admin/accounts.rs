@@ -2,7 +2,9 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::id::AccountId;
+use contact_sync_domain::retention::{CLASSES, Retention};
 use contact_sync_domain::schedule::time_zone;
+use contact_sync_domain::settings::Problem;
 use serde_json::Value;
 
 use super::document::Members;
@@ -47,19 +49,30 @@ pub struct AccountChange {
     name: Option<String>,
     time_zone: Option<String>,
     allowed_origins: Option<Vec<String>>,
+    history_days: Option<u16>,
+    report_days: Option<u16>,
 }
 
 impl AccountChange {
-    /// Reads the members that change: `{name?, timeZone?, allowedOrigins?}`.
+    /// Reads the members that change:
+    /// `{name?, timeZone?, allowedOrigins?, retention?: {historyDays?, reportDays?}}`.
     pub fn read(document: &Value) -> Result<Self, AdminError> {
         let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
         let name = members.changed_text("name", 256);
         let time_zone =
             members.changed_text("timeZone", 64).and_then(|zone| known_zone(&mut members, &zone));
         let allowed_origins = origins(&mut members);
-        let problems = members.finish();
+        let retention = members.value("retention").map(read_retention);
+        let mut problems = members.finish();
+        let (history_days, report_days) = match retention.unwrap_or(Ok((None, None))) {
+            Ok(days) => days,
+            Err(more) => {
+                problems.extend(more);
+                (None, None)
+            }
+        };
         if problems.is_empty() {
-            Ok(Self { name, time_zone, allowed_origins })
+            Ok(Self { name, time_zone, allowed_origins, history_days, report_days })
         } else {
             Err(AdminError::Invalid(problems))
         }
@@ -74,6 +87,22 @@ fn known_zone(members: &mut Members<'_>, name: &str) -> Option<String> {
             None
         }
     }
+}
+
+/// Reads `{historyDays?, reportDays?}`, each one of the classes.
+fn read_retention(document: &Value) -> Result<(Option<u16>, Option<u16>), Vec<Problem>> {
+    let mut members = Members::of(document, "/retention")?;
+    let [history, report] = ["historyDays", "reportDays"].map(|name| {
+        let value = members.value(name)?;
+        let days = value.as_u64().and_then(|days| u16::try_from(days).ok());
+        let class = days.filter(|days| CLASSES.contains(days));
+        if class.is_none() {
+            members.problem(name, "expected 30, 90, 180 or 365");
+        }
+        class
+    });
+    let problems = members.finish();
+    if problems.is_empty() { Ok((history, report)) } else { Err(problems) }
 }
 
 fn origins(members: &mut Members<'_>) -> Option<Vec<String>> {
@@ -126,6 +155,7 @@ pub async fn create_account(
         time_zone: new.time_zone,
         allowed_origins: new.allowed_origins,
         custom_fields: Vec::new(),
+        retention: Retention::default(),
         version: 1,
         created_at: outside.clock().now(),
     };
@@ -177,6 +207,12 @@ pub async fn change_account(
         if let Some(origins) = &change.allowed_origins {
             new.allowed_origins.clone_from(origins);
         }
+        if let Some(days) = change.history_days {
+            new.retention.history_days = days;
+        }
+        if let Some(days) = change.report_days {
+            new.retention.report_days = days;
+        }
         if outside.store().update_account(&new).await? {
             // Also when the zone is the same: an earlier request may have died between the two.
             if change.time_zone.is_some() {
@@ -206,6 +242,21 @@ mod tests {
         assert_eq!(account.time_zone, "Europe/Berlin");
         for zone in ["Europe/Berln", "Etc/Unknown", "+02:00"] {
             assert_eq!(pointers(NewAccount::read(&document(zone)).unwrap_err()), ["/timeZone"]);
+        }
+    }
+
+    #[test]
+    fn what_runs_did_is_kept_in_classes_of_days() {
+        let read = |retention: Value| AccountChange::read(&json!({"retention": retention}));
+        let change = read(json!({"historyDays": 365})).unwrap();
+        assert_eq!((change.history_days, change.report_days), (Some(365), None));
+        for (retention, pointer) in [
+            (json!({"historyDays": 31}), "/retention/historyDays"),
+            (json!({"reportDays": "90"}), "/retention/reportDays"),
+            (json!({"days": 90}), "/retention/days"),
+            (json!(90), "/retention"),
+        ] {
+            assert_eq!(pointers(read(retention).unwrap_err()), [pointer]);
         }
     }
 

@@ -7,7 +7,7 @@ use contact_sync_domain::segment::{Deviation, Outcome, SegmentItem};
 
 use super::{AdminError, Outside, Page};
 use crate::port::{Clock, SegmentStore};
-use crate::segments::{SEGMENT_DAYS, load_segment, segments_expired};
+use crate::segments::{load_segment, segments_expired};
 
 pub use filter::ChangeFilter;
 
@@ -143,7 +143,7 @@ pub async fn run_changes(
         Some(cursor) => place(cursor).ok_or(AdminError::BadCursor)?,
     };
     if run.pages > 0 && segments_expired(run, outside.clock().now()) {
-        return Err(AdminError::Expired { what: "changes", days: SEGMENT_DAYS });
+        return Err(AdminError::Expired { what: "changes", days: run.kept.history_days.into() });
     }
     let limit = usize::from(limit);
     let mut items = Vec::new();

@@ -20,7 +20,7 @@ use crate::port::{
     Blobs, Clock, ConnectionStore, Randomness, Schedules, SettingsStore, SubscriptionStore,
     SyncStateStore,
 };
-use crate::segments::{blob_prefix, state_prefix};
+use crate::segments::blob_prefixes;
 
 /// Connections that an account may have.
 pub(super) const MOST_CONNECTIONS: usize = 100;
@@ -260,9 +260,9 @@ pub async fn delete_connection(
         return Ok(ConnectionDeleted::Partly);
     }
     outside.schedules().delete(id).await?;
-    outside.blobs().delete_prefix(&blob_prefix(account, id)).await?;
-    outside.blobs().delete_prefix(&state_prefix(account, id)).await?;
-    outside.blobs().delete_prefix(&format!("reports/{account}/{id}/")).await?;
+    for prefix in blob_prefixes(account, Some(id)) {
+        outside.blobs().delete_prefix(&prefix).await?;
+    }
     store.delete_connection(account, id).await?;
     Ok(ConnectionDeleted::Whole)
 }

@@ -12,6 +12,7 @@ use super::connections::take_action;
 use super::lifecycle::disconnect;
 use super::{AdminError, Outside};
 use crate::port::{AccountStore, Blobs, Clock, ConnectionStore, ContactStore, SyncStateStore};
+use crate::segments::blob_prefixes;
 
 /// After so long the answer must be on its way: HTTP APIs give up after 30 seconds.
 const TIME: SignedDuration = SignedDuration::from_secs(24);
@@ -63,8 +64,8 @@ async fn erase(outside: &impl Outside, id: &AccountId) -> Result<Erased, AdminEr
     for connection in &connections {
         disconnect(outside, id, &connection.id).await?;
     }
-    for folder in ["segments", "state", "reports"] {
-        outside.blobs().delete_prefix(&format!("{folder}/{id}/")).await?;
+    for prefix in blob_prefixes(id, None) {
+        outside.blobs().delete_prefix(&prefix).await?;
     }
     store.erase_account(id).await?;
     store.erase_account_state(&found).await?;

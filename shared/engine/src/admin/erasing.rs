@@ -10,13 +10,13 @@ use contact_sync_domain::erasure::{
     BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures,
 };
 use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
+use contact_sync_domain::retention::LONGEST;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::document::Members;
 use super::{AdminError, Caller, Outside};
 use crate::port::{Clock, ConnectionStore, ContactStore, ErasureStore, StoredContact};
-use crate::report::REPORT_DAYS;
 
 /// Reads `{confirm}`, which must be the contact's own id.
 pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
@@ -134,7 +134,8 @@ async fn begin(
         requested_by: caller.subject.clone(),
         state: ErasureState::Working,
         found: Erasures::default(),
-        history_until: in_days(REPORT_DAYS),
+        // Earlier runs may have begun when the account kept them for longer.
+        history_until: in_days(LONGEST.into()),
         backups_until: now.checked_add(BACKUPS_LAST).unwrap_or(Timestamp::MAX),
         person: contact.as_deref().map(person_of),
     };

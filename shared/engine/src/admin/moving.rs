@@ -30,7 +30,7 @@ use crate::port::{
     Blobs, Clock, ConnectionStore, ReviewStore, SettingsStore, SettingsVersion, SyncStateStore,
     TenantClaim, TenantStore,
 };
-use crate::segments::{blob_prefix, state_prefix};
+use crate::segments::blob_prefixes;
 
 use leaving::leave_account;
 
@@ -163,9 +163,9 @@ pub async fn move_connection(
     if wanted.only_try || !is_whole {
         return Ok(moved);
     }
-    outside.blobs().delete_prefix(&blob_prefix(from, id)).await?;
-    outside.blobs().delete_prefix(&state_prefix(from, id)).await?;
-    outside.blobs().delete_prefix(&format!("reports/{from}/{id}/")).await?;
+    for prefix in blob_prefixes(from, Some(id)) {
+        outside.blobs().delete_prefix(&prefix).await?;
+    }
     let arrived = Connection {
         account_id: to.id.clone(),
         last_sync_at: None,

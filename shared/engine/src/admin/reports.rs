@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::{AdminError, Outside};
 use crate::port::{Blobs, Clock, StoreError};
-use crate::report::{REPORT_DAYS, ReportFile};
+use crate::report::ReportFile;
 use crate::segments::segments_expired;
 
 /// How long a signed address of a report works.
@@ -34,10 +34,10 @@ pub async fn report(
     if !run.report_ready {
         // Without its segments a report can no longer be written.
         let is_late = segments_expired(run, outside.clock().now());
-        return Err(if is_late { expired() } else { AdminError::ReportNotReady });
+        return Err(if is_late { expired(run) } else { AdminError::ReportNotReady });
     }
     let key = file.key(run);
-    let Some(bytes) = outside.blobs().get(&key).await? else { return Err(expired()) };
+    let Some(bytes) = outside.blobs().get(&key).await? else { return Err(expired(run)) };
     let answer = match file {
         _ if bytes.len() > limit => None,
         ReportFile::Simple | ReportFile::Extended => Some(bytes),
@@ -64,8 +64,8 @@ fn unpacked(packed: &[u8], limit: usize) -> Result<Option<Vec<u8>>, StoreError> 
     }
 }
 
-fn expired() -> AdminError {
-    AdminError::Expired { what: "report", days: REPORT_DAYS }
+fn expired(run: &Run) -> AdminError {
+    AdminError::Expired { what: "report", days: run.kept.report_days.into() }
 }
 
 fn name(run: &Run) -> String {

@@ -37,6 +37,7 @@ pub(crate) fn account() -> Account {
         time_zone: "Europe/Berlin".into(),
         allowed_origins: Vec::new(),
         custom_fields: Vec::new(),
+        retention: contact_sync_domain::retention::Retention::default(),
         version: 1,
         created_at: Timestamp::UNIX_EPOCH,
     }

@@ -1,6 +1,7 @@
 //! Runs, their segments, and what waits for their ends.
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
 use jiff::Timestamp;
@@ -73,7 +74,7 @@ impl SegmentStore for MemoryStore {
     async fn put_segment(
         &self,
         _: &ConnectionId,
-        run: &RunId,
+        (run, _): (&RunId, Retention),
         page: u32,
         segment: SegmentRef,
     ) -> Result<SegmentRef, StoreError> {
@@ -92,7 +93,7 @@ impl SegmentStore for MemoryStore {
     async fn put_deviations(
         &self,
         _: &ConnectionId,
-        run: &RunId,
+        (run, _): (&RunId, Retention),
         page: u32,
         deviations: &[Deviation],
     ) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
 use contact_sync_domain::sync_state::{Handover, Lane, SyncState, Work};
@@ -190,7 +191,7 @@ pub trait SegmentStore: Send + Sync {
     fn put_segment(
         &self,
         connection: &ConnectionId,
-        run: &RunId,
+        run: (&RunId, Retention),
         page: u32,
         segment: SegmentRef,
     ) -> impl Future<Output = Result<SegmentRef, StoreError>> + Send;
@@ -207,7 +208,7 @@ pub trait SegmentStore: Send + Sync {
     fn put_deviations(
         &self,
         connection: &ConnectionId,
-        run: &RunId,
+        run: (&RunId, Retention),
         page: u32,
         deviations: &[Deviation],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;

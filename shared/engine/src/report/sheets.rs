@@ -47,8 +47,8 @@ impl ReportFile {
 
     /// Under which key the file lies among the blobs.
     pub fn key(self, run: &Run) -> String {
-        let Run { id, account_id, connection_id, .. } = run;
-        format!("reports/{account_id}/{connection_id}/{id}{}", self.suffix())
+        let Run { id, account_id, connection_id, kept, .. } = run;
+        format!("{}/{account_id}/{connection_id}/{id}{}", kept.report_folder(), self.suffix())
     }
 }
 

@@ -7,6 +7,7 @@ use contact_sync_domain::contact::{
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::report::defused;
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::{Counts, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{
     Deviation, FieldChange, LinkChange, Outcome, Phase, Segment, SegmentItem,
@@ -100,9 +101,8 @@ impl World {
             page
         };
         let segment = Segment::of(page, phase, 1, items);
-        store_segment(&self.store, &self.blobs, &account, &connection, &run, segment)
-            .await
-            .unwrap();
+        let run = (&run, Retention::default());
+        store_segment(&self.store, &self.blobs, &account, &connection, run, segment).await.unwrap();
     }
 
     fn contact(&self, number: u32, email: &str) {
@@ -376,6 +376,17 @@ async fn machines_read_the_same_people_as_the_extended_table_and_then_the_run() 
         assert!(row.starts_with(line.as_str()), "{row} is told to machines as {line}");
     }
     assert_eq!(objects[0]["fields"][0]["new"], "=one@contoso.example");
+}
+
+#[tokio::test]
+async fn a_report_lies_with_those_that_are_kept_as_long() {
+    let world = World::of(RunKind::Full);
+    let kept = Retention { report_days: 365, ..Retention::default() };
+    world.put(Run { kept, ..world.run() });
+    world.compile().await.unwrap();
+    let blobs = world.blobs.all();
+    assert_eq!(blobs.len(), 3);
+    assert!(blobs.keys().all(|key| key.starts_with("reports-365d/")), "{:?}", blobs.keys());
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ where
         moves: &[ClaimChange],
     ) -> Result<(), Stop> {
         let (account, fence) = (pass.account.id.clone(), segment.fence);
-        let (connection, run) = (&pass.connection.id, &pass.point.run_id);
+        let (connection, run) = (&pass.connection.id, (&pass.point.run_id, pass.point.kept));
         let standing =
             store_segment(&self.stores, &self.blobs, &account, connection, run, segment).await?;
         if standing.fence == fence {

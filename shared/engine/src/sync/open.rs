@@ -43,12 +43,16 @@ where
         &self,
         held: &mut Held,
         desk: &Desk,
-        point: Checkpoint,
+        mut point: Checkpoint,
     ) -> Result<Option<Pass>, Stop> {
         let connection = &desk.connection;
         let Some(account) = self.stores.account(&connection.account_id).await? else {
             return Err(Stop::Lost);
         };
+        if point.page == 0 {
+            // From here on the run's pages and report lie together, whatever is chosen later.
+            point.kept = account.retention;
+        }
         let settings = if point.settings_version == desk.settings.version {
             Some(desk.settings.clone())
         } else {

@@ -108,7 +108,7 @@ where
                 &self.blobs,
                 &pass.account.id,
                 &pass.connection.id,
-                &pass.point.run_id,
+                (&pass.point.run_id, pass.point.kept),
                 segment.clone(),
             )
             .await?;
@@ -142,7 +142,9 @@ where
         let deviations: Vec<_> = applied.iter().filter_map(|one| one.deviation.clone()).collect();
         let stood = self.stores.deviations(&connection, &run, segment.page).await?;
         if deviations != stood {
-            self.stores.put_deviations(&connection, &run, segment.page, &deviations).await?;
+            self.stores
+                .put_deviations(&connection, (&run, pass.point.kept), segment.page, &deviations)
+                .await?;
         }
         self.count_and_checkpoint(held, pass, segment, &applied, &HashMap::new()).await
     }
@@ -161,7 +163,12 @@ where
             applied.iter().filter_map(|applied| applied.deviation.clone()).collect();
         if !deviations.is_empty() {
             self.stores
-                .put_deviations(&pass.connection.id, &pass.point.run_id, segment.page, &deviations)
+                .put_deviations(
+                    &pass.connection.id,
+                    (&pass.point.run_id, pass.point.kept),
+                    segment.page,
+                    &deviations,
+                )
                 .await?;
         }
         self.count_and_checkpoint(held, pass, segment, &applied, users).await
@@ -265,6 +272,7 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         report_ready: false,
         gap_seconds: pass.gap_seconds,
         reading: point.reading,
+        kept: point.kept,
         proof: (point.proof.pages > 0).then(|| point.proof.clone()),
         // What others wrote down on it stays.
         ..stored

@@ -1,6 +1,6 @@
 //! The end of a run's proof: what it wrote is read back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::id::ContactId;
 use contact_sync_domain::proof::contact_hash;
@@ -13,11 +13,14 @@ use super::index::pages;
 use super::pass::{Held, Pass};
 use super::write::TOMBSTONE;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, ContactStore, Directory, Randomness, StoredContact};
+use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
 
-/// Contacts that are read back one by one, at a read unit each. For more the account's index is
-/// read, at an eighth of that.
+/// Contacts that are read back one by one, at a read unit each, whatever the account has.
 const MOST_SINGLY: usize = 500;
+
+/// What the index costs of a contact, as a part of a read unit: beyond [`MOST_SINGLY`] it is read
+/// where that is cheaper.
+const INDEX_PART: u64 = 8;
 
 /// How many contacts are asked for at once.
 const TOGETHER: usize = 100;
@@ -92,7 +95,9 @@ where
         pass.written.sort();
         let mut confirmed = 0;
         let mut doubtful: Vec<ContactId> = Vec::new();
-        if pass.written.contacts.len() > MOST_SINGLY {
+        let are_many = pass.written.contacts.len() > MOST_SINGLY;
+        let written = u64::try_from(pass.written.contacts.len()).unwrap_or(u64::MAX);
+        if are_many && written >= held.work.linked / INDEX_PART {
             let found = self.found_by_index(pass).await?;
             for (contact, found) in pass.written.contacts.iter().zip(found) {
                 if found {
@@ -106,8 +111,10 @@ where
         }
         // The index may lag behind, and tells of linked contacts only.
         for ids in doubtful.chunks(TOGETHER) {
-            let stored = self.stores.get_many(&pass.account.id, ids).await?;
-            confirmed += stored.iter().filter(|stored| stands(pass, stored.as_ref())).count();
+            let mut stored = HashMap::new();
+            // One that cannot be read is none that is confirmed.
+            self.read_contacts(pass, ids, &mut stored).await?;
+            confirmed += stored.values().filter(|stored| stands(pass, stored)).count();
         }
         let xor = pass
             .written
@@ -117,7 +124,7 @@ where
         let proof = &mut pass.point.proof;
         proof.source = pass.point.total;
         proof.matched = Some(pass.tally.matched());
-        proof.written = Some(u64::try_from(pass.written.contacts.len()).unwrap_or(u64::MAX));
+        proof.written = Some(written);
         proof.written_xor = Some(format!("{xor:032x}"));
         proof.confirmed = Some(u64::try_from(confirmed).unwrap_or(u64::MAX));
         Ok(())
@@ -146,16 +153,16 @@ where
 
 /// Whether a contact that the run wrote stands as it was written, or was written or removed since by
 /// somebody else.
-fn stands(pass: &Pass, stored: Option<&StoredContact>) -> bool {
+fn stands(pass: &Pass, stored: &StoredContact) -> bool {
     let began = pass.point.started_at;
     match stored {
-        None => false,
-        Some(StoredContact::Present(contact)) => {
+        StoredContact::Present(contact) => {
             let mark = contact.sync.as_ref();
             mark.is_some_and(|mark| mark.run == pass.point.run_id.as_str())
                 || contact.updated_at >= began
         }
-        Some(StoredContact::Tombstone { expires_at, .. }) => {
+        StoredContact::Tombstone { erased: true, .. } => true,
+        StoredContact::Tombstone { expires_at, .. } => {
             let removed = expires_at.checked_sub(TOMBSTONE).unwrap_or(Timestamp::MIN);
             removed >= began
         }

@@ -64,6 +64,8 @@ where
         }
         if let Some(run) = stored {
             point.queued_at = run.queued_at;
+            // What is applied of a plan lies with the plan.
+            point.kept = run.kept;
         }
         if held.state.lane == Lane::Plan {
             self.prepare_plan(held, desk).await?;

@@ -124,7 +124,7 @@ where
             &self.blobs,
             &pass.account.id,
             &pass.connection.id,
-            &pass.point.run_id,
+            (&pass.point.run_id, pass.point.kept),
             segment.clone(),
         )
         .await?;

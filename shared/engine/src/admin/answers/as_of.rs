@@ -9,8 +9,7 @@ use jiff::Timestamp;
 
 use super::past::{BySync, Happened, Past, Place};
 use crate::admin::{AdminError, Outside};
-use crate::port::{ConnectionStore, ContactStore, StoredContact};
-use crate::segments::SEGMENT_DAYS;
+use crate::port::{AccountStore, ConnectionStore, ContactStore, StoredContact};
 
 /// How a contact was at a moment; an error where what happened since is not all kept. A run's
 /// changes count from its start.
@@ -43,7 +42,7 @@ pub async fn contact_as_of(
             Happened::Sync(change) if !change.is_written() => {}
             // Its values went with it; and of what was decided twice only the first is kept.
             Happened::Sync(change) if is_removal(change) || change.deviation.is_some() => {
-                return Err(not_kept());
+                return Err(not_kept(store, account).await?);
             }
             Happened::Sync(change) => {
                 let found = store.connection(account, &change.connection_id).await?;
@@ -55,11 +54,19 @@ pub async fn contact_as_of(
     let was = contact.filter(|contact| contact.created_at <= moment);
     let was = was.ok_or(AdminError::NotFound("contact at that time"))?;
     // Somewhere behind what was taken back lies a change that nobody can take back.
-    if past.cut_at().is_some_and(|cut| cut > moment) { Err(not_kept()) } else { Ok(was) }
+    if past.cut_at().is_some_and(|cut| cut > moment) {
+        Err(not_kept(store, account).await?)
+    } else {
+        Ok(was)
+    }
 }
 
-fn not_kept() -> AdminError {
-    AdminError::HistoryExpired { days: SEGMENT_DAYS }
+async fn not_kept(
+    store: &impl AccountStore,
+    account: &AccountId,
+) -> Result<AdminError, AdminError> {
+    let kept = store.account(account).await?.map(|account| account.retention);
+    Ok(AdminError::HistoryExpired { days: kept.unwrap_or_default().history_days.into() })
 }
 
 fn is_removal(change: &BySync) -> bool {

@@ -1,6 +1,7 @@
 //! Runs, their pages and what waits: kept for real, in the lane of the work.
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
 use contact_sync_domain::sync_state::{Handover, Lane, SyncState, Work};
@@ -91,7 +92,7 @@ impl<S: SegmentStore> SegmentStore for LaneStores<S> {
     async fn put_segment(
         &self,
         connection: &ConnectionId,
-        run: &RunId,
+        run: (&RunId, Retention),
         page: u32,
         segment: SegmentRef,
     ) -> Result<SegmentRef, StoreError> {
@@ -110,7 +111,7 @@ impl<S: SegmentStore> SegmentStore for LaneStores<S> {
     async fn put_deviations(
         &self,
         connection: &ConnectionId,
-        run: &RunId,
+        run: (&RunId, Retention),
         page: u32,
         deviations: &[Deviation],
     ) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::{ObjectId, RunId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::report::{Happened, ReportRow, rows};
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{Deviation, NextStep, Outcome, Phase, Segment};
 use contact_sync_domain::settings::RemovalAction;
@@ -222,7 +223,16 @@ async fn a_page_that_another_reading_left_does_not_take_the_place_of_ones_own() 
         unclear: vec![],
     };
     let (stores, blobs) = (&scene.worker.stores, &scene.worker.blobs);
-    store_segment(stores, blobs, &account_id(), &connection_id(), &id, left).await.unwrap();
+    store_segment(
+        stores,
+        blobs,
+        &account_id(),
+        &connection_id(),
+        (&id, Retention::default()),
+        left,
+    )
+    .await
+    .unwrap();
     scene.drive().await.unwrap();
     let run = scene.run(&id);
     assert_eq!(run.status, RunStatus::Succeeded, "{:?}", run.reason);

@@ -279,6 +279,7 @@ fn account() -> Account {
         time_zone: "UTC".into(),
         allowed_origins: vec![],
         custom_fields: vec![],
+        retention: contact_sync_domain::retention::Retention::default(),
         version: 1,
         created_at: start(),
     }
