@@ -257,6 +257,17 @@ impl<'s> Customer<'s> {
         report::read(&self.report_text(run, "?form=extended").await, EXTENDED_COLUMNS)
     }
 
+    /// A run's report for machines: its people, and the run that the last line tells of.
+    pub async fn json_lines(&self, run: &str) -> (Vec<Value>, Value) {
+        let reply = self.rest().get(&self.path(&format!("/runs/{run}/report?form=jsonl"))).await;
+        let reply = reply.expect(200);
+        assert_eq!(reply.header("content-type"), "application/x-ndjson");
+        let line = |line: &str| serde_json::from_str(line).expect("a JSON document a line");
+        let mut lines: Vec<Value> = reply.text.lines().map(line).collect();
+        let mut end = lines.pop().expect("a last line");
+        (lines, end["run"].take())
+    }
+
     async fn report_text(&self, run: &str, form: &str) -> String {
         let reply = self.rest().get(&self.path(&format!("/runs/{run}/report{form}"))).await;
         let reply = reply.expect(200);

@@ -51,6 +51,15 @@ async fn a_report_over_four_megabytes_is_fetched_from_where_the_api_points() {
     assert_eq!(text.lines().next(), Some(contact_sync_flows::EXTENDED_COLUMNS));
     assert!(text.lines().count() as u64 > failed);
 
+    // Machines' lines are compressed there.
+    let path = customer.path(&format!("/runs/{run}/report?form=jsonl"));
+    let pointed_lines = scene.rest().get(&path).await.expect(307);
+    let file = scene.http().get(pointed_lines.header("location")).send().await.unwrap();
+    let named = file.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert!(named.contains(&run) && named.contains(".jsonl.gz"), "{named}");
+    let packed = file.bytes().await.unwrap();
+    assert!(packed.starts_with(&[0x1f, 0x8b]) && packed.len() < LIMIT, "{} bytes", packed.len());
+
     let unsigned = pointed.header("location").split('?').next().unwrap().to_owned();
     let refused = scene.http().get(unsigned).send().await.unwrap();
     assert_eq!(refused.status().as_u16(), 403, "the address alone opens nothing");

@@ -31,6 +31,7 @@ mod policies;
 mod presets;
 mod products;
 mod reconnect;
+mod reports;
 mod reviews;
 mod rotation;
 mod schedules;
