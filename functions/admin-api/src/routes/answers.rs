@@ -58,7 +58,7 @@ impl From<Provenance> for ProvenanceShape {
         let Provenance { value, writer, at, source, attributes, rule, locked } = told;
         let (by, run, settings_version, actor, approved_by) = match writer {
             Writer::Run { run, settings_version } => {
-                ("run", Some(run), settings_version, None, None)
+                ("run", Some(run), Some(settings_version), None, None)
             }
             Writer::Approved { run, settings_version, by } => {
                 ("approval", run, settings_version, None, Some(by))

@@ -54,7 +54,7 @@ pub(super) async fn create<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     if let Some(at) = call.query("at") {
         let wrong = "`at` is an instant, as RFC 3339 writes it: 2026-11-22T14:30:00Z.";
-        let moment: Timestamp = at.parse().map_err(|_| Problem::bad_query(wrong))?;
+        let moment: Timestamp = at.parse().ok().ok_or_else(|| Problem::bad_query(wrong))?;
         let outside = &api.outside;
         let was = contact_as_of(outside, &call.account()?, &call.contact()?, moment).await?;
         return Ok(Answer::ok(&ContactShape::from(was)));

@@ -100,18 +100,18 @@ pub async fn explain_to(
 ) -> Result<Explanation, AdminError> {
     let mut told = explain(outside, account, id, who).await?;
     let tenant = connected(outside, &account.id, id).await?.id;
-    let settings = outside.store().settings(&account.id, id).await?.settings;
+    let settings = outside.store().settings(&account.id, id).await?;
     let about = About { account, connection: id, tenant: &tenant, settings: &settings };
-    told.steps = match told.user.as_ref().map(|user| user.id.clone()) {
-        Some(user) => steps::of_present(outside, about, &told, &user).await?,
-        None => {
-            let person = find_person(outside, account, who).await?;
-            told.is_ours = person.contact().is_some_and(|contact| {
-                contact.link.as_ref().is_some_and(|link| link.connection_id == *id)
-            });
-            told.contact = person.contact().filter(|_| told.is_ours).cloned();
-            steps::of_gone(outside, about, &person, who).await?
-        }
+    let user = told.user.as_ref().map(|user| user.id.clone());
+    told.steps = if let Some(user) = user {
+        steps::of_present(outside, about, &told, &user).await?
+    } else {
+        let person = find_person(outside, account, who).await?;
+        told.is_ours = person.contact().is_some_and(|contact| {
+            contact.link.as_ref().is_some_and(|link| link.connection_id == *id)
+        });
+        told.contact = person.contact().filter(|_| told.is_ours).cloned();
+        steps::of_gone(outside, about, &person, who).await?
     };
     let sees_all = caller.has(Role::Operator).is_ok();
     Ok(if sees_all { told } else { told.without_strangers() })

@@ -141,6 +141,7 @@ async fn why_somebody_is_in_or_out_is_told_in_five_steps() {
     customer.change_settings(json!({"scope": scope})).await;
     let told = steps(&scene, &customer, people[1].id()).await;
     assert_eq!(outcomes(&told)[1], "scope out", "{told:#?}");
+    assert_eq!(told[1]["details"]["by"]["role"], "admin", "who ignored him: {told:#?}");
 
     // Deleted in Entra: in the recycle bin, then for good; the removal waits for a person.
     scene.sim.delete_user(scene.tenant, people[2].id()).unwrap();

@@ -49,8 +49,8 @@ pub enum Writer {
     Run {
         /// Which.
         run: RunId,
-        /// Under which version of the settings, while the run is kept.
-        settings_version: Option<u64>,
+        /// Under which version of the settings.
+        settings_version: u64,
     },
     /// A run proposed it, and a person approved: of that one value, or of the run's whole plan.
     Approved {
@@ -72,7 +72,7 @@ pub enum Writer {
 
 /// What is known of a writer.
 enum Known {
-    Run(RunId, Option<(Run, Rows)>),
+    Run(Box<(Run, Rows)>),
     Entry(Box<HistoryEntry>),
 }
 
@@ -110,7 +110,7 @@ pub async fn provenance(
         let provenance = match known {
             None => Provenance { at: None, ..blank },
             Some(Known::Entry(entry)) => of_entry(blank, entry, &target),
-            Some(Known::Run(run, found)) => of_run(blank, run, found.as_ref(), &target),
+            Some(Known::Run(found)) => of_run(blank, found, &target),
         };
         Some((target, provenance))
     });
@@ -146,38 +146,27 @@ fn of_entry(blank: Provenance, entry: &HistoryEntry, target: &Target) -> Provena
     }
 }
 
-fn of_run(
-    blank: Provenance,
-    run: &RunId,
-    found: Option<&(Run, Rows)>,
-    target: &Target,
-) -> Provenance {
-    let Some((run, rows)) = found else {
-        return Provenance {
-            writer: Writer::Run { run: run.clone(), settings_version: None },
-            ..blank
-        };
-    };
-    let settings_version = Some(run.settings_version);
+fn of_run(blank: Provenance, (run, rows): &(Run, Rows), target: &Target) -> Provenance {
+    let (id, settings_version) = (run.id.clone(), run.settings_version);
     let writer = match approver(run) {
-        Some(by) => Writer::Approved { run: Some(run.id.clone()), settings_version, by },
-        None => Writer::Run { run: run.id.clone(), settings_version },
+        Some(by) => {
+            Writer::Approved { run: Some(id), settings_version: Some(settings_version), by }
+        }
+        None => Writer::Run { run: id, settings_version },
     };
     let told = Provenance { writer, at: run.started_at.or(blank.at), ..blank };
-    match rows.compiled.as_ref().and_then(|mapping| mapping.row_of(target)) {
-        Some(row) => Provenance {
+    if let Some(row) = rows.compiled.as_ref().and_then(|mapping| mapping.row_of(target)) {
+        return Provenance {
             source: Some(row.source.to_owned()),
             attributes: row.attributes,
             rule: Some(row.rule.to_owned()),
             ..told
-        },
-        // A field that the account had then and has no more: the row as it was written.
-        None => {
-            let name = target.to_string();
-            let row = rows.settings.mapping.iter().rev().find(|row| row.target == name);
-            Provenance { source: row.map(|row| row.source.clone()), ..told }
-        }
+        };
     }
+    // A field that the account had then and has no more: the row as it was written.
+    let name = target.to_string();
+    let row = rows.settings.mapping.iter().rev().find(|row| row.target == name);
+    Provenance { source: row.map(|row| row.source.clone()), ..told }
 }
 
 /// Who approved of a run's plan.
@@ -234,11 +223,9 @@ async fn writers(
             let settings = version.map(|version| version.settings).unwrap_or_default();
             versions.insert(place.clone(), settings);
         }
-        let rows = versions.get(&place).map(|settings| Rows {
-            settings: settings.clone(),
-            compiled: Mapping::compile(settings, &account.custom_fields).ok(),
-        });
-        known.insert(id, Known::Run(run_id, rows.map(|rows| (run, rows))));
+        let settings = versions.get(&place).cloned().unwrap_or_default();
+        let compiled = Mapping::compile(&settings, &account.custom_fields).ok();
+        known.insert(id, Known::Run(Box::new((run, Rows { settings, compiled }))));
     }
     Ok(known)
 }

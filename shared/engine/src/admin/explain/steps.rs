@@ -6,18 +6,21 @@ use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, TenantId};
 use contact_sync_domain::reconcile::{GoneCause, Rules, Tie};
 use contact_sync_domain::review::{ReviewItem, ReviewList};
-use contact_sync_domain::scope::Stance;
+use contact_sync_domain::scope::{Clause, ClauseVerdict, Stance};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-use contact_sync_domain::settings::Settings;
 use serde_json::{Value, json};
 
 use super::{Explanation, MappedBy};
 use crate::admin::explain_team::Person;
 use crate::admin::{AdminError, Outside};
 use crate::port::{
-    Clock, ContactStore, Directory, PendingKind, PendingStore, ReviewStore, StoredContact,
+    Clock, ContactStore, Directory, PendingKind, PendingStore, ReviewStore, SettingsStore,
+    SettingsVersion, StoredContact,
 };
 use crate::sync::gone_sentence;
+
+/// How many versions of the settings are looked through for who ignored somebody.
+const LOOKED_BACK: usize = 30;
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +56,7 @@ pub(super) struct About<'a> {
     pub(super) account: &'a Account,
     pub(super) connection: &'a ConnectionId,
     pub(super) tenant: &'a TenantId,
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a SettingsVersion,
 }
 
 /// The steps of somebody who is in the directory.
@@ -69,7 +72,11 @@ pub(super) async fn of_present(
         "Graph tells of the person",
         json!({"objectId": user, "attributes": told.user.as_ref().map(|user| user.attributes.len())}),
     );
-    let (scope, is_in) = scope(told);
+    let (mut scope, is_in) = scope(told);
+    let refuses = |one: &&ClauseVerdict| one.verdict == Stance::Out;
+    if told.scope.iter().find(refuses).is_some_and(|one| one.clause == Clause::IgnoredUsers) {
+        scope.details = ignored(outside, about, user).await?;
+    }
     if !is_in {
         let decide = decide(outside, about, told, user).await?;
         let (found, map) = (matched(told), Step::not_reached("map"));
@@ -77,6 +84,36 @@ pub(super) async fn of_present(
     }
     let decide = decide(outside, about, told, user).await?;
     Ok(vec![import, scope, matched(told), mapped(&told.mapping), decide])
+}
+
+/// Who put somebody on the ignore list, and when, as far as it is looked back.
+async fn ignored(
+    outside: &impl Outside,
+    about: About<'_>,
+    user: &ObjectId,
+) -> Result<Value, AdminError> {
+    let mut since = about.settings.clone();
+    for _ in 0..LOOKED_BACK {
+        let number = since.version.saturating_sub(1);
+        let (account, connection) = (&about.account.id, about.connection);
+        let before = outside.store().settings_version(account, connection, number).await?;
+        match before.filter(|before| before.settings.scope.ignored_users.contains(user)) {
+            Some(before) if number > 0 => since = before,
+            Some(_) | None => {
+                return Ok(json!({
+                    "clause": Clause::IgnoredUsers,
+                    "settingsVersion": since.version,
+                    "since": since.saved_at,
+                    "by": {
+                        "subject": since.saved_by,
+                        "name": since.saved_by_name,
+                        "role": since.saved_by_role,
+                    },
+                }));
+            }
+        }
+    }
+    Ok(json!({"clause": Clause::IgnoredUsers}))
 }
 
 fn scope(told: &Explanation) -> (Step, bool) {
@@ -127,16 +164,12 @@ fn mapped(mapping: &[MappedBy]) -> Step {
         "unknown": of("unknown"),
         "fail": of("fail"),
     });
-    match failed {
-        Some(row) => {
-            let why = row.reason.as_deref().unwrap_or("its value cannot be written");
-            Step::new("map", "failed", format!("{}: {why}", row.target), details)
-        }
-        None => {
-            let because = format!("{} of {} rows give a value", of("write").len(), mapping.len());
-            Step::new("map", "mapped", because, details)
-        }
+    if let Some(row) = failed {
+        let why = row.reason.as_deref().unwrap_or("its value cannot be written");
+        return Step::new("map", "failed", format!("{}: {why}", row.target), details);
     }
+    let because = format!("{} of {} rows give a value", of("write").len(), mapping.len());
+    Step::new("map", "mapped", because, details)
 }
 
 async fn decide(
@@ -224,7 +257,7 @@ pub(super) async fn of_gone(
         let rest = ["scope", "match", "map", "decide"].map(Step::not_reached);
         return Ok([import].into_iter().chain(rest).collect());
     };
-    let selection = UserSelection::of(about.settings);
+    let selection = UserSelection::of(&about.settings.settings);
     let ids = std::slice::from_ref(&user);
     let read = outside.directory().users_by_id(about.tenant, &selection, ids).await?;
     let (outcome, cause) = if read.soft_deleted.contains(&user) {
@@ -246,7 +279,7 @@ pub(super) async fn of_gone(
         Step::new("decide", "erased", because, Value::Null)
     } else {
         let now = outside.clock().now();
-        let rules = Rules::compile(about.settings, &about.account.custom_fields, now)
+        let rules = Rules::compile(&about.settings.settings, &about.account.custom_fields, now)
             .map_err(AdminError::Invalid)?;
         let tie = Tie { connection: about.connection, tenant: about.tenant };
         let item = rules.decide_gone(&user, contact, cause, gone_sentence(cause), tie);
