@@ -33,7 +33,6 @@ pub enum Lane {
 
 impl Lane {
     /// Whether it is where everything syncs; events and items of earlier releases name no lane.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     pub fn is_main(&self) -> bool {
         *self == Self::Main
     }

@@ -130,10 +130,14 @@ impl LocalStack {
         stack.start_expiry();
         stack.invoker.resume()?;
         if options.runs_schedules {
-            let schedules = Arc::clone(&stack.schedules);
-            stack.tasks.spawn(async move { schedules.run().await });
+            stack.start_schedules();
         }
         Ok(stack)
+    }
+
+    fn start_schedules(&mut self) {
+        let schedules = Arc::clone(&self.schedules);
+        self.tasks.spawn(async move { schedules.run().await });
     }
 
     fn start_streams(
