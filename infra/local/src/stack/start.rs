@@ -57,8 +57,7 @@ impl LocalStack {
         let Tables { engine, client, stream_arns } =
             open_tables(&options, &plan, &folders, &clock).await?;
         let pools = open_pools(&options, &plan, &folders, &aws_url)?;
-        let letters = folders.file("dead-letters.json");
-        let dead_letters = Arc::new(DeadLetters::open(&plan.queues, letters, clock.clone())?);
+        let dead_letters = Arc::new(open_dead_letters(&plan, &folders, &clock)?);
         let invoker = AsyncInvoker::open(
             pools.clone(),
             Arc::clone(&dead_letters),
@@ -234,6 +233,14 @@ async fn open_tables(
         }
     }
     Ok(Tables { engine, client, stream_arns })
+}
+
+fn open_dead_letters(
+    plan: &Plan,
+    folders: &Folders,
+    clock: &LocalClock,
+) -> std::io::Result<DeadLetters> {
+    DeadLetters::open(&plan.queues, folders.file("dead-letters.json"), clock.clone())
 }
 
 fn open_secrets(

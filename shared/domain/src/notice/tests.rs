@@ -58,20 +58,16 @@ fn needs(reason: &str, at: i64) -> News {
     News::NeedsPerson { reason: reason.to_owned(), fix: "do it".to_owned(), since: minute(at) }
 }
 
-fn some(word: &str) -> Option<String> {
-    Some(word.to_owned())
-}
-
 #[test]
 fn lost_consent_is_told_once_and_that_it_is_given_again() {
     let mut people = People::told_of(NoticeKind::Failure);
-    assert_eq!(people.hear(&needs("consent-lost", 1)), some("consent-lost"));
+    assert_eq!(people.hear(&needs("consent-lost", 1)), Some("consent-lost".to_owned()));
     assert_eq!(people.hear(&needs("consent-lost", 1)), None, "the run that showed it ends");
     assert_eq!(people.hear(&needs("consent-lost", 60)), None, "somebody resumed in vain");
-    assert_eq!(people.hear(&needs("blocked-by-policy", 70)), some("blocked-by-policy"));
-    assert_eq!(people.hear(&News::Consented { at: minute(80) }), some("recovered"));
+    assert_eq!(people.hear(&needs("blocked-by-policy", 70)), Some("blocked-by-policy".to_owned()));
+    assert_eq!(people.hear(&News::Consented { at: minute(80) }), Some("recovered".to_owned()));
     assert_eq!(people.hear(&full(81, RunStatus::Succeeded)), None);
-    assert_eq!(people.hear(&needs("consent-lost", 90)), some("consent-lost"));
+    assert_eq!(people.hear(&needs("consent-lost", 90)), Some("consent-lost".to_owned()));
 }
 
 #[test]
@@ -79,34 +75,43 @@ fn a_failure_is_told_again_only_as_another_one_or_after_it_was_mended() {
     let mut people = People::told_of(NoticeKind::Failure);
     let delta = RunKind::Delta;
     assert_eq!(people.hear(&look(1, RunStatus::Succeeded)), None);
-    assert_eq!(people.hear(&failed(2, delta, "no answer after 31 tries")), some("run-failed"));
+    assert_eq!(
+        people.hear(&failed(2, delta, "no answer after 31 tries")),
+        Some("run-failed".to_owned())
+    );
     assert_eq!(people.hear(&failed(3, delta, "no answer after 32 tries")), None);
-    assert_eq!(people.hear(&failed(4, delta, "the page was refused")), some("run-failed"));
-    assert_eq!(people.hear(&look(5, RunStatus::Succeeded)), some("recovered"));
+    assert_eq!(
+        people.hear(&failed(4, delta, "the page was refused")),
+        Some("run-failed".to_owned())
+    );
+    assert_eq!(people.hear(&look(5, RunStatus::Succeeded)), Some("recovered".to_owned()));
     assert_eq!(people.hear(&look(6, RunStatus::Succeeded)), None);
-    assert_eq!(people.hear(&failed(7, delta, "the page was refused")), some("run-failed"));
+    assert_eq!(
+        people.hear(&failed(7, delta, "the page was refused")),
+        Some("run-failed".to_owned())
+    );
 }
 
 #[test]
 fn looks_that_work_do_not_hide_full_runs_that_fail() {
     let mut people = People::told_of(NoticeKind::Failure);
-    assert_eq!(people.hear(&failed(1, RunKind::Delta, "no answer")), some("run-failed"));
+    assert_eq!(people.hear(&failed(1, RunKind::Delta, "no answer")), Some("run-failed".to_owned()));
     assert_eq!(people.hear(&failed(2, RunKind::Full, "no answer")), None);
     assert_eq!(people.hear(&look(3, RunStatus::Succeeded)), None);
     assert_eq!(people.hear(&failed(4, RunKind::Full, "no answer")), None);
-    assert_eq!(people.hear(&full(5, RunStatus::Blocked)), some("recovered"));
+    assert_eq!(people.hear(&full(5, RunStatus::Blocked)), Some("recovered".to_owned()));
 }
 
 #[test]
 fn failed_records_are_told_once_until_a_full_run_has_none() {
     let mut people = People::told_of(NoticeKind::Failure);
-    assert_eq!(people.hear(&partial(1, RunKind::Full, 3, None)), some("records-failed"));
+    assert_eq!(people.hear(&partial(1, RunKind::Full, 3, None)), Some("records-failed".to_owned()));
     assert_eq!(people.hear(&partial(2, RunKind::Delta, 1, None)), None);
     assert_eq!(people.hear(&look(3, RunStatus::Succeeded)), None, "it did not read them");
     assert_eq!(people.hear(&partial(4, RunKind::Full, 4, None)), None);
     let gap = Some("the run cannot prove that it dealt with everybody: 7 are missing");
-    assert_eq!(people.hear(&partial(5, RunKind::Full, 4, gap)), some("records-failed"));
-    assert_eq!(people.hear(&full(6, RunStatus::Succeeded)), some("recovered"));
+    assert_eq!(people.hear(&partial(5, RunKind::Full, 4, gap)), Some("records-failed".to_owned()));
+    assert_eq!(people.hear(&full(6, RunStatus::Succeeded)), Some("recovered".to_owned()));
     let follows = Some("a full run follows");
     assert_eq!(people.hear(&partial(7, RunKind::Delta, 0, follows)), None);
 }
@@ -114,9 +119,9 @@ fn failed_records_are_told_once_until_a_full_run_has_none() {
 #[test]
 fn what_comes_late_or_twice_is_no_news() {
     let mut people = People::told_of(NoticeKind::Failure);
-    assert_eq!(people.hear(&failed(5, RunKind::Delta, "no answer")), some("run-failed"));
+    assert_eq!(people.hear(&failed(5, RunKind::Delta, "no answer")), Some("run-failed".to_owned()));
     assert_eq!(people.hear(&look(4, RunStatus::Succeeded)), None);
-    assert_eq!(people.hear(&look(6, RunStatus::Succeeded)), some("recovered"));
+    assert_eq!(people.hear(&look(6, RunStatus::Succeeded)), Some("recovered".to_owned()));
     assert_eq!(people.hear(&failed(5, RunKind::Delta, "no answer")), None);
 }
 
@@ -124,13 +129,13 @@ fn what_comes_late_or_twice_is_no_news() {
 fn held_removals_are_told_when_held_and_when_let_go() {
     let mut people = People::told_of(NoticeKind::Guard);
     assert_eq!(people.hear(&full(1, RunStatus::Succeeded)), None);
-    assert_eq!(people.hear(&full(2, RunStatus::Blocked)), some("removals-held"));
+    assert_eq!(people.hear(&full(2, RunStatus::Blocked)), Some("removals-held".to_owned()));
     assert_eq!(people.hear(&look(3, RunStatus::Blocked)), None);
     let follows = partial(4, RunKind::Delta, 0, Some("a full run follows"));
     assert_eq!(people.hear(&follows), None, "it did not judge");
     assert_eq!(people.hear(&look(5, RunStatus::Failed)), None);
-    assert_eq!(people.hear(&full(6, RunStatus::Succeeded)), some("removals-released"));
-    assert_eq!(people.hear(&full(7, RunStatus::Blocked)), some("removals-held"));
+    assert_eq!(people.hear(&full(6, RunStatus::Succeeded)), Some("removals-released".to_owned()));
+    assert_eq!(people.hear(&full(7, RunStatus::Blocked)), Some("removals-held".to_owned()));
 }
 
 #[test]
@@ -145,14 +150,14 @@ fn decisions_are_told_when_they_wait_where_none_did() {
     };
     let mut people = People::told_of(NoticeKind::Review);
     assert_eq!(people.hear(&waits(1, None)), None);
-    assert_eq!(people.hear(&waits(10, Some((3, 9)))), some("decisions-waiting"));
+    assert_eq!(people.hear(&waits(10, Some((3, 9)))), Some("decisions-waiting".to_owned()));
     assert_eq!(people.hear(&waits(20, Some((5, 9)))), None);
     // The first three were decided meanwhile: those of the second look still wait.
     assert_eq!(people.hear(&waits(30, Some((2, 19)))), None);
     assert_eq!(people.hear(&waits(40, None)), None);
-    assert_eq!(people.hear(&waits(50, Some((1, 49)))), some("decisions-waiting"));
+    assert_eq!(people.hear(&waits(50, Some((1, 49)))), Some("decisions-waiting".to_owned()));
     // All were decided between two runs, and nobody looked while nothing waited.
-    assert_eq!(people.hear(&waits(60, Some((1, 59)))), some("decisions-waiting"));
+    assert_eq!(people.hear(&waits(60, Some((1, 59)))), Some("decisions-waiting".to_owned()));
 }
 
 #[test]
@@ -165,7 +170,7 @@ fn changes_are_told_at_most_hourly_and_none_is_left_out() {
     };
     let mut people = People::told_of(NoticeKind::Changes);
     assert_eq!(people.hear(&changed(1, 0)), None);
-    assert_eq!(people.hear(&changed(2, 5)), some("contacts-changed"));
+    assert_eq!(people.hear(&changed(2, 5)), Some("contacts-changed".to_owned()));
     assert_eq!(people.hear(&changed(30, 1)), None);
     assert_eq!(people.hear(&changed(30, 1)), None, "the same event again");
     assert_eq!(people.hear(&changed(61, 2)), None);
@@ -177,8 +182,8 @@ fn changes_are_told_at_most_hourly_and_none_is_left_out() {
 #[test]
 fn nobody_hears_of_a_connection_that_was_let_go() {
     let mut people = People::told_of(NoticeKind::Failure);
-    assert_eq!(people.hear(&needs("consent-lost", 1)), some("consent-lost"));
+    assert_eq!(people.hear(&needs("consent-lost", 1)), Some("consent-lost".to_owned()));
     assert_eq!(people.hear(&News::LetGo { at: minute(2) }), None);
     assert_eq!(people.hear(&full(3, RunStatus::Succeeded)), None, "nothing was mended");
-    assert_eq!(people.hear(&needs("consent-lost", 4)), some("consent-lost"));
+    assert_eq!(people.hear(&needs("consent-lost", 4)), Some("consent-lost".to_owned()));
 }

@@ -42,7 +42,8 @@ pub async fn deliver(
         if named.contains(&key) {
             continue;
         }
-        match mail_to(stores, mailer, clock, &notice, portal_url, &address, &key).await {
+        let written = written(&notice, portal_url, &address);
+        match send_once(stores, mailer, clock, &notice, &written).await {
             Ok(MailClaim::Ours) => delivery.sent += 1,
             Ok(MailClaim::Sent) => delivery.known += 1,
             Ok(MailClaim::AtWork) => failure = failure.or(Some(NoticeError::AtWork)),
@@ -53,19 +54,17 @@ pub async fn deliver(
     failure.map_or(Ok(delivery), Err)
 }
 
-async fn mail_to(
+async fn send_once(
     stores: &impl NoticeStores,
     mailer: &impl Mailer,
     clock: &impl Clock,
     notice: &Notice,
-    portal_url: Option<&str>,
-    address: &str,
-    key: &str,
+    written: &Mail,
 ) -> Result<MailClaim, NoticeError> {
     let mail = MailOf {
         account_id: notice.account_id.clone(),
         notice_id: notice.id.clone(),
-        address_hash: hash_of(key),
+        address_hash: hash_of(&email_key(&written.to)),
     };
     let now = clock.now();
     let until = now.checked_add(CLAIM).unwrap_or(now);
@@ -73,7 +72,7 @@ async fn mail_to(
     if claim != MailClaim::Ours {
         return Ok(claim);
     }
-    let sent = mailer.send(&written(notice, portal_url, address)).await;
+    let sent = mailer.send(written).await;
     match sent {
         Ok(_) => {
             stores.settle_mail(&mail, true, clock.now()).await?;
@@ -95,7 +94,8 @@ fn written(notice: &Notice, portal_url: Option<&str>, address: &str) -> Mail {
         text.push_str("\n\n");
         text.push_str(url);
     }
-    text.push_str(&format!("\n\n-- \n{} of {}\n", notice.reason, notice.connection_id));
+    let footer = ["\n\n-- \n", &notice.reason, " of ", notice.connection_id.as_str(), "\n"];
+    text.extend(footer);
     Mail { to: address.trim().to_owned(), subject: notice.title.clone(), text, html: None }
 }
 
