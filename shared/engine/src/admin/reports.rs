@@ -43,13 +43,11 @@ pub async fn report(
         ReportFile::Simple | ReportFile::Extended => Some(bytes),
         ReportFile::JsonLines => unpacked(&bytes, limit)?,
     };
-    Ok(match answer {
-        Some(bytes) => Report::File(bytes),
-        None => {
-            let name = format!("{}{}", name(run), file.suffix());
-            Report::Elsewhere(outside.blobs().signed_url(&key, &name, ADDRESS_LIFE).await?)
-        }
-    })
+    if let Some(bytes) = answer {
+        return Ok(Report::File(bytes));
+    }
+    let name = format!("{}{}", name(run), file.suffix());
+    Ok(Report::Elsewhere(outside.blobs().signed_url(&key, &name, ADDRESS_LIFE).await?))
 }
 
 /// What was packed, unless it is larger than `limit`.

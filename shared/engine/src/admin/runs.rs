@@ -39,7 +39,8 @@ impl RunFilter {
         let moment = |name: &str| {
             let read = |text: &str| {
                 text.parse::<Timestamp>()
-                    .map_err(|_| format!("`{name}` is a time like 2026-01-31T08:00:00Z."))
+                    .ok()
+                    .ok_or_else(|| format!("`{name}` is a time like 2026-01-31T08:00:00Z."))
             };
             given(name).map(read).transpose()
         };
@@ -71,7 +72,8 @@ impl RunFilter {
 
 /// A word as documents spell it.
 fn word<T: DeserializeOwned>(given: Option<&str>, expected: &str) -> Result<Option<T>, String> {
-    let read = |word: &str| serde_json::from_value(Value::from(word)).map_err(|_| expected.into());
+    let read =
+        |word: &str| serde_json::from_value(Value::from(word)).ok().ok_or_else(|| expected.into());
     given.map(read).transpose()
 }
 

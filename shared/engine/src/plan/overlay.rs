@@ -65,13 +65,13 @@ impl Overlay {
     }
 
     /// Whose an address is, if the plan changed that.
-    pub(super) fn owner(&self, email_key: &str) -> Option<Option<ContactId>> {
-        self.claims.get(email_key).cloned()
+    pub(super) fn owner(&self, email_key: &str) -> Option<&Option<ContactId>> {
+        self.claims.get(email_key)
     }
 
     /// Which contact a user took over, if the plan changed that.
-    pub(super) fn adopted(&self, tenant: &TenantId, user: &ObjectId) -> Option<Option<ContactId>> {
-        self.adoptions.get(&(tenant.clone(), user.clone())).cloned()
+    pub(super) fn adopted(&self, tenant: &TenantId, user: &ObjectId) -> Option<&Option<ContactId>> {
+        self.adoptions.get(&(tenant.clone(), user.clone()))
     }
 
     pub(super) fn put(&mut self, contact: Contact) {

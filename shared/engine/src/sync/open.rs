@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU32;
 
+use contact_sync_domain::account::Account;
 use contact_sync_domain::directory::UserSelection;
-use contact_sync_domain::id::{ObjectId, RunId};
+use contact_sync_domain::id::{AccountId, ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Wants};
 use contact_sync_domain::routing::Rivals;
@@ -13,6 +14,7 @@ use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::{BetweenRuns, Settings};
 use contact_sync_domain::sync_state::{Checkpoint, Lane, Stage};
+use jiff::Timestamp;
 
 use super::drive::{Desk, Worker};
 use super::full::select_hash;
@@ -53,28 +55,9 @@ where
             // From here on the run's pages and report lie together, whatever is chosen later.
             point.kept = account.retention;
         }
-        let settings = if point.settings_version == desk.settings.version {
-            Some(desk.settings.clone())
-        } else {
-            self.stores
-                .settings_version(&account.id, &connection.id, point.settings_version)
-                .await?
-        };
+        let settings = self.settings_of(&point, desk, &account.id).await?;
         let ignored = desk.settings.settings.scope.ignored_users.iter().cloned().collect();
-        let settings = settings.unwrap_or_else(|| desk.settings.clone()).settings;
-        let now = point.started_at;
-        let (rules, problem) = match Rules::compile(&settings, &account.custom_fields, now) {
-            Ok(rules) => (rules, None),
-            Err(problems) => {
-                let problem = problems.into_iter().next().map(|problem| {
-                    format!("the settings no longer hold: {} {}", problem.pointer, problem.message)
-                });
-                let Ok(fallback) = Rules::compile(&Settings::default(), &[], now) else {
-                    return Err(Stop::Failed("the default settings do not hold".to_owned()));
-                };
-                (fallback, problem)
-            }
-        };
+        let (rules, problem) = rules_of(&settings, &account, point.started_at)?;
         let rules = if held.work.asks {
             rules.after_refusals(self.stores.refused(&connection.id).await?)
         } else {
@@ -160,6 +143,21 @@ where
             self.record_progress(&pass).await?;
         }
         Ok(Some(pass))
+    }
+
+    /// The settings that a run began with.
+    async fn settings_of(
+        &self,
+        point: &Checkpoint,
+        desk: &Desk,
+        account: &AccountId,
+    ) -> Result<Settings, Stop> {
+        let version = point.settings_version;
+        if version == desk.settings.version {
+            return Ok(desk.settings.settings.clone());
+        }
+        let then = self.stores.settings_version(account, &desk.connection.id, version).await?;
+        Ok(then.map_or_else(|| desk.settings.settings.clone(), |then| then.settings))
     }
 
     pub(super) fn first_checkpoint(
@@ -257,4 +255,23 @@ pub(super) fn delta_stage(held: &Held, desk: &Desk) -> Option<Stage> {
         return held.work.groups_delta.as_ref().map(|_| Stage::Groups);
     }
     Some(Stage::Delta { link: cursor.link.clone() })
+}
+
+/// What the settings say, or the usual rules and what keeps the settings from holding.
+fn rules_of(
+    settings: &Settings,
+    account: &Account,
+    now: Timestamp,
+) -> Result<(Rules, Option<String>), Stop> {
+    let problems = match Rules::compile(settings, &account.custom_fields, now) {
+        Ok(rules) => return Ok((rules, None)),
+        Err(problems) => problems,
+    };
+    let problem = problems.into_iter().next().map(|problem| {
+        format!("the settings no longer hold: {} {}", problem.pointer, problem.message)
+    });
+    let Ok(fallback) = Rules::compile(&Settings::default(), &[], now) else {
+        return Err(Stop::Failed("the default settings do not hold".to_owned()));
+    };
+    Ok((fallback, problem))
 }

@@ -110,8 +110,9 @@ where
                 None => return Ok(Attempt::Moved(None)),
             };
             if item.outcome == Outcome::Delete {
-                let by = Prior { run: pass.point.run_id.clone(), page: segment.page };
-                return self.attempt_removal(fence, before, base.as_ref(), &by).await;
+                return self
+                    .attempt_removal(fence, before, base.as_ref(), &by(pass, segment))
+                    .await;
             }
             let key = new_email_key(item);
             if let Some(key) = &key {
@@ -239,6 +240,11 @@ fn over_present(pass: &Pass, segment: &Segment, item: &SegmentItem, contact: &Co
         true => Order::Version,
         false => Order::Fence,
     }
+}
+
+/// Which page removes.
+fn by(pass: &Pass, segment: &Segment) -> Prior {
+    Prior { run: pass.point.run_id.clone(), page: segment.page }
 }
 
 /// Why a contact that was removed is not made again; `None` when it may be.

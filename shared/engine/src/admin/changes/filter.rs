@@ -39,10 +39,10 @@ impl ChangeFilter {
             Target::parse(word).ok_or_else(|| expected("field", "the name of a contact's field"))
         });
         let contact = given("contact").map(|word| {
-            ContactId::parse(word).map_err(|_| expected("contact", "the id of a contact"))
+            ContactId::parse(word).ok().ok_or_else(|| expected("contact", "the id of a contact"))
         });
         let user = given("user").map(|word| {
-            ObjectId::parse(word).map_err(|_| expected("user", "the object id of a user"))
+            ObjectId::parse(word).ok().ok_or_else(|| expected("user", "the object id of a user"))
         });
         Ok(Self {
             kind: kind.transpose()?,

@@ -25,7 +25,7 @@ impl<S: ContactStore> LaneStores<S> {
         }
         // In a swap the address is another contact's by now.
         if let (Some(contact), Some(key)) = (before, old.filter(|old| new.as_ref() != Some(old))) {
-            let owner = over.owner(&key).flatten();
+            let owner = over.owner(&key).cloned().flatten();
             if owner.is_none_or(|owner| owner == contact.id) {
                 over.claim(&key, None);
             }
@@ -39,7 +39,7 @@ impl<S: ContactStore> LaneStores<S> {
 
     /// Whose an address is, as the plan left it.
     async fn owner(&self, account: &AccountId, key: &str) -> Result<Option<ContactId>, StoreError> {
-        if let Some(owner) = self.over.look().and_then(|over| over.owner(key)) {
+        if let Some(owner) = self.over.look().and_then(|over| over.owner(key).cloned()) {
             return Ok(owner);
         }
         let stored = self.store.claims(account, &[key.to_owned()]).await?;
@@ -156,7 +156,7 @@ impl<S: ContactStore> ContactStore for LaneStores<S> {
         if let Some(over) = self.over.look() {
             for (found, key) in found.iter_mut().zip(email_keys) {
                 if let Some(planned) = over.owner(key) {
-                    *found = planned;
+                    found.clone_from(planned);
                 }
             }
         }
@@ -218,7 +218,7 @@ impl<S: ContactStore> ContactStore for LaneStores<S> {
         if let Some(over) = self.over.look() {
             for (found, user) in found.iter_mut().zip(users) {
                 if let Some(planned) = over.adopted(tenant, user) {
-                    *found = planned;
+                    found.clone_from(planned);
                 }
             }
         }
