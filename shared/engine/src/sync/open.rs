@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
+use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{AccountId, ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Wants};
 use contact_sync_domain::routing::Rivals;
-use contact_sync_domain::run::{Counts, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Counts, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::{BetweenRuns, Settings};
@@ -68,11 +69,7 @@ where
         let holds = point.kind == RunKind::Delta && looks_only && lists;
         let rules = if holds { rules.holding() } else { rules };
         let created_before = point.counts.created;
-        let stored = if point.recorded {
-            self.stores.run(&account.id, &connection.id, &point.run_id).await?
-        } else {
-            None
-        };
+        let stored = self.stored_run(&point, connection).await?;
         if held.state.lane == Lane::Plan {
             self.stores.begin(&point.run_id, None);
         }
@@ -158,6 +155,18 @@ where
         }
         let then = self.stores.settings_version(account, &desk.connection.id, version).await?;
         Ok(then.map_or_else(|| desk.settings.settings.clone(), |then| then.settings))
+    }
+
+    /// The run as it stands in the store, with what others wrote on it.
+    async fn stored_run(
+        &self,
+        point: &Checkpoint,
+        connection: &Connection,
+    ) -> Result<Option<Run>, Stop> {
+        if !point.recorded {
+            return Ok(None);
+        }
+        Ok(self.stores.run(&connection.account_id, &connection.id, &point.run_id).await?)
     }
 
     pub(super) fn first_checkpoint(

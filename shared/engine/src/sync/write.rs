@@ -128,11 +128,9 @@ where
             let write = ContactWrite { contact, expected_version: expected, fence };
             match self.stores.write(&write).await? {
                 WriteOutcome::Written => {
-                    if let (Some(old), Some(new)) = (old_key, key)
-                        && old != new
-                    {
-                        ContactStore::release(&self.stores, &pass.account.id, &old, contact_id)
-                            .await?;
+                    if let Some(old) = old_key.filter(|old| key.is_some_and(|new| new != *old)) {
+                        let account = &pass.account.id;
+                        ContactStore::release(&self.stores, account, &old, contact_id).await?;
                     }
                     return Ok(Attempt::Done);
                 }
