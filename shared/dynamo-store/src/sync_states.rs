@@ -202,7 +202,7 @@ impl SyncStateStore for DynamoStore {
         let mut values = vec![(":one", number(1)), (":work", to_map(KIND, work)?)];
         let (set, cleared) = hinted_since(held, work, &mut values);
         let cleared = cleared.into_iter().chain(cancel_ends(held, work));
-        let cleared: String = cleared.map(|name| format!(", {name}")).collect();
+        let cleared: String = cleared.flat_map(|name| [", ", name]).collect();
         let (update, also) = if let Some(handover) = handover {
             let stored = Handover { checkpoint: held.fence + 1, ..handover.clone() };
             values.push((":handover", to_map(KIND, &stored)?));
