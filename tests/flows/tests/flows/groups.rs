@@ -153,8 +153,9 @@ async fn validating_a_followed_group_reads_none_of_its_members() {
 
     // A group that nobody followed yet is read.
     let mut wider = settings;
-    wider["scope"]["groups"]["any"] = json!([groups.team, groups.squad]);
-    scene.sim.add_member(scene.tenant, groups.squad, groups.people[4].id()).unwrap();
+    let other = scene.sim.create_group(scene.tenant, "Other").unwrap();
+    scene.sim.add_member(scene.tenant, other, groups.people[4].id()).unwrap();
+    wider["scope"]["groups"]["any"] = json!([groups.team, other]);
     let verdict = scene.rest().post(&path, &wider).await.expect(200).json();
     assert_eq!(verdict["people"]["wouldCreate"], 1, "{verdict}");
 }
