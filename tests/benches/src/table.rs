@@ -62,6 +62,7 @@ fn number(value: Option<f64>) -> String {
     match value {
         None => "-".to_owned(),
         Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
+        Some(value) if value < 0.1 => format!("{value:.5}"),
         Some(value) => format!("{value:.3}"),
     }
 }

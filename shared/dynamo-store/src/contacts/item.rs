@@ -14,7 +14,7 @@
 //! | `u` `t` `n` `l` | linked user (16 bytes), its tenant (16 bytes), its UPN, where it stands |
 //! | `d` `e` | when what is planned may be done: nanoseconds; what it is, by a letter |
 //! | `sv` `sg` `p` `r` `q` | source version, settings version, fingerprint, run and page (from 1 on) of the last sync write |
-//! | `w` | who wrote what: for each writer 16 bytes, how long the rest is (2 bytes), targets as in `m` |
+//! | `w` | who wrote what: empty where the run in `r` wrote all that is managed and has a value; else for each writer 16 bytes, how long the rest is (2 bytes), targets as in `m` |
 //!
 //! A tombstone has `v`, `c`, `sv`, the `r` and `q` of its removal, and `z` where a person was erased.
 
@@ -27,7 +27,6 @@ use contact_sync_domain::contact::{
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::segment::Prior;
 use contact_sync_domain::settings::RemovalAction;
-use contact_sync_domain::written::{WriteId, Written};
 use contact_sync_engine::port::{IndexEntry, StoreError, StoredContact};
 use jiff::Timestamp;
 
@@ -38,6 +37,8 @@ use crate::item::{
 };
 use crate::keys;
 use crate::table::Condition;
+
+mod writers;
 
 pub(crate) const CONTACT: &str = "contact";
 pub(crate) const TOMBSTONE: &str = "tombstone";
@@ -238,40 +239,9 @@ pub(super) fn contact(
         }
     }
     if !contact.written.is_empty() {
-        set("w", bytes(packed_writers(&contact.written)));
+        set("w", bytes(writers::packed(contact)));
     }
     Ok(item)
-}
-
-fn packed_writers(written: &[Written]) -> Vec<u8> {
-    let mut packed = Vec::new();
-    for one in written {
-        let letters = managed(&one.targets);
-        // Longer than any account's fields together; what did not fit would have no writer.
-        let Ok(length) = u16::try_from(letters.len()) else { continue };
-        packed.extend(one.by.to_bits().to_be_bytes());
-        packed.extend(length.to_be_bytes());
-        packed.extend(letters.into_bytes());
-    }
-    packed
-}
-
-/// Who wrote what. A writer of fields that this version does not know is left out.
-fn writers(item: &Item) -> Vec<Written> {
-    let mut packed = bytes_of(item, "w").unwrap_or_default();
-    let mut written = Vec::new();
-    while let Some((by, rest)) = packed.split_first_chunk::<16>() {
-        let Some((length, rest)) = rest.split_first_chunk::<2>() else { break };
-        let Some((letters, rest)) = rest.split_at_checked(u16::from_be_bytes(*length).into())
-        else {
-            break;
-        };
-        packed = rest;
-        if let Some(targets) = std::str::from_utf8(letters).ok().and_then(targets) {
-            written.push(Written { by: WriteId::from_bits(u128::from_be_bytes(*by)), targets });
-        }
-    }
-    written
 }
 
 /// What a tombstone says.
@@ -332,7 +302,7 @@ pub(crate) fn read(item: &Item) -> Result<StoredContact, StoreError> {
     let (account_id, id) = key_of(item).ok_or_else(|| missing(CONTACT, name::SK))?;
     let custom = text_of(item, "x").map(serde_json::from_str).transpose();
     let managed_fields = targets(text_of(item, "m").unwrap_or_default());
-    Ok(StoredContact::Present(Box::new(Contact {
+    let mut contact = Contact {
         id,
         account_id,
         version,
@@ -344,14 +314,18 @@ pub(crate) fn read(item: &Item) -> Result<StoredContact, StoreError> {
         source: if item.contains_key("o") { ContactSource::Local } else { ContactSource::Entra },
         fields: fields(item),
         custom: custom.map_err(corrupt(CONTACT))?.unwrap_or_default(),
-        written: writers(item),
+        written: Vec::new(),
         managed_fields: managed_fields.ok_or_else(|| missing(CONTACT, "m"))?,
         protected: item.contains_key("g"),
         link: link(item)?,
         sync: sync_mark(item),
         created_at: instant_of(item, "a").ok_or_else(|| missing(CONTACT, "a"))?,
         updated_at: instant_of(item, "b").ok_or_else(|| missing(CONTACT, "b"))?,
-    })))
+    };
+    if let Some(packed) = bytes_of(item, "w") {
+        contact.written = writers::of(packed, &contact);
+    }
+    Ok(StoredContact::Present(Box::new(contact)))
 }
 
 /// A field whose letter this version does not know is left out.

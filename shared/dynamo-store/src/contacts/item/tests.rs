@@ -1,3 +1,4 @@
+use contact_sync_domain::written::{WriteId, Written};
 use serde_json::json;
 
 use super::*;
@@ -115,6 +116,25 @@ fn a_contact_comes_back_as_it_was_stored() {
         let item = contact(&expected, None).unwrap();
         assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(expected)));
     }
+}
+
+#[test]
+fn what_one_run_wrote_whole_takes_no_room_and_is_told_all_the_same() {
+    let mut whole = person();
+    let by = WriteId::from_bits(u128::MAX - 5);
+    whole.written.clear();
+    let targets = whole.managed_fields.clone();
+    whole.wrote(by, &targets);
+    assert!(!whole.written.is_empty());
+    let item = contact(&whole, None).unwrap();
+    assert_eq!(bytes_of(&item, "w"), Some(&[][..]));
+    assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(whole.clone())));
+
+    // A person's edit, or another run's mark, has to be told apart.
+    whole.wrote(WriteId::from_bits(7), [&Target::Field(ContactField::JobTitle)]);
+    let item = contact(&whole, None).unwrap();
+    assert_ne!(bytes_of(&item, "w"), Some(&[][..]));
+    assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(whole)));
 }
 
 #[test]
