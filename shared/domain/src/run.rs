@@ -185,8 +185,6 @@ pub enum Trigger {
     Settings,
     /// The five-minute sweep found something undone.
     Sweep,
-    /// The five-minute sweep found something whose time had come.
-    Due,
 }
 
 /// Where a run stands.

@@ -156,10 +156,6 @@ pub struct Work {
     /// How long the latest hints waited until what they told of was in the contacts.
     #[serde(default, skip_serializing_if = "Delays::is_empty")]
     pub delays: Delays,
-    /// The earliest instant at which something here comes due: a grace period ends, or a failed
-    /// record is to be tried again. The sweep asks for a look then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_due: Option<Timestamp>,
 }
 
 /// Where a delta continues (Graph: delta link).

@@ -8,7 +8,7 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
 use jiff::Timestamp;
 
-use crate::port::{ContactWrite, SettingsVersion, StoredContact};
+use crate::port::{ContactWrite, StoredContact};
 
 /// What a plan wrote, shared by its stores and its blobs; nothing where everything syncs.
 #[derive(Debug, Clone, Default)]
@@ -30,9 +30,9 @@ impl Over {
     }
 
     /// Forgets what the plan before wrote.
-    pub(super) fn begin(&self, run: &RunId, draft: Option<SettingsVersion>) {
+    pub(super) fn begin(&self, run: &RunId) {
         if let Some(mut over) = self.look() {
-            *over = Overlay { run: Some(run.clone()), draft, ..Overlay::default() };
+            *over = Overlay { run: Some(run.clone()), ..Overlay::default() };
         }
     }
 }
@@ -41,7 +41,6 @@ impl Over {
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
     run: Option<RunId>,
-    draft: Option<SettingsVersion>,
     contacts: HashMap<ContactId, StoredContact>,
     /// Whose an address is; `None` where it was given up.
     claims: HashMap<String, Option<ContactId>>,
@@ -52,11 +51,6 @@ impl Overlay {
     /// Which run plans.
     pub(super) fn run(&self) -> Option<&RunId> {
         self.run.as_ref()
-    }
-
-    /// The settings that nobody saved yet and under which it plans.
-    pub(super) fn draft(&self) -> Option<&SettingsVersion> {
-        self.draft.as_ref()
     }
 
     /// A contact or its tombstone, if the plan wrote it.

@@ -9,7 +9,7 @@ use contact_sync_domain::id::RunId;
 use contact_sync_domain::sync_state::Lane;
 
 use super::overlay::Over;
-use crate::port::{SettingsVersion, SyncStateStore};
+use crate::port::SyncStateStore;
 
 /// The stores of a lane. One type serves both lanes, so that the worker is compiled once.
 #[derive(Debug)]
@@ -25,9 +25,9 @@ impl<S> LaneStores<S> {
         Self { store, over: Over::default() }
     }
 
-    /// A run begins or goes on, under a draft of the settings where it plans with one.
-    pub(crate) fn begin(&self, run: &RunId, draft: Option<SettingsVersion>) {
-        self.over.begin(run, draft);
+    /// A run begins or goes on.
+    pub(crate) fn begin(&self, run: &RunId) {
+        self.over.begin(run);
     }
 }
 

@@ -257,7 +257,7 @@ fn requested(state: &SyncState, run: &QueuedRun) -> Event {
             Trigger::Resume => RequestTrigger::Resume,
             Trigger::Settings => RequestTrigger::Settings,
             // Hints are announced by the webhook; a run that came of one is found like a sweep's.
-            Trigger::Notification | Trigger::Sweep | Trigger::Due => RequestTrigger::Sweep,
+            Trigger::Notification | Trigger::Sweep => RequestTrigger::Sweep,
         },
         run_id: Some(run.run_id.clone()),
         checkpoint: None,

@@ -71,7 +71,7 @@ where
         let created_before = point.counts.created;
         let stored = self.stored_run(&point, connection).await?;
         if held.state.lane == Lane::Plan {
-            self.stores.begin(&point.run_id, None);
+            self.stores.begin(&point.run_id);
         }
         let mut pass = Pass {
             created_before,

@@ -1,4 +1,4 @@
-//! Whose and under what rules: as it is, but for a draft that a plan is made under.
+//! Whose and under what rules: as it is.
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
@@ -76,17 +76,12 @@ impl<S: ConnectionStore> ConnectionStore for LaneStores<S> {
 }
 
 impl<S: SettingsStore> SettingsStore for LaneStores<S> {
-    /// A plan is made under its draft, where it has one.
     async fn settings(
         &self,
         account: &AccountId,
         connection: &ConnectionId,
     ) -> Result<SettingsVersion, StoreError> {
-        let draft = self.over.look().and_then(|over| over.draft().cloned());
-        match draft {
-            Some(draft) => Ok(draft),
-            None => self.store.settings(account, connection).await,
-        }
+        self.store.settings(account, connection).await
     }
 
     async fn settings_version(
