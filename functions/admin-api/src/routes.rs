@@ -250,7 +250,7 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
 fn of_plans<P: Outside>() -> Vec<Endpoint<P>> {
     vec![
         post(connection!("/previews"), OPERATOR, plans::preview),
-        post(connection!("/runs/{run}/apply"), APPROVER, plans::apply),
+        post(connection!("/runs/{run}/apply"), APPROVER, plans::apply).hashed(),
     ]
 }
 

@@ -72,6 +72,10 @@ pub struct Summary {
     pub by_reason: Vec<Reason>,
     /// Removals by what led to them.
     pub removals: BTreeMap<GoneCause, u64>,
+    /// How many linked people would be meant no more, by what led to it: whatever becomes of their
+    /// contacts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub leaving: BTreeMap<GoneCause, u64>,
     /// What the removal guard says to them.
     pub guard: GuardView,
 }

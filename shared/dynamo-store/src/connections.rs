@@ -50,6 +50,7 @@ impl DynamoStore {
             keys::noticed_partition(id),
             keys::pending_partition(id, Lane::Main),
             keys::pending_partition(id, Lane::Plan),
+            keys::drafts_partition(id),
             keys::segments_partition(id),
             keys::runs_partition(id),
         ]) {

@@ -140,6 +140,15 @@ pub(crate) fn settings(connection: &ConnectionId, version: u64) -> Key {
     Key::new(settings_partition(connection), format!("{version:010}"))
 }
 
+pub(crate) fn drafts_partition(connection: &ConnectionId) -> String {
+    format!("DRAFTS#{connection}")
+}
+
+/// Not among the saved settings, of which the highest is current.
+pub(crate) fn draft(connection: &ConnectionId, run: &RunId) -> Key {
+    Key::new(drafts_partition(connection), run.as_str())
+}
+
 pub(crate) fn invitation(token_hash: &str) -> Key {
     Key::new(format!("INVITATION#{}", bounded(token_hash)), "INVITATION")
 }

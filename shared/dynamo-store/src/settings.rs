@@ -1,15 +1,17 @@
 //! Settings: immutable versions, the highest of which is current.
 
-use contact_sync_domain::id::{AccountId, ConnectionId};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{SettingsStore, SettingsVersion, StoreError};
+use jiff::Timestamp;
 
 use crate::failure::{Answer, corrupt};
-use crate::item::{Item, name, text, text_of};
+use crate::item::{Item, expiry, name, text, text_of};
 use crate::table::{Condition, Query};
 use crate::transaction::{Transacted, Transaction};
 use crate::{DynamoStore, keys};
 
 const KIND: &str = "settings";
+const DRAFT: &str = "draft";
 
 /// The document, as JSON text: numbers and order come back exactly as they were saved.
 const JSON: &str = "json";
@@ -116,5 +118,28 @@ impl SettingsStore for DynamoStore {
                 Some(Answer::Done(())) | None => false,
             }),
         }
+    }
+
+    async fn put_draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        draft: &SettingsVersion,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut item = keys::draft(connection, run).attributes();
+        item.insert(name::KIND.into(), text(DRAFT));
+        item.insert(JSON.into(), text(serde_json::to_string(draft).map_err(corrupt(DRAFT))?));
+        item.insert(name::EXPIRES_AT.into(), expiry(expires_at));
+        self.state.put("PutItem draft", item).await
+    }
+
+    async fn draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+    ) -> Result<Option<SettingsVersion>, StoreError> {
+        let found = self.state.get("GetItem draft", &keys::draft(connection, run)).await?;
+        found.as_ref().map(read).transpose()
     }
 }

@@ -69,7 +69,7 @@ pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
 };
-pub use plans::{Approval, apply_plan, read_approval, request_preview};
+pub use plans::{Approval, apply_plan, read_approval, read_preview, request_preview};
 pub use query_plan::{PlanView, query_plan};
 pub use reports::{Report, report, report_file_name};
 pub use reviews::{

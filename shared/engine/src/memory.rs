@@ -74,6 +74,8 @@ pub struct World {
     pub granted_claims: BTreeMap<(TenantId, AccountId), TenantClaim>,
     /// Saved settings, oldest first.
     pub settings: BTreeMap<ConnectionId, Vec<SettingsVersion>>,
+    /// What plans are made under, by connection and run.
+    pub drafts: BTreeMap<(ConnectionId, RunId), SettingsVersion>,
     /// Consent links by the hash of their token.
     pub invitations: BTreeMap<String, ConsentInvitation>,
     /// Ways through consent by the hash of their state.

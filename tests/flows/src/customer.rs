@@ -159,6 +159,12 @@ impl<'s> Customer<'s> {
         self.rest().get(&self.path("/settings")).await.expect(200).json()
     }
 
+    /// The number of the settings in force.
+    pub async fn settings_version(&self) -> u64 {
+        let current = self.rest().get(&self.path("/settings")).await.expect(200);
+        current.header("etag").trim_matches('"').parse().expect("a version")
+    }
+
     /// Saves the settings with some members changed (objects are merged).
     pub async fn change_settings(&self, changes: Value) {
         self.try_settings(changes).await.expect(200);
@@ -362,7 +368,7 @@ impl Reply {
 }
 
 /// Sets the members of `changes` in `document`, object by object.
-fn merge(document: &mut Value, changes: Value) {
+pub fn merge(document: &mut Value, changes: Value) {
     match (document, changes) {
         (Value::Object(members), Value::Object(changes)) => {
             for (name, change) in changes {

@@ -33,7 +33,7 @@ mod scene;
 
 pub use browser::{Browser, Page};
 pub use canary::{Secret, assert_untold};
-pub use customer::Customer;
+pub use customer::{Customer, merge};
 pub use directory::{Person, in_default_scope, wanted_fields};
 pub use events::{assert_gapless, of_contact};
 pub use history::{CallsOf, function_logs};

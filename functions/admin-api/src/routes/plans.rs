@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::header;
-use contact_sync_engine::admin::{Outside, account, apply_plan, read_approval, request_preview};
+use contact_sync_engine::admin::{
+    Outside, account, apply_plan, read_approval, read_preview, request_preview,
+};
 
 use super::Reply;
 use super::runs::{StartedShape, found};
@@ -12,8 +14,10 @@ use crate::api::Api;
 use crate::call::Call;
 
 pub(super) async fn preview<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let draft = read_preview(call.optional_document()?.as_ref())?;
     let (whose, connection) = (call.account()?, call.connection()?);
-    let queued = request_preview(&api.outside, &whose, &connection, &call.caller).await?;
+    let account = account(api.outside.store(), &whose).await?;
+    let queued = request_preview(&api.outside, &account, &connection, &call.caller, draft).await?;
     let location = format!("/v1/accounts/{whose}/connections/{connection}/runs/{}", queued.id);
     Ok(Answer::accepted(&StartedShape::of(queued)).with_header(header::LOCATION, location))
 }

@@ -75,6 +75,7 @@ impl From<Run> for RunShape {
 struct PlanShape {
     summary: SummaryShape,
     settings_version: u64,
+    draft: bool,
     made_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -86,6 +87,7 @@ struct SummaryShape {
     by_field: BTreeMap<String, u64>,
     by_reason: Vec<ReasonShape>,
     removals: BTreeMap<GoneCause, u64>,
+    leaving: BTreeMap<GoneCause, u64>,
     guard: GuardView,
 }
 
@@ -98,13 +100,14 @@ struct ReasonShape {
 
 impl From<Plan> for PlanShape {
     fn from(plan: Plan) -> Self {
-        let Summary { by_kind, by_field, by_reason, removals, guard } = plan.summary;
+        let Summary { by_kind, by_field, by_reason, removals, leaving, guard } = plan.summary;
         let shape =
             |Reason { reason, remedy, count }: Reason| ReasonShape { reason, remedy, count };
         let by_reason = by_reason.into_iter().map(shape).collect();
         Self {
-            summary: SummaryShape { by_kind, by_field, by_reason, removals, guard },
+            summary: SummaryShape { by_kind, by_field, by_reason, removals, leaving, guard },
             settings_version: plan.basis.settings_version,
+            draft: plan.basis.draft,
             made_at: plan.made_at,
             expires_at: plan.expires_at,
         }

@@ -1,7 +1,7 @@
 //! Connections, tenants, settings, subscriptions.
 
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
-use contact_sync_domain::id::{SubscriptionKey, TenantId};
+use contact_sync_domain::id::{RunId, SubscriptionKey, TenantId};
 use contact_sync_domain::run::{Run, RunKind};
 use contact_sync_domain::settings::{Mode, Settings};
 use contact_sync_domain::subscription::{SubscribedResource, Subscription, SubscriptionState};
@@ -166,6 +166,23 @@ async fn settings_are_the_defaults_until_saved_and_every_version_stays() {
     assert_eq!(store.settings(&account, &id).await.unwrap(), saved(11));
     assert_eq!(store.settings_version(&account, &id, 1).await.unwrap(), Some(saved(1)));
     assert_eq!(store.settings_version(&account, &id, 12).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_draft_lies_beside_the_settings_and_goes_with_the_connection() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let made = connection(1, 1);
+    store.create_connection(&made).await.unwrap();
+    assert!(store.save_settings(&account_id(1), &made.id, &saved(1)).await.unwrap());
+    let (run, other) = (RunId::from_bits(1), RunId::from_bits(2));
+    let draft = SettingsVersion { version: 1, ..saved(9) };
+    store.put_draft(&made.id, &run, &draft, at(60)).await.unwrap();
+    assert_eq!(store.draft(&made.id, &run).await.unwrap(), Some(draft));
+    assert_eq!(store.draft(&made.id, &other).await.unwrap(), None);
+    assert_eq!(store.settings(&account_id(1), &made.id).await.unwrap(), saved(1));
+    store.delete_connection(&account_id(1), &made.id).await.unwrap();
+    assert_eq!(store.draft(&made.id, &run).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -3,27 +3,45 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::actor::Actor;
 use contact_sync_domain::connection::ConnectionStatus;
-use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
+use contact_sync_domain::id::{ConnectionId, RunId, TenantId};
 use contact_sync_domain::plan::{Approved, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::sync_state::Lane;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::connections::connection;
 use super::document::Members;
 use super::lifecycle::{check_requirements, enable_with};
+use super::settings::{checked_draft, save_planned, take_effect};
 use super::{AdminError, Caller, Outside, Role};
-use crate::port::{Clock, Randomness, RunStore, SettingsStore, SyncStateStore};
+use crate::port::{Clock, Randomness, RunStore, SettingsCause, SettingsStore, SyncStateStore};
 
-/// Asks for a preview of what a full run would do under the settings as they are. One that waits
-/// already is answered instead: it will see everything that this one would.
+/// How long a draft is kept: longer than whatever is told of its plan.
+const DRAFT_LIFE: SignedDuration = SignedDuration::from_hours(24 * 31);
+
+/// How many plans may wait for one connection.
+const MOST_WAITING: usize = 10;
+
+/// Reads `{settings?}`: the document to plan under, where it is not the saved one.
+pub fn read_preview(document: Option<&Value>) -> Result<Option<Value>, AdminError> {
+    let Some(document) = document else { return Ok(None) };
+    let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
+    let settings = members.value("settings").filter(|settings| !settings.is_null()).cloned();
+    let problems = members.finish();
+    if problems.is_empty() { Ok(settings) } else { Err(AdminError::Invalid(problems)) }
+}
+
+/// Asks for a preview of what a full run would do, under the settings as they are or under a draft.
+/// One that waits already is answered instead: it will see everything that this one would.
 pub async fn request_preview(
     outside: &impl Outside,
-    account: &AccountId,
+    account: &Account,
     id: &ConnectionId,
     caller: &Caller,
+    draft: Option<Value>,
 ) -> Result<Run, AdminError> {
-    let store = outside.store();
+    let (store, whose, account) = (outside.store(), account, &account.id);
     let found = connection(store, account, id).await?;
     if found.tenant.is_none() || !found.status.may_be_planned() {
         let fix = match found.status {
@@ -39,19 +57,32 @@ pub async fn request_preview(
         return Err(AdminError::NotNow { from: found.status, fix });
     }
     let settings = store.settings(account, id).await?;
-    check_requirements(&settings.settings)?;
+    let draft = if let Some(document) = &draft {
+        Some(checked_draft(outside, caller, whose, &settings, document).await?)
+    } else {
+        check_requirements(&settings.settings)?;
+        None
+    };
     let waiting = store.of_lane(Lane::Plan).sync_state(account, id).await?;
-    for queued in waiting.map(|state| state.queue).unwrap_or_default() {
+    let waiting = waiting.map(|state| state.queue).unwrap_or_default();
+    for queued in &waiting {
         let run = store.run(account, id, &queued.run_id).await?;
-        let stands_for_it = run.filter(|run| {
+        let run = run.filter(|run| {
             run.kind == RunKind::Preview
                 && run.status == RunStatus::Queued
                 && run.settings_version == settings.version
         });
-        if let Some(run) = stands_for_it {
+        let Some(run) = run else { continue };
+        let theirs = store.draft(id, &run.id).await?.map(|draft| draft.settings);
+        if theirs.as_ref() == draft.as_ref().map(|draft| &draft.settings) {
             return Ok(run);
         }
     }
+    if waiting.len() >= MOST_WAITING {
+        let fix = "many plans wait for this connection already; ask again when one is shown";
+        return Err(AdminError::NotNow { from: found.status, fix });
+    }
+    let now = outside.clock().now();
     let run = Run {
         requested_by: Some(actor(caller)),
         ..Run::queued(
@@ -59,9 +90,13 @@ pub async fn request_preview(
             (account.clone(), id.clone()),
             (RunKind::Preview, Trigger::Manual),
             settings.version,
-            outside.clock().now(),
+            now,
         )
     };
+    if let Some(draft) = &draft {
+        let until = now.checked_add(DRAFT_LIFE).unwrap_or(Timestamp::MAX);
+        store.put_draft(id, &run.id, draft, until).await?;
+    }
     store.enqueue(&run).await?;
     Ok(run)
 }
@@ -134,37 +169,53 @@ pub async fn apply_plan(
     if plan.hash != approval.hash {
         return Err(AdminError::PlanDiffers);
     }
-    let current = store.settings(&account.id, id).await?.version;
-    if current != plan.basis.settings_version {
-        return Err(AdminError::PlanMoved { version: current });
+    let current = store.settings(&account.id, id).await?;
+    let is_saved = current.cause == SettingsCause::Planned { run: found.id.clone() };
+    if current.version != plan.basis.settings_version && !is_saved {
+        return Err(AdminError::PlanMoved { version: current.version });
     }
     let guard = &plan.summary.guard;
     if guard.holds && approval.removals != Some(guard.count) {
         return Err(AdminError::RemovalsUnconfirmed { count: guard.count });
     }
     let connection = connection(store, &account.id, id).await?;
+    let enables = matches!(connection.status, ConnectionStatus::Ready | ConnectionStatus::Disabled);
+    if !enables && connection.status != ConnectionStatus::Enabled {
+        let fix = "a plan is applied while the connection syncs, or enables it";
+        return Err(AdminError::NotNow { from: connection.status, fix });
+    }
+    if enables || plan.basis.draft {
+        caller.has(Role::Admin)?;
+    }
+    let proven = connection.tenant.as_ref().map(|tenant| &tenant.id);
+    if enables && (approval.tenant.is_none() || approval.tenant.as_ref() != proven) {
+        return Err(AdminError::WrongTenant);
+    }
+    let saved = if plan.basis.draft {
+        // Gone with its time, at which the plan is long over.
+        let draft = store.draft(id, &found.id).await?.ok_or(AdminError::PlanExpired)?;
+        Some(save_planned(outside, caller, account, &connection, &found.id, draft).await?)
+    } else {
+        None
+    };
     let approved = Approved { by: actor(caller), at: now, removals: approval.removals };
     let plan = Plan { approved: Some(approved), ..plan.clone() };
-    let queued = Run { status: RunStatus::Queued, plan: Some(Box::new(plan)), ..found.clone() };
-    let is_queued = match connection.status {
-        ConnectionStatus::Enabled => store.enqueue_planned(&queued).await?,
-        ConnectionStatus::Ready | ConnectionStatus::Disabled => {
-            caller.has(Role::Admin)?;
-            let proven = connection.tenant.as_ref().map(|tenant| &tenant.id);
-            if approval.tenant.is_none() || approval.tenant.as_ref() != proven {
-                return Err(AdminError::WrongTenant);
-            }
-            enable_with(outside, account, &connection, &queued).await?
-        }
-        ConnectionStatus::Paused
-        | ConnectionStatus::Attention
-        | ConnectionStatus::Invited
-        | ConnectionStatus::Authorized
-        | ConnectionStatus::Disconnected => {
-            let fix = "a plan is applied while the connection syncs, or enables it";
-            return Err(AdminError::NotNow { from: connection.status, fix });
-        }
+    let settings_version = saved.as_ref().map_or(found.settings_version, |saved| saved.version);
+    let queued = Run {
+        status: RunStatus::Queued,
+        plan: Some(Box::new(plan)),
+        settings_version,
+        ..found.clone()
     };
+    let is_queued = if enables {
+        enable_with(outside, account, &connection, &queued).await?
+    } else {
+        store.enqueue_planned(&queued).await?
+    };
+    if let Some(saved) = saved.filter(|_| is_queued && !enables) {
+        // Whoever was left is found by the run that saving would have begun.
+        take_effect(outside, &connection, &saved).await?;
+    }
     if is_queued { Ok(queued) } else { Err(AdminError::Moved) }
 }
 

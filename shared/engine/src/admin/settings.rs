@@ -1,6 +1,7 @@
 //! A connection's settings: reading, checking, saving as versions.
 
 mod coverage;
+mod drafts;
 mod file;
 mod findings;
 mod history;
@@ -36,6 +37,7 @@ use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, Settings
 use teams::missing_teams;
 
 pub use coverage::AttributeCoverage;
+pub(super) use drafts::{checked_draft, save_planned};
 pub use file::{FileTenant, Import, Imported, SettingsFile, export_settings, import_settings};
 pub use findings::{
     ClauseCount, Counted, Example, GuardForecast, LeavingCount, ReasonCount, SharedEmail, Surveyed,
@@ -145,6 +147,17 @@ fn next(
     }
 }
 
+/// Refuses settings that name what is not there.
+async fn check_outside(
+    outside: &impl Outside,
+    account: &Account,
+    settings: &Settings,
+) -> Result<(), AdminError> {
+    let mut missing = missing_teams(outside.store(), &account.id, settings).await?;
+    missing.extend(mail::unsent(outside, settings));
+    if missing.is_empty() { Ok(()) } else { Err(AdminError::Invalid(missing)) }
+}
+
 /// Saves a checked version after the one it is based on, and sets in motion what follows from it.
 async fn save(
     outside: &impl Outside,
@@ -153,28 +166,44 @@ async fn save(
     next: SettingsVersion,
 ) -> Result<Saved, AdminError> {
     let Base { connection: found, current } = base;
-    let mut missing = missing_teams(outside.store(), &account.id, &next.settings).await?;
-    missing.extend(mail::unsent(outside, &next.settings));
-    if !missing.is_empty() {
-        return Err(AdminError::Invalid(missing));
-    }
+    check_outside(outside, account, &next.settings).await?;
     let version = SettingsVersion { version: current.version + 1, ..next };
     if !outside.store().save_settings(&account.id, &found.id, &version).await? {
         return Err(AdminError::Stale);
     }
+    follow(outside, account, &found, &current, &version).await?;
+    let run = take_effect(outside, &found, &version).await?;
+    Ok(Saved { version, run })
+}
+
+/// Has the schedule follow a version, and the tenant's other connections.
+async fn follow(
+    outside: &impl Outside,
+    account: &Account,
+    found: &Connection,
+    before: &SettingsVersion,
+    version: &SettingsVersion,
+) -> Result<(), AdminError> {
     if found.status.keeps_cursors() {
-        set_schedule(outside, account, &found, &version.settings, found.status).await?;
+        set_schedule(outside, account, found, &version.settings, found.status).await?;
     }
-    ask_sharers_after(outside, &found, &current.settings, &version.settings).await;
+    ask_sharers_after(outside, found, &before.settings, &version.settings).await;
+    Ok(())
+}
+
+/// Queues a full run where a version says that it takes effect at once.
+pub(super) async fn take_effect(
+    outside: &impl Outside,
+    found: &Connection,
+    version: &SettingsVersion,
+) -> Result<Option<RunId>, AdminError> {
     let at_once = version.settings.schedule.settings_take_effect == SettingsTakeEffect::Now
         && found.status == ConnectionStatus::Enabled
         && check_requirements(&version.settings).is_ok();
-    let run = if at_once {
-        let run =
-            queue_run(outside, &account.id, &found.id, RunKind::Full, Trigger::Settings).await?;
-        Some(run.id)
-    } else {
-        None
-    };
-    Ok(Saved { version, run })
+    if !at_once {
+        return Ok(None);
+    }
+    let (account, id) = (&found.account_id, &found.id);
+    let run = queue_run(outside, account, id, RunKind::Full, Trigger::Settings).await?;
+    Ok(Some(run.id))
 }

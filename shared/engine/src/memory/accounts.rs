@@ -3,7 +3,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::audit::AuditChain;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::id::{AccountId, ConnectionId};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::sync_state::SyncState;
 use jiff::Timestamp;
 
@@ -152,6 +152,7 @@ fn purge_work(world: &mut World, id: &ConnectionId) {
     world.plan_states.remove(id);
     world.reviews.retain(|(of, _, _), _| of != id);
     world.decisions.remove(id);
+    world.drafts.retain(|(of, _), _| of != id);
 }
 
 impl SettingsStore for MemoryStore {
@@ -192,6 +193,25 @@ impl SettingsStore for MemoryStore {
         }
         world.settings.entry(connection.clone()).or_default().push(next.clone());
         Ok(true)
+    }
+
+    async fn put_draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        draft: &SettingsVersion,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.up()?.drafts.insert((connection.clone(), run.clone()), draft.clone());
+        Ok(())
+    }
+
+    async fn draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+    ) -> Result<Option<SettingsVersion>, StoreError> {
+        Ok(self.up()?.drafts.get(&(connection.clone(), run.clone())).cloned())
     }
 }
 

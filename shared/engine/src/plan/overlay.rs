@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, RunId, TenantId};
 use jiff::Timestamp;
 
-use crate::port::{ContactWrite, StoredContact};
+use crate::port::{ContactWrite, SettingsVersion, StoredContact};
 
 /// What a plan wrote, shared by its stores and its blobs; nothing where everything syncs.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +32,15 @@ impl Over {
     /// Forgets what the plan before wrote.
     pub(super) fn begin(&self, run: &RunId) {
         if let Some(mut over) = self.look() {
-            *over = Overlay { run: Some(run.clone()), ..Overlay::default() };
+            let draft = over.draft.take();
+            *over = Overlay { run: Some(run.clone()), draft, ..Overlay::default() };
+        }
+    }
+
+    /// What is planned from here on is planned under this draft of a connection's settings.
+    pub(super) fn under(&self, draft: Option<(ConnectionId, SettingsVersion)>) {
+        if let Some(mut over) = self.look() {
+            over.draft = draft;
         }
     }
 }
@@ -41,6 +49,7 @@ impl Over {
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
     run: Option<RunId>,
+    draft: Option<(ConnectionId, SettingsVersion)>,
     contacts: HashMap<ContactId, StoredContact>,
     /// Whose an address is; `None` where it was given up.
     claims: HashMap<String, Option<ContactId>>,
@@ -51,6 +60,12 @@ impl Overlay {
     /// Which run plans.
     pub(super) fn run(&self) -> Option<&RunId> {
         self.run.as_ref()
+    }
+
+    /// The settings of a connection that are tried, if they are not the saved ones.
+    pub(super) fn draft(&self, connection: &ConnectionId) -> Option<&SettingsVersion> {
+        let (whose, draft) = self.draft.as_ref()?;
+        (whose == connection).then_some(draft)
     }
 
     /// A contact or its tombstone, if the plan wrote it.

@@ -5,11 +5,11 @@ mod contacts;
 mod people;
 mod work;
 
-use contact_sync_domain::id::RunId;
+use contact_sync_domain::id::{ConnectionId, RunId};
 use contact_sync_domain::sync_state::Lane;
 
 use super::overlay::Over;
-use crate::port::SyncStateStore;
+use crate::port::{SettingsVersion, SyncStateStore};
 
 /// The stores of a lane. One type serves both lanes, so that the worker is compiled once.
 #[derive(Debug)]
@@ -23,6 +23,17 @@ impl<S> LaneStores<S> {
     /// The stores where everything syncs.
     pub fn main(store: S) -> Self {
         Self { store, over: Over::default() }
+    }
+
+    /// What is planned from here on is planned under this draft of a connection's settings; under
+    /// the saved ones where there is none.
+    pub(crate) fn under(&self, draft: Option<(ConnectionId, SettingsVersion)>) {
+        self.over.under(draft);
+    }
+
+    /// Whether a connection's plan is made under a draft.
+    pub(crate) fn is_draft(&self, connection: &ConnectionId) -> bool {
+        self.over.look().is_some_and(|over| over.draft(connection).is_some())
     }
 
     /// A run begins or goes on.

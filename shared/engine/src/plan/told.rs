@@ -82,9 +82,13 @@ impl Teller {
             for change in &item.fields {
                 *self.summary.by_field.entry(change.field.to_string()).or_default() += 1;
             }
+            let cause = item.trace.as_ref().and_then(|trace| trace.cause);
+            if let Some(cause) = cause.filter(|_| item.link.is_some()) {
+                *self.summary.leaving.entry(cause).or_default() += 1;
+            }
             if is_removal(item) {
                 self.summary.guard.count += 1;
-                if let Some(cause) = item.trace.as_ref().and_then(|trace| trace.cause) {
+                if let Some(cause) = cause {
                     *self.summary.removals.entry(cause).or_default() += 1;
                 }
             }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::id::{AccountId, ConnectionId, SubscriptionKey, TenantId};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId, SubscriptionKey, TenantId};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::subscription::{SubscribedResource, Subscription};
 use jiff::Timestamp;
@@ -137,6 +137,11 @@ pub enum SettingsCause {
     },
     /// Somebody was put on the ignore list or taken off it.
     IgnoreList,
+    /// What a plan was made under was saved with its being applied.
+    Planned {
+        /// The plan's run.
+        run: RunId,
+    },
 }
 
 impl SettingsVersion {
@@ -188,6 +193,23 @@ pub trait SettingsStore: Send + Sync {
         connection: &ConnectionId,
         next: &SettingsVersion,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Keeps the settings that a plan is to be made under, beside the saved ones; its version is the
+    /// one that it goes beyond. Before the run that plans can be seen.
+    fn put_draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        draft: &SettingsVersion,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The settings that a run plans under, where they are not the saved ones.
+    fn draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+    ) -> impl Future<Output = Result<Option<SettingsVersion>, StoreError>> + Send;
 }
 
 /// A consent link: 72 hours, up to ten attempts, consumed by success.

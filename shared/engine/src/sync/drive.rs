@@ -245,13 +245,15 @@ where
                     None => continue,
                 },
                 Step::HandOver(run) => return self.hand_over(held, &run).await,
-                Step::Continue(point) => Box::pin(self.continue_run(held, &desk, *point)).await?,
+                Step::Continue(point) => {
+                    if request.lane == Lane::Plan {
+                        self.read_settings(held, &mut desk, &point.run_id).await?;
+                    }
+                    Box::pin(self.continue_run(held, &desk, *point)).await?
+                }
                 Step::Start(queued) => {
                     // Settings saved while the slice worked are the ones a run begins with.
-                    desk.settings =
-                        self.stores.settings(&request.account_id, &desk.connection.id).await?;
-                    let (own, settings) = (&desk.connection.id, &desk.settings.settings);
-                    desk.rivals = self.rivals(held, own, &desk.tenant, settings, false).await?;
+                    self.read_settings(held, &mut desk, &queued.run_id).await?;
                     // A run of either kind ends with a look at what changed.
                     must_look = false;
                     Box::pin(self.start(held, &desk, &queued)).await?
@@ -288,6 +290,24 @@ where
         }
         self.park(held).await?;
         Ok(Driven::Parked)
+    }
+
+    /// Reads what a run goes by: the settings as they are, or the draft that it plans under.
+    async fn read_settings(
+        &self,
+        held: &mut Held,
+        desk: &mut Desk,
+        run: &RunId,
+    ) -> Result<(), Stop> {
+        let (account, own) = (&desk.connection.account_id, &desk.connection.id);
+        if held.state.lane == Lane::Plan {
+            let draft = self.stores.draft(own, run).await?;
+            self.stores.under(draft.map(|draft| (own.clone(), draft)));
+        }
+        desk.settings = self.stores.settings(account, own).await?;
+        let settings = &desk.settings.settings;
+        desk.rivals = self.rivals(held, own, &desk.tenant, settings, false).await?;
+        Ok(())
     }
 
     async fn let_go(&self, held: &mut Held) -> Result<Option<Driven>, Stop> {

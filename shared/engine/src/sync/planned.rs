@@ -126,7 +126,8 @@ where
     }
 
     async fn sum_up(&self, held: &mut Held, pass: &Pass) -> Result<Plan, Stop> {
-        let basis = Basis { settings_version: pass.point.settings_version, draft: false };
+        let draft = self.stores.is_draft(&pass.connection.id);
+        let basis = Basis { settings_version: pass.point.settings_version, draft };
         let mut teller = Teller::of(&basis);
         for page in 0..pass.point.page {
             held.check_time(&self.clock)?;

@@ -52,7 +52,8 @@ where
         point.recorded = true;
         if let Some(plan) = plan {
             point.applies = true;
-            point.settings_version = plan.basis.settings_version;
+            // A draft was saved with its being applied, as the version after the one it went beyond.
+            point.settings_version = plan.basis.settings_version + u64::from(plan.basis.draft);
             (point.page, point.first_page) = (plan.pages, plan.pages);
         }
         let is_over = stored.as_ref().is_some_and(|run| run.status.is_terminal());

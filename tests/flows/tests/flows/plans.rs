@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contact_sync_flows::Scene;
+use contact_sync_flows::{Customer, Scene, merge};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,4 +96,106 @@ async fn a_connection_is_enabled_with_the_plan_that_was_seen_and_who_changed_sin
     customer.wait_for_run(full[0]["id"].as_str().unwrap()).await;
     assert!(customer.contact_of(person.id()).await.is_some());
     assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
+}
+
+/// A preview of the settings with some members changed, up to its plan.
+async fn draft(scene: &Scene, customer: &Customer<'_>, changes: Value) -> (String, Value) {
+    let mut settings = customer.settings().await;
+    merge(&mut settings, changes);
+    let body = json!({"settings": settings});
+    let asked = scene.rest().post(&customer.path("/previews"), &body).await.expect(202);
+    let run = asked.json()["id"].as_str().unwrap().to_owned();
+    customer.wait_for_run_status(&run, "planned").await;
+    let shown = customer.run(&run).await;
+    (run, shown)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_settings_is_seen_before_it_is_saved_and_saved_with_being_applied() {
+    let scene = Scene::with_users(60).await;
+    let customer = scene.connected().await;
+    let kept = customer.people_in_scope().into_iter().next().unwrap();
+    let guard = json!({"maxCount": 2, "maxPercent": 1});
+    customer
+        .change_settings(json!({
+            "policies": {"removal": {"outOfScope": "delete"}, "guard": guard},
+        }))
+        .await;
+    let first = customer.enable().await;
+    customer.wait_for_run(&first).await;
+    let before = customer.contacts().await;
+    let version = customer.settings_version().await;
+
+    // One person stays: everybody else would leave, and the guard would hold them.
+    customer.edit(kept.id(), json!({"department": "Drafted"}));
+    scene.settle().await;
+    let narrow = json!({"scope": {"departments": {"any": ["Drafted"]}}});
+    let (run, shown) = draft(&scene, &customer, narrow.clone()).await;
+    let plan = &shown["plan"];
+    assert_eq!(plan["draft"], true);
+    assert_eq!(plan["settingsVersion"], version);
+    let leaving = before.len() - 1;
+    assert_eq!(plan["summary"]["leaving"]["outOfScope"], json!(leaving), "{plan}");
+    assert_eq!(plan["summary"]["guard"]["count"], json!(leaving), "{plan}");
+    assert_eq!(plan["summary"]["guard"]["holds"], true, "{plan}");
+    assert_eq!(customer.settings_version().await, version, "nothing is saved");
+    assert_eq!(customer.contacts().await.len(), before.len(), "nothing is written");
+
+    // Another change is seen beside it.
+    let rename = json!({"target": "jobTitle", "source": "[department]"});
+    let mut mapping = customer.settings().await["mapping"].as_array().unwrap().clone();
+    mapping.retain(|row| row["target"] != "jobTitle");
+    mapping.push(rename);
+    let (other, shown_other) = draft(&scene, &customer, json!({"mapping": mapping})).await;
+    let changes = customer.path(&format!("/runs/{other}/changes?contact="));
+    let contact = customer.linked_contact(kept.id()).await;
+    let changes = scene.rest().list(&format!("{changes}{}", contact["id"].as_str().unwrap())).await;
+    let fields = changes[0]["fields"].as_array().unwrap();
+    let title = fields.iter().find(|field| field["field"] == "jobTitle").unwrap();
+    assert_eq!(title["old"], json!(kept.text("jobTitle")), "{title}");
+    assert_eq!(title["new"], "Drafted", "{title}");
+    assert_eq!(title["source"], "[department]", "{title}");
+
+    // Applying saves the draft: for that an approver is not enough, nor is the wrong number.
+    let path = customer.path(&format!("/runs/{run}/apply"));
+    let hash = &shown["planHash"];
+    let claims = json!({"sub": "ann", "account_id": customer.account, "role": "approver"});
+    let approver = scene.rest().bearing(scene.stack.token_with_claims(&claims));
+    let right = json!({"planHash": hash, "removals": leaving});
+    assert_eq!(approver.post(&path, &right).await.expect(403).problem(), "role-too-small");
+    let unsaid = scene.rest().post(&path, &json!({"planHash": hash})).await.expect(422);
+    assert_eq!(unsaid.problem(), "removals-unconfirmed");
+    assert_eq!(customer.settings_version().await, version, "a refused plan saves nothing");
+    scene.rest().post(&path, &right).await.expect(202);
+    scene.rest().post(&path, &right).await.expect(202);
+    assert_eq!(customer.settings_version().await, version + 1);
+    let saved = customer.path(&format!("/settings/versions/{}", version + 1));
+    let saved = scene.rest().get(&saved).await.expect(200).json();
+    assert_eq!(saved["cause"], json!({"kind": "planned", "run": run}), "{saved}");
+    assert_eq!(saved["settings"]["scope"]["departments"]["any"], json!(["Drafted"]));
+    let applied = customer.wait_for_run(&run).await;
+    assert_eq!(applied["settingsVersion"], version + 1, "{applied}");
+    scene.settle().await;
+    let left = customer.contacts().await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0]["id"], contact["id"]);
+
+    // The other draft goes beyond settings that are not current any more.
+    let path = customer.path(&format!("/runs/{other}/apply"));
+    let late = json!({"planHash": shown_other["planHash"]});
+    assert_eq!(scene.rest().post(&path, &late).await.expect(409).problem(), "plan-moved");
+    assert_eq!(customer.settings_version().await, version + 1);
+    assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_that_could_not_be_saved_is_not_previewed() {
+    let scene = Scene::with_users(5).await;
+    let customer = scene.connected().await;
+    let path = customer.path("/previews");
+    let mut settings = customer.settings().await;
+    settings["mapping"][0]["target"] = json!("shoeSize");
+    let refused = scene.rest().post(&path, &json!({"settings": settings})).await.expect(422);
+    assert_eq!(refused.pointers(), ["/settings/mapping/0/target"]);
+    assert_eq!(customer.runs().await, Vec::<Value>::new());
 }

@@ -2,7 +2,8 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::id::{AccountId, ConnectionId, TenantId};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
+use jiff::Timestamp;
 
 use super::LaneStores;
 use crate::port::{
@@ -76,11 +77,15 @@ impl<S: ConnectionStore> ConnectionStore for LaneStores<S> {
 }
 
 impl<S: SettingsStore> SettingsStore for LaneStores<S> {
+    /// Those of a plan's draft stand in the place of the saved ones.
     async fn settings(
         &self,
         account: &AccountId,
         connection: &ConnectionId,
     ) -> Result<SettingsVersion, StoreError> {
+        if let Some(draft) = self.over.look().and_then(|over| over.draft(connection).cloned()) {
+            return Ok(draft);
+        }
         self.store.settings(account, connection).await
     }
 
@@ -100,6 +105,24 @@ impl<S: SettingsStore> SettingsStore for LaneStores<S> {
         next: &SettingsVersion,
     ) -> Result<bool, StoreError> {
         self.store.save_settings(account, connection, next).await
+    }
+
+    async fn put_draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+        draft: &SettingsVersion,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store.put_draft(connection, run, draft, expires_at).await
+    }
+
+    async fn draft(
+        &self,
+        connection: &ConnectionId,
+        run: &RunId,
+    ) -> Result<Option<SettingsVersion>, StoreError> {
+        self.store.draft(connection, run).await
     }
 }
 

@@ -11,11 +11,16 @@ use serde_json::json;
 use super::scene::{Scene, contact_id, user, user_with};
 use crate::port::Group;
 
-fn group(number: u128) -> ObjectId {
+pub(super) fn group(number: u128) -> ObjectId {
     ObjectId::from_u128(50_000 + number)
 }
 
-fn put_group(scene: &Scene, number: u128, users: impl IntoIterator<Item = u128>, inner: &[u128]) {
+pub(super) fn put_group(
+    scene: &Scene,
+    number: u128,
+    users: impl IntoIterator<Item = u128>,
+    inner: &[u128],
+) {
     let made = Group { id: group(number), display_name: None };
     let users = users.into_iter().map(ObjectId::from_u128).collect();
     let inner = inner.iter().map(|number| group(*number)).collect();

@@ -1,19 +1,21 @@
 //! Plans: what a full run would do, shown without doing any of it.
 
 use contact_sync_domain::actor::Actor;
-use contact_sync_domain::contact::ContactField;
+use contact_sync_domain::contact::{ContactField, LinkState};
 use contact_sync_domain::guard::GuardLimits;
 use contact_sync_domain::id::{ObjectId, RunId};
 use contact_sync_domain::plan::{Approved, Plan};
 use contact_sync_domain::report::Happened;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::Outcome;
-use contact_sync_domain::settings::RemovalAction;
+use contact_sync_domain::settings::{AllOr, GroupScope, RemovalAction, Settings};
+use jiff::Timestamp;
 use serde_json::json;
 
+use super::by_group::{group, put_group};
 use super::replay::CALLS;
-use super::scene::{Scene, connection_id, contact_id, user, user_with};
-use crate::port::{Clock, StoreError, StoredContact, SyncStateStore};
+use super::scene::{Scene, account_id, connection_id, contact_id, user, user_with};
+use crate::port::{Clock, SettingsStore, StoreError, StoredContact, SyncStateStore};
 use crate::segments::load_segment;
 use crate::sync::Driven;
 
@@ -151,6 +153,55 @@ async fn a_plan_whose_slice_dies_anywhere_comes_to_the_same() {
         );
         assert_eq!(kept(&scene), before, "died after {calls} calls");
     }
+}
+
+/// A preview under the settings with some changes, up to its plan.
+async fn drafted(scene: &mut Scene, change: impl FnOnce(&mut Settings)) -> (Run, Plan) {
+    let id = scene.queue(RunKind::Preview, Trigger::Manual).await;
+    let (account, connection) = (account_id(), connection_id());
+    let mut draft = scene.worker.stores.settings(&account, &connection).await.unwrap();
+    change(&mut draft.settings);
+    scene.worker.stores.put_draft(&connection, &id, &draft, Timestamp::MAX).await.unwrap();
+    let before = kept(scene);
+    preview(scene).await.unwrap();
+    assert_eq!(kept(scene), before, "a plan changes nothing");
+    shown(scene, &id)
+}
+
+#[tokio::test]
+async fn a_draft_is_planned_in_the_place_of_the_saved_settings_and_changes_none_of_what_is_known() {
+    let mut scene = Scene::of((1..=12).map(user));
+    put_group(&scene, 1, 1..=12, &[]);
+    put_group(&scene, 2, 1..=3, &[]);
+    let meant = |number| AllOr::Any(GroupScope { any: vec![group(number)], include_nested: true });
+    scene.set_settings(|settings| settings.scope.groups = meant(1));
+    assert_eq!(scene.full().await.counts.created, 12);
+    let blobs = |scene: &Scene| {
+        let mut all = scene.worker.blobs.all().clone();
+        all.retain(|key, _| key.starts_with("state/"));
+        all
+    };
+    let known = blobs(&scene);
+    assert!(!known.is_empty());
+    let (run, plan) = drafted(&mut scene, |settings| settings.scope.groups = meant(2)).await;
+    assert!(plan.basis.draft);
+    assert_eq!(plan.summary.leaving.values().sum::<u64>(), 9, "{:?}", plan.summary);
+    assert_eq!(blobs(&scene), known, "the groups that the connection knows stay as they are");
+    // A plan of the settings as they are, in the very next slice, knows nothing of the draft.
+    let (_, saved) = planned(&mut scene).await;
+    assert!(!saved.basis.draft && saved.summary.leaving.is_empty(), "{:?}", saved.summary);
+
+    // Applied with the draft saved, the leavers are marked, and the next look goes by the new group.
+    scene.set_settings(|settings| settings.scope.groups = meant(2));
+    let done = apply(&mut scene, &run, None).await;
+    assert_eq!(done.status, RunStatus::Succeeded, "{done:?}");
+    let out = (1..=12).filter(|number| {
+        let link = scene.contact(&contact_id(*number)).unwrap().link.unwrap();
+        link.state == LinkState::OutOfScope
+    });
+    assert_eq!(out.count(), 9);
+    let next = scene.full().await;
+    assert_eq!((next.counts.updated, next.counts.removed), (0, 0), "{next:?}");
 }
 
 #[tokio::test]
