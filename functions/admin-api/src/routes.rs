@@ -18,6 +18,7 @@ mod notifications;
 mod plans;
 mod presets;
 mod reviews;
+mod run_control;
 mod runs;
 mod settings;
 mod teams;
@@ -155,6 +156,7 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
     table.extend(of_connections());
     table.extend(of_settings_and_runs());
     table.extend(of_plans());
+    table.extend(run_control::endpoints());
     table
 }
 
@@ -242,6 +244,7 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
         get(connection!("/runs"), VIEWER, runs::list),
         post(connection!("/runs"), OPERATOR, runs::start),
         get(connection!("/runs/{run}"), VIEWER, runs::show),
+        post(connection!("/runs/{run}/cancel"), OPERATOR, run_control::cancel),
         get(connection!("/runs/{run}/changes"), VIEWER, runs::changes),
         get(connection!("/runs/{run}/report"), VIEWER, runs::file),
     ]

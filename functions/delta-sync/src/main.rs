@@ -22,9 +22,11 @@ async fn main() -> Result<(), Error> {
     let endpoints =
         Endpoints::parse(&access.graph_endpoint, &access.login_endpoint).map_err(fatal)?;
     let credentials = Credentials::connect(&sdk, access.credential_secret);
+    let stores = DynamoStore::connect(&sdk, &tables.state, &tables.contacts);
+    let graph = GraphClient::new(endpoints, &access.app_id, credentials, SystemClock);
     let worker = &Worker::new(
-        DynamoStore::connect(&sdk, &tables.state, &tables.contacts),
-        GraphClient::new(endpoints, &access.app_id, credentials, SystemClock).map_err(fatal)?,
+        stores.clone(),
+        graph.map_err(fatal)?.sharing(stores),
         BlobStore::connect(&sdk, &data_bucket),
         SystemClock,
         SystemRandomness,

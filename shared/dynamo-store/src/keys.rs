@@ -10,7 +10,7 @@ use contact_sync_domain::notice::NoticeKind;
 use contact_sync_domain::review::{ReviewAction, ReviewList};
 use contact_sync_domain::subscription::SubscribedResource;
 use contact_sync_domain::sync_state::Lane;
-use contact_sync_engine::port::{PendingKind, SHARDS};
+use contact_sync_engine::port::{LimitOf, PendingKind, SHARDS};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -369,6 +369,19 @@ pub(crate) fn keyed_request(account: Option<&AccountId>, key_hash: &str) -> Key 
     match account {
         Some(account) => Key::new(account_partition(account), sk),
         None => Key::new(&sk, "KEYED"),
+    }
+}
+
+/// The pause of everything.
+pub(crate) fn pause() -> Key {
+    Key::new("GLOBAL#ALL", "PAUSE")
+}
+
+/// What bulk reads may still take of a limit of Graph's.
+pub(crate) fn graph_budget(limit: LimitOf<'_>) -> Key {
+    match limit {
+        LimitOf::App => Key::new("BUDGET#APP", "BULK"),
+        LimitOf::Tenant(tenant) => Key::new(format!("BUDGET#{tenant}"), "BULK"),
     }
 }
 

@@ -30,6 +30,7 @@ mod plans;
 mod query_plan;
 mod reports;
 mod reviews;
+mod run_control;
 mod runs;
 mod schedule;
 mod settings;
@@ -76,6 +77,7 @@ pub use reviews::{
     Decided, ListDecided, ListRequest, ReviewEntry, ReviewRequest, decide_list, decide_review,
     list_names, review_decisions, reviews,
 };
+pub use run_control::{cancel_run, pause_all, pause_of_all, resume_all};
 pub use runs::{RunFilter, read_kind, request_run, run, runs};
 pub use settings::{
     AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, GuardForecast,

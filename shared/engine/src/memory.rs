@@ -14,6 +14,7 @@ mod erasures;
 mod history;
 mod mailer;
 mod notices;
+mod pause;
 mod requests;
 mod reviews;
 mod runs;
@@ -36,6 +37,7 @@ use contact_sync_domain::id::{
     SubscriptionKey, TeamId, TenantId,
 };
 use contact_sync_domain::notice::{Notice, NoticeKind, Noticed};
+use contact_sync_domain::pause::Pause;
 use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
@@ -147,6 +149,8 @@ pub struct World {
     pub unreadable_states: BTreeSet<ConnectionId>,
     /// These records of subscriptions cannot be read.
     pub unreadable_subscriptions: BTreeSet<SubscriptionKey>,
+    /// Whether everything is paused.
+    pub pause: Option<Pause>,
     /// Whether the store answers nothing at all.
     pub is_down: bool,
     /// The store answers so many more calls, then none: whoever works dies there.

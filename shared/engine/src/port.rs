@@ -6,12 +6,14 @@ mod contacts;
 mod credential;
 mod directory;
 mod erasure;
+mod graph_budget;
 mod history;
 mod idempotency;
 mod identity;
 mod mail;
 mod notices;
 mod outside;
+mod pause;
 mod reviews;
 mod shared;
 mod subscriptions;
@@ -34,6 +36,7 @@ pub use directory::{
     Lane, MemberEdge, MemberKind, MemberPage, Organization, UserPage,
 };
 pub use erasure::ErasureStore;
+pub use graph_budget::{Grant, GraphBudget, LimitOf};
 pub use history::{HISTORY_LIFE, HistoryPage, HistoryStore};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
@@ -43,6 +46,7 @@ pub use outside::{
     Blobs, BoxError, Clock, EventPublisher, PublishError, Randomness, ScheduleError, Schedules,
     StoreError,
 };
+pub use pause::PauseStore;
 pub use reviews::{DecisionPage, DecisionStore, ReviewPage, ReviewStore};
 pub use subscriptions::{NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions};
 pub use sync::{

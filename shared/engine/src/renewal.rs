@@ -21,20 +21,26 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::port::{
-    Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, Randomness, SettingsStore,
-    StoreError, SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore, TenantStore,
+    Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, PauseStore, Randomness,
+    SettingsStore, StoreError, SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore,
+    TenantStore,
 };
 use crate::publish::AnnouncementError;
 use crate::readiness::ReadinessError;
 
 /// Everything that renewal needs of the state.
 pub trait RenewalStores:
-    ConnectionStore + SettingsStore + SubscriptionStore + SyncStateStore + TenantStore
+    ConnectionStore + PauseStore + SettingsStore + SubscriptionStore + SyncStateStore + TenantStore
 {
 }
 
 impl<S> RenewalStores for S where
-    S: ConnectionStore + SettingsStore + SubscriptionStore + SyncStateStore + TenantStore
+    S: ConnectionStore
+        + PauseStore
+        + SettingsStore
+        + SubscriptionStore
+        + SyncStateStore
+        + TenantStore
 {
 }
 

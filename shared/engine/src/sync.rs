@@ -67,9 +67,9 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use crate::port::{
-    AccountStore, ConnectionStore, ContactStore, DecisionStore, DirectoryError, PendingStore,
-    ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore, TeamStore,
-    TenantStore,
+    AccountStore, ConnectionStore, ContactStore, DecisionStore, DirectoryError, PauseStore,
+    PendingStore, ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore,
+    TeamStore, TenantStore,
 };
 
 /// Everything that runs need of the state.
@@ -78,6 +78,7 @@ pub trait SyncStores:
     + ConnectionStore
     + ContactStore
     + DecisionStore
+    + PauseStore
     + PendingStore
     + ReviewStore
     + RunStore
@@ -94,6 +95,7 @@ impl<S> SyncStores for S where
         + ConnectionStore
         + ContactStore
         + DecisionStore
+        + PauseStore
         + PendingStore
         + ReviewStore
         + RunStore
@@ -151,6 +153,10 @@ enum Stop {
     GroupEmptied(ObjectId),
     /// The connection may not write (any more).
     NotAllowed(ConnectionStatus),
+    /// Somebody cancelled the run.
+    Cancelled,
+    /// Everything is paused; what was begun waits.
+    Paused,
     /// The run cannot reach its end; the sentence is for people.
     Failed(String),
     /// What changed can no longer be told: a full run must look at everything.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use contact_sync_domain::id::TenantId;
 use contact_sync_domain::run::GraphCost;
-use contact_sync_engine::port::{BoxError, Clock, DirectoryError, Lane};
+use contact_sync_engine::port::{BoxError, Clock, DirectoryError, GraphBudget, Lane};
 use http::{HeaderValue, Method, header};
 use jiff::SignedDuration;
 use url::Url;
@@ -125,7 +125,7 @@ struct Used {
     denied: bool,
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     /// Sends a request until it is answered, as long as one call may take. `read` turns a success
     /// into its meaning; an answer it cannot use counts as none.
     pub(crate) async fn call<T>(
@@ -138,6 +138,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
         let mut used = Used::default();
         loop {
             self.wait_for_lane(tenant, &patience).await?;
+            self.wait_for_share(tenant, call, &patience).await?;
             let token = self.token(tenant, patience.again()).await?;
             used.cost.requests += 1;
             let step = match self.exchange(call, token.text(), &patience).await {
@@ -146,8 +147,13 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
                     Step::Again(Seen::broken(what, Some(error.into())))
                 }
                 Ok(answer) => {
-                    used.cost.resource_units += resource_units(&answer);
-                    log_pressure(call, &answer);
+                    let units = resource_units(&answer);
+                    used.cost.resource_units += units;
+                    self.spend_rest(tenant, call, units).await;
+                    if let Some(used) = pressure(&answer) {
+                        log_pressure(call, used);
+                        self.hold_at_pressure(tenant, used).await;
+                    }
                     if answer.status.is_success() {
                         accept(call, read(&answer.body))
                     } else {
@@ -202,6 +208,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
             | Verdict::PermissionDenied(error) => Step::Failed(failed(error)),
             Verdict::Throttled(retry_after) => {
                 self.tokens.pause(tenant, retry_after.map(|wait| now + wait)).await;
+                self.hold_refused(tenant, answer, retry_after).await;
                 let error = DirectoryError::Throttled { retry_after };
                 Step::Again(Seen { error: Failure { error, refusal: Some(refusal) }, retry_after })
             }
@@ -268,15 +275,16 @@ fn accept<T>(call: &Call, read: Result<T, Unusable>) -> Step<T> {
 
 /// Graph tells how much of a limit is used once most of it is (Graph:
 /// `x-ms-throttle-limit-percentage`, a fraction of one).
-fn log_pressure(call: &Call, answer: &Answer) {
-    let told = answer.header("x-ms-throttle-limit-percentage");
-    if let Some(part) = told.and_then(|text| text.trim().parse::<f64>().ok()) {
-        tracing::info!(
-            graph.call = call.what,
-            graph.throttle_percent = part * 100.0,
-            "Graph's limit is nearly used"
-        );
-    }
+fn pressure(answer: &Answer) -> Option<f64> {
+    answer.header("x-ms-throttle-limit-percentage")?.trim().parse().ok()
+}
+
+fn log_pressure(call: &Call, used: f64) {
+    tracing::info!(
+        graph.call = call.what,
+        graph.throttle_percent = used * 100.0,
+        "Graph's limit is nearly used"
+    );
 }
 
 fn resource_units(answer: &Answer) -> u64 {

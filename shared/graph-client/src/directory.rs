@@ -4,8 +4,8 @@ use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_engine::port::{
-    ByIds, Clock, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
-    MemberPage, Organization, UserPage,
+    ByIds, Clock, DeltaPage, Directory, DirectoryError, GraphBudget, Group, GroupPage,
+    GroupsDeltaPage, Lane, MemberPage, Organization, UserPage,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -30,7 +30,7 @@ pub(crate) fn add(sum: &mut GraphCost, cost: GraphCost) {
     sum.resource_units += cost.resource_units;
 }
 
-impl<S: CredentialSource, C: Clock> Directory for GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> Directory for GraphClient<S, C, B> {
     async fn latest_users_link(
         &self,
         tenant: &TenantId,

@@ -3,8 +3,8 @@
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_engine::port::{
-    Clock, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage, Lane, MemberEdge,
-    MemberKind, MemberPage,
+    Clock, DirectoryError, GraphBudget, Group, GroupChange, GroupPage, GroupsDeltaPage, Lane,
+    MemberEdge, MemberKind, MemberPage,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -112,7 +112,7 @@ fn sorted(members: Vec<WireMember>) -> Result<(Vec<ObjectId>, Vec<ObjectId>), Un
     Ok((users, groups))
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     pub(crate) async fn members(
         &self,
         tenant: &TenantId,

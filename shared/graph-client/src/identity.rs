@@ -1,7 +1,7 @@
 //! The identity port: addresses for the browser, and what its return proves.
 
 use contact_sync_domain::id::TenantId;
-use contact_sync_engine::port::{Clock, Identity, IdentityError, SignIn};
+use contact_sync_engine::port::{Clock, GraphBudget, Identity, IdentityError, SignIn};
 use url::form_urlencoded::Serializer;
 
 use crate::client::GraphClient;
@@ -10,7 +10,7 @@ use crate::id_token::{self, Expected, IdTokenError};
 use crate::login::{Class, Grant, LoginFailure};
 use crate::patience::{Limits, Patience};
 
-impl<S: CredentialSource, C: Clock> Identity for GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> Identity for GraphClient<S, C, B> {
     fn admin_consent_url(&self, tenant: Option<&str>, state: &str, redirect_uri: &str) -> String {
         // A domain in the path keeps only what a domain consists of.
         let tenant: String = tenant

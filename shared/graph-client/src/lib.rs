@@ -2,7 +2,8 @@
 //!
 //! [`GraphClient`] implements [`Directory`], [`Subscriptions`] and [`Identity`]. Each call retries
 //! within itself for about 25 seconds and then hands back; whatever Graph answers is mapped once,
-//! here, to the ports' errors. Tokens are held in memory per tenant, links are followed only within
+//! here, to the ports' errors. Bulk reads take from a budget that all processes share; other calls
+//! do not ask. Tokens are held in memory per tenant, links are followed only within
 //! the configured Graph, and nothing secret or personal is logged.
 //!
 //! [`Directory`]: contact_sync_engine::port::Directory
@@ -25,6 +26,7 @@ mod organization;
 mod page;
 mod patience;
 mod refusal;
+mod shares;
 mod signing_keys;
 mod subscriptions;
 mod tokens;
@@ -35,3 +37,4 @@ mod users;
 pub use client::{GraphClient, GraphClientError};
 pub use credential::{ClientCredential, CredentialError, CredentialSource};
 pub use endpoints::{EndpointError, Endpoints};
+pub use shares::Unshared;

@@ -1,7 +1,7 @@
 //! The sign-in's token endpoint and what its refusals mean (AADSTS numbers).
 
 use contact_sync_domain::id::TenantId;
-use contact_sync_engine::port::{BoxError, Clock, DirectoryError};
+use contact_sync_engine::port::{BoxError, Clock, DirectoryError, GraphBudget};
 use http::{Method, header};
 use jiff::SignedDuration;
 use secrecy::ExposeSecret;
@@ -95,7 +95,7 @@ struct ErrorBody {
     error_codes: Vec<u32>,
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     /// Asks for a token. A refused credential is read anew once: it may have been replaced.
     pub(crate) async fn ask_for_token(
         &self,

@@ -2,7 +2,7 @@
 
 use contact_sync_domain::id::TenantId;
 use contact_sync_domain::run::GraphCost;
-use contact_sync_engine::port::{Clock, DirectoryError, Organization};
+use contact_sync_engine::port::{Clock, DirectoryError, GraphBudget, Organization};
 use serde::Deserialize;
 
 use crate::call::{Call, Unusable};
@@ -40,7 +40,7 @@ impl From<WireOrganization> for Organization {
     }
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     pub(crate) async fn tenant_record(
         &self,
         tenant: &TenantId,

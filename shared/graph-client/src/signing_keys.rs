@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use contact_sync_domain::id::TenantId;
-use contact_sync_engine::port::{Clock, IdentityError};
+use contact_sync_engine::port::{Clock, GraphBudget, IdentityError};
 use http::{Method, header};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::DecodingKey;
@@ -77,7 +77,7 @@ struct WireKey {
     issuer: Option<String>,
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     /// The key of a tenant with this id; `None` when the tenant has none such.
     pub(crate) async fn signing_key(
         &self,

@@ -3,7 +3,8 @@
 use contact_sync_domain::id::TenantId;
 use contact_sync_domain::segment::NextStep;
 use contact_sync_engine::port::{
-    Clock, DirectoryError, NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions,
+    Clock, DirectoryError, GraphBudget, NewSubscription, RemoteSubscription, SubscriptionError,
+    Subscriptions,
 };
 use http::Method;
 use jiff::Timestamp;
@@ -84,7 +85,7 @@ fn refused(failure: Failure) -> SubscriptionError {
     }
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     fn subscription_call(
         &self,
         what: &'static str,
@@ -100,7 +101,7 @@ impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
     }
 }
 
-impl<S: CredentialSource, C: Clock> Subscriptions for GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> Subscriptions for GraphClient<S, C, B> {
     async fn create(
         &self,
         tenant: &TenantId,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use contact_sync_domain::id::TenantId;
-use contact_sync_engine::port::{Clock, DirectoryError};
+use contact_sync_engine::port::{Clock, DirectoryError, GraphBudget};
 use http::HeaderValue;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, MutexGuard};
@@ -126,7 +126,7 @@ impl Tokens {
     }
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     /// A token for a tenant: the one in memory, or a new one. A renewal that fails leaves the old
     /// one in use as long as it lives.
     pub(crate) async fn token(

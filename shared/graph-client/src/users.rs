@@ -6,7 +6,9 @@ use contact_sync_domain::directory::{DirectoryUser, USER_SELECT, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::NextStep;
-use contact_sync_engine::port::{ByIds, Clock, DeltaPage, DirectoryError, Lane, UserPage};
+use contact_sync_engine::port::{
+    ByIds, Clock, DeltaPage, DirectoryError, GraphBudget, Lane, UserPage,
+};
 use http::Method;
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -35,7 +37,7 @@ fn expanded(select: &UserSelection) -> &'static str {
     if select.has_manager() { "&$expand=manager($select=id)" } else { "" }
 }
 
-impl<S: CredentialSource, C: Clock> GraphClient<S, C> {
+impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     pub(crate) async fn users_latest(
         &self,
         tenant: &TenantId,

@@ -46,6 +46,7 @@ impl From<AdminError> for Problem {
             | AdminError::WrongTenant
             | AdminError::TenantInUse(_)
             | AdminError::RequirementUnmet(_)
+            | AdminError::RunEnded
             | AdminError::ReviewMoved(_)
             | AdminError::ReviewImpossible(_)
             | AdminError::GroupTooLarge(_)
@@ -246,6 +247,11 @@ fn of_state(error: AdminError) -> Problem {
         AdminError::ReviewImpossible(why) => {
             conflict("cannot-be-done", "This cannot be done", format!("It was not done: {why}."))
         }
+        AdminError::RunEnded => conflict(
+            "run-ended",
+            "The run has ended",
+            "What it did stands in its changes; there is nothing left to stop.".to_owned(),
+        ),
         AdminError::Moved => conflict(
             "version-moved",
             "Changed at the same time",

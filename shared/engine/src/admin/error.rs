@@ -74,6 +74,9 @@ pub enum AdminError {
     /// Something that the settings demand is not set up.
     #[error("{0}")]
     RequirementUnmet(&'static str),
+    /// The run has ended; nothing is left of it to stop.
+    #[error("the run has ended")]
+    RunEnded,
     /// Somebody else changed it at the same time.
     #[error("it was changed by somebody else at the same time")]
     Moved,
@@ -187,6 +190,7 @@ impl AdminError {
             | Self::WrongTenant
             | Self::TenantInUse(_)
             | Self::RequirementUnmet(_)
+            | Self::RunEnded
             | Self::ReviewMoved(_)
             | Self::ReviewImpossible(_)
             | Self::GroupTooLarge(_)

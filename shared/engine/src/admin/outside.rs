@@ -3,8 +3,8 @@
 use crate::port::{
     AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
     DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, NoticeStore,
-    PendingStore, Randomness, ReviewStore, RunStore, Schedules, SegmentStore, SettingsStore,
-    SubscriptionStore, Subscriptions, SyncStateStore, TeamStore, TenantStore,
+    PauseStore, PendingStore, Randomness, ReviewStore, RunStore, Schedules, SegmentStore,
+    SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TeamStore, TenantStore,
 };
 
 /// A store of everything.
@@ -20,6 +20,7 @@ pub trait AdminStore:
     + HistoryStore
     + IdempotencyStore
     + NoticeStore
+    + PauseStore
     + PendingStore
     + ReviewStore
     + RunStore
@@ -44,6 +45,7 @@ impl<S> AdminStore for S where
         + HistoryStore
         + IdempotencyStore
         + NoticeStore
+        + PauseStore
         + PendingStore
         + ReviewStore
         + RunStore

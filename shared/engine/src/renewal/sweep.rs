@@ -44,7 +44,10 @@ where
     /// stops the others.
     pub async fn sweep(&self, deadline: Timestamp) -> Swept {
         let mut swept = Swept::default();
-        self.sweep_states(deadline, &mut swept).await;
+        match self.stores.pause().await {
+            Ok(pause) => self.sweep_states(deadline, pause.is_some(), &mut swept).await,
+            Err(error) => swept.failure = Some(error.into()),
+        }
         let now = self.clock.now();
         let expiring = AtomicUsize::new(0);
         let look_after = async |record: &Subscription| {
@@ -59,7 +62,7 @@ where
         swept
     }
 
-    async fn sweep_states(&self, deadline: Timestamp, swept: &mut Swept) {
+    async fn sweep_states(&self, deadline: Timestamp, is_paused: bool, swept: &mut Swept) {
         for shard in shards_from(self.clock.now(), PERIOD) {
             let mut cursor = None;
             loop {
@@ -70,7 +73,7 @@ where
                 match self.stores.sync_states(shard, cursor.as_deref()).await {
                     Ok(page) => {
                         let states = swept.readable(page.items);
-                        self.sweep_page(&states, deadline, swept).await;
+                        self.sweep_page(&states, deadline, is_paused, swept).await;
                         cursor = page.cursor;
                     }
                     Err(error) => {
@@ -85,9 +88,19 @@ where
         }
     }
 
-    async fn sweep_page(&self, states: &[SyncState], deadline: Timestamp, swept: &mut Swept) {
+    async fn sweep_page(
+        &self,
+        states: &[SyncState],
+        deadline: Timestamp,
+        is_paused: bool,
+        swept: &mut Swept,
+    ) {
         let found: Vec<_> = stream::iter(states)
             .map(|state| async move { (state, self.look_at(state, deadline).await) })
+            .map(|looked| async move {
+                let (state, found) = looked.await;
+                (state, if is_paused { found.map(Found::at_rest) } else { found })
+            })
             .buffer_unordered(AT_A_TIME)
             .collect()
             .await;

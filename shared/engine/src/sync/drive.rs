@@ -14,7 +14,7 @@ use super::pass::Held;
 use super::{LEASE_MARGIN, Stop, SyncStores};
 use crate::plan::{LaneBlobs, LaneStores};
 use crate::port::{
-    Blobs, Clock, ConnectionStore, Directory, Randomness, Release, SettingsStore, SettingsVersion,
+    Blobs, Clock, Directory, PauseStore, Randomness, Release, SettingsStore, SettingsVersion,
     StoreError, SyncStateStore, Taken,
 };
 use crate::split::Sharer;
@@ -91,6 +91,8 @@ pub enum Driven {
     Parked,
     /// The lease was lost.
     Lost,
+    /// Everything is paused; whatever was asked waits.
+    Paused,
 }
 
 /// What to do next under the lease.
@@ -169,7 +171,8 @@ where
         deadline: Timestamp,
     ) -> Result<Driven, Stop> {
         let (account, connection) = (&request.account_id, &request.connection_id);
-        let Some(connection) = self.stores.connection(account, connection).await? else {
+        let (found, pause) = self.stores.connection_and_pause(account, connection).await?;
+        let Some(connection) = found else {
             return Ok(Driven::Idle);
         };
         let Some(tenant) = connection.tenant.as_ref().map(|tenant| tenant.id.clone()) else {
@@ -187,6 +190,9 @@ where
         if request.lane == Lane::Main {
             self.coalesce(&connection, request).await?;
         }
+        if pause.is_some() {
+            return Ok(Driven::Paused);
+        }
         if let Some(checkpoint) = request.checkpoint {
             let state = self.stores.sync_state(account, &connection.id).await?;
             if state.is_none_or(|state| state.fence != checkpoint) {
@@ -203,7 +209,8 @@ where
         }
         // Graph said when to come back, and whoever asks before is told so again, and longer.
         held.work.not_before = held.work.not_before.filter(|at| *at > now);
-        if held.work.not_before.is_some() {
+        // A run that is only to be ended asks Graph nothing.
+        if held.work.not_before.is_some() && !held.is_cancelled() {
             self.park(&mut held).await?;
             return Ok(Driven::Parked);
         }

@@ -28,6 +28,7 @@ where
         reason: Option<String>,
     ) -> Result<(), Stop> {
         let now = self.clock.now();
+        let is_cancelled = held.is_cancelled();
         let whole =
             matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Blocked);
         if pass.point.recorded {
@@ -60,9 +61,9 @@ where
                     + pass.point.counts.created.saturating_sub(pass.created_before);
                 self.note_sync(pass, now).await?;
             }
-        } else {
+        } else if !is_cancelled {
             // What was hinted at meanwhile is found by the next run; asking again at once would
-            // fail the same way.
+            // fail the same way. Who cancels a run does not mean what Graph told meanwhile.
             held.work.done = held.state.wanted;
         }
         held.work.checkpoint = None;

@@ -16,7 +16,7 @@ use super::pass::{Held, Pass};
 use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker, short_digest};
 use crate::port::{
-    Blobs, Clock, ConnectionStore, Directory, DirectoryError, Randomness, SettingsStore, UserPage,
+    Blobs, Clock, Directory, DirectoryError, PauseStore, Randomness, SettingsStore, UserPage,
 };
 use crate::split;
 
@@ -332,13 +332,17 @@ where
             return Ok(());
         }
         pass.allowed_at = Some(now);
-        let connection = self.stores.connection(&pass.account.id, &pass.connection.id).await?;
+        let (account, id) = (&pass.account.id, &pass.connection.id);
+        let (connection, pause) = self.stores.connection_and_pause(account, id).await?;
         let status = connection.as_ref().map(|connection| connection.status);
         match status {
             Some(status) if pass.lane == Lane::Main && status.may_write() => {}
             Some(status) if pass.lane == Lane::Plan && status.may_be_planned() => {}
             Some(status) => return Err(Stop::NotAllowed(status)),
             None => return Err(Stop::Lost),
+        }
+        if pause.is_some() {
+            return Err(Stop::Paused);
         }
         if pass.index.is_none() {
             // A look finds no trace of an adopted contact that was removed since it began: only

@@ -115,8 +115,17 @@ impl Held {
         Ok(())
     }
 
-    /// Ends the slice unless there is time for another page, going by the slowest so far.
+    /// Whether somebody wants the run that is worked on to end.
+    pub(super) fn is_cancelled(&self) -> bool {
+        let at_work = self.work.checkpoint.as_ref().map(|point| &point.run_id);
+        at_work.is_some() && self.state.cancel.as_ref() == at_work
+    }
+
+    /// Ends the slice when somebody cancelled the run, or unless there is time for another page, going by the slowest so far.
     pub(super) fn check_time(&mut self, clock: &impl Clock) -> Result<(), Stop> {
+        if self.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
         let now = clock.now();
         let left = self.deadline.duration_since(now);
         if left > self.pace.needed(now) { Ok(()) } else { Err(Stop::OutOfTime) }

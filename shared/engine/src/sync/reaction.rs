@@ -11,6 +11,9 @@ use super::{
 };
 use crate::port::{Blobs, Clock, ConnectionStore, Directory, DirectoryError, Randomness};
 
+/// Why a cancelled run ended.
+const CANCELLED: &str = "somebody cancelled the run; what it had done until then stays";
+
 /// What to do about a stop.
 #[derive(Debug)]
 pub(super) enum Reaction {
@@ -61,6 +64,8 @@ where
             Stop::Store(error) => Err(Stop::Store(error)),
             Stop::Lost => Ok(Reaction::Lost),
             Stop::OutOfTime => Ok(Reaction::HandOver),
+            Stop::Paused => Ok(Reaction::Park),
+            Stop::Cancelled => Ok(end(RunStatus::Cancelled, CANCELLED.to_owned(), None)),
             Stop::NeedsFull => Ok(Reaction::BeginFull),
             Stop::Failed(reason) => Ok(end(RunStatus::Failed, reason, None)),
             Stop::NotAllowed(status) => Ok(end(RunStatus::Cancelled, stopped(status), None)),

@@ -240,6 +240,10 @@ where
 
     /// Goes through the stages until the run has ended.
     async fn advance(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        // Before a page is finished that a slice before began, and whatever time is left.
+        if held.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
         if pass.may_replay {
             pass.may_replay = false;
             self.replay(held, pass).await?;

@@ -2,6 +2,7 @@
 
 mod asking;
 mod by_group;
+mod cancel;
 mod chance;
 mod choice;
 mod claims;

@@ -8,6 +8,7 @@
 
 mod reading;
 mod refusals;
+mod shares;
 mod sign_in;
 mod simulated_sign_in;
 mod simulator;

@@ -23,7 +23,7 @@ impl Unit {
 }
 
 /// A number of the log, its metric and its unit.
-const NUMBERS: [(&str, &str, Unit); 37] = [
+const NUMBERS: [(&str, &str, Unit); 38] = [
     // An ended run.
     ("sync.seen", "UsersSeen", Unit::Count),
     ("sync.created", "ContactsCreated", Unit::Count),
@@ -41,6 +41,8 @@ const NUMBERS: [(&str, &str, Unit); 37] = [
     ("sync.lag_seconds", "DeltaLag", Unit::Seconds),
     // How much of Graph's limit is used, told by Graph from 80 % on.
     ("graph.throttle_percent", "GraphThrottlePercent", Unit::Percent),
+    // How long bulk reads wait for their share of Graph's limits.
+    ("graph.budget_wait_ms", "GraphBudgetWait", Unit::Milliseconds),
     // A delivery of Graph: from the change until it was here.
     ("notifications.lag_ms", "NotificationDelay", Unit::Milliseconds),
     ("notifications.accepted", "NotificationsAccepted", Unit::Count),

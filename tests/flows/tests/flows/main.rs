@@ -12,6 +12,7 @@ mod answers;
 mod audit;
 mod codes;
 mod consent;
+mod control;
 mod deliveries;
 mod delta;
 mod erasure;

@@ -42,12 +42,13 @@ const UNUSED: [(&[&str], &str, &str); 6] = [
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.
-const BY_CHANCE: [(&[&str], &str, &str); 8] = [
+const BY_CHANCE: [(&[&str], &str, &str); 9] = [
     (
         &["subscription-renewal"],
         "dynamodb:UpdateItem SYNC#",
         "a hint for a subscription that ended",
     ),
+    (&["delta-sync"], "dynamodb:UpdateItem BUDGET#", "a group's members, a refusal of Graph's"),
     (&["delta-sync"], "dynamodb:Query REVIEWS#", "whom else a look's people compete with"),
     (&["delta-sync"], "dynamodb:Query TENANT#", "whom the others of a shared tenant mean"),
     (SYNCS, "dynamodb:GetItem SETTINGS#", "a run ends under the settings that it began with"),
@@ -103,6 +104,9 @@ async fn live(scene: &Scene) {
 
     customer.act("pause").await.expect(202);
     customer.act("resume").await.expect(202);
+    for word in ["pause", "resume"] {
+        scene.rest().post(&format!("/v1/{word}"), &json!({})).await.expect(202);
+    }
     scene.settle().await;
     customer.act("disable").await.expect(202);
     customer.act("disconnect").await.expect(202);

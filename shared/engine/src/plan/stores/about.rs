@@ -3,11 +3,12 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
+use contact_sync_domain::pause::Pause;
 use jiff::Timestamp;
 
 use super::LaneStores;
 use crate::port::{
-    AccountStore, ConnectionStore, Granted, SettingsStore, SettingsVersion, StoreError,
+    AccountStore, ConnectionStore, Granted, PauseStore, SettingsStore, SettingsVersion, StoreError,
     TenantClaim, TenantGrant, TenantStore, TenantTaken,
 };
 
@@ -73,6 +74,28 @@ impl<S: ConnectionStore> ConnectionStore for LaneStores<S> {
         to: &Connection,
     ) -> Result<bool, StoreError> {
         self.store.move_connection(from, to).await
+    }
+}
+
+impl<S: PauseStore> PauseStore for LaneStores<S> {
+    async fn pause(&self) -> Result<Option<Pause>, StoreError> {
+        self.store.pause().await
+    }
+
+    async fn begin_pause(&self, pause: &Pause) -> Result<Pause, StoreError> {
+        self.store.begin_pause(pause).await
+    }
+
+    async fn end_pause(&self) -> Result<(), StoreError> {
+        self.store.end_pause().await
+    }
+
+    async fn connection_and_pause(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+    ) -> Result<(Option<Connection>, Option<Pause>), StoreError> {
+        self.store.connection_and_pause(account, id).await
     }
 }
 

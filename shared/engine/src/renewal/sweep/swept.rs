@@ -100,6 +100,13 @@ pub(super) struct Found {
     pub(super) waited: Option<SignedDuration>,
 }
 
+impl Found {
+    /// The same while everything is paused: nothing is asked for, and hints wait for a person.
+    pub(super) fn at_rest(self) -> Self {
+        Self { request: None, waited: None, ..self }
+    }
+}
+
 impl Swept {
     /// Whether going on is of no use to anybody.
     pub(super) fn is_pointless(&self) -> bool {

@@ -2,12 +2,14 @@
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::event::RequestTrigger;
+use contact_sync_domain::pause::Pause;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::sync_state::Lease;
 use jiff::SignedDuration;
 
 use super::scene::{Scene, connection_id, start, user};
-use crate::port::DirectoryError;
+use crate::memory::World;
+use crate::port::{DirectoryError, PauseStore};
 use crate::sync::Driven;
 
 fn reason(run: &Run) -> &str {
@@ -97,4 +99,40 @@ async fn requests_of_different_kinds_each_keep_their_run() {
     assert_eq!(scene.run(&manual).status, RunStatus::Succeeded);
     assert_eq!(scene.run(&resume).status, RunStatus::Succeeded);
     assert_eq!(scene.run(&again).status, RunStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_while_everything_is_paused_waits_and_is_done_after_it() {
+    let mut scene = Scene::of([user(1)]);
+    let pause = Pause { since: start(), by: None };
+    scene.worker.stores.begin_pause(&pause).await.unwrap();
+    let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+    let before = scene.state();
+    for _ in 0..20 {
+        assert_eq!(scene.drive().await.unwrap(), Driven::Paused);
+        scene.pass(SignedDuration::from_mins(5));
+    }
+    assert_eq!(scene.state(), before, "nobody took the lease");
+    assert_eq!(scene.run(&id).status, RunStatus::Queued);
+    scene.worker.stores.end_pause().await.unwrap();
+    assert_eq!(scene.drive().await.unwrap(), Driven::LetGo);
+    assert_eq!(scene.run(&id).status, RunStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn a_run_that_began_before_everything_was_paused_waits_and_goes_on() {
+    let mut scene = Scene::of((1..=30).map(user));
+    let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+    let paused = |world: &mut World| world.pause = Some(Pause { since: start(), by: None });
+    // After the slice began, and before its first page.
+    scene.worker.stores.world().meanwhile = Some((6, paused));
+    assert_eq!(scene.drive().await.unwrap(), Driven::Parked);
+    let run = scene.run(&id);
+    assert_eq!(run.status, RunStatus::Running);
+    assert_eq!(run.counts.created, 0, "nothing was written: {:?}", run.counts);
+    scene.worker.stores.end_pause().await.unwrap();
+    scene.pass(SignedDuration::from_mins(5));
+    assert_eq!(scene.drive().await.unwrap(), Driven::LetGo);
+    let run = scene.run(&id);
+    assert_eq!((run.status, run.counts.created), (RunStatus::Succeeded, 30));
 }

@@ -1,0 +1,29 @@
+//! The pause of everything.
+
+use std::future::Future;
+
+use contact_sync_domain::connection::Connection;
+use contact_sync_domain::id::{AccountId, ConnectionId};
+use contact_sync_domain::pause::Pause;
+
+use super::StoreError;
+
+/// Whether everything is paused.
+pub trait PauseStore: Send + Sync {
+    /// The pause, if there is one, read strongly.
+    fn pause(&self) -> impl Future<Output = Result<Option<Pause>, StoreError>> + Send;
+
+    /// Begins a pause unless there is one; answers the one that stands.
+    fn begin_pause(&self, pause: &Pause) -> impl Future<Output = Result<Pause, StoreError>> + Send;
+
+    /// Ends the pause, if there is one.
+    fn end_pause(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// A connection, and whether everything is paused: one request, both read strongly.
+    #[expect(clippy::type_complexity, reason = "two answers of one read")]
+    fn connection_and_pause(
+        &self,
+        account: &AccountId,
+        id: &ConnectionId,
+    ) -> impl Future<Output = Result<(Option<Connection>, Option<Pause>), StoreError>> + Send;
+}

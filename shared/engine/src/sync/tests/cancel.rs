@@ -1,0 +1,77 @@
+//! A run that somebody cancels ends once, keeps what it did, and spoils nothing for the next.
+
+use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
+use jiff::SignedDuration;
+
+use super::scene::{Scene, connection_id, user};
+use crate::memory::World;
+use crate::port::{DirectoryError, RunStore, SyncStateStore};
+use crate::sync::Driven;
+
+/// Somebody cancels whatever is at work.
+fn cancel(world: &mut World) {
+    let state = world.states.get_mut(&connection_id()).unwrap();
+    state.cancel = state.work.checkpoint.as_ref().map(|point| point.run_id.clone());
+}
+
+#[tokio::test]
+async fn a_run_cancelled_at_any_moment_ends_once_and_the_next_one_converges() {
+    let mut cancelled = 0;
+    for calls in (0..400).step_by(7) {
+        let mut scene = Scene::of((1..=30).map(user));
+        let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.worker.stores.world().meanwhile = Some((calls, cancel));
+        assert_eq!(scene.drive().await.unwrap(), Driven::LetGo, "after {calls} calls");
+        let run = scene.run(&id);
+        assert!(run.status.is_terminal() && run.ended_at.is_some(), "after {calls} calls");
+        let state = scene.state();
+        assert_eq!((state.work.checkpoint, state.cancel), (None, None), "after {calls} calls");
+        if run.status == RunStatus::Cancelled {
+            cancelled += 1;
+            assert!(run.counts.created < 31);
+        }
+        scene.worker.stores.world().meanwhile = None;
+        let next = scene.queue(RunKind::Full, Trigger::Manual).await;
+        assert_eq!(scene.drive().await.unwrap(), Driven::LetGo);
+        let next = scene.run(&next);
+        assert_eq!(next.status, RunStatus::Succeeded, "after {calls} calls");
+        let made = run.counts.created + next.counts.created;
+        assert_eq!(made, 30, "nobody twice and nobody left out, after {calls} calls");
+    }
+    assert!(cancelled > 5, "only {cancelled} were cancelled at work");
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_works_on_is_ended_without_asking_graph() {
+    let mut scene = Scene::of((1..=12).map(user));
+    let wait = Some(SignedDuration::from_mins(50));
+    scene.worker.directory.fail_page(1, DirectoryError::Throttled { retry_after: wait });
+    let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+    assert_eq!(scene.drive().await.unwrap(), Driven::Parked);
+    let run = scene.run(&id);
+    assert!(scene.worker.stores.ask_to_cancel(&run).await.unwrap());
+    scene.pass(SignedDuration::from_mins(5));
+    scene.drive().await.unwrap();
+    assert_eq!(scene.run(&id).status, RunStatus::Cancelled);
+    assert_eq!(scene.state().cancel, None);
+}
+
+#[tokio::test]
+async fn what_graph_told_while_a_cancelled_run_worked_is_looked_at() {
+    let mut scene = Scene::of((1..=12).map(user));
+    let first = scene.queue(RunKind::Full, Trigger::Manual).await;
+    assert_eq!(scene.drive().await.unwrap(), Driven::LetGo);
+    assert_eq!(scene.run(&first).status, RunStatus::Succeeded);
+    let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+    let hinted = |world: &mut World| {
+        cancel(world);
+        world.states.get_mut(&connection_id()).unwrap().wanted += 1;
+    };
+    scene.worker.stores.world().meanwhile = Some((25, hinted));
+    let before = scene.state().work.last_checked_at;
+    scene.pass(SignedDuration::from_mins(1));
+    assert_eq!(scene.drive().await.unwrap(), Driven::LetGo);
+    let run = scene.worker.stores.run(&scene.run(&id).account_id, &connection_id(), &id).await;
+    assert_eq!(run.unwrap().unwrap().status, RunStatus::Cancelled);
+    assert!(scene.state().work.last_checked_at > before, "a look followed");
+}
