@@ -20,7 +20,6 @@ pub trait PauseStore: Send + Sync {
     fn end_pause(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// A connection, and whether everything is paused: one request, both read strongly.
-    #[expect(clippy::type_complexity, reason = "two answers of one read")]
     fn connection_and_pause(
         &self,
         account: &AccountId,
