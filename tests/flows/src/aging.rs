@@ -34,6 +34,13 @@ impl Scene {
             let then = past(SignedDuration::from_secs(1)).to_string();
             self.set(&item, "#work.#notBefore = :then", &json!({":then": {"S": then}})).await;
         }
+        // Every process that reads everybody was told by the store.
+        let then = past(SignedDuration::from_secs(1)).as_nanosecond().to_string();
+        for item in self.items("StateTable").await {
+            if item["kind"]["S"] == "budget" && item.get("heldUntil").is_some() {
+                self.set(&item, "#heldUntil = :then", &json!({":then": {"N": then}})).await;
+            }
+        }
     }
 
     /// The lease of a process that died runs out.
