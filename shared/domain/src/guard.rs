@@ -64,6 +64,8 @@ pub enum Verdict {
         left: u64,
         /// The window's whole allowance.
         allowed: u64,
+        /// The window to store: what the run did before counts all the same.
+        window: GuardWindow,
     },
 }
 
@@ -106,23 +108,24 @@ impl GuardLimits {
         now: Timestamp,
     ) -> Verdict {
         let mut kept: Vec<GuardEntry> = self.standing(window, now).cloned().collect();
-        if asked.count == 0 {
-            return Verdict::Allowed(GuardWindow { done: kept });
-        }
         let granted: u64 =
             kept.iter().filter(|entry| entry.run == asked.run).map(|entry| entry.count).sum();
         kept.retain(|entry| entry.run != asked.run);
         let others: u64 = kept.iter().map(|entry| entry.count).sum();
-        let wanted = asked.done + asked.count;
         let allowed = self.allowance(linked);
-        if wanted > granted && wanted + others > allowed {
-            let left = allowed.saturating_sub(others + granted.max(asked.done));
-            return Verdict::Blocked { left, allowed };
+        let (stands, wanted) = (granted.max(asked.done), asked.done + asked.count);
+        let blocked = wanted > stands && wanted + others > allowed;
+        let count = if blocked { stands } else { stands.max(wanted) };
+        if count > 0 {
+            // What was granted before is done from now on, or was just now: its window begins anew.
+            kept.push(GuardEntry { at: now, count, run: asked.run.to_owned() });
         }
-        // What was granted before is done from now on, too: the window begins with it anew.
-        let count = wanted.max(granted);
-        kept.push(GuardEntry { at: now, count, run: asked.run.to_owned() });
-        Verdict::Allowed(GuardWindow { done: kept })
+        let window = GuardWindow { done: kept };
+        if blocked {
+            Verdict::Blocked { left: allowed.saturating_sub(others + stands), allowed, window }
+        } else {
+            Verdict::Allowed(window)
+        }
     }
 
     /// How much of the window is used and left at `now`.
@@ -184,10 +187,9 @@ mod tests {
             };
             window = next;
         }
-        assert_eq!(
-            limits.judge(&window, ask("c", 0, 1), 1_000, at(2)),
-            Verdict::Blocked { left: 0, allowed: 10 }
-        );
+        let third = limits.judge(&window, ask("c", 0, 1), 1_000, at(2));
+        let expected = Verdict::Blocked { left: 0, allowed: 10, window: window.clone() };
+        assert_eq!(third, expected);
         assert!(matches!(
             limits.judge(&window, ask("d", 0, 5), 1_000, at(24)),
             Verdict::Allowed(_)
@@ -207,7 +209,19 @@ mod tests {
             assert_eq!(again(done, count), Verdict::Allowed(window.clone()), "{done} and {count}");
         }
         for (done, count) in [(5, 1), (5, 5), (2, 4)] {
-            assert_eq!(again(done, count), Verdict::Blocked { left: 0, allowed: 5 });
+            let expected = Verdict::Blocked { left: 0, allowed: 5, window: window.clone() };
+            assert_eq!(again(done, count), expected, "{done} and {count}");
+        }
+    }
+
+    #[test]
+    fn what_was_done_after_its_grant_had_left_the_window_counts_all_the_same() {
+        let limits = GuardLimits { max_count: 5, max_percent: 100.0, window_hours: 24 };
+        for count in [0, 3] {
+            let judged = limits.judge(&GuardWindow::default(), ask("a", 5, count), 100, at(30));
+            let (Verdict::Allowed(window) | Verdict::Blocked { window, .. }) = judged;
+            let next = limits.judge(&window, ask("b", 0, 1), 100, at(31));
+            assert!(matches!(next, Verdict::Blocked { left: 0, .. }), "{count}: {next:?}");
         }
     }
 
@@ -221,7 +235,7 @@ mod tests {
             window = next;
         }
         let other = |hour| limits.judge(&window, ask("b", 0, 5), 100, at(hour));
-        assert_eq!(other(24), Verdict::Blocked { left: 0, allowed: 5 });
+        assert!(matches!(other(24), Verdict::Blocked { left: 0, .. }));
         let room = limits.room(&window, 100, at(24));
         let expected = Room { allowed: 5, used: 5, left: 0, next_release: Some(at(36)) };
         assert_eq!(room, expected, "the window says when it makes room");

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod actor;
+pub mod approval;
 pub mod audit;
 pub mod connection;
 pub mod contact;

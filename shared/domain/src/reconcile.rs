@@ -172,6 +172,11 @@ impl Rules {
         Self { holds: true, ..self }
     }
 
+    /// Whether what would happen by itself waits for the next run.
+    pub fn is_holding(&self) -> bool {
+        self.holds
+    }
+
     /// The same rules for somebody about whom a person decided: nothing waits any more.
     #[must_use]
     pub fn approving(self) -> Self {

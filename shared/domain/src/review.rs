@@ -4,6 +4,7 @@
 //! a run's page intended and what became of it, so that a replay or the next run asks nothing anew.
 
 mod decided;
+mod departure;
 mod effect;
 
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use crate::matching::Match;
 use crate::segment::FieldChange;
 
 pub use decided::{Decision, Rejected, RejectedSet};
+pub use departure::Departure;
 pub use effect::{Effect, Seen};
 
 /// The lists in which decisions wait.
@@ -72,7 +74,7 @@ impl ReviewList {
             Self::Available => &[A::Create, A::Accept, A::Link, A::Ignore],
             Self::Ignored => &[A::Unignore],
             Self::Changes => &[A::Accept, A::Reject, A::Unlink, A::Ignore],
-            Self::Removals => &[A::Unlink, A::Delete, A::Keep, A::Accept],
+            Self::Removals => &[A::Unlink, A::Delete, A::Keep, A::Accept, A::Reject],
             Self::Conflicts => {
                 &[A::Link, A::Merge, A::Create, A::Keep, A::Ignore, A::Unlink, A::Delete]
             }
@@ -194,6 +196,9 @@ pub struct Question {
     /// What we would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggested: Option<ReviewAction>,
+    /// What led to it and what is planned, where the user left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub departure: Option<Box<Departure>>,
 }
 
 /// A decision that waits for a person.
@@ -225,6 +230,9 @@ pub struct ReviewItem {
     /// What we would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggested: Option<ReviewAction>,
+    /// What led to it and what is planned, where the user left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub departure: Option<Box<Departure>>,
     /// Why it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

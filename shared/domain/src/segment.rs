@@ -3,14 +3,17 @@
 //! Report, timeline, provenance and undo read them, and a slice that takes over replays them
 //! instead of deciding again.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::actor::Actor;
 use crate::contact::{LinkState, Target};
 use crate::id::{ContactId, ObjectId, RunId};
 use crate::matching::Match;
 use crate::reconcile::GoneCause;
 use crate::review::Question;
+use crate::settings::RemovalAction;
 
 /// One page of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,6 +160,31 @@ pub struct Trace {
     /// What led to a removal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<GoneCause>,
+    /// Who approved of a removal that would have waited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<ApprovedRemoval>,
+}
+
+/// Who approved of a removal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApprovedRemoval {
+    /// Who.
+    pub by: Actor,
+    /// Until when it may be done.
+    pub until: Timestamp,
+}
+
+impl SegmentItem {
+    /// Why the user is no longer meant, where that led to the change.
+    pub fn cause(&self) -> Option<GoneCause> {
+        self.trace.as_ref().and_then(|trace| trace.cause)
+    }
+
+    /// Who approved of the removal, where somebody had to.
+    pub fn approved(&self) -> Option<&ApprovedRemoval> {
+        self.trace.as_ref().and_then(|trace| trace.approved.as_ref())
+    }
 }
 
 /// One page of a run, as the place where a change stands.
@@ -238,6 +266,19 @@ pub struct LinkChange {
     /// The user's UPN as seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_principal_name: Option<String>,
+    /// When the days of grace end, where the user left and more than this is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts_at: Option<Timestamp>,
+    /// What is planned for then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<RemovalAction>,
+}
+
+impl LinkChange {
+    /// From one state to another; of the UPN nothing is known.
+    pub fn new(old: Option<LinkState>, new: LinkState) -> Self {
+        Self { old, new, user_principal_name: None, acts_at: None, planned: None }
+    }
 }
 
 /// What became of an item when it was applied, where that differs from the intention.

@@ -155,6 +155,13 @@ pub struct Work {
     /// How long the latest hints waited until what they told of was in the contacts.
     #[serde(default, skip_serializing_if = "Delays::is_empty")]
     pub delays: Delays,
+    /// How many removals the guard held back when it was last asked.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub held: u64,
+    /// The earliest instant at which something here comes due: a grace period ends, or a failed
+    /// record is to be tried again. The sweep asks for a look then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due: Option<Timestamp>,
 }
 
 /// Where a delta continues (Graph: delta link).
@@ -179,6 +186,11 @@ pub struct Handover {
     pub kind: RunKind,
     /// The fence at the letting go; a continuation that names another is dropped.
     pub checkpoint: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

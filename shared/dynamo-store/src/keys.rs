@@ -213,6 +213,7 @@ pub(crate) fn pending_prefix(kind: PendingKind) -> &'static str {
     match kind {
         PendingKind::Removal => "REMOVAL#",
         PendingKind::Collision => "COLLISION#",
+        PendingKind::Approved => "APPROVED#",
     }
 }
 

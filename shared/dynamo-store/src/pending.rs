@@ -4,7 +4,7 @@ use contact_sync_domain::id::ConnectionId;
 use contact_sync_engine::port::{PendingItem, PendingKind, PendingStore, StoreError};
 
 use crate::failure::corrupt;
-use crate::item::{missing, name, text, text_of};
+use crate::item::{expiry, missing, name, text, text_of};
 use crate::table::Query;
 use crate::{DynamoStore, keys};
 
@@ -27,6 +27,9 @@ impl PendingStore for DynamoStore {
             item.insert(name::KIND.into(), text(KIND));
             item.insert(KEY.into(), text(&pending.key));
             item.insert(JSON.into(), text(pending.body.to_string()));
+            if let Some(at) = pending.expires_at {
+                item.insert(name::EXPIRES_AT.into(), expiry(at));
+            }
             item
         });
         self.state.put_all("BatchWriteItem pending", items).await
@@ -50,7 +53,7 @@ impl PendingStore for DynamoStore {
                 let key = text_of(item, KEY).ok_or_else(|| missing(KIND, KEY))?.to_owned();
                 let json = text_of(item, JSON).ok_or_else(|| missing(KIND, JSON))?;
                 let body = serde_json::from_str(json).map_err(corrupt(KIND))?;
-                Ok(PendingItem { key, body })
+                Ok(PendingItem { key, expires_at: None, body })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         pending.sort_by(|one, other| one.key.cmp(&other.key));

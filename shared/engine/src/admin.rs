@@ -28,6 +28,7 @@ mod outside;
 mod overlap;
 mod plans;
 mod query_plan;
+mod removals;
 mod reports;
 mod reviews;
 mod run_control;
@@ -44,8 +45,8 @@ pub use audit::{AuditVerdict, Request, audit, enter, keep_head, verify_audit};
 pub use caller::{Caller, Role};
 pub use changes::{AppliedChange, ChangeFilter, ChangeKind, ChangeResult, run_changes};
 pub use connections::{
-    ConnectionDeleted, NewConnection, Overview, SubscriptionView, connection, create_connection,
-    delete_connection, overview, overviews,
+    ConnectionDeleted, GuardState, NewConnection, Overview, SubscriptionView, connection,
+    create_connection, delete_connection, overview, overviews,
 };
 pub use contact_import::{
     Columns, Imported, MOST_ERRORS, MOST_ROWS, Row, RowError, import_contacts,
@@ -72,6 +73,7 @@ pub use overlap::{
 };
 pub use plans::{Approval, apply_plan, read_approval, read_preview, request_preview};
 pub use query_plan::{PlanView, query_plan};
+pub use removals::approve_held;
 pub use reports::{Report, report, report_file_name};
 pub use reviews::{
     Decided, ListDecided, ListRequest, ReviewEntry, ReviewRequest, decide_list, decide_review,

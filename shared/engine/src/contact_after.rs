@@ -73,8 +73,8 @@ pub(crate) fn contact_after(
             object_id: item.object_id.clone(),
             user_principal_name: upn.or(kept),
             state: change.new,
-            acts_at: None,
-            planned: None,
+            acts_at: change.acts_at,
+            planned: change.planned,
         });
     }
     match item.outcome {

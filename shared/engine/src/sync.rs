@@ -7,6 +7,7 @@
 
 mod apply;
 mod applying;
+mod approvals;
 mod asking;
 mod awaiting;
 mod batch;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::header;
+use contact_sync_domain::run::RunStatus;
 use contact_sync_engine::admin::{
-    Outside, account, apply_plan, read_approval, read_preview, request_preview,
+    Outside, account, apply_plan, approve_held, read_approval, read_preview, request_preview,
 };
 
 use super::Reply;
@@ -26,6 +27,10 @@ pub(super) async fn apply<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let approval = read_approval(&call.document()?)?;
     let account = account(api.outside.store(), &call.account()?).await?;
     let run = found(&api, &call).await?;
-    let queued = apply_plan(&api.outside, &account, &run, approval, &call.caller).await?;
+    let queued = if run.status == RunStatus::Blocked {
+        approve_held(&api.outside, &call.caller, &account, &run, &approval).await?
+    } else {
+        apply_plan(&api.outside, &account, &run, approval, &call.caller).await?
+    };
     Ok(Answer::accepted(&StartedShape::of(queued)))
 }

@@ -25,9 +25,9 @@ const REPORT_LIMIT: usize = 4 * 1024 * 1024;
 #[derive(Serialize)]
 pub(super) struct StartedShape {
     /// The run's id once more, as the actions of a connection name it.
-    run: RunId,
+    pub(super) run: RunId,
     #[serde(flatten)]
-    shape: RunShape,
+    pub(super) shape: RunShape,
 }
 
 impl StartedShape {

@@ -5,7 +5,7 @@ use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
-use contact_sync_engine::admin::{Overview, SubscriptionView, TenantView};
+use contact_sync_engine::admin::{GuardState, Overview, SubscriptionView, TenantView};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -26,6 +26,7 @@ pub(crate) struct ConnectionShape {
     running: Option<RunId>,
     subscription: Option<SubscriptionShape>,
     latency: Option<Latency>,
+    guard: GuardShape,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -90,8 +91,35 @@ impl From<Overview> for ConnectionShape {
             running: overview.running,
             subscription: subscription(overview.subscriptions),
             latency: overview.latency,
+            guard: overview.guard.into(),
             created_at: connection.created_at,
             updated_at: connection.updated_at,
+        }
+    }
+}
+
+/// How far the removal guard's window is used up, and what it holds back.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GuardShape {
+    allowed: u64,
+    used: u64,
+    left: u64,
+    held: u64,
+    window_hours: u32,
+    next_release: Option<Timestamp>,
+}
+
+impl From<GuardState> for GuardShape {
+    fn from(guard: GuardState) -> Self {
+        let GuardState { room, held, window_hours } = guard;
+        Self {
+            allowed: room.allowed,
+            used: room.used,
+            left: room.left,
+            held,
+            window_hours,
+            next_release: room.next_release,
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use contact_sync_domain::id::{ContactId, ReviewId};
 use contact_sync_domain::matching::{Evidence, Match};
+use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{ReviewAction, ReviewList, ReviewUser};
 use contact_sync_domain::segment::FieldChange;
+use contact_sync_domain::settings::RemovalAction;
 use contact_sync_engine::admin::{Decided, ListDecided, ReviewEntry};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -28,6 +30,10 @@ pub(crate) struct ReviewShape {
     comparison: Vec<Evidence>,
     actions: &'static [ReviewAction],
     suggested_action: Option<ReviewAction>,
+    cause: Option<GoneCause>,
+    action: Option<RemovalAction>,
+    acts_at: Option<Timestamp>,
+    held: bool,
     reason: Option<String>,
     remedy: Option<String>,
     since: Timestamp,
@@ -50,6 +56,10 @@ impl From<ReviewEntry> for ReviewShape {
             comparison: item.matched.map(|matched| matched.evidence).unwrap_or_default(),
             actions: item.list.actions(),
             suggested_action: item.suggested,
+            cause: item.departure.as_ref().map(|left| left.cause),
+            action: item.departure.as_ref().and_then(|left| left.action),
+            acts_at: item.departure.as_ref().and_then(|left| left.acts_at),
+            held: item.departure.is_some_and(|left| left.held),
             reason: item.reason,
             remedy: item.remedy,
             since: item.since,

@@ -122,6 +122,10 @@ pub(crate) struct ChangeShape {
     kind: &'static str,
     fields: Vec<FieldChange>,
     link: Option<LinkChange>,
+    /// What led to it, where the user left.
+    cause: Option<GoneCause>,
+    /// Who approved of it, where the removal guard or days of grace would have kept it.
+    approved_by: Option<Actor>,
     result: &'static str,
     reason: Option<String>,
     remedy: Option<String>,
@@ -132,6 +136,8 @@ impl From<AppliedChange> for ChangeShape {
         let item = change.item;
         Self {
             kind: change.kind.name(),
+            cause: item.cause(),
+            approved_by: item.approved().map(|approved| approved.by.clone()),
             contact_id: item.contact_id,
             object_id: item.object_id,
             fields: item.fields,

@@ -24,6 +24,7 @@ pub(super) fn question(since: Timestamp, list: ReviewList, number: u128) -> Revi
         changes: Vec::new(),
         matched: None,
         suggested: None,
+        departure: None,
         reason: None,
         remedy: None,
         run: "run_1".to_owned(),

@@ -15,7 +15,7 @@ pub(super) fn about(
     candidates: impl IntoIterator<Item = ContactId>,
 ) -> Question {
     let candidates = candidates.into_iter().collect();
-    Question { list, user: ReviewUser::of(user), candidates, suggested: None }
+    Question { list, user: ReviewUser::of(user), candidates, suggested: None, departure: None }
 }
 
 impl Question {

@@ -105,6 +105,7 @@ impl Rules {
                 user: question.user,
                 candidates: contacts.clone(),
                 suggested: None,
+                departure: None,
             })
         });
         SegmentItem {
@@ -251,7 +252,7 @@ mod tests {
             wants: vec![contact(wants)],
             contact_id: Some(contact(wants)),
             fields: email.map(change).into_iter().collect(),
-            link: Some(LinkChange { old: None, new: LinkState::Linked, user_principal_name: None }),
+            link: Some(LinkChange::new(None, LinkState::Linked)),
             ..blank_item(&ObjectId::from_u128(user), None, Outcome::Deferred)
         }
     }

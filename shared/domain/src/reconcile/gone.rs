@@ -1,11 +1,12 @@
 //! What becomes of the contact of somebody who left.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Rules, Tie, blank_item, is_own};
 use crate::contact::{Contact, LinkState};
 use crate::id::ObjectId;
-use crate::review::{Question, ReviewAction, ReviewList, ReviewUser};
+use crate::review::{Departure, Question, ReviewAction, ReviewList, ReviewUser};
 use crate::segment::{LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::RemovalAction;
 
@@ -26,6 +27,20 @@ pub enum GoneCause {
     /// Meant by the scope, but another organisation of the tenant goes first. What others set up
     /// never costs more than the updates, whatever this connection's policies say of leavers.
     Elsewhere,
+}
+
+impl GoneCause {
+    /// The word in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SoftDeleted => "softDeleted",
+            Self::HardDeleted => "hardDeleted",
+            Self::OutOfScope => "outOfScope",
+            Self::LeftGroup => "leftGroup",
+            Self::Disabled => "disabled",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
 }
 
 impl Rules {
@@ -49,8 +64,10 @@ impl Rules {
         }
     }
 
-    /// What becomes of the contact of a user who left. Destructive actions are only named: they
-    /// are staged and judged together at the end of the run.
+    /// What becomes of the contact of a user who left, as a page finds it. Destructive actions are
+    /// only named: they are staged and judged together at the end of a run. Where the policies give
+    /// grace, the contact is no longer updated from now on, and its link says what is planned for
+    /// when.
     pub fn decide_gone(
         &self,
         user: &ObjectId,
@@ -58,6 +75,29 @@ impl Rules {
         cause: GoneCause,
         because: &str,
         tie: Tie<'_>,
+    ) -> SegmentItem {
+        self.decide_leaver(user, contact, (cause, because), tie, Moment::Found)
+    }
+
+    /// The same when the judgement comes to it, and the days of grace are over.
+    pub fn decide_due(
+        &self,
+        user: &ObjectId,
+        contact: Option<&Contact>,
+        cause: GoneCause,
+        because: &str,
+        tie: Tie<'_>,
+    ) -> SegmentItem {
+        self.decide_leaver(user, contact, (cause, because), tie, Moment::Due)
+    }
+
+    fn decide_leaver(
+        &self,
+        user: &ObjectId,
+        contact: Option<&Contact>,
+        (cause, because): (GoneCause, &str),
+        tie: Tie<'_>,
+        moment: Moment,
     ) -> SegmentItem {
         let left_scope = match cause {
             GoneCause::OutOfScope
@@ -74,44 +114,83 @@ impl Rules {
         let Some(contact) = contact.filter(|contact| is_own(contact, user, tie)) else {
             return item;
         };
-        let old = contact.link.as_ref().map(|link| link.state);
+        let link = contact.link.as_ref();
+        let old = link.map(|link| link.state);
         item.contact_id = Some(contact.id.clone());
         item.version = contact.version;
+        let is_planned = link.is_some_and(|link| link.planned.is_some());
+        let comes_due = is_planned && moment == Moment::Due;
         // Removed outweighs out of scope: a user who left the scope first and the directory later.
-        if old == Some(new) || old == Some(LinkState::Removed) {
+        if (old == Some(new) || old == Some(LinkState::Removed)) && !comes_due {
             return item;
         }
-        let asked = || {
+        let action = match self.removal_action(cause) {
+            // Nothing takes a protected contact away but a person.
+            action if contact.protected && action.is_destructive() => RemovalAction::Review,
+            // The settings spare him by now; what was planned is no more.
+            RemovalAction::Keep if comes_due => RemovalAction::StopUpdating,
+            action => action,
+        };
+        let asked = |departure: Departure| {
             Some(Box::new(Question {
                 list: ReviewList::Removals,
                 user: ReviewUser::of_contact(user, contact),
                 candidates: Vec::new(),
-                suggested: Some(ReviewAction::Unlink),
+                suggested: Some(if departure.action.is_some() {
+                    ReviewAction::Accept
+                } else {
+                    ReviewAction::Unlink
+                }),
+                departure: Some(Box::new(departure)),
             }))
         };
-        let action = match self.removal_action(cause) {
-            // Nothing takes a protected contact away but a person.
-            action if contact.protected && action.is_destructive() => RemovalAction::Review,
-            action => action,
-        };
+        let departure = Departure::of(cause);
         if self.holds && action.is_destructive() {
             // The link stays as it is, so that the next run finds the removal again and does it.
-            item.question = asked();
+            item.question = asked(departure);
             return item;
         }
-        item.outcome = match action {
-            RemovalAction::Keep => return item,
-            RemovalAction::StopUpdating => Outcome::StopUpdating,
-            RemovalAction::Review => {
-                item.question = asked();
-                Outcome::AwaitingReview
-            }
-            RemovalAction::Unlink => Outcome::Unlink,
-            RemovalAction::Deactivate => Outcome::Deactivate,
-            RemovalAction::Delete => Outcome::Delete,
-        };
-        item.link = Some(LinkChange { old, new, user_principal_name: None });
+        let mut change = LinkChange::new(old, new);
+        if action.is_destructive()
+            && moment == Moment::Found
+            && let Some(acts_at) = self.grace_ends(self.now)
+        {
+            change.acts_at = Some(acts_at);
+            change.planned = Some(action);
+            item.question =
+                asked(Departure { action: Some(action), acts_at: Some(acts_at), ..departure });
+            item.outcome = Outcome::StopUpdating;
+        } else {
+            item.outcome = match action {
+                RemovalAction::Keep => return item,
+                RemovalAction::StopUpdating => Outcome::StopUpdating,
+                RemovalAction::Review => {
+                    item.question = asked(departure);
+                    Outcome::AwaitingReview
+                }
+                RemovalAction::Unlink => Outcome::Unlink,
+                RemovalAction::Deactivate => Outcome::Deactivate,
+                RemovalAction::Delete => Outcome::Delete,
+            };
+        }
+        item.link = Some(change);
         item.trace = Some(Box::new(Trace::of_leaver(contact, cause)));
         item
     }
+
+    /// When the days of grace end for whoever left at this instant; `None` where there are none.
+    pub fn grace_ends(&self, since: Timestamp) -> Option<Timestamp> {
+        let days = self.policies.removal.grace_days;
+        let grace = SignedDuration::from_hours(i64::from(days) * 24);
+        (days > 0).then(|| since.checked_add(grace).unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// When it is decided about somebody who left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// A page found them gone.
+    Found,
+    /// What waited is judged.
+    Due,
 }

@@ -2,7 +2,7 @@
 
 use super::asking;
 use super::item::{failed, item_of};
-use super::{Claimant, Rules, Tie, Wanted, decided_for_good, status_of, user_address};
+use super::{Claimant, GoneCause, Rules, Tie, Wanted, decided_for_good, status_of, user_address};
 use crate::contact::{Contact, ContactStatus, LinkState};
 use crate::directory::DirectoryUser;
 use crate::review::{ReviewAction, ReviewList};
@@ -32,6 +32,9 @@ impl Rules {
         pending.retain(is_open);
         let refused = all - changes.len() - pending.len();
         let (status, link) = status_and_link(user, wanted, contact, tie);
+        // Somebody said that it stays active.
+        let stays = self.rejected.has_removal(&contact.id, GoneCause::Disabled);
+        let status = status.filter(|status| !stays || *status == ContactStatus::Active);
         // Other rules may manage other fields, although no value differs.
         let managed = self.mapping.managed_targets(contact.source) == contact.managed_fields;
         let settled = changes.is_empty() && status.is_none() && link.is_none() && managed;
@@ -99,9 +102,8 @@ fn status_and_link(
             || (upn.is_some() && link.user_principal_name.as_deref() != upn)
     });
     let change = moved.then(|| LinkChange {
-        old: link.map(|link| link.state),
-        new: LinkState::Linked,
         user_principal_name: upn.map(str::to_owned),
+        ..LinkChange::new(link.map(|link| link.state), LinkState::Linked)
     });
     ((contact.status != status).then_some(status), change)
 }

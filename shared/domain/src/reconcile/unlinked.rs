@@ -92,9 +92,8 @@ impl Rules {
         item.email = None;
         item.status = Some(status_of(wanted));
         item.link = Some(LinkChange {
-            old: None,
-            new: LinkState::Linked,
             user_principal_name: user.text("userPrincipalName").map(str::to_owned),
+            ..LinkChange::new(None, LinkState::Linked)
         });
         item.fingerprint = Some(hex(wanted.fingerprint));
         item
@@ -190,9 +189,8 @@ impl Rules {
         let status = status_of(wanted);
         item.status = (contact.status != status).then_some(status);
         item.link = Some(LinkChange {
-            old: contact.link.as_ref().map(|link| link.state),
-            new: LinkState::Linked,
             user_principal_name: user.text("userPrincipalName").map(str::to_owned),
+            ..LinkChange::new(contact.link.as_ref().map(|link| link.state), LinkState::Linked)
         });
         item.pending = self.mapping.pending(&wanted.mapped, contact);
         if !item.pending.is_empty() {

@@ -182,11 +182,7 @@ fn a_person_met_twice_in_a_run_has_one_row_that_says_what_the_run_did() {
 #[test]
 fn who_left_is_told_to_have_left_though_a_later_page_finds_him_gone_already() {
     let row = |outcome, new: Option<LinkState>| {
-        let link = new.map(|new| LinkChange {
-            old: Some(LinkState::Linked),
-            new,
-            user_principal_name: None,
-        });
+        let link = new.map(|new| LinkChange::new(Some(LinkState::Linked), new));
         let item = SegmentItem { link, reason: Some(format!("{outcome:?}")), ..item(1, outcome) };
         rows(segment(vec![item]), &[], |_| None).remove(0)
     };
@@ -239,9 +235,8 @@ fn told(outcome: Outcome, fields: Vec<FieldChange>) -> ReportRow {
 fn a_machine_reads_each_field_and_nothing_is_quoted_for_it() {
     let change = FieldChange { new: json!("=cmd|' /C calc'!A0"), ..email_change("") };
     let link = LinkChange {
-        old: None,
-        new: LinkState::Linked,
         user_principal_name: Some("ana@contoso.example".into()),
+        ..LinkChange::new(None, LinkState::Linked)
     };
     let made = SegmentItem { fields: vec![change], link: Some(link), ..item(1, Outcome::Create) };
     let row = rows(segment(vec![made]), &[], |_| None).remove(0);

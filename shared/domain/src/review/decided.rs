@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{ReviewAction, ReviewList};
 use crate::contact::Target;
 use crate::id::{ContactId, ObjectId, ReviewId, leading_bits};
+use crate::reconcile::GoneCause;
 
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,14 @@ pub enum Rejected {
         /// The contacts, in any order.
         candidates: Vec<ContactId>,
     },
+    /// Making the contact of somebody in scope inactive, for this reason.
+    #[serde(rename_all = "camelCase")]
+    Removal {
+        /// The contact.
+        contact_id: ContactId,
+        /// Why it was to become inactive.
+        cause: GoneCause,
+    },
 }
 
 impl Rejected {
@@ -58,6 +67,9 @@ impl Rejected {
                 parts.sort_unstable();
                 parts.insert(0, object_id.as_str());
                 digest("conflict", &parts)
+            }
+            Self::Removal { contact_id, cause } => {
+                digest("removal", &[contact_id.as_str(), cause.name()])
             }
         };
         leading_bits(&digest)
@@ -101,6 +113,12 @@ impl RejectedSet {
             && self.0.contains(
                 &Rejected::Match { object_id: user.clone(), contact_id: contact.clone() }.key(),
             )
+    }
+
+    /// Whether somebody said that this contact is not to go, for this reason.
+    pub fn has_removal(&self, contact: &ContactId, cause: GoneCause) -> bool {
+        let removal = Rejected::Removal { contact_id: contact.clone(), cause };
+        !self.is_empty() && self.0.contains(&removal.key())
     }
 
     /// Whether somebody said that this conflict may stay.

@@ -73,11 +73,11 @@ fn asked(
         | Outcome::Failed
         | Outcome::Keep
         | Outcome::Skipped
+        | Outcome::StopUpdating
         | Outcome::Unchanged
         | Outcome::Update => {}
         Outcome::Create
         | Outcome::Deferred
-        | Outcome::StopUpdating
         | Outcome::Unlink
         | Outcome::Deactivate
         | Outcome::Delete
@@ -100,6 +100,7 @@ fn asked(
         changes: asked.cloned().collect(),
         matched: item.matched.as_deref().cloned(),
         suggested: question.suggested,
+        departure: question.departure.clone(),
         reason: item.reason.clone(),
         remedy: item.remedy.clone(),
         run: seen.run.to_owned(),

@@ -24,6 +24,7 @@ fn asking(list: ReviewList, outcome: Outcome) -> SegmentItem {
             },
             candidates: vec![],
             suggested: None,
+            departure: None,
         })),
         ..blank_item(&user, None, outcome)
     }

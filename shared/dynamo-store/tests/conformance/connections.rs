@@ -65,7 +65,7 @@ async fn a_deleted_connection_leaves_nothing_behind() {
     }
     let preview = Run { kind: RunKind::Preview, ..run(1, 1, 31) };
     store.enqueue(&preview).await.unwrap();
-    let pending = [PendingItem { key: "u".into(), body: json!({}) }];
+    let pending = [PendingItem { key: "u".into(), expires_at: None, body: json!({}) }];
     store.put_pending(&id, PendingKind::Removal, &pending).await.unwrap();
     let plans = store.of_lane(Lane::Plan);
     plans.put_pending(&id, PendingKind::Removal, &pending).await.unwrap();

@@ -107,7 +107,8 @@ async fn what_names_a_person_goes_and_what_names_others_stays() {
             }],
         };
         store.record_decision(&connection, &decision).await.unwrap();
-        let item = PendingItem { key: user.to_string(), body: json!({"email": "a@b"}) };
+        let item =
+            PendingItem { key: user.to_string(), expires_at: None, body: json!({"email": "a@b"}) };
         store.put_pending(&connection, PendingKind::Removal, &[item]).await.unwrap();
     }
     let before = tables.count(STATE).await;

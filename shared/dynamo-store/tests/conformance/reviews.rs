@@ -31,6 +31,7 @@ fn item(list: ReviewList, number: u128, version: u64) -> ReviewItem {
         changes: Vec::new(),
         matched: None,
         suggested: Some(ReviewAction::Accept),
+        departure: None,
         reason: Some("because".to_owned()),
         remedy: None,
         run: "run_1".to_owned(),

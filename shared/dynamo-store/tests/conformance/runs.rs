@@ -153,6 +153,7 @@ async fn what_waits_is_kept_by_key_and_kind() {
     let connection = connection_id(1);
     let item = |number: usize, body: f64| PendingItem {
         key: format!("user-{number:03}"),
+        expires_at: None,
         body: json!({"at": body, "none": null}),
     };
     let items: Vec<PendingItem> = (0..60).map(|number| item(number, 1.0)).collect();

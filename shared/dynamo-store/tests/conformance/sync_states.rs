@@ -354,7 +354,7 @@ async fn plans_beside(store: &(impl SyncStateStore + PendingStore)) {
     let plan = plans.take(&account, &connection, "b", at(0), at(100)).await.unwrap();
     let (main, plan) = (main.unwrap().state, plan.unwrap().state);
     assert_eq!((main.lane, plan.lane), (Lane::Main, Lane::Plan));
-    let item = PendingItem { key: "u".into(), body: serde_json::json!({}) };
+    let item = PendingItem { key: "u".into(), expires_at: None, body: serde_json::json!({}) };
     plans.put_pending(&connection, PendingKind::Removal, &[item]).await.unwrap();
     assert_eq!(store.pending(&connection, PendingKind::Removal).await.unwrap(), []);
     let shard = connection.shard(SHARDS);

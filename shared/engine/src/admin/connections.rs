@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
+use contact_sync_domain::guard::Room;
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
@@ -84,6 +85,19 @@ pub struct Overview {
     /// How Graph notifies of the tenant's users and, where there is such a subscription, groups;
     /// empty while the connection wants none.
     pub subscriptions: Vec<SubscriptionView>,
+    /// How far the removal guard's window is used up.
+    pub guard: GuardState,
+}
+
+/// What the removal guard allows, and holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GuardState {
+    /// The window, used up and left.
+    pub room: Room,
+    /// How many removals it holds back.
+    pub held: u64,
+    /// How long the window is.
+    pub window_hours: u32,
 }
 
 /// How Graph notifies of changes of one resource.
@@ -172,11 +186,17 @@ pub async fn overview(
     let store = outside.store();
     let now = outside.clock().now();
     let state = store.sync_state(&account.id, &connection.id).await?;
-    let next_run_at = if connection.status == ConnectionStatus::Enabled {
-        let current = store.settings(&account.id, &connection.id).await?;
-        next_run_at(&current.settings, account, now)
-    } else {
-        None
+    let current = store.settings(&account.id, &connection.id).await?;
+    let next_run_at = (connection.status == ConnectionStatus::Enabled)
+        .then(|| next_run_at(&current.settings, account, now))
+        .flatten();
+    let limits = current.settings.policies.guard;
+    let work = state.as_ref().map(|state| &state.work);
+    let window = work.map(|work| work.guard.clone()).unwrap_or_default();
+    let guard = GuardState {
+        room: limits.room(&window, work.map_or(0, |work| work.linked), now),
+        held: work.map_or(0, |work| work.held),
+        window_hours: limits.window_hours,
     };
     let subscriptions = match &connection.tenant {
         Some(tenant) if connection.status.keeps_cursors() => {
@@ -191,6 +211,7 @@ pub async fn overview(
         last_checked_at: state.as_ref().and_then(|state| state.work.last_checked_at),
         latency: state.as_ref().and_then(|state| state.work.delays.latency()),
         next_run_at,
+        guard,
         subscriptions,
         connection,
     })

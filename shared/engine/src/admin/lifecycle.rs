@@ -281,7 +281,7 @@ async fn cancel_runs(
     }
     store.reset_sync_state(account, id).await?;
     for store in &lanes {
-        for kind in [PendingKind::Removal, PendingKind::Collision] {
+        for kind in [PendingKind::Removal, PendingKind::Collision, PendingKind::Approved] {
             let items = store.pending(id, kind).await?;
             let keys: Vec<String> = items.into_iter().map(|item| item.key).collect();
             if !keys.is_empty() {

@@ -12,12 +12,14 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ConnectionId, ObjectId, ReviewId};
 use contact_sync_domain::review::ReviewAction;
+use contact_sync_domain::run::RunKind;
 use futures::{StreamExt, stream};
 
+use super::runs::request_run;
 use super::settings::{Ignoring, change_ignored};
 use super::{AdminError, Caller, Outside};
 use crate::port::{ContactStore, DecisionStore, StoredContact};
-use desk::{Desk, needs_user};
+use desk::{Desk, is_planned, needs_user};
 
 pub use list::{ReviewEntry, review_decisions, reviews};
 pub use request::{ListRequest, ReviewRequest, list_names};
@@ -66,7 +68,22 @@ pub async fn decide_review(
     desk.check(&standing, request)?;
     let grounds =
         if needs_user(standing.list, request.action) { Some(desk.grounds().await?) } else { None };
-    desk.decide(&standing, request, grounds.as_ref(), None).await
+    let decided = desk.decide(&standing, request, grounds.as_ref(), None).await?;
+    if request.action == ReviewAction::Accept && is_planned(&standing) {
+        begin_run(outside, account, id).await;
+    }
+    Ok(decided)
+}
+
+/// What was approved of is done by the next run; where one can begin, it does so now.
+async fn begin_run(outside: &impl Outside, account: &Account, id: &ConnectionId) {
+    if let Err(error) = request_run(outside, &account.id, id, RunKind::Delta).await {
+        tracing::warn!(
+            connection.id = %id,
+            %error,
+            "what was approved of waits for the next run"
+        );
+    }
 }
 
 /// The same request once more, after its answer got lost.
@@ -121,6 +138,8 @@ pub async fn decide_list(
         }
         _ => desk.ignore_whom_it_takes(request.action, &page.items).await?,
     }
+    let approves = request.action == ReviewAction::Accept
+        && page.items.iter().any(|entry| is_planned(&entry.item));
     let (desk, grounds, known) = (&desk, grounds.as_ref(), &known);
     let results: Vec<(ReviewId, Result<Decided, AdminError>)> = stream::iter(page.items)
         .map(|entry| async move {
@@ -140,6 +159,9 @@ pub async fn decide_list(
             Ok(_) => done += 1,
             Err(error) => failed.push((id, error)),
         }
+    }
+    if approves && done > 0 {
+        begin_run(outside, account, id).await;
     }
     Ok(ListDecided { done, failed, next: page.next })
 }

@@ -229,6 +229,8 @@ pub enum PendingKind {
     Removal,
     /// A change whose e-mail another contact still has.
     Collision,
+    /// A person's approval of a removal; not the lease holder's, as the others are.
+    Approved,
 }
 
 /// One thing that waits.
@@ -236,6 +238,8 @@ pub enum PendingKind {
 pub struct PendingItem {
     /// Its key: the object id.
     pub key: String,
+    /// When the store may forget it; `None` for what somebody takes off again.
+    pub expires_at: Option<Timestamp>,
     /// What it is, in the engine's own form.
     pub body: Value,
 }

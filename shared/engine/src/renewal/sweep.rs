@@ -126,9 +126,12 @@ where
         }
         let is_silent = is_silent(state, now);
         let is_its_turn = is_turn_of(&state.connection_id, now);
+        let is_due = state.lane.is_main()
+            && state.is_free(now)
+            && state.work.next_due.is_some_and(|at| at <= now);
         // Only what has never synced can be waiting for its permissions to work.
         let is_untouched = state.work.last_checked_at.is_none() && !is_undone;
-        if !(is_undone || is_silent || is_its_turn || is_untouched) {
+        if !(is_undone || is_silent || is_due || is_its_turn || is_untouched) {
             // Whoever has hints that wait and is not undone is being worked on.
             return Ok(Found { waited: state.waited(now), ..Found::default() });
         }
@@ -148,7 +151,9 @@ where
         // A paused one that has let its cursor go has nothing that could grow old.
         let is_silent = is_silent
             && (connection.status != ConnectionStatus::Paused || state.work.users_delta.is_some());
-        if self.wants_work(&connection, is_undone, is_silent).await? {
+        if self.wants_work(&connection, is_undone, is_silent).await?
+            || (is_due && self.applies_now(&connection).await?)
+        {
             found.request = Some(request(state));
         }
         match connection.status {
@@ -175,6 +180,15 @@ where
     async fn try_again(&self, connection: &Connection) -> Result<bool, RenewalError> {
         self.try_authorized(&connection.account_id, &connection.id).await?;
         Ok(true)
+    }
+
+    /// Whether what comes due between runs is done then.
+    async fn applies_now(&self, connection: &Connection) -> Result<bool, RenewalError> {
+        if connection.status != ConnectionStatus::Enabled {
+            return Ok(false);
+        }
+        let settings = self.stores.settings(&connection.account_id, &connection.id).await?;
+        Ok(settings.settings.schedule.between_runs == BetweenRuns::Apply)
     }
 
     /// Whether somebody should work on a connection.

@@ -260,11 +260,7 @@ async fn people_who_left_are_told_in_the_extended_form() {
     let world = World::of(RunKind::Full);
     world.contact(1, "one@contoso.example");
     let left = SegmentItem {
-        link: Some(LinkChange {
-            old: Some(LinkState::Linked),
-            new: LinkState::Removed,
-            user_principal_name: None,
-        }),
+        link: Some(LinkChange::new(Some(LinkState::Linked), LinkState::Removed)),
         ..item(1, Outcome::StopUpdating)
     };
     world.page(Phase::Judgement, vec![left]).await;
@@ -283,7 +279,8 @@ async fn removals_that_the_guard_held_back_wait_and_those_that_policy_spares_are
         ..item(number, Outcome::Keep)
     };
     world.page(Phase::List, vec![left(1), left(2)]).await;
-    let staged = PendingItem { key: user(1).as_str().to_owned(), body: json!({}) };
+    let staged =
+        PendingItem { key: user(1).as_str().to_owned(), expires_at: None, body: json!({}) };
     let (_, connection, _) = ids();
     world.store.put_pending(&connection, PendingKind::Removal, &[staged]).await.unwrap();
     world.compile().await.unwrap();

@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::applying::left;
-use super::decide::{decide_leaving, present};
+use super::decide::{decide_due, decide_leaving, present};
 use super::pass::Pass;
 use super::write::Attempt;
 use super::{Stop, SyncStores, Worker};
@@ -150,9 +150,15 @@ where
             let attempt = self.attempt(pass, segment, item, base, ignored).await?;
             return Ok(exactly(item, &attempt));
         }
+        if item.approved().is_some_and(|approved| self.clock.now() >= approved.until) {
+            return Ok(Some(not_approved(item)));
+        }
         let moved = match self.attempt(pass, segment, item, base, ignored).await? {
             Attempt::Moved(now) => {
                 pass.stale_writes.fetch_add(1, Ordering::Relaxed);
+                if item.approved().is_some() {
+                    return Ok(Some(not_approved(item)));
+                }
                 now
             }
             other => {
@@ -204,7 +210,8 @@ where
                     if is_leaving(item)
                         && (*reason == RemovedReason::SoftDeleted || is_gone(item)) =>
                 {
-                    let again = decide_leaving(pass, entry, present(moved.as_ref()));
+                    let decide = if is_removal(item) { decide_due } else { decide_leaving };
+                    let again = decide(pass, entry, present(moved.as_ref()));
                     return Ok(again.map(|again| (again, moved)));
                 }
                 Some(DeltaEntry::Removed { .. }) | None => None,
@@ -257,6 +264,10 @@ pub(crate) fn is_removal(item: &SegmentItem) -> bool {
 
 /// Whether an item that came out so has done what the guard counts.
 pub(super) fn is_done_removal(item: &SegmentItem, outcome: Outcome) -> bool {
+    // What people approved of leaves the window alone.
+    if item.approved().is_some() {
+        return false;
+    }
     match outcome {
         Outcome::Unlink | Outcome::Deactivate | Outcome::Delete => true,
         Outcome::Update => turns_inactive(item),
@@ -383,6 +394,16 @@ pub(super) fn unreadable_item(item: &SegmentItem) -> SegmentItem {
         remedy: Some("ask support to repair or delete it; the next run writes it anew".to_owned()),
         ..item.clone()
     }
+}
+
+/// A removal that somebody approved of too long ago, or of a contact that is another by now.
+fn not_approved(item: &SegmentItem) -> Applied {
+    let item = SegmentItem {
+        reason: Some("what was approved is not what would be done by now".to_owned()),
+        remedy: Some("look at it in the list `removals`, and approve it anew".to_owned()),
+        ..item.clone()
+    };
+    deviating(item, Outcome::Failed)
 }
 
 fn moved_away(item: &SegmentItem) -> Applied {

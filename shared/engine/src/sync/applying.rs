@@ -158,7 +158,7 @@ where
         match limits.judge(&held.work.guard, asked, linked, self.clock.now()) {
             Verdict::Allowed(window) => held.work.guard = window,
             Verdict::Blocked { .. } if said == Some(count) => return Ok(true),
-            Verdict::Blocked { left, allowed } => {
+            Verdict::Blocked { left, allowed, .. } => {
                 pass.point.blocked = true;
                 pass.point.note = Some(format!(
                     "{count} removals of the plan were left: the guard allows {allowed} and {left} \

@@ -167,7 +167,7 @@ where
     }
 
     /// What a person changed meanwhile stays as the person left it; the next run looks again.
-    async fn follow(&self, effect: Effect, stands: &[ReviewItem]) -> Result<(), Stop> {
+    pub(super) async fn follow(&self, effect: Effect, stands: &[ReviewItem]) -> Result<(), Stop> {
         match effect {
             Effect::Stay => {
                 // One that moved to another list and whose mover died before it left the old one.

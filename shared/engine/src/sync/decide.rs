@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::reconcile::{Claimant, View, Wanted, blank_item, user_address};
+use contact_sync_domain::reconcile::{Claimant, GoneCause, View, Wanted, blank_item, user_address};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
 use super::batch::{
@@ -206,7 +206,23 @@ pub(super) fn decide_leaving(
     entry: &DeltaEntry,
     existing: Option<&Contact>,
 ) -> Option<SegmentItem> {
-    let (cause, because) = match entry {
+    let (cause, because) = leaving(pass, entry)?;
+    Some(pass.rules.decide_gone(entry.id(), existing, cause, &because, pass.tie()))
+}
+
+/// The same when the judgement comes to it.
+pub(super) fn decide_due(
+    pass: &Pass,
+    entry: &DeltaEntry,
+    existing: Option<&Contact>,
+) -> Option<SegmentItem> {
+    let (cause, because) = leaving(pass, entry)?;
+    Some(pass.rules.decide_due(entry.id(), existing, cause, &because, pass.tie()))
+}
+
+/// Why somebody may have left; `None` for whoever is in scope.
+fn leaving(pass: &Pass, entry: &DeltaEntry) -> Option<(GoneCause, String)> {
+    Some(match entry {
         DeltaEntry::Removed { reason, .. } => {
             let cause = gone_cause(*reason);
             (cause, gone_sentence(cause).to_owned())
@@ -215,8 +231,7 @@ pub(super) fn decide_leaving(
             View::Out { cause, because } => (cause, because),
             View::In(_) | View::Unknown { .. } | View::Failed { .. } => return None,
         },
-    };
-    Some(pass.rules.decide_gone(entry.id(), existing, cause, &because, pass.tie()))
+    })
 }
 
 /// Decides one person as if the wanted e-mail were free: the parties of a swap.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contact_sync_domain::contact::LinkState;
+use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason};
 use contact_sync_domain::guard::{Asked, Verdict};
 use contact_sync_domain::id::{ContactId, ObjectId};
@@ -10,28 +10,33 @@ use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::sync_state::{Lane, Stage};
 
+use jiff::Timestamp;
+
 use super::apply::{is_removal, unreadable_item};
+use super::approvals::by_approval;
 use super::collisions::judgement;
-use super::decide::{decide_leaving, present};
+use super::decide::{decide_due, present};
 use super::index::Index;
 use super::pass::{Held, Pass};
 use super::staging::StagedRemoval;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
-    Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness, SegmentStore,
-    StoredContact,
+    Blobs, Clock, Directory, PendingKind, PendingStore, Randomness, SegmentStore, StoredContact,
 };
 
 /// How many removals one segment holds.
 const PER_SEGMENT: usize = 200;
 
-/// Whoever was staged, as it stands now.
+/// Whoever was staged and is due, as it stands now.
 struct Staged {
     /// The removals that are still asked for.
     removals: Vec<SegmentItem>,
+    /// Those for whom nothing of what was planned is done any more: their links are to say so.
+    spared: Vec<SegmentItem>,
     /// The failed records of those whose contact cannot be read.
     unreadable: Vec<SegmentItem>,
-    /// Of whom nothing but a read by id says that they are gone: they wait for the next run.
+    /// Of whom nothing but a read by id says that they are gone, and who cannot be decided: they
+    /// wait for the next run.
     unclear: Vec<ObjectId>,
 }
 
@@ -44,53 +49,82 @@ where
     R: Randomness,
 {
     /// Judges what is staged, as it stands now: who came back, or whom other settings spare by now,
-    /// is no removal. The window's counter is stored before anything is removed, so that a crash in
-    /// between cannot make room for more.
+    /// is no removal; whose days of grace go on, waits. The window's counter is stored before
+    /// anything is removed, so that a crash in between cannot make room for more. What people
+    /// approved of is done beside it.
     pub(super) async fn judge(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         let waiting = self.stores.pending(&pass.connection.id, PendingKind::Removal).await?;
-        if waiting.is_empty() {
+        let now = self.clock.now();
+        held.work.next_due = held.work.next_due.filter(|at| *at > now);
+        // Where changes wait for the run, so does this.
+        if waiting.is_empty() || pass.rules.is_holding() {
+            held.work.held = if waiting.is_empty() { 0 } else { held.work.held };
             pass.point.stage = Stage::Teams;
             return Ok(());
         }
+        held.work.held = 0;
         held.check_time(&self.clock)?;
+        let approvals = self.approvals(pass).await?;
+        let mut due = Vec::new();
+        // Whose days of grace go on, although somebody approved of ending them.
+        let mut early: HashMap<ObjectId, Timestamp> = HashMap::new();
+        for item in &waiting {
+            let Ok(user) = ObjectId::parse(&item.key) else { continue };
+            let staged = serde_json::from_value::<StagedRemoval>(item.body.clone()).ok();
+            let acts_at = staged.as_ref().and_then(|staged| staged.acts_at(&pass.rules));
+            match acts_at.filter(|at| *at > now) {
+                Some(at) if !approvals.contains_key(&user) => come_due(held, at),
+                acts_at => {
+                    early.extend(acts_at.map(|at| (user.clone(), at)));
+                    due.push((user, staged.is_some_and(|staged| staged.has_left())));
+                }
+            }
+        }
+        if due.is_empty() {
+            pass.point.stage = Stage::Teams;
+            return Ok(());
+        }
+        self.record_start(held, pass).await?;
         self.mark_asked(held, pass).await?;
         self.load_lookup(pass).await?;
-        let users: Vec<(ObjectId, bool)> = waiting
-            .iter()
-            .filter_map(|item| Some((ObjectId::parse(&item.key).ok()?, has_left(item))))
-            .collect();
         let mut stored = HashMap::new();
-        let Staged { removals: mut items, unreadable, unclear } =
-            self.still_removals(pass, &users, &mut stored).await?;
-        let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
-        let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
-        let guard = pass.rules.policies().guard;
-        let asked = Asked { run: pass.point.run_id.as_str(), done: pass.removed, count };
-        let window = match guard.judge(&held.work.guard, asked, linked, self.clock.now()) {
-            // A plan shows what the guard would hold back, and uses up nothing of its window.
-            Verdict::Allowed(_) | Verdict::Blocked { .. } if pass.lane == Lane::Plan => {
-                held.work.guard.clone()
-            }
-            Verdict::Allowed(window) => window,
-            Verdict::Blocked { left, allowed } => {
-                pass.point.blocked = true;
-                pass.point.note = Some(format!(
-                    "{count} removals wait: the guard allows {allowed} in {} hours and {left} are \
-                     left; check the directory and the scope, then raise the guard or restore the \
-                     people",
-                    guard.window_hours
-                ));
-                pass.point.stage = Stage::Teams;
-                return Ok(());
-            }
-        };
-        held.work.guard = window;
+        let Staged { removals, spared, unreadable, unclear } =
+            self.still_removals(pass, &due, &mut stored).await?;
+        let (approved, others) = by_approval(removals, &approvals, now);
+        let (waits, asked): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|item| early.contains_key(&item.object_id));
+        let granted = self.ask_guard(held, pass, asked.len());
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
         // Failed records of this run are judged again by the next.
         let failed = unreadable.iter().map(|item| &item.object_id);
         let mut kept: HashSet<String> = failed.chain(&unclear).map(ToString::to_string).collect();
+        let mut held_back: HashSet<String> =
+            waits.iter().map(|item| item.object_id.to_string()).collect();
+        early.retain(|user, _| held_back.contains(user.as_str()));
+        early.values().for_each(|at| come_due(held, *at));
+        self.ask_about(held, pass, (&waits, &early), &stored, &approvals).await?;
+        let mut items = approved;
+        items.extend(spared);
         items.extend(unreadable);
+        if granted {
+            items.extend(asked);
+        } else {
+            held_back.extend(asked.iter().map(|item| item.object_id.to_string()));
+            held.work.held = u64::try_from(asked.len()).unwrap_or(u64::MAX);
+            self.ask_about(held, pass, (&asked, &early), &stored, &approvals).await?;
+            self.show_held(held, pass, &asked).await?;
+        }
+        kept.extend(held_back.iter().cloned());
+        if held.work.asks {
+            let decided: HashSet<&ObjectId> = items.iter().map(|item| &item.object_id).collect();
+            let users = due.iter().map(|(user, _)| user);
+            let settled: Vec<ObjectId> = users
+                .filter(|user| !decided.contains(user) && !kept.contains(user.as_str()))
+                .cloned()
+                .collect();
+            self.forget_planned(pass, &settled).await?;
+        }
         let first = pass.point.page;
         for items in items.chunks(PER_SEGMENT) {
             let segment = judgement(held, pass, items.to_vec());
@@ -102,11 +136,45 @@ where
             let failed = deviations.into_iter().filter(|one| one.outcome == Outcome::Failed);
             kept.extend(failed.map(|one| one.object_id.to_string()));
         }
-        let keys: Vec<String> =
-            waiting.into_iter().map(|item| item.key).filter(|key| !kept.contains(key)).collect();
-        self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &keys).await?;
+        let over: Vec<String> = due
+            .iter()
+            .map(|(user, _)| user.to_string())
+            .filter(|key| !kept.contains(key))
+            .collect();
+        self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &over).await?;
+        // What was approved and could not be done yet may be done by the next run.
+        let open: HashSet<String> = kept.difference(&held_back).cloned().collect();
+        self.forget_approvals(pass, approvals, &open).await?;
         pass.point.stage = Stage::Teams;
         Ok(())
+    }
+
+    /// Asks the guard about so many removals. What it grants counts from now on; what it does not is
+    /// told in the run.
+    fn ask_guard(&self, held: &mut Held, pass: &mut Pass, removals: usize) -> bool {
+        let count = u64::try_from(removals).unwrap_or(u64::MAX);
+        let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
+        let guard = pass.rules.policies().guard;
+        let asked = Asked { run: pass.point.run_id.as_str(), done: pass.removed, count };
+        match guard.judge(&held.work.guard, asked, linked, self.clock.now()) {
+            // A plan shows what the guard would hold back, and uses up nothing of its window.
+            Verdict::Allowed(_) | Verdict::Blocked { .. } if pass.lane == Lane::Plan => true,
+            Verdict::Allowed(window) => {
+                held.work.guard = window;
+                true
+            }
+            Verdict::Blocked { left, allowed, window } => {
+                held.work.guard = window;
+                pass.point.blocked = true;
+                pass.point.note = Some(format!(
+                    "{count} removals wait: the guard allows {allowed} in {} hours and {left} are \
+                     left; look at them in the list `removals` and approve or refuse each, approve \
+                     all by applying this run with their number, or restore the people",
+                    guard.window_hours
+                ));
+                false
+            }
+        }
     }
 
     /// Asks the directory for everybody who is staged, and decides them anew: what is left are the
@@ -135,11 +203,11 @@ where
                 unreadable_item(&blank)
             })
             .collect();
-        let mut removals = Vec::new();
-        let mut unclear = Vec::new();
+        let (mut removals, mut spared, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
         for (entry, contact) in entries.iter().zip(&contacts) {
             let existing = stored.get(contact);
-            let item = match decide_leaving(pass, entry, present(existing)) {
+            let is_planned = present(existing).is_some_and(is_planned);
+            let item = match decide_due(pass, entry, present(existing)) {
                 Some(item) => item,
                 // In scope: the contact may have to become inactive all the same.
                 None => match entry {
@@ -157,6 +225,14 @@ where
             // A contact that others want as well is nobody's, so that nothing is to be removed.
             let others = item.takes_over() && pass.is_contested(&item);
             if !is_removal(&item) || others {
+                match item.outcome {
+                    Outcome::StopUpdating | Outcome::AwaitingReview if is_planned => {
+                        spared.push(item);
+                    }
+                    // In scope, but the link says still what is planned: the next run looks again.
+                    Outcome::Failed if is_planned => unclear.push(item.object_id),
+                    _ => {}
+                }
                 continue;
             }
             match entry {
@@ -168,13 +244,16 @@ where
                 DeltaEntry::Removed { .. } | DeltaEntry::Changed(_) => removals.push(item),
             }
         }
-        Ok(Staged { removals, unreadable: failed, unclear })
+        Ok(Staged { removals, spared, unreadable: failed, unclear })
     }
 }
 
-/// Whether a removal was staged because its user left the directory.
-fn has_left(item: &PendingItem) -> bool {
-    let staged = serde_json::from_value::<StagedRemoval>(item.body.clone());
-    let link = staged.ok().and_then(|staged| staged.link);
-    link.is_some_and(|link| link.new == LinkState::Removed)
+/// Something here comes due at this instant, unless something else does before.
+fn come_due(held: &mut Held, at: Timestamp) {
+    held.work.next_due = Some(held.work.next_due.map_or(at, |next| next.min(at)));
+}
+
+/// Whether a contact's link says what is to be done to it.
+fn is_planned(contact: &Contact) -> bool {
+    contact.link.as_ref().is_some_and(|link| link.planned.is_some())
 }

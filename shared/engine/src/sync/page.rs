@@ -223,7 +223,7 @@ where
     }
 
     /// A delta run is recorded when it first finds something: an idle look leaves no trace.
-    async fn record_start(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+    pub(super) async fn record_start(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         if pass.point.recorded {
             return Ok(());
         }
@@ -285,5 +285,5 @@ pub(super) fn pending(user: &ObjectId, body: &impl Serialize) -> Result<PendingI
         item: "a waiting item".to_owned(),
         source: Box::new(source),
     })?;
-    Ok(PendingItem { key: user.to_string(), body })
+    Ok(PendingItem { key: user.to_string(), expires_at: None, body })
 }

@@ -24,6 +24,7 @@ use super::index::Index;
 use super::lookup::Lookup;
 use super::members::MemberSets;
 use super::read_back::Written;
+use super::staging::Known;
 use super::tally::Tally;
 use super::terms::Terms;
 use super::watched::Watched;
@@ -189,7 +190,7 @@ pub(super) struct Pass {
     /// How many removals that the guard counts the run has done so far, over all its slices.
     pub(super) removed: u64,
     /// Users whose removal is staged, read when first needed.
-    pub(super) staged: Option<HashSet<ObjectId>>,
+    pub(super) staged: Option<HashMap<ObjectId, Known>>,
     /// Whose manager had no contact when they were decided, and who the manager is.
     pub(super) awaiting: BTreeMap<ObjectId, ObjectId>,
     /// People of this slice whose e-mail another contact still has, as last read.

@@ -3,7 +3,10 @@
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{NextStep, Phase};
+use contact_sync_domain::settings::BetweenRuns;
 use contact_sync_domain::sync_state::{Checkpoint, Ending, Lane, QueuedRun, Stage};
+
+use jiff::Timestamp;
 
 use super::drive::{Desk, Ended, Request, Worker};
 use super::ending::conclusion;
@@ -106,6 +109,8 @@ where
             Some(RequestTrigger::Settings) => Trigger::Settings,
             Some(RequestTrigger::Continuation | RequestTrigger::Sweep) => Trigger::Sweep,
         };
+        let comes_due = held.work.next_due.is_some_and(|at| at <= self.clock.now())
+            && desk.settings.settings.schedule.between_runs == BetweenRuns::Apply;
         let peeked = match point.stage.clone() {
             Stage::Delta { link } => self.peek(held, &mut point, desk, link).await,
             _ => None,
@@ -113,7 +118,7 @@ where
         match peeked {
             Some(Ahead {
                 page: DeltaPage { entries, next: NextStep::Delta(link), .. }, ..
-            }) if entries.is_empty() => {
+            }) if entries.is_empty() && !comes_due => {
                 self.move_cursor(held, link);
                 held.work.last_checked_at = Some(self.clock.now());
                 held.serve(point.wanted_seen, self.clock.now());
@@ -274,15 +279,16 @@ where
                     Box::pin(self.references(held, pass)).await?;
                 }
                 Stage::Apply { page } => Box::pin(self.apply_plan(held, pass, page)).await?,
-                Stage::Judge if pass.point.recorded => Box::pin(self.judge(held, pass)).await?,
+                Stage::Judge if pass.point.recorded || is_due(held, pass, self.clock.now()) => {
+                    Box::pin(self.judge(held, pass)).await?;
+                }
                 Stage::Teams if pass.point.reads_everybody() => {
                     Box::pin(self.compare_teams(held, pass)).await?;
                 }
-                Stage::Takeovers
-                | Stage::Collisions
-                | Stage::References
-                | Stage::Judge
-                | Stage::Teams => {
+                Stage::Takeovers | Stage::Collisions | Stage::References => {
+                    pass.point.stage = Stage::Judge;
+                }
+                Stage::Judge | Stage::Teams => {
                     pass.point.stage = Stage::Finish;
                 }
                 Stage::Finish if pass.lane == Lane::Plan => {
@@ -314,6 +320,12 @@ where
         }
         self.settle_begun(held, pass, &segment).await
     }
+}
+
+/// Whether days of grace have ended, and what changed between runs is applied as it is found.
+fn is_due(held: &Held, pass: &Pass, now: Timestamp) -> bool {
+    held.work.next_due.is_some_and(|at| at <= now)
+        && pass.settings.schedule.between_runs == BetweenRuns::Apply
 }
 
 /// A look leaves no checkpoint that counts its slices: the state counts those that got no page

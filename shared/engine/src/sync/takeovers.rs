@@ -138,6 +138,7 @@ fn proposal(item: ReviewItem) -> SegmentItem {
         user: item.user.clone(),
         candidates: item.candidates.clone(),
         suggested: item.suggested,
+        departure: None,
     };
     SegmentItem {
         email: item.user.user_principal_name,

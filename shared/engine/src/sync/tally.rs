@@ -222,8 +222,7 @@ mod tests {
 
     #[test]
     fn who_left_has_left_though_a_later_page_finds_him_gone_already() {
-        let link =
-            |new| LinkChange { old: Some(LinkState::Linked), new, user_principal_name: None };
+        let link = |new| LinkChange::new(Some(LinkState::Linked), new);
         let item = |outcome, new: Option<LinkState>| SegmentItem {
             link: new.map(link),
             ..blank_item(&ObjectId::from_u128(1), None, outcome)

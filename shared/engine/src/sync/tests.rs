@@ -1,5 +1,6 @@
 //! Runs on a directory and stores in memory.
 
+mod approvals;
 mod asking;
 mod by_group;
 mod cancel;
@@ -10,6 +11,7 @@ mod deaths;
 mod emptied;
 mod ends;
 mod erased;
+mod grace;
 mod graph;
 mod guard;
 mod laws;

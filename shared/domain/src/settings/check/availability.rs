@@ -13,7 +13,6 @@ pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
         (features.devices, "/features/devices", "devices"),
         (features.mailbox_settings, "/features/mailboxSettings", "mailbox settings"),
         (features.calendar, "/features/calendar", "calendars"),
-        (settings.policies.removal.grace_days > 0, "/policies/removal/graceDays", "days of grace"),
     ];
     let asked = asked.into_iter().filter(|(is_asked, ..)| *is_asked).map(|(_, pointer, what)| {
         Problem { pointer: pointer.to_owned(), message: format!("not available yet: {what}") }

@@ -114,10 +114,6 @@ fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
             json!({"features": {"mfa": true}}),
             "/features/mfa not available yet: authentication methods",
         ),
-        (
-            json!({"policies": {"removal": {"graceDays": 1}}}),
-            "/policies/removal/graceDays not available yet: days of grace",
-        ),
     ] {
         assert_eq!(told(document.clone()), [expected], "{document}");
     }

@@ -234,6 +234,10 @@ impl<'a, O: Outside> Desk<'a, O> {
             (A::Accept, L::Matched) => approval()?.link(item, None, user).await,
             (A::Accept, L::Available) | (A::Create, _) => approval()?.create(item, user).await,
             (A::Accept, L::Changes) => approval()?.apply(item, user).await,
+            (A::Accept, L::Removals) if is_planned(item) => self.approve(item, named).await,
+            (A::Keep | A::Reject, L::Removals) if is_planned(item) => {
+                self.spare(item, named, &deed).await
+            }
             (A::Accept | A::Unlink, L::Removals) => {
                 self.unlink(self.to_unlink(item, named).await?, &deed).await
             }
@@ -317,6 +321,12 @@ fn writes_contacts(action: ReviewAction) -> bool {
         | ReviewAction::Keep
         | ReviewAction::Reject => false,
     }
+}
+
+/// Whether a run would take the contact away by itself: it asks because the guard holds it back, or
+/// because its days of grace go on.
+pub(super) fn is_planned(item: &ReviewItem) -> bool {
+    item.departure.as_ref().is_some_and(|departure| departure.action.is_some())
 }
 
 /// The contact that an action is about.

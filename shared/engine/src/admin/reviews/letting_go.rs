@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId};
+use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{Rejected, ReviewAction, ReviewItem, ReviewList};
+use contact_sync_domain::settings::DisabledAccounts;
 
 use super::desk::{Desk, Done, target};
 use super::list::ReviewEntry;
 use crate::admin::contacts::{contact, remove_contact, write};
 use crate::admin::deeds::Deed;
+use crate::admin::removals;
 use crate::admin::settings::{Ignoring, change_ignored};
 use crate::admin::teams::end_memberships;
 use crate::admin::{AdminError, Outside, Precondition};
@@ -39,6 +42,42 @@ impl<O: Outside> Desk<'_, O> {
         } else {
             None
         }
+    }
+
+    /// Approves of what a run would do to the contact of somebody who left.
+    pub(super) async fn approve(
+        &self,
+        item: &ReviewItem,
+        named: Option<&ContactId>,
+    ) -> Result<Done, AdminError> {
+        let contact = self.to_unlink(item, named).await?;
+        removals::approve(self.outside, self.caller, &self.connection.id, item, &contact).await?;
+        Ok(Done::about(Some(contact.id)))
+    }
+
+    /// Lets the contact of somebody who left be.
+    pub(super) async fn spare(
+        &self,
+        item: &ReviewItem,
+        named: Option<&ContactId>,
+        deed: &Deed<'_>,
+    ) -> Result<Done, AdminError> {
+        let contact = self.to_unlink(item, named).await?;
+        let cause = item.departure.as_ref().map_or(GoneCause::OutOfScope, |left| left.cause);
+        let stays_in_scope =
+            self.settings.settings.scope.disabled_accounts == DisabledAccounts::IncludeAsInactive;
+        if cause == GoneCause::Disabled && stays_in_scope {
+            // He is synced as before; only his contact stays active.
+            let user = &item.user.object_id;
+            removals::forget_approval(self.outside, &self.connection.id, user).await?;
+            let refused = Rejected::Removal { contact_id: contact.id.clone(), cause };
+            return Ok(Done {
+                contact_id: Some(contact.id),
+                contact: None,
+                refused: vec![refused],
+            });
+        }
+        Ok(Done::wrote(removals::spare(self.outside, item, cause, &contact, deed).await?))
     }
 
     /// Cuts the tie; the contact keeps its fields.
@@ -148,6 +187,7 @@ impl<O: Outside> Desk<'_, O> {
             changes: Vec::new(),
             matched: None,
             suggested: Some(ReviewAction::Unignore),
+            departure: None,
             reason: Some("ignored by a person".to_owned()),
             remedy: None,
             since: self.outside.clock().now(),

@@ -82,6 +82,7 @@ pub(super) fn ignored_by_settings(
         changes: Vec::new(),
         matched: None,
         suggested: Some(ReviewAction::Unignore),
+        departure: None,
         reason: Some("ignored by the settings (scope.ignoredUsers)".to_owned()),
         remedy: None,
         run: String::new(),

@@ -362,6 +362,7 @@ fn a_question_is_told_when_it_is_asked_or_changes_and_never_of_the_ignored() {
             changes: vec![],
             matched: None,
             suggested: None,
+            departure: None,
             reason: None,
             remedy: None,
             run: "run".to_owned(),

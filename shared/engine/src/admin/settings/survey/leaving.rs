@@ -46,7 +46,7 @@ impl<O: Outside> Survey<'_, O> {
             Outcome::Delete => "delete",
             _ => return,
         };
-        let people = self.leaving.entry((cause_name(cause), action)).or_default();
+        let people = self.leaving.entry((cause.name(), action)).or_default();
         match (user, existing) {
             (Some(user), _) => people.add(user),
             (None, Some(contact)) => people.note(|| Example::of_contact(&item.object_id, contact)),
@@ -57,7 +57,7 @@ impl<O: Outside> Survey<'_, O> {
     /// Counts somebody in scope whose contact loses something.
     pub(super) fn let_go(&mut self, cause: GoneCause, action: &'static str, user: &DirectoryUser) {
         self.removals += 1;
-        self.leaving.entry((cause_name(cause), action)).or_default().add(user);
+        self.leaving.entry((cause.name(), action)).or_default().add(user);
     }
 
     /// Asks for everybody who is linked and was not named: whoever is not in the directory any more
@@ -113,16 +113,5 @@ impl<O: Outside> Survey<'_, O> {
         let (removals, now) = (self.removals, self.outside.clock().now());
         let Room { allowed, left, .. } = guard.room(&window, linked, now);
         Ok(GuardForecast { removals, allowed, left, would_stop: removals > left })
-    }
-}
-
-fn cause_name(cause: GoneCause) -> &'static str {
-    match cause {
-        GoneCause::SoftDeleted => "softDeleted",
-        GoneCause::HardDeleted => "hardDeleted",
-        GoneCause::OutOfScope => "outOfScope",
-        GoneCause::LeftGroup => "leftGroup",
-        GoneCause::Disabled => "disabled",
-        GoneCause::Elsewhere => "elsewhere",
     }
 }

@@ -1,0 +1,209 @@
+//! Removals that wait, because the guard holds them back or their days of grace go on: approving and
+//! sparing.
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::approval::{APPROVAL_LIFE, Approval, HeldSet};
+use contact_sync_domain::contact::{Contact, Link, LinkState};
+use contact_sync_domain::id::{ConnectionId, ObjectId};
+use contact_sync_domain::plan::Plan;
+use contact_sync_domain::reconcile::GoneCause;
+use contact_sync_domain::review::{Departure, ReviewItem, ReviewList};
+use contact_sync_domain::run::{Run, RunKind};
+use jiff::SignedDuration;
+
+use super::connections::connection;
+use super::contacts::write;
+use super::deeds::Deed;
+use super::plans::Approval as PlanApproval;
+use super::runs::request_run;
+use super::{AdminError, Caller, Outside};
+use crate::port::{Clock, PendingItem, PendingKind, PendingStore, ReviewStore, StoreError};
+
+/// How long after it counts an approval is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// How many review items are read at once.
+const PAGE: u16 = 1_000;
+
+/// Approves of all removals that the guard held back in a run, if they are still the ones that were
+/// shown; answers the run that will do them.
+pub async fn approve_held(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &Account,
+    run: &Run,
+    approval: &PlanApproval,
+) -> Result<Run, AdminError> {
+    let (store, id) = (outside.store(), &run.connection_id);
+    let found = connection(store, &account.id, id).await?;
+    let Some(plan) = run.plan.as_deref() else { return Err(AdminError::PlanNotReady) };
+    let held = held_now(outside, &found.id).await?;
+    check(plan, &held, approval, outside)?;
+    let approved: Vec<PendingItem> = held
+        .iter()
+        .filter_map(|item| {
+            let departure = item.departure.as_deref()?;
+            approved_item(outside, caller, item, departure, departure.version?, Some(&plan.hash))
+        })
+        .collect::<Result<_, _>>()?;
+    store.put_pending(&found.id, PendingKind::Approved, &approved).await?;
+    tracing::info!(
+        account.id = %account.id,
+        connection.id = %found.id,
+        sync.run_id = %run.id,
+        approved = approved.len(),
+        "the removals that run {} held back were approved",
+        run.id
+    );
+    request_run(outside, &account.id, id, RunKind::Delta).await
+}
+
+/// Whether the plan is the one that was shown, and may still be approved.
+fn check(
+    plan: &Plan,
+    held: &[ReviewItem],
+    approval: &PlanApproval,
+    outside: &impl Outside,
+) -> Result<(), AdminError> {
+    if outside.clock().now() >= plan.expires_at {
+        return Err(AdminError::PlanExpired);
+    }
+    if approval.hash != plan.hash {
+        return Err(AdminError::PlanDiffers);
+    }
+    if HeldSet::asked(held.iter()).hash() != plan.hash {
+        return Err(AdminError::ReviewMoved(
+            "some of these removals were decided since, or ask for something else by now"
+                .to_owned(),
+        ));
+    }
+    let count = u64::try_from(held.len()).unwrap_or(u64::MAX);
+    if approval.removals != Some(count) {
+        return Err(AdminError::RemovalsUnconfirmed { count });
+    }
+    Ok(())
+}
+
+/// Everything that the guard holds back now.
+async fn held_now(
+    outside: &impl Outside,
+    connection: &ConnectionId,
+) -> Result<Vec<ReviewItem>, AdminError> {
+    let store = outside.store();
+    let mut held = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = store.reviews(connection, ReviewList::Removals, cursor.as_deref(), PAGE).await?;
+        let Some(page) = page else { break };
+        let is_held =
+            |item: &ReviewItem| item.departure.as_ref().is_some_and(|departure| departure.held);
+        held.extend(page.items.into_iter().filter(is_held));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(held)
+}
+
+/// An approval as the store keeps it; `None` where nothing is planned that could be approved.
+fn approved_item(
+    outside: &impl Outside,
+    caller: &Caller,
+    item: &ReviewItem,
+    departure: &Departure,
+    version: u64,
+    plan: Option<&str>,
+) -> Option<Result<PendingItem, AdminError>> {
+    let (contact_id, action) = (item.contact_id.clone()?, departure.action?);
+    let at = outside.clock().now();
+    let expires_at = at + APPROVAL_LIFE;
+    let approval = Approval {
+        contact_id,
+        version,
+        action,
+        plan: plan.map(str::to_owned),
+        by: caller.actor(),
+        at,
+        expires_at,
+    };
+    let body = serde_json::to_value(&approval)
+        .map_err(|source| StoreError::Corrupt {
+            item: "an approval".to_owned(),
+            source: Box::new(source),
+        })
+        .map_err(AdminError::from);
+    Some(body.map(|body| PendingItem {
+        key: item.user.object_id.to_string(),
+        expires_at: Some(expires_at + KEPT),
+        body,
+    }))
+}
+
+/// Approves of one removal: the next run does it, beside the guard and before its date.
+pub(super) async fn approve(
+    outside: &impl Outside,
+    caller: &Caller,
+    connection: &ConnectionId,
+    item: &ReviewItem,
+    contact: &Contact,
+) -> Result<(), AdminError> {
+    let Some(departure) = item.departure.as_deref() else { return Ok(()) };
+    if departure.version.is_some_and(|shown| shown != contact.version) {
+        return Err(AdminError::ReviewMoved(
+            "the contact changed since; the item is renewed when the next run looks".to_owned(),
+        ));
+    }
+    let approved = approved_item(outside, caller, item, departure, contact.version, None);
+    if let Some(approved) = approved.transpose()? {
+        let approved = std::slice::from_ref(&approved);
+        outside.store().put_pending(connection, PendingKind::Approved, approved).await?;
+    }
+    Ok(())
+}
+
+/// Lets a contact be although its user left: its link says so, and nothing more is planned. When
+/// the user returns and leaves once more, it is asked again.
+pub(super) async fn spare(
+    outside: &impl Outside,
+    item: &ReviewItem,
+    cause: GoneCause,
+    old: &Contact,
+    deed: &Deed<'_>,
+) -> Result<Contact, AdminError> {
+    forget_approval(outside, &item.connection_id, &item.user.object_id).await?;
+    let Some(link) = &old.link else { return Ok(old.clone()) };
+    let state = match cause {
+        GoneCause::SoftDeleted | GoneCause::HardDeleted => LinkState::Removed,
+        GoneCause::OutOfScope
+        | GoneCause::LeftGroup
+        | GoneCause::Disabled
+        | GoneCause::Elsewhere => LinkState::OutOfScope,
+    };
+    let link = Link { state, acts_at: None, planned: None, ..link.clone() };
+    let mut new = Contact {
+        version: old.version + 1,
+        link: Some(link),
+        updated_at: outside.clock().now(),
+        ..old.clone()
+    };
+    // Whoever returns is decided anew.
+    if let Some(sync) = &mut new.sync {
+        sync.fingerprint = None;
+    }
+    let entry = deed.writes(Some(old), &mut new);
+    match write(outside.store(), Some(old), &new, &entry).await? {
+        Some(()) => Ok(new),
+        None => Err(AdminError::Moved),
+    }
+}
+
+/// Takes back what somebody approved of.
+pub(super) async fn forget_approval(
+    outside: &impl Outside,
+    connection: &ConnectionId,
+    user: &ObjectId,
+) -> Result<(), AdminError> {
+    let keys = [user.to_string()];
+    Ok(outside.store().delete_pending(connection, PendingKind::Approved, &keys).await?)
+}
