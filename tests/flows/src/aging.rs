@@ -97,6 +97,28 @@ impl Scene {
         found.unwrap_or_else(|| panic!("no record of a subscription\n{}", self.story()))
     }
 
+    /// Whatever removals wait have waited so much longer.
+    pub async fn age_removals(&self, connection: &str, by: SignedDuration) {
+        let partition = format!("PENDING#{connection}");
+        for item in self.items("StateTable").await {
+            let is_removal = item["sk"]["S"].as_str().is_some_and(|sk| sk.starts_with("REMOVAL#"));
+            if item["pk"]["S"] != partition.as_str() || !is_removal {
+                continue;
+            }
+            let mut staged: Value =
+                serde_json::from_str(item["json"]["S"].as_str().unwrap()).unwrap();
+            let since: Timestamp = staged["since"].as_str().unwrap().parse().unwrap();
+            staged["since"] = json!(since.checked_sub(by).unwrap().to_string());
+            self.set(&item, "#json = :json", &json!({":json": {"S": staged.to_string()}})).await;
+        }
+        let item = self.sync_state(connection).await;
+        if let Some(due) = item["work"]["M"]["nextDue"]["S"].as_str() {
+            let due: Timestamp = due.parse().unwrap();
+            let due = due.checked_sub(by).unwrap().to_string();
+            self.set(&item, "#work.#nextDue = :due", &json!({":due": {"S": due}})).await;
+        }
+    }
+
     /// Lease, hints, queue and checkpoint of a connection, as DynamoDB writes them.
     pub async fn sync_state(&self, connection: &str) -> Value {
         let found = self.items("StateTable").await.into_iter().find(|item| {

@@ -32,6 +32,7 @@ mod policies;
 mod presets;
 mod products;
 mod reconnect;
+mod removals;
 mod reports;
 mod reviews;
 mod rotation;

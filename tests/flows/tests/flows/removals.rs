@@ -1,0 +1,214 @@
+//! Removals: held back by the guard, approved, spared, and given days of grace.
+
+use contact_sync_flows::{Customer, Person, Scene, assert_gapless};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::reviews::{about, decide};
+
+/// A connection whose settings delete whoever is deleted in Entra, and its people.
+async fn deleting<'s>(scene: &'s Scene, removal: Value) -> (Customer<'s>, Vec<Person>) {
+    let customer = scene.connected().await;
+    customer.change_settings(json!({"policies": {"removal": removal}})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let people = customer.people_in_scope();
+    (customer, people)
+}
+
+fn deletes() -> Value {
+    json!({"softDeleted": "delete", "hardDeleted": "delete"})
+}
+
+async fn removals(scene: &Scene, customer: &Customer<'_>) -> Vec<Value> {
+    scene.rest().list(&customer.path("/reviews?list=removals")).await
+}
+
+fn delete(scene: &Scene, people: &[Person]) {
+    for person in people {
+        scene.sim.delete_user(scene.tenant, person.id()).unwrap();
+    }
+}
+
+/// The newest run that the guard stopped.
+async fn blocked(customer: &Customer<'_>) -> Value {
+    let runs = customer.runs().await;
+    let found = runs.iter().find(|run| run["status"] == "blocked").cloned();
+    found.unwrap_or_else(|| panic!("no run is blocked: {runs:?}"))
+}
+
+async fn apply(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    run: &Value,
+    body: &Value,
+) -> contact_sync_flows::Reply {
+    let path = format!("/runs/{}/apply", run["id"].as_str().unwrap());
+    scene.rest().post(&customer.path(&path), body).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_mass_deletion_one_is_approved_one_spared_and_the_rest_waits() {
+    let scene = Scene::with_users(30).await;
+    let (customer, people) = deleting(&scene, deletes()).await;
+    let contacts = customer.contacts().await.len();
+    delete(&scene, &people[2..9]);
+    scene.settle().await;
+    assert_eq!(customer.contacts().await.len(), contacts, "seven at once are too many");
+
+    // Each of them is on the list, with why and what.
+    let held = removals(&scene, &customer).await;
+    assert_eq!(held.len(), 7, "{held:?}");
+    for item in &held {
+        assert_eq!((&item["held"], &item["action"]), (&json!(true), &json!("delete")), "{item}");
+        assert_eq!(item["cause"], "softDeleted", "{item}");
+        assert_eq!(item["suggestedAction"], "accept", "{item}");
+    }
+    let guard = customer.show().await["guard"].clone();
+    assert_eq!((&guard["held"], &guard["used"]), (&json!(7), &json!(0)), "{guard}");
+
+    // One is approved: he alone goes, beside the guard.
+    let item = about(&scene, &customer, "removals", people[2].id()).await;
+    decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+    scene.settle().await;
+    assert_eq!(customer.contact_of(people[2].id()).await, None, "{}", scene.story());
+    assert_eq!(customer.contacts().await.len(), contacts - 1, "the others wait");
+    assert_eq!(customer.show().await["guard"]["used"], 0, "approved ones leave the window alone");
+
+    // One is spared: his contact stays, and nobody asks again.
+    let item = about(&scene, &customer, "removals", people[3].id()).await;
+    decide(&scene, &customer, &item, json!({"action": "reject"})).await.expect(202);
+    assert_eq!(customer.linked_contact(people[3].id()).await["link"]["state"], "removed");
+    let run = customer.sync_now().await;
+    assert_eq!(run["status"], "succeeded", "five are left, which the guard allows: {run}");
+    assert!(removals(&scene, &customer).await.is_empty());
+    assert_eq!(customer.contacts().await.len(), contacts - 6);
+
+    // Back from the recycle bin he is synced as before, and asked about when he leaves again.
+    scene.sim.restore_user(scene.tenant, people[3].id()).unwrap();
+    scene.settle().await;
+    assert_eq!(customer.linked_contact(people[3].id()).await["link"]["state"], "linked");
+    delete(&scene, &people[3..4]);
+    scene.settle().await;
+    let again = about(&scene, &customer, "removals", people[3].id()).await;
+    assert_eq!(again["held"], true, "the window is used up: {again}");
+    assert_gapless(&customer.events().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_the_guard_holds_back_is_approved_by_plan_and_number() {
+    let scene = Scene::with_users(30).await;
+    let (customer, people) = deleting(&scene, deletes()).await;
+    let contacts = customer.contacts().await.len();
+    delete(&scene, &people[2..9]);
+    scene.settle().await;
+    let run = blocked(&customer).await;
+    let hash = run["planHash"].clone();
+    assert_eq!(run["plan"]["summary"]["removals"], json!({"softDeleted": 7}), "{run}");
+    assert_eq!(run["plan"]["summary"]["guard"]["holds"], true, "{run}");
+
+    for (body, status, problem) in [
+        (json!({"planHash": hash}), 422, "removals-unconfirmed"),
+        (json!({"planHash": hash, "removals": 6}), 422, "removals-unconfirmed"),
+        (json!({"planHash": "0000", "removals": 7}), 409, "plan-differs"),
+        (json!({"removals": 7}), 422, "invalid-fields"),
+    ] {
+        let refused = apply(&scene, &customer, &run, &body).await.expect(status);
+        assert_eq!(refused.problem(), problem, "{body}");
+    }
+    let full = customer.runs_of("full").await.pop().unwrap();
+    let refused = apply(&scene, &customer, &full, &json!({"planHash": hash, "removals": 7})).await;
+    assert_eq!(refused.expect(409).problem(), "plan-not-ready");
+    scene.settle().await;
+    assert_eq!(customer.contacts().await.len(), contacts, "nothing was approved so far");
+
+    let all = json!({"planHash": hash, "removals": 7});
+    let started = apply(&scene, &customer, &run, &all).await.expect(202).run_id();
+    let done = customer.wait_for_run(&started).await;
+    scene.settle().await;
+    assert_eq!((&done["status"], &done["counts"]["removed"]), (&json!("succeeded"), &json!(7)));
+    assert_eq!(customer.contacts().await.len(), contacts - 7);
+    assert!(removals(&scene, &customer).await.is_empty());
+    let late = apply(&scene, &customer, &run, &all).await.expect(409);
+    assert_eq!(late.problem(), "version-moved", "what was approved once is not approved for ever");
+    let changes = customer.path(&format!("/runs/{started}/changes"));
+    let changes = scene.rest().list(&changes).await;
+    let by = |change: &Value| change["kind"] == "delete" && !change["approvedBy"].is_null();
+    assert_eq!(changes.iter().filter(|change| by(change)).count(), 7, "{changes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_has_days_of_grace_and_keeps_his_contact_when_he_is_back_in_time() {
+    let scene = Scene::with_users(20).await;
+    let mut removal = deletes();
+    removal["graceDays"] = json!(3);
+    let (customer, people) = deleting(&scene, removal).await;
+    let (back, gone) = (&people[2], &people[3]);
+    let before = customer.linked_contact(back.id()).await;
+    delete(&scene, &people[2..4]);
+    scene.settle().await;
+    for person in [back, gone] {
+        let link = customer.linked_contact(person.id()).await["link"].clone();
+        assert_eq!((&link["state"], &link["planned"]), (&json!("removed"), &json!("delete")));
+        let acts_at: jiff::Timestamp = link["actsAt"].as_str().unwrap().parse().unwrap();
+        let item = about(&scene, &customer, "removals", person.id()).await;
+        assert_eq!(item["actsAt"], link["actsAt"], "{item}");
+        assert_eq!((&item["held"], &item["cause"]), (&json!(false), &json!("softDeleted")));
+        let at: jiff::Timestamp = item["since"].as_str().unwrap().parse().unwrap();
+        let days = acts_at.duration_since(at).as_hours();
+        assert!((71..=72).contains(&days), "three days: {item}");
+    }
+
+    // On the second day one is back: his contact is the same, and nothing is planned any more.
+    scene.age_removals(&customer.connection, SignedDuration::from_hours(48)).await;
+    scene.sweep().await;
+    scene.sim.restore_user(scene.tenant, back.id()).unwrap();
+    scene.settle().await;
+    let now = customer.linked_contact(back.id()).await;
+    assert_eq!((&now["id"], &now["fields"]), (&before["id"], &before["fields"]));
+    assert_eq!((&now["link"]["state"], &now["link"]["actsAt"]), (&json!("linked"), &Value::Null));
+    assert_eq!(removals(&scene, &customer).await.len(), 1);
+
+    // On the third the other one's time has come, and the sweep sees to it.
+    scene.age_removals(&customer.connection, SignedDuration::from_hours(25)).await;
+    scene.sweep().await;
+    assert_eq!(customer.contact_of(gone.id()).await, None, "{}", scene.story());
+    assert!(removals(&scene, &customer).await.is_empty());
+    let runs = customer.runs_of("delta").await;
+    assert_eq!(runs[0]["counts"]["removed"], 1, "{}", runs[0]);
+    assert_eq!(customer.linked_contact(back.id()).await["link"]["state"], "linked");
+    assert_gapless(&customer.events().await);
+}
+
+/// HF-29, LY-36, SY-32: what becomes of a contact whose user is deleted, product by product.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_presets_leave_deleted_people_as_their_products_do() {
+    for (preset, state, waits) in [
+        ("happyfox", "linked", false),
+        ("lynes", "removed", true),
+        ("syncro", "removed", false),
+        ("gethomesafe", "removed", true),
+    ] {
+        let scene = Scene::with_users(12).await;
+        let customer = scene.connected().await;
+        let presets = scene.rest().list("/v1/presets").await;
+        let found = presets.iter().find(|one| one["id"] == preset).unwrap();
+        // Of the document only what it says about who leaves.
+        let removal = found["settings"]["policies"]["removal"].clone();
+        customer.change_settings(json!({"policies": {"removal": removal}})).await;
+        let run = customer.enable().await;
+        customer.wait_for_run(&run).await;
+        scene.settle().await;
+        let person = customer.people_in_scope().remove(1);
+        let before = customer.linked_contact(person.id()).await;
+        delete(&scene, std::slice::from_ref(&person));
+        scene.settle().await;
+        customer.sync_now().await;
+        let contact = customer.linked_contact(person.id()).await;
+        assert_eq!(contact["fields"], before["fields"], "{preset}: no product deletes");
+        assert_eq!(contact["link"]["state"], state, "{preset}: {contact}");
+        assert_eq!(contact["status"], "active", "{preset}");
+        assert_eq!(removals(&scene, &customer).await.len(), usize::from(waits), "{preset}");
+    }
+}
