@@ -81,7 +81,8 @@ async fn of_a_mass_deletion_one_is_approved_one_spared_and_the_rest_waits() {
     decide(&scene, &customer, &item, json!({"action": "reject"})).await.expect(202);
     assert_eq!(customer.linked_contact(people[3].id()).await["link"]["state"], "removed");
     let run = customer.sync_now().await;
-    assert_eq!(run["status"], "succeeded", "five are left, which the guard allows: {run}");
+    assert_ne!(run["status"], "blocked", "five are left, which the guard allows: {run}");
+    assert_eq!(run["counts"]["removed"], 5, "{run}");
     assert!(removals(&scene, &customer).await.is_empty());
     assert_eq!(customer.contacts().await.len(), contacts - 6);
 
