@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::actor::Actor;
 use crate::reconcile::GoneCause;
 use crate::report::Happened;
-use crate::segment::{Outcome, SegmentItem};
+use crate::segment::{MembershipChange, Outcome, SegmentItem};
 
 /// How long a plan can be applied.
 pub const PLAN_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -78,6 +78,29 @@ pub struct Summary {
     pub leaving: BTreeMap<GoneCause, u64>,
     /// What the removal guard says to them.
     pub guard: GuardView,
+    /// How many memberships in teams would begin and end.
+    pub teams: TeamsView,
+}
+
+/// How many memberships in teams a plan would begin and end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TeamsView {
+    /// Contacts that would join a team, each once for each team.
+    pub joins: u64,
+    /// Contacts that would leave one.
+    pub leaves: u64,
+}
+
+impl TeamsView {
+    /// Counts what changes of a membership.
+    pub fn add(&mut self, change: &MembershipChange) {
+        match change.stands() {
+            (false, true) => self.joins += 1,
+            (true, false) => self.leaves += 1,
+            (true, true) | (false, false) => {}
+        }
+    }
 }
 
 /// A sentence that says why something would happen to people, or would not.
@@ -118,6 +141,9 @@ pub fn intention(
     item: &SegmentItem,
     outcome: Outcome,
 ) -> Result<u128, serde_json::Error> {
+    if !item.memberships().is_empty() {
+        return digested(before, &(&item.contact_id, item.memberships()));
+    }
     let quiet = matches!(outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Keep);
     if (quiet && item.question.is_none()) || outcome == Outcome::Deferred {
         return Ok(before);
@@ -127,9 +153,13 @@ pub fn intention(
         (&item.fields, &item.pending, &item.link, &item.status),
         item.question.as_deref().map(|question| (question.list, &question.candidates)),
     );
+    digested(before, &told)
+}
+
+fn digested(before: u128, told: &impl Serialize) -> Result<u128, serde_json::Error> {
     let digest = Sha256::new()
         .chain_update(before.to_be_bytes())
-        .chain_update(serde_json::to_vec(&told)?)
+        .chain_update(serde_json::to_vec(told)?)
         .finalize();
     let leading = digest.iter().take(16);
     Ok(leading.fold(0, |bits, byte| (bits << 8) | u128::from(*byte)))

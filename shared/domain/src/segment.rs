@@ -3,17 +3,20 @@
 //! Report, timeline, provenance and undo read them, and a slice that takes over replays them
 //! instead of deciding again.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::actor::Actor;
 use crate::contact::{LinkState, Target};
-use crate::id::{ContactId, ObjectId, RunId};
+use crate::id::{ContactId, ObjectId, RunId, TeamId};
 use crate::matching::Match;
 use crate::reconcile::GoneCause;
 use crate::review::Question;
 use crate::settings::RemovalAction;
+use crate::team::{Ended, Membership, Origin};
 
 /// One page of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -163,6 +166,9 @@ pub struct Trace {
     /// Who approved of a removal that would have waited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved: Option<ApprovedRemoval>,
+    /// What changes of memberships in teams; on pages of phase `teams`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<MembershipChange>,
 }
 
 /// Who approved of a removal.
@@ -175,6 +181,54 @@ pub struct ApprovedRemoval {
     pub until: Timestamp,
 }
 
+/// What changes of a contact's membership in one team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MembershipChange {
+    /// Which team.
+    pub team_id: TeamId,
+    /// The membership's version before, 0 where there was none; the write's condition.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
+    /// What held it before.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub old: BTreeSet<Origin>,
+    /// What holds it after.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub new: BTreeSet<Origin>,
+    /// What ended it, where it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+impl MembershipChange {
+    /// What leads from one state of a membership to another.
+    pub fn between(before: &Membership, after: &Membership) -> Self {
+        Self {
+            team_id: before.team_id.clone(),
+            version: before.version,
+            old: before.origins.clone(),
+            new: after.origins.clone(),
+            ended: after.ended.clone(),
+        }
+    }
+
+    /// The membership after the change, where it stands as before it; `None` where it moved.
+    pub fn after(&self, standing: Membership) -> Option<Membership> {
+        let as_before = standing.version == self.version && standing.origins == self.old;
+        as_before.then(|| Membership {
+            origins: self.new.clone(),
+            ended: self.ended.clone(),
+            ..standing
+        })
+    }
+
+    /// Whether the contact was in the team before, and is after.
+    pub fn stands(&self) -> (bool, bool) {
+        (!self.old.is_empty(), !self.new.is_empty())
+    }
+}
+
 impl SegmentItem {
     /// Why the user is no longer meant, where that led to the change.
     pub fn cause(&self) -> Option<GoneCause> {
@@ -184,6 +238,11 @@ impl SegmentItem {
     /// Who approved of the removal, where somebody had to.
     pub fn approved(&self) -> Option<&ApprovedRemoval> {
         self.trace.as_ref().and_then(|trace| trace.approved.as_ref())
+    }
+
+    /// What changes of the contact's memberships in teams.
+    pub fn memberships(&self) -> &[MembershipChange] {
+        self.trace.as_ref().map_or(&[], |trace| &trace.memberships)
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use contact_sync_domain::actor::Actor;
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
-use contact_sync_domain::plan::{GuardView, Plan, Reason, Summary};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TeamId};
+use contact_sync_domain::plan::{GuardView, Plan, Reason, Summary, TeamsView};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::report::Happened;
 use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
-use contact_sync_domain::segment::{FieldChange, LinkChange};
+use contact_sync_domain::segment::{FieldChange, LinkChange, MembershipChange};
 use contact_sync_engine::admin::AppliedChange;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -89,6 +89,7 @@ struct SummaryShape {
     removals: BTreeMap<GoneCause, u64>,
     leaving: BTreeMap<GoneCause, u64>,
     guard: GuardView,
+    teams: TeamsView,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,12 +101,13 @@ struct ReasonShape {
 
 impl From<Plan> for PlanShape {
     fn from(plan: Plan) -> Self {
-        let Summary { by_kind, by_field, by_reason, removals, leaving, guard } = plan.summary;
+        let Summary { by_kind, by_field, by_reason, removals, leaving, guard, teams } =
+            plan.summary;
         let shape =
             |Reason { reason, remedy, count }: Reason| ReasonShape { reason, remedy, count };
         let by_reason = by_reason.into_iter().map(shape).collect();
         Self {
-            summary: SummaryShape { by_kind, by_field, by_reason, removals, leaving, guard },
+            summary: SummaryShape { by_kind, by_field, by_reason, removals, leaving, guard, teams },
             settings_version: plan.basis.settings_version,
             draft: plan.basis.draft,
             made_at: plan.made_at,
@@ -126,9 +128,29 @@ pub(crate) struct ChangeShape {
     cause: Option<GoneCause>,
     /// Who approved of it, where the removal guard or days of grace would have kept it.
     approved_by: Option<Actor>,
+    memberships: Vec<MoveShape>,
     result: &'static str,
     reason: Option<String>,
     remedy: Option<String>,
+}
+
+/// What changes of a membership in a team.
+#[derive(Debug, Serialize)]
+struct MoveShape {
+    team: TeamId,
+    change: &'static str,
+}
+
+impl From<&MembershipChange> for MoveShape {
+    fn from(change: &MembershipChange) -> Self {
+        let name = match change.stands() {
+            (false, true) => "joined",
+            (true, false) => "left",
+            // Something else holds it now.
+            (true, true) | (false, false) => "stayed",
+        };
+        Self { team: change.team_id.clone(), change: name }
+    }
 }
 
 impl From<AppliedChange> for ChangeShape {
@@ -138,6 +160,7 @@ impl From<AppliedChange> for ChangeShape {
             kind: change.kind.name(),
             cause: item.cause(),
             approved_by: item.approved().map(|approved| approved.by.clone()),
+            memberships: item.memberships().iter().map(MoveShape::from).collect(),
             contact_id: item.contact_id,
             object_id: item.object_id,
             fields: item.fields,

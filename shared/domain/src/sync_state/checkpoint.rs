@@ -79,6 +79,9 @@ pub struct Checkpoint {
     /// How it ended; from then on nothing but recording that is left to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
+    /// The page before, as long as memberships of teams are to follow its contacts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<u32>,
     /// What keeps mapped groups from being followed, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teams_note: Option<String>,
@@ -132,6 +135,7 @@ impl Checkpoint {
             teams_note: None,
             reading: None,
             rivals: None,
+            follows: None,
             applies: false,
             kept: Retention::default(),
         }

@@ -92,6 +92,7 @@ impl ChangeKind {
             Outcome::Restore => Self::Restore,
             // The contact keeps its fields; its link tells that the user left.
             Outcome::StopUpdating | Outcome::Update => Self::Update,
+            Outcome::Unchanged | Outcome::Left if !item.memberships().is_empty() => Self::Update,
             Outcome::Unchanged => Self::Unchanged,
             Outcome::Skipped | Outcome::Keep => Self::Skipped,
             Outcome::Failed | Outcome::AwaitingReview | Outcome::Deferred | Outcome::Left => {
@@ -202,6 +203,7 @@ fn applied(
 ) -> Option<AppliedChange> {
     let outcome = deviation.map_or(item.outcome, |deviation| deviation.outcome);
     let result = match outcome {
+        Outcome::Unchanged if !item.memberships().is_empty() => ChangeResult::Success,
         Outcome::Create
         | Outcome::Update
         | Outcome::StopUpdating

@@ -55,6 +55,9 @@ impl Teller {
         deviation: Option<&Deviation>,
     ) -> Result<(), serde_json::Error> {
         let outcome = deviation.map_or(item.outcome, |deviation| deviation.outcome);
+        for change in item.memberships() {
+            self.summary.teams.add(change);
+        }
         let user = item.object_id.as_u128();
         let before = self.people.get(&user).map_or(0, |told| told.intended);
         // What came to something else when it was planned is not applied.
@@ -62,6 +65,14 @@ impl Teller {
             None => intention(before, item, outcome)?,
             Some(_) => before,
         };
+        if !item.memberships().is_empty() {
+            // What becomes of the contact itself is told elsewhere.
+            let happened = Happened::of(item, outcome);
+            let standing = Standing::of(item, outcome);
+            let told = Told { happened, standing, because: None, intended };
+            self.people.entry(user).or_insert(told).intended = intended;
+            return Ok(());
+        }
         let (reason, remedy) = match deviation {
             Some(deviation) => (&deviation.reason, &deviation.remedy),
             None => (&item.reason, &item.remedy),

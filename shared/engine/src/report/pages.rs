@@ -6,7 +6,7 @@ use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::report::{ContactKind, Happened, ReportRow, rows};
 use contact_sync_domain::run::{Run, RunStatus};
-use contact_sync_domain::segment::{Deviation, Outcome, Segment, SegmentItem};
+use contact_sync_domain::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::port::{
@@ -85,7 +85,9 @@ where
     /// A number may stand for no segment: a page without anybody on it leaves none.
     async fn segment(&self, page: u32) -> Result<Option<Segment>, StoreError> {
         let (connection, run) = (&self.run.connection_id, &self.run.id);
-        load_segment(self.stores, self.blobs, connection, run, page).await
+        let segment = load_segment(self.stores, self.blobs, connection, run, page).await?;
+        // Who moves between teams has his row where the run decided about the contact.
+        Ok(segment.filter(|segment| segment.phase != Phase::Teams))
     }
 
     /// The present e-mails of those contacts whose segment does not hold them.

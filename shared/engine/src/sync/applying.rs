@@ -49,7 +49,10 @@ where
         for page in from..plan.pages {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;
-            let planned = self.planned_items(pass, page).await?;
+            let Some(planned) = self.planned_items(pass, page).await? else {
+                Box::pin(self.apply_moves(held, pass, page)).await?;
+                continue;
+            };
             if planned.is_empty() {
                 continue;
             }
@@ -172,18 +175,26 @@ where
         Ok(true)
     }
 
-    /// What a page of the plan would do or ask, without those from whom the plan itself deviated.
-    async fn planned_items(&self, pass: &Pass, page: u32) -> Result<Vec<SegmentItem>, Stop> {
+    /// What a page of the plan would do or ask, without those from whom the plan itself deviated;
+    /// `None` of one that tells of memberships.
+    async fn planned_items(
+        &self,
+        pass: &Pass,
+        page: u32,
+    ) -> Result<Option<Vec<SegmentItem>>, Stop> {
         let (connection, run) = (&pass.connection.id, &pass.point.run_id);
         let segment = load_segment(&self.stores, &self.blobs, connection, run, page).await?;
-        let Some(segment) = segment else { return Ok(Vec::new()) };
+        let Some(segment) = segment else { return Ok(Some(Vec::new())) };
+        if segment.phase == Phase::Teams {
+            return Ok(None);
+        }
         let deviations = self.stores.deviations(connection, run, page).await?;
         let deviating: HashSet<ObjectId> =
             deviations.into_iter().map(|deviation| deviation.object_id).collect();
         let does = |item: &SegmentItem| {
             (writes(item) || item.question.is_some()) && !deviating.contains(&item.object_id)
         };
-        Ok(segment.items.into_iter().filter(does).collect())
+        Ok(Some(segment.items.into_iter().filter(does).collect()))
     }
 
     /// The items of a page, each as planned or left where the directory tells something else by now.

@@ -52,6 +52,22 @@ where
         Ok(())
     }
 
+    /// Reads the watched groups for what a plan says of teams: it was made from groups that nobody
+    /// else has read since, perhaps. What the connection knows of them stays as it is, so that the
+    /// next look finds what changed.
+    pub(super) async fn read_groups_afresh(&self, pass: &mut Pass) -> Result<(), Stop> {
+        if pass.has_fresh_groups {
+            return Ok(());
+        }
+        let known = pass.members.clone();
+        let mut cost = GraphCost::default();
+        let read = known.read(&self.directory, &pass.tenant, &pass.watched, &mut cost).await;
+        let read = believed(pass, &known, read, cost)?;
+        pass.set_members(read);
+        pass.has_fresh_groups = true;
+        Ok(())
+    }
+
     /// Loads the member sets that a resumed run or a delta works with.
     pub(super) async fn load_members(&self, pass: &mut Pass) -> Result<(), Stop> {
         let groups = pass.watched.clone();

@@ -110,6 +110,7 @@ where
             gap_seconds: None,
             allowed_at: None,
             peeked: None,
+            has_fresh_groups: false,
             stale_writes: AtomicU32::new(0),
         };
         // What is left of a run that ended needs no rules.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::apply::Applied;
 use super::pass::{Held, Pass};
 use super::reading::{Reading, advance, leads_on};
+use super::teams::following;
 use super::{MAX_PAGES, Stop, SyncStores, Worker, short_digest};
 use crate::port::{
     Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness, RunStore,
@@ -200,7 +201,6 @@ where
         }
         self.unstage_returned(pass, segment, applied.iter().map(|applied| &applied.item)).await?;
         Box::pin(self.ask_people(held, pass, segment, applied)).await?;
-        self.follow_page(pass, applied).await?;
         for one in applied {
             pass.written.note(segment.fence, &one.item, one.outcome);
         }
@@ -217,8 +217,14 @@ where
             }
             advance(held, pass, segment.phase, &segment.next, self.clock.now());
         }
+        let follows = Self::must_follow(pass, applied);
+        pass.point.follows = follows.then_some(segment.page);
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
+        if follows {
+            let contacts = following(applied.iter().map(|one| (&one.item, one.outcome)));
+            Box::pin(self.follow_page(held, pass, &contacts)).await?;
+        }
         self.record_progress(pass).await
     }
 

@@ -203,6 +203,8 @@ pub(super) struct Pass {
     pub(super) allowed_at: Option<Timestamp>,
     /// The first page of a delta, where it was read already.
     pub(super) peeked: Option<Ahead>,
+    /// Whether the groups were read for this slice alone.
+    pub(super) has_fresh_groups: bool,
     /// How many writes of the page found that the contact had moved.
     pub(super) stale_writes: AtomicU32,
 }

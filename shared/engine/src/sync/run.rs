@@ -305,20 +305,32 @@ where
 
     /// Finishes a page that was begun by a slice that did not live to checkpoint it.
     async fn replay(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
-        let segment = load_segment(
-            &self.stores,
-            &self.blobs,
-            &pass.connection.id,
-            &pass.point.run_id,
-            pass.point.page,
-        )
-        .await?;
-        let Some(segment) = segment else { return Ok(()) };
-        self.check_allowed(pass).await?;
-        if segment.phase == Phase::Apply {
-            self.exchange_begun(pass, &segment).await?;
+        loop {
+            let segment = load_segment(
+                &self.stores,
+                &self.blobs,
+                &pass.connection.id,
+                &pass.point.run_id,
+                pass.point.page,
+            )
+            .await?;
+            let Some(segment) = segment else { break };
+            self.check_allowed(pass).await?;
+            if segment.phase == Phase::Teams {
+                // Several of them may stand between two checkpoints.
+                self.settle_moves(held, pass, &segment).await?;
+                continue;
+            }
+            if segment.phase == Phase::Apply {
+                self.exchange_begun(pass, &segment).await?;
+            }
+            self.settle_begun(held, pass, &segment).await?;
+            break;
         }
-        self.settle_begun(held, pass, &segment).await
+        match pass.point.follows {
+            Some(page) => Box::pin(self.follow_begun(held, pass, page)).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,12 +6,13 @@
 //! worked out anew when somebody else was faster, so that doing any of this again changes nothing.
 
 mod follow;
+mod moves;
 mod rows;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
-use contact_sync_domain::segment::Outcome;
+use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 use contact_sync_domain::team::{Membership, Observed, Standing, Team};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -23,7 +24,10 @@ use super::member_set::Doubt;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
 use crate::plan::LaneStores;
-use crate::port::{Blobs, Clock, Directory, MembershipKey, Randomness, SHARDS, TeamStore};
+use crate::port::{
+    Blobs, Clock, Directory, MembershipKey, Randomness, SHARDS, SegmentStore, TeamStore,
+};
+use crate::segments::load_segment;
 
 /// How many people's memberships are worked out between two looks at lease and time.
 const TOGETHER: usize = 100;
@@ -41,6 +45,15 @@ struct Candidate {
     team: TeamId,
     /// As last read; `None` where nothing is known to stand.
     known: Option<Membership>,
+}
+
+/// A membership that is to change.
+#[derive(Debug)]
+struct Move {
+    /// Whose, in the directory; `None` where nothing tells any more.
+    user: Option<ObjectId>,
+    before: Membership,
+    after: Membership,
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -64,6 +77,7 @@ where
         // From here on there may be something to end, whatever the settings say then.
         held.work.holds_teams = true;
         let mut standing = HashSet::new();
+        let mut ended = HashMap::new();
         let mut changed = 0;
         for shard in 0..SHARDS {
             let mut after: Option<MembershipKey> = None;
@@ -79,6 +93,9 @@ where
                             team: membership.team_id.clone(),
                             known: Some(membership),
                         });
+                    } else if !membership.stands() {
+                        let key = (membership.contact_id.clone(), membership.team_id.clone());
+                        ended.insert(key, membership);
                     }
                 }
                 changed += self.settle_all(held, pass, &rows, moved).await?;
@@ -88,7 +105,11 @@ where
                 }
             }
         }
-        let joiners = self.joiners(pass, &rows, &standing).await?;
+        let mut joiners = self.joiners(pass, &rows, &standing).await?;
+        for joiner in &mut joiners {
+            // Who comes back goes on from where he left.
+            joiner.known = ended.remove(&(joiner.contact.clone(), joiner.team.clone()));
+        }
         changed += self.settle_all(held, pass, &rows, joiners).await?;
         pass.point.teams_note = doubts(pass, &rows);
         held.work.holds_teams = !pass.settings.teams.is_empty();
@@ -170,38 +191,63 @@ where
             self.check_allowed(pass).await?;
             // Whoever lost the lease finds it out here.
             held.checkpoint(&self.stores).await?;
-            self.settle_people(pass, users).await?;
+            let contacts = self.contacts_of(pass, users).await?;
+            self.follow_contacts(held, pass, &contacts).await?;
         }
         Ok(())
     }
 
-    /// Lets memberships follow the contacts that a page made, linked or let go. A full run compares
-    /// all of them in the end.
-    pub(super) async fn follow_page(&self, pass: &Pass, applied: &[Applied]) -> Result<(), Stop> {
-        if pass.point.reads_everybody() || pass.settings.teams.is_empty() {
-            return Ok(());
-        }
-        let comes_or_goes = |one: &&Applied| match one.outcome {
-            Outcome::Create | Outcome::Unlink | Outcome::Delete => true,
-            Outcome::Update => one.item.adopted || one.item.link.is_some(),
-            _ => false,
-        };
-        // By the contact itself: whoever was let go is led to it by nothing any more.
-        let contacts: Vec<ContactId> = applied
-            .iter()
-            .filter(comes_or_goes)
-            .filter_map(|one| one.item.contact_id.clone())
-            .collect();
+    /// Whether memberships are to follow the contacts of a page: those that it made, linked or let
+    /// go. A full run compares all of them in the end.
+    pub(super) fn must_follow(pass: &Pass, applied: &[Applied]) -> bool {
+        let follows = !pass.point.reads_everybody() && !pass.settings.teams.is_empty();
+        follows && applied.iter().any(|one| comes_or_goes(&one.item, one.outcome))
+    }
+
+    /// Lets memberships follow the contacts of a page.
+    pub(super) async fn follow_page(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        contacts: &[ContactId],
+    ) -> Result<(), Stop> {
         for contacts in contacts.chunks(TOGETHER) {
-            self.follower(pass).settle_contacts(contacts).await?;
+            self.follow_contacts(held, pass, contacts).await?;
         }
-        Ok(())
+        pass.point.follows = None;
+        held.work.checkpoint = Some(pass.point.clone());
+        held.checkpoint(&self.stores).await
     }
 
-    /// Works out all memberships of some people.
-    async fn settle_people(&self, pass: &Pass, users: &[ObjectId]) -> Result<(), Stop> {
-        let contacts = self.contacts_of(pass, users).await?;
-        Ok(self.follower(pass).settle_contacts(&contacts).await?)
+    /// The same for a page that a slice applied which did not live to let them follow.
+    pub(super) async fn follow_begun(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        page: u32,
+    ) -> Result<(), Stop> {
+        let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
+        let segment = load_segment(&self.stores, &self.blobs, &connection, &run, page).await?;
+        let Some(segment) = segment else { return self.follow_page(held, pass, &[]).await };
+        let deviations = self.stores.deviations(&connection, &run, page).await?;
+        let outcome = |item: &SegmentItem| {
+            let other = deviations.iter().find(|other| other.object_id == item.object_id);
+            other.map_or(item.outcome, |other| other.outcome)
+        };
+        let contacts = following(segment.items.iter().map(|item| (item, outcome(item))));
+        self.follow_page(held, pass, &contacts).await
+    }
+
+    async fn follow_contacts(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        contacts: &[ContactId],
+    ) -> Result<(), Stop> {
+        let rows = Rows::of(&pass.settings, |_| true);
+        let candidates = self.follower(pass).candidates(&rows, contacts).await?;
+        self.move_some(held, pass, &rows, candidates).await?;
+        Ok(())
     }
 
     fn follower<'a>(&'a self, pass: &'a Pass) -> Follower<'a, LaneStores<S>> {
@@ -233,9 +279,26 @@ where
             // Whoever lost the lease finds it out here.
             held.work.checkpoint = Some(pass.point.clone());
             held.checkpoint(&self.stores).await?;
-            changed += self.follower(pass).settle_some(rows, now).await?;
+            changed += self.move_some(held, pass, rows, now).await?;
         }
         Ok(changed)
+    }
+}
+
+/// The contacts of a page that memberships are to follow: by the contact itself, since whoever was
+/// let go is led to it by nothing any more.
+pub(super) fn following<'i>(
+    items: impl Iterator<Item = (&'i SegmentItem, Outcome)>,
+) -> Vec<ContactId> {
+    let following = items.filter(|(item, outcome)| comes_or_goes(item, *outcome));
+    following.filter_map(|(item, _)| item.contact_id.clone()).collect()
+}
+
+fn comes_or_goes(item: &SegmentItem, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Create | Outcome::Unlink | Outcome::Delete => true,
+        Outcome::Update => item.adopted || item.link.is_some(),
+        _ => false,
     }
 }
 

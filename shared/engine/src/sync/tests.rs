@@ -20,6 +20,7 @@ mod lookup;
 mod lost;
 mod managers;
 mod many;
+mod moves;
 mod nastiness;
 mod order;
 mod plans;

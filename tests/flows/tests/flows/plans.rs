@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contact_sync_flows::{Customer, Scene, merge};
+use contact_sync_flows::{Customer, Person, Scene, merge};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -198,4 +198,51 @@ async fn a_draft_that_could_not_be_saved_is_not_previewed() {
     let refused = scene.rest().post(&path, &json!({"settings": settings})).await.expect(422);
     assert_eq!(refused.pointers(), ["/settings/mapping/0/target"]);
     assert_eq!(customer.runs().await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_shows_who_would_join_which_team_and_the_run_tells_who_did() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let first = customer.enable().await;
+    customer.wait_for_run(&first).await;
+    let made = json!({"name": "North"});
+    let team = scene.rest().post(&customer.account_path("/teams"), &made).await.expect(201);
+    let team = team.json()["id"].as_str().unwrap().to_owned();
+    let group = scene.sim.create_group(scene.tenant, "North").unwrap();
+    for person in &people[..2] {
+        scene.sim.add_member(scene.tenant, group, person.id()).unwrap();
+    }
+    let mapping = json!({"teams": [{"group": group, "team": team}]});
+    let (run, shown) = draft(&scene, &customer, mapping).await;
+    assert_eq!(shown["plan"]["summary"]["teams"], json!({"joins": 2, "leaves": 0}), "{shown}");
+    let members = customer.account_path(&format!("/teams/{team}/members"));
+    assert_eq!(scene.rest().list(&members).await, Vec::<Value>::new());
+
+    let path = customer.path(&format!("/runs/{run}/apply"));
+    let body = json!({"planHash": shown["planHash"]});
+    scene.rest().post(&path, &body).await.expect(202);
+    customer.wait_for_run(&run).await;
+    let joined = scene.rest().list(&members).await;
+    assert_eq!(joined.len(), 2, "{joined:?}");
+    let changes = scene.rest().list(&customer.path(&format!("/runs/{run}/changes"))).await;
+    let told: BTreeSet<&str> = changes
+        .iter()
+        .filter(|change| change["memberships"] == json!([{"team": team, "change": "joined"}]))
+        .map(|change| change["objectId"].as_str().unwrap())
+        .collect();
+    let meant: BTreeSet<&str> = people[..2].iter().map(Person::id).collect();
+    assert_eq!(told, meant, "{changes:?}");
+
+    // A leaver between full runs is told by the run that follows the group.
+    scene.sim.remove_member(scene.tenant, group, people[0].id()).unwrap();
+    let synced = customer.sync_now().await;
+    let id = synced["id"].as_str().unwrap();
+    let changes = scene.rest().list(&customer.path(&format!("/runs/{id}/changes"))).await;
+    let left = json!([{"team": team, "change": "left"}]);
+    let left: Vec<_> = changes.iter().filter(|change| change["memberships"] == left).collect();
+    let all = scene.rest().list(&members).await;
+    assert_eq!((left.len(), all.len()), (1, 1), "{changes:?}");
+    assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
 }

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::rows::Rows;
-use super::{ATTEMPTS, Candidate, WRITERS};
+use super::{ATTEMPTS, Candidate, Move, WRITERS};
 use crate::port::{ContactStore, StoreError, StoredContact, TeamStore};
 use crate::sync::decide::present;
 use crate::sync::members::MemberSets;
@@ -29,9 +29,26 @@ pub(crate) struct Follower<'a, S> {
 }
 
 impl<S: ContactStore + TeamStore> Follower<'_, S> {
-    /// Works out all memberships of some contacts.
+    /// Lets all memberships of some contacts follow them.
     pub(crate) async fn settle_contacts(&self, contacts: &[ContactId]) -> Result<(), StoreError> {
         let rows = &Rows::of(self.settings, |_| true);
+        let mut left = self.candidates(rows, contacts).await?;
+        for _ in 0..ATTEMPTS {
+            let moves = self.work_out(rows, left).await?;
+            left = self.put(&moves).await?;
+            if left.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// All memberships that some contacts have or may get.
+    pub(super) async fn candidates(
+        &self,
+        rows: &Rows,
+        contacts: &[ContactId],
+    ) -> Result<Vec<Candidate>, StoreError> {
         let memberships: Vec<Vec<Membership>> = stream::iter(contacts.to_vec())
             .map(|contact| async move {
                 readable(self.stores.memberships_of(self.account, &contact).await)
@@ -58,64 +75,60 @@ impl<S: ContactStore + TeamStore> Follower<'_, S> {
                 known: Some(one),
             }));
         }
-        self.settle_some(rows, candidates).await?;
-        Ok(())
+        Ok(candidates)
     }
 
-    /// Works out some memberships from the contacts as they are now; answers how many changed.
-    pub(super) async fn settle_some(
+    /// What is to change of some memberships, from the contacts as they are now.
+    pub(super) async fn work_out(
         &self,
         rows: &Rows,
         candidates: Vec<Candidate>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Vec<Move>, StoreError> {
         let mut ids: Vec<ContactId> =
             candidates.iter().map(|candidate| candidate.contact.clone()).collect();
         ids.sort();
         ids.dedup();
         let mut stored = HashMap::new();
         let unreadable = read_contacts(self.stores, self.account, &ids, &mut stored).await?;
-        let stored = &stored;
-        let changed: Vec<bool> = stream::iter(candidates)
-            .filter(|candidate| futures::future::ready(!unreadable.contains(&candidate.contact)))
-            .map(|candidate| async move { self.settle_one(rows, candidate, stored).await })
-            .buffer_unordered(WRITERS)
-            .try_collect()
-            .await?;
-        Ok(changed.into_iter().filter(|changed| *changed).count())
+        let mut moves = Vec::new();
+        for Candidate { contact, team, known } in candidates {
+            if unreadable.contains(&contact) {
+                continue;
+            }
+            let (standing, user) = self.standing(stored.get(&contact));
+            let before =
+                known.unwrap_or_else(|| Membership::none(self.account.clone(), team, contact));
+            let seen = rows.seen(&before.team_id, user, self.members);
+            let observed = Observed { connection: self.connection, user, standing, rows: &seen };
+            let after = before.clone().settled(&observed);
+            if after != before {
+                let user = user.or_else(|| before.user_of(self.connection)).cloned();
+                moves.push(Move { user, before, after });
+            }
+        }
+        Ok(moves)
     }
 
-    async fn settle_one(
-        &self,
-        rows: &Rows,
-        candidate: Candidate,
-        stored: &HashMap<ContactId, StoredContact>,
-    ) -> Result<bool, StoreError> {
-        let Candidate { contact, team, mut known } = candidate;
-        let (standing, user) = self.standing(stored.get(&contact));
-        for _ in 0..ATTEMPTS {
-            let before = known.unwrap_or_else(|| {
-                Membership::none(self.account.clone(), team.clone(), contact.clone())
-            });
-            let seen = rows.seen(&team, user, self.members);
-            let after = before.clone().settled(&Observed {
-                connection: self.connection,
-                user,
-                standing,
-                rows: &seen,
-            });
-            if after == before {
-                return Ok(false);
-            }
-            if self.stores.put_membership(&after.next(self.now)).await? {
-                return Ok(true);
-            }
-            known = match self.stores.membership(self.account, &contact, &team).await {
-                Err(StoreError::Corrupt { .. }) => return Ok(false),
-                read => read?,
-            };
-        }
-        // People keep changing it; the next full run compares it again.
-        Ok(false)
+    /// Writes what was worked out; answers whose membership somebody else changed meanwhile, as it
+    /// is now.
+    pub(super) async fn put(&self, moves: &[Move]) -> Result<Vec<Candidate>, StoreError> {
+        let writes: Vec<Membership> =
+            moves.iter().map(|one| one.after.clone().next(self.now)).collect();
+        let lost: Vec<Option<Candidate>> = stream::iter(writes)
+            .map(|after| async move {
+                if self.stores.put_membership(&after).await? {
+                    return Ok(None);
+                }
+                let Membership { contact_id: contact, team_id: team, .. } = after;
+                match self.stores.membership(self.account, &contact, &team).await {
+                    Err(StoreError::Corrupt { .. }) => Ok(None),
+                    read => Ok(Some(Candidate { known: read?, contact, team })),
+                }
+            })
+            .buffer_unordered(WRITERS)
+            .try_collect::<Vec<_>>()
+            .await?;
+        Ok(lost.into_iter().flatten().collect())
     }
 
     /// How a contact stands to the connection, and its user there.

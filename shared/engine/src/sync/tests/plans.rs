@@ -40,7 +40,7 @@ async fn preview(scene: &mut Scene) -> Result<Driven, StoreError> {
 }
 
 /// A preview from its asking to its end, during which nothing else changes.
-async fn planned(scene: &mut Scene) -> (Run, Plan) {
+pub(super) async fn planned(scene: &mut Scene) -> (Run, Plan) {
     let before = kept(scene);
     let id = scene.queue(RunKind::Preview, Trigger::Manual).await;
     preview(scene).await.unwrap();
@@ -219,7 +219,7 @@ async fn what_syncs_goes_on_while_somebody_plans() {
 }
 
 /// Approves a plan, with this number of removals, and has it applied.
-async fn apply(scene: &mut Scene, run: &Run, removals: Option<u64>) -> Run {
+pub(super) async fn apply(scene: &mut Scene, run: &Run, removals: Option<u64>) -> Run {
     approve(scene, run, removals).await;
     scene.drive().await.unwrap();
     scene.run(&run.id)

@@ -11,22 +11,27 @@ use serde_json::json;
 use super::scene::{Scene, account_id, contact_id, start, user, user_with};
 use crate::port::{Group, TeamStore};
 
-const NORTH: u128 = 1;
-const SOUTH: u128 = 2;
+pub(super) const NORTH: u128 = 1;
+pub(super) const SOUTH: u128 = 2;
 
 fn group(number: u128) -> ObjectId {
     ObjectId::from_u128(50_000 + number)
 }
 
-fn team(number: u128) -> TeamId {
+pub(super) fn team(number: u128) -> TeamId {
     TeamId::from_bits(number)
 }
 
-fn row(of: u128, to: u128, on_leave: OnLeave) -> TeamMapping {
+pub(super) fn row(of: u128, to: u128, on_leave: OnLeave) -> TeamMapping {
     TeamMapping { group: group(of), team: team(to).to_string(), on_leave }
 }
 
-fn put_group(scene: &Scene, number: u128, users: impl IntoIterator<Item = u128>, inner: &[u128]) {
+pub(super) fn put_group(
+    scene: &Scene,
+    number: u128,
+    users: impl IntoIterator<Item = u128>,
+    inner: &[u128],
+) {
     let made = Group { id: group(number), display_name: None };
     let users = users.into_iter().map(ObjectId::from_u128).collect();
     let inner = inner.iter().map(|number| group(*number)).collect();
@@ -34,7 +39,7 @@ fn put_group(scene: &Scene, number: u128, users: impl IntoIterator<Item = u128>,
 }
 
 /// A directory of so many people, two teams, and these settings.
-fn scene(people: u128, change: impl FnOnce(&mut Settings)) -> Scene {
+pub(super) fn scene(people: u128, change: impl FnOnce(&mut Settings)) -> Scene {
     let scene = Scene::of((1..=people).map(user));
     for (number, name) in [(NORTH, "North"), (SOUTH, "South")] {
         let made = Team {
@@ -51,7 +56,7 @@ fn scene(people: u128, change: impl FnOnce(&mut Settings)) -> Scene {
     scene
 }
 
-fn mapped(rows: &[TeamMapping]) -> impl FnOnce(&mut Settings) {
+pub(super) fn mapped(rows: &[TeamMapping]) -> impl FnOnce(&mut Settings) {
     let rows = rows.to_vec();
     move |settings| settings.teams = rows
 }
@@ -62,7 +67,7 @@ fn held(scene: &Scene, number: u128, of: u128) -> Option<HeldBy> {
 }
 
 /// Who is in a team, of the first so many people.
-fn members(scene: &Scene, of: u128, people: u128) -> Vec<u128> {
+pub(super) fn members(scene: &Scene, of: u128, people: u128) -> Vec<u128> {
     (1..=people).filter(|number| held(scene, *number, of).is_some()).collect()
 }
 
@@ -78,11 +83,11 @@ async fn join_by_hand(scene: &Scene, number: u128, of: u128) {
     assert!(store.put_membership(&joined).await.unwrap());
 }
 
-async fn look(scene: &mut Scene) {
+pub(super) async fn look(scene: &mut Scene) {
     scene.drive_as(RunKind::Delta, None).await.unwrap();
 }
 
-async fn full(scene: &mut Scene) -> Run {
+pub(super) async fn full(scene: &mut Scene) -> Run {
     let run = scene.full().await;
     assert_eq!(run.status, RunStatus::Succeeded, "{run:?}");
     run
