@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::header;
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, RunId, TeamId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TeamId};
 use contact_sync_engine::admin::{Caller, Precondition};
 use serde_json::Value;
 
@@ -59,6 +59,10 @@ impl Call {
 
     pub(crate) fn run(&self) -> Result<RunId, Problem> {
         RunId::parse(self.param("run")).or(Err(Problem::not_found("run")))
+    }
+
+    pub(crate) fn user(&self) -> Result<ObjectId, Problem> {
+        ObjectId::parse(self.param("user")).or(Err(Problem::not_found("user")))
     }
 
     pub(crate) fn settings_version(&self) -> Result<u64, Problem> {

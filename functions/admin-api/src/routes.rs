@@ -12,6 +12,7 @@ mod erasure;
 mod events;
 mod explain;
 mod explain_team;
+mod failures;
 mod health;
 mod import;
 mod notifications;
@@ -245,6 +246,9 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
         post(connection!("/runs"), OPERATOR, runs::start),
         get(connection!("/runs/{run}"), VIEWER, runs::show),
         post(connection!("/runs/{run}/cancel"), OPERATOR, run_control::cancel),
+        post(connection!("/reset"), APPROVER, run_control::reset_some),
+        get(connection!("/failures"), VIEWER, failures::list),
+        post(connection!("/failures/{user}/retry"), OPERATOR, failures::retry),
         get(connection!("/runs/{run}/changes"), VIEWER, runs::changes),
         get(connection!("/runs/{run}/report"), VIEWER, runs::file),
     ]

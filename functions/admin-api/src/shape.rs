@@ -5,6 +5,7 @@ mod contact;
 mod notice;
 mod review;
 mod run;
+mod step;
 mod team;
 mod tenants;
 
@@ -13,6 +14,7 @@ pub(crate) use contact::{ContactShape, EventShape};
 pub(crate) use notice::NoticeShape;
 pub(crate) use review::{DecidedShape, ListDecidedShape, ReviewShape};
 pub(crate) use run::{ChangeShape, RunShape};
+pub(crate) use step::StepShape;
 pub(crate) use team::{MemberShape, TeamShape};
 pub(crate) use tenants::{OverlapShape, TenantUseShape};
 

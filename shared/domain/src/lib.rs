@@ -12,6 +12,7 @@ pub mod contact;
 pub mod directory;
 pub mod email;
 pub mod erasure;
+pub mod escrow;
 pub mod event;
 pub mod expression;
 pub mod fingerprint;

@@ -1,6 +1,6 @@
 //! Runs: one pass each, with counts that must add up.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::proof::Proof;
 use crate::query_plan::Reading;
 use crate::retention::Retention;
-use crate::sync_state::Lane;
+use crate::sync_state::{Lane, Stage};
 
 /// One pass over a connection's directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct Run {
     /// The one person whom a run of that kind is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<ObjectId>,
+    /// The group whose members a run of that kind is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<ObjectId>,
     /// Who asked for it; absent where nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<Actor>,
@@ -111,6 +114,7 @@ impl Run {
             kept: Retention::default(),
             plan: None,
             user: None,
+            group: None,
             requested_by: None,
         }
     }
@@ -141,7 +145,7 @@ pub enum RunKind {
     Full,
     /// Reads what changed.
     Delta,
-    /// Reads one person.
+    /// Reads one person, or the members of one group, whatever is known of them.
     User,
     /// Finds out what a full run would do, and does it only when somebody approves.
     Preview,
@@ -185,6 +189,8 @@ pub enum Trigger {
     Settings,
     /// The five-minute sweep found something undone.
     Sweep,
+    /// Somebody asked for contacts to be decided as if nothing were known of them.
+    Reset,
 }
 
 /// Where a run stands.
@@ -255,6 +261,74 @@ pub struct Progress {
     /// How many there will be, as far as known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
+    /// What it was at when this was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// When this was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+/// What a run is at, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Step {
+    /// It reads groups and how many people there are.
+    Preparing,
+    /// It lists everybody.
+    Listing,
+    /// It reads the people it is about.
+    Reading,
+    /// It reads what changed.
+    Changes,
+    /// It asks for whoever was not listed.
+    Absent,
+    /// It decides what only the whole can tell: takeovers, addresses that collide, managers.
+    Collisions,
+    /// It judges who is to be removed.
+    Removals,
+    /// It compares teams.
+    Teams,
+    /// It applies the pages of its plan.
+    Applying,
+    /// It writes down its end.
+    Ending,
+}
+
+impl From<&Stage> for Step {
+    fn from(stage: &Stage) -> Self {
+        match stage {
+            Stage::Baseline => Self::Preparing,
+            Stage::List { .. } => Self::Listing,
+            Stage::Person { .. } | Stage::Members { .. } => Self::Reading,
+            Stage::Drain { .. } | Stage::Delta { .. } | Stage::Groups => Self::Changes,
+            Stage::Absence => Self::Absent,
+            Stage::Takeovers | Stage::Collisions | Stage::References => Self::Collisions,
+            Stage::Judge => Self::Removals,
+            Stage::Teams => Self::Teams,
+            Stage::Apply { .. } => Self::Applying,
+            Stage::Finish => Self::Ending,
+        }
+    }
+}
+
+impl Progress {
+    /// How many were dealt with in a second so far, since the run began.
+    pub fn per_second(&self, started_at: Option<Timestamp>) -> Option<f64> {
+        let took = self.at?.duration_since(started_at?).as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let done = self.done as f64;
+        (took >= 1.0 && self.done > 0).then(|| done / took)
+    }
+
+    /// When everybody will have been dealt with, if it goes on like this.
+    pub fn ends_at(&self, started_at: Option<Timestamp>) -> Option<Timestamp> {
+        let left = self.total?.checked_sub(self.done)?;
+        let rate = self.per_second(started_at)?;
+        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+        let wait = SignedDuration::try_from_secs_f64(left as f64 / rate).ok()?;
+        self.at?.checked_add(wait).ok()
+    }
 }
 
 /// What a run asked of Graph.
@@ -319,6 +393,25 @@ mod tests {
         let approved = Approved { by: Actor::default(), at: Timestamp::UNIX_EPOCH, removals: None };
         assert_eq!(planned(None).lane(), Lane::Plan);
         assert_eq!(planned(Some(approved)).lane(), Lane::Main);
+    }
+
+    #[test]
+    fn an_estimate_needs_a_rate_and_a_total_and_never_lies_in_the_past() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let progress = |done, total| Progress { done, total, step: None, at: Some(at(110)) };
+        let started = Some(at(100));
+        assert_eq!(progress(50, Some(150)).per_second(started), Some(5.0));
+        assert_eq!(progress(50, Some(150)).ends_at(started), Some(at(130)));
+        assert_eq!(progress(150, Some(150)).ends_at(started), Some(at(110)));
+        for (unknown, started) in [
+            (progress(0, Some(10)), started),
+            (progress(5, None), started),
+            (progress(5, Some(10)), None),
+            (progress(5, Some(10)), Some(at(110))),
+            (Progress { at: None, ..progress(5, Some(10)) }, Some(at(1))),
+        ] {
+            assert_eq!(unknown.ends_at(started), None, "{unknown:?}");
+        }
     }
 
     #[test]

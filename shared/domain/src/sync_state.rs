@@ -162,6 +162,22 @@ pub struct Work {
     /// record is to be tried again. The sweep asks for a look then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Timestamp>,
+    /// How many people who failed are kept; runs look for them only where there are any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub escrowed: u32,
+    /// The plan lane's runs that wait for somebody to approve them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planned: Vec<Planned>,
+}
+
+/// A run that says what it would do, and until when somebody may approve it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// Which.
+    pub run_id: RunId,
+    /// When it expires.
+    pub expires_at: Timestamp,
 }
 
 /// Where a delta continues (Graph: delta link).

@@ -214,6 +214,7 @@ pub(crate) fn pending_prefix(kind: PendingKind) -> &'static str {
         PendingKind::Removal => "REMOVAL#",
         PendingKind::Collision => "COLLISION#",
         PendingKind::Approved => "APPROVED#",
+        PendingKind::Escrow => "ESCROW#",
     }
 }
 

@@ -1,12 +1,12 @@
 //! What waits for the end of a run.
 
 use contact_sync_domain::id::ConnectionId;
-use contact_sync_engine::port::{PendingItem, PendingKind, PendingStore, StoreError};
+use contact_sync_engine::port::{PendingItem, PendingKind, PendingPage, PendingStore, StoreError};
 
 use crate::failure::corrupt;
-use crate::item::{expiry, missing, name, text, text_of};
+use crate::item::{Item, expiry, missing, name, text, text_of};
 use crate::table::Query;
-use crate::{DynamoStore, keys};
+use crate::{DynamoStore, cursor, keys};
 
 const KIND: &str = "pending";
 
@@ -14,6 +14,13 @@ const KIND: &str = "pending";
 const KEY: &str = "key";
 /// The caller's form, as JSON text.
 const JSON: &str = "json";
+
+fn read(item: &Item) -> Result<PendingItem, StoreError> {
+    let key = text_of(item, KEY).ok_or_else(|| missing(KIND, KEY))?.to_owned();
+    let json = text_of(item, JSON).ok_or_else(|| missing(KIND, JSON))?;
+    let body = serde_json::from_str(json).map_err(corrupt(KIND))?;
+    Ok(PendingItem { key, expires_at: None, body })
+}
 
 impl PendingStore for DynamoStore {
     async fn put_pending(
@@ -47,17 +54,39 @@ impl PendingStore for DynamoStore {
             ..Query::default()
         };
         let items = self.state.query_all("Query pending", query).await?;
-        let mut pending = items
-            .iter()
-            .map(|item| {
-                let key = text_of(item, KEY).ok_or_else(|| missing(KIND, KEY))?.to_owned();
-                let json = text_of(item, JSON).ok_or_else(|| missing(KIND, JSON))?;
-                let body = serde_json::from_str(json).map_err(corrupt(KIND))?;
-                Ok(PendingItem { key, expires_at: None, body })
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut pending = items.iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
         pending.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(pending)
+    }
+
+    async fn pending_page(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Option<PendingPage>, StoreError> {
+        let this = ["pending", connection.as_str(), keys::pending_prefix(kind)];
+        let after = match cursor {
+            None => None,
+            Some(cursor) => match cursor::open(&this, cursor) {
+                None => return Ok(None),
+                after => after,
+            },
+        };
+        let query = Query {
+            partition: keys::pending_partition(connection, self.lane),
+            prefix: keys::pending_prefix(kind),
+            after,
+            limit: Some(limit.max(1)),
+            strongly: true,
+            ..Query::default()
+        };
+        let page = self.state.query("Query pending", query).await?;
+        Ok(Some(PendingPage {
+            items: page.items.iter().map(read).collect::<Result<_, StoreError>>()?,
+            cursor: page.next.map(|sk| cursor::seal(&this, &sk)),
+        }))
     }
 
     async fn is_pending(

@@ -1,7 +1,9 @@
 //! What waits for people, and what they decided.
 
-use contact_sync_domain::id::{ConnectionId, ObjectId, ReviewId};
-use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId};
+use contact_sync_domain::review::{
+    Decision, Rejected, RejectedSet, ReviewAction, ReviewItem, ReviewList,
+};
 use contact_sync_engine::port::{DecisionPage, DecisionStore, ReviewPage, ReviewStore, StoreError};
 
 use crate::item::{Item, document, name, number, read_document, text_of};
@@ -132,6 +134,27 @@ impl DecisionStore for DynamoStore {
             decisions: decisions.collect::<Result<_, _>>()?,
             cursor: page.next.map(|sk| cursor::seal(&this, &sk)),
         }))
+    }
+
+    async fn forget_refusals(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+        contact: &ContactId,
+    ) -> Result<(), StoreError> {
+        let query = Query {
+            partition: keys::refused_partition(connection),
+            strongly: true,
+            ..Query::default()
+        };
+        let items = self.state.query_all("Query refused", query).await?;
+        let mut taken_back = Vec::new();
+        for item in items {
+            let key = keys::Key::of(&item);
+            let refused: Rejected = read_document(REFUSED, item)?;
+            taken_back.extend(key.filter(|_| refused.is_about(user, contact)));
+        }
+        self.state.delete_all("BatchWriteItem refused", taken_back).await
     }
 
     async fn refused(&self, connection: &ConnectionId) -> Result<RejectedSet, StoreError> {

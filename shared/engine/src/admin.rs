@@ -19,11 +19,13 @@ mod erasing;
 mod error;
 mod explain;
 mod explain_team;
+mod failures;
 mod grounds;
 mod idempotency;
 mod lifecycle;
 mod moving;
 mod notices;
+mod one_by_one;
 mod outside;
 mod overlap;
 mod plans;
@@ -63,10 +65,12 @@ pub use erasing::{erase_contact, erasure, read_confirmation};
 pub use error::AdminError;
 pub use explain::{Explanation, MappedBy, Step, explain_to};
 pub use explain_team::{GroupState, Holder, MappedGroup, TeamExplanation, Through, explain_team};
+pub use failures::{failures, retry_failure};
 pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use moving::{LeftContacts, Move, Moved, move_connection};
 pub use notices::{mark_notice_read, notices, read_reader};
+pub use one_by_one::{Reset, read_reset, request_user_run, reset, steps_of_run};
 pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
@@ -80,7 +84,7 @@ pub use reviews::{
     list_names, review_decisions, reviews,
 };
 pub use run_control::{cancel_run, pause_all, pause_of_all, resume_all};
-pub use runs::{RunFilter, read_kind, request_run, run, runs};
+pub use runs::{Asked, RunFilter, read_asked, request_run, run, runs};
 pub use settings::{
     AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, GuardForecast,
     HistoryEntry, Import, Imported as ImportedSettings, LeavingCount, NeededPermission,

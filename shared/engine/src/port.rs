@@ -50,8 +50,8 @@ pub use pause::PauseStore;
 pub use reviews::{DecisionPage, DecisionStore, ReviewPage, ReviewStore};
 pub use subscriptions::{NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions};
 pub use sync::{
-    PendingItem, PendingKind, PendingStore, Release, RunPage, RunStore, SegmentRef, SegmentStore,
-    ShardPage, SyncStateStore, Taken,
+    PendingItem, PendingKind, PendingPage, PendingStore, Release, RunPage, RunStore, SegmentRef,
+    SegmentStore, ShardPage, SyncStateStore, Taken,
 };
 pub use teams::{MembershipKey, MembershipPage, Renamed, TeamStore};
 pub use tenants::{Granted, TenantClaim, TenantGrant, TenantStore, TenantTaken};

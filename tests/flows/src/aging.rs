@@ -43,6 +43,24 @@ impl Scene {
         }
     }
 
+    /// Whoever failed through a connection was to be tried again a second ago.
+    pub async fn let_failures_come_due(&self, connection: &str) {
+        let then = past(SignedDuration::from_secs(1)).to_string();
+        for item in self.items("StateTable").await {
+            let text = |name: &str| item[name]["S"].as_str().unwrap_or_default();
+            if text("pk") != format!("PENDING#{connection}") || !text("sk").starts_with("ESCROW#") {
+                continue;
+            }
+            let mut failure: Value =
+                serde_json::from_str(text("json")).expect("what waits is JSON");
+            failure["nextAt"] = json!(then);
+            let values = json!({":json": {"S": failure.to_string()}});
+            self.set(&item, "#json = :json", &values).await;
+        }
+        let item = self.sync_state(connection).await;
+        self.set(&item, "#work.#nextDue = :then", &json!({":then": {"S": then}})).await;
+    }
+
     /// The lease of a process that died runs out.
     pub async fn let_lease_run_out(&self, connection: &str) {
         let then = past(SignedDuration::from_secs(1)).as_nanosecond().to_string();

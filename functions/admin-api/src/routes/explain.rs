@@ -7,7 +7,7 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::matching::{Evidence, Match};
 use contact_sync_domain::scope::ClauseVerdict;
 use contact_sync_domain::segment::{FieldChange, Outcome};
-use contact_sync_engine::admin::{Explanation, MappedBy, Outside, Step, account, explain_to};
+use contact_sync_engine::admin::{Explanation, MappedBy, Outside, account, explain_to};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::answer::Answer;
 use crate::api::Api;
 use crate::call::Call;
 use crate::problem::Problem;
-use crate::shape::UserShape;
+use crate::shape::{StepShape, UserShape};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,14 +30,6 @@ struct ExplanationShape {
     #[serde(rename = "match")]
     matched: MatchShape,
     decision: Option<DecisionShape>,
-}
-
-#[derive(Serialize)]
-struct StepShape {
-    step: &'static str,
-    outcome: String,
-    because: String,
-    details: Value,
 }
 
 #[derive(Serialize)]
@@ -120,13 +112,6 @@ impl From<Explanation> for ExplanationShape {
                 fields: item.fields,
             }),
         }
-    }
-}
-
-impl From<Step> for StepShape {
-    fn from(one: Step) -> Self {
-        let Step { step, outcome, because, details } = one;
-        Self { step, outcome, because, details }
     }
 }
 

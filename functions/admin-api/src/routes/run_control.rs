@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use contact_sync_domain::pause::Pause;
-use contact_sync_engine::admin::{Outside, cancel_run, pause_all, pause_of_all, resume_all};
+use contact_sync_engine::admin::{
+    Outside, account, cancel_run, pause_all, pause_of_all, read_reset, reset, resume_all,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::runs::started;
 use super::{CHANGING_OPERATOR, Endpoint, READING_OPERATOR, Reply, get, post};
 use crate::answer::Answer;
 use crate::api::Api;
@@ -49,6 +52,13 @@ async fn pause<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 async fn resume<P: Outside>(api: Arc<Api<P>>, _call: Call) -> Reply {
     resume_all(&api.outside).await?;
     Ok(Answer::accepted(&PauseShape::from(None)))
+}
+
+pub(super) async fn reset_some<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let what = read_reset(&call.document()?)?;
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let run = reset(&api.outside, &account, &call.connection()?, what, &call.caller).await?;
+    Ok(started(run))
 }
 
 pub(super) async fn cancel<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

@@ -6,8 +6,8 @@ use axum::http::{StatusCode, header};
 use contact_sync_domain::id::RunId;
 use contact_sync_domain::run::Run;
 use contact_sync_engine::admin::{
-    ChangeFilter, Outside, Report, RunFilter, read_kind, report, report_file_name, request_run,
-    run, run_changes, runs,
+    Asked, ChangeFilter, Outside, Report, RunFilter, account, read_asked, report, report_file_name,
+    request_run, request_user_run, run, run_changes, runs, steps_of_run,
 };
 use contact_sync_engine::report::ReportFile;
 use serde::Serialize;
@@ -37,11 +37,22 @@ impl StartedShape {
 }
 
 pub(super) async fn start<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
-    let (account, connection) = (call.account()?, call.connection()?);
-    let kind = read_kind(&call.document()?)?;
-    let queued = request_run(&api.outside, &account, &connection, kind).await?;
-    let location = format!("/v1/accounts/{account}/connections/{connection}/runs/{}", queued.id);
-    Ok(Answer::accepted(&StartedShape::of(queued)).with_header(header::LOCATION, location))
+    let (whose, connection) = (call.account()?, call.connection()?);
+    let queued = match read_asked(&call.document()?)? {
+        Asked::All(kind) => request_run(&api.outside, &whose, &connection, kind).await?,
+        Asked::User(who) => {
+            let account = account(api.outside.store(), &whose).await?;
+            request_user_run(&api.outside, &account, &connection, &who, &call.caller).await?
+        }
+    };
+    Ok(started(queued))
+}
+
+/// The answer to whoever asked for a run.
+pub(super) fn started(run: Run) -> Answer {
+    let (account, connection) = (&run.account_id, &run.connection_id);
+    let location = format!("/v1/accounts/{account}/connections/{connection}/runs/{}", run.id);
+    Answer::accepted(&StartedShape::of(run)).with_header(header::LOCATION, location)
 }
 
 pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -53,7 +64,9 @@ pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 }
 
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
-    Ok(Answer::ok(&RunShape::from(found(&api, &call).await?)))
+    let run = found(&api, &call).await?;
+    let steps = steps_of_run(&api.outside, &call.caller, &run).await?;
+    Ok(Answer::ok(&RunShape::from(run).with_steps(steps)))
 }
 
 pub(super) async fn changes<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

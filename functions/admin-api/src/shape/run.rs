@@ -9,11 +9,15 @@ use contact_sync_domain::proof::Proof;
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::report::Happened;
-use contact_sync_domain::run::{Counts, GraphCost, Progress, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{
+    Counts, GraphCost, Progress, Run, RunKind, RunStatus, Step, Trigger,
+};
 use contact_sync_domain::segment::{FieldChange, LinkChange, MembershipChange};
-use contact_sync_engine::admin::AppliedChange;
+use contact_sync_engine::admin::{AppliedChange, Step as Taken};
 use jiff::Timestamp;
 use serde::Serialize;
+
+use super::StepShape;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,7 +30,7 @@ pub(crate) struct RunShape {
     status: RunStatus,
     reason: Option<String>,
     counts: Counts,
-    progress: Progress,
+    progress: ProgressShape,
     settings_version: u64,
     graph: GraphCost,
     report_ready: bool,
@@ -36,14 +40,46 @@ pub(crate) struct RunShape {
     plan_hash: Option<String>,
     plan: Option<PlanShape>,
     requested_by: Option<Actor>,
+    user: Option<ObjectId>,
+    group: Option<ObjectId>,
+    steps: Option<Vec<StepShape>>,
     queued_at: Timestamp,
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
 }
 
+/// How far a run is, in words and with an estimate while it works.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProgressShape {
+    done: u64,
+    total: Option<u64>,
+    counting: &'static str,
+    step: Option<Step>,
+    per_second: Option<f64>,
+    ends_at: Option<Timestamp>,
+}
+
+impl ProgressShape {
+    fn of(run: &Run) -> Self {
+        let Progress { done, total, step, at: _ } = run.progress;
+        let works = run.status == RunStatus::Running;
+        Self {
+            done,
+            total,
+            counting: if run.kind.reads_everybody() { "people" } else { "changes" },
+            step: step.filter(|_| works),
+            per_second: run.progress.per_second(run.started_at).filter(|_| works),
+            ends_at: run.progress.ends_at(run.started_at).filter(|_| works),
+        }
+    }
+}
+
 impl From<Run> for RunShape {
     fn from(run: Run) -> Self {
+        let progress = ProgressShape::of(&run);
         Self {
+            progress,
             id: run.id,
             account_id: run.account_id,
             connection_id: run.connection_id,
@@ -52,7 +88,6 @@ impl From<Run> for RunShape {
             status: run.status,
             reason: run.reason,
             counts: run.counts,
-            progress: run.progress,
             settings_version: run.settings_version,
             graph: run.graph,
             report_ready: run.report_ready,
@@ -62,10 +97,21 @@ impl From<Run> for RunShape {
             plan_hash: run.plan.as_ref().map(|plan| plan.hash.clone()),
             plan: run.plan.map(|plan| PlanShape::from(*plan)),
             requested_by: run.requested_by,
+            user: run.user,
+            group: run.group,
+            steps: None,
             queued_at: run.queued_at,
             started_at: run.started_at,
             ended_at: run.ended_at,
         }
+    }
+}
+
+impl RunShape {
+    /// The same with the steps that a run about one person took.
+    pub(crate) fn with_steps(self, steps: Option<Vec<Taken>>) -> Self {
+        let steps = steps.map(|steps| steps.into_iter().map(StepShape::from).collect());
+        Self { steps, ..self }
     }
 }
 

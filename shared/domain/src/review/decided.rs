@@ -53,6 +53,16 @@ pub enum Rejected {
 }
 
 impl Rejected {
+    /// Whether it is about this user, or this contact of his.
+    pub fn is_about(&self, user: &ObjectId, contact: &ContactId) -> bool {
+        match self {
+            Self::Value { contact_id, .. } | Self::Removal { contact_id, .. } => {
+                contact_id == contact
+            }
+            Self::Match { object_id, .. } | Self::Conflict { object_id, .. } => object_id == user,
+        }
+    }
+
     /// Under what it is found.
     pub fn key(&self) -> u128 {
         let digest = match self {

@@ -184,6 +184,16 @@ pub enum Stage {
     },
     /// Read which groups of the scope changed, and diff their members.
     Groups,
+    /// Read one person by his id.
+    Person {
+        /// Who.
+        user: ObjectId,
+    },
+    /// Read the members of one group by their ids.
+    Members {
+        /// Which group.
+        group: ObjectId,
+    },
     /// Take over contacts that existed before, each unless several people are led to it.
     Takeovers,
     /// Resolve collisions of e-mails.

@@ -154,4 +154,11 @@ async fn decisions_are_told_newest_first_and_what_they_refuse_is_known() {
     }
     assert!(!set.has_value(&contact, &field, &json!("Earl")));
     assert!(store.refused(&connection_id(2)).await.unwrap().is_empty());
+
+    let (user, other) = (ObjectId::from_u128(1), ContactId::from_bits(2));
+    store.forget_refusals(&connection_id(1), &user, &other).await.unwrap();
+    let set = store.refused(&connection_id(1)).await.unwrap();
+    assert!(set.has_value(&contact, &field, &json!("Queen")), "another contact's stand");
+    store.forget_refusals(&connection_id(1), &user, &contact).await.unwrap();
+    assert!(store.refused(&connection_id(1)).await.unwrap().is_empty());
 }

@@ -172,3 +172,25 @@ async fn what_waits_is_kept_by_key_and_kind() {
     assert_eq!(others, items[..1]);
     assert_eq!(store.pending(&connection_id(2), PendingKind::Removal).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn who_failed_is_told_a_page_at_a_time() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let (connection, kind) = (connection_id(1), PendingKind::Escrow);
+    let item = |number: usize| PendingItem {
+        key: format!("user-{number:03}"),
+        expires_at: None,
+        body: json!({"attempts": number}),
+    };
+    let items: Vec<PendingItem> = (0..5).map(item).collect();
+    store.put_pending(&connection, kind, &items).await.unwrap();
+    store.put_pending(&connection, PendingKind::Removal, &items).await.unwrap();
+    let page = store.pending_page(&connection, kind, None, 3).await.unwrap().unwrap();
+    assert_eq!(page.items, items[..3]);
+    let cursor = page.cursor.unwrap();
+    let page = store.pending_page(&connection, kind, Some(&cursor), 3).await.unwrap().unwrap();
+    assert_eq!((page.items, page.cursor), (items[3..].to_vec(), None));
+    let others = store.pending_page(&connection_id(2), kind, Some(&cursor), 3).await.unwrap();
+    assert!(others.is_none(), "a cursor is of one list");
+}

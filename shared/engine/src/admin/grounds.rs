@@ -96,6 +96,7 @@ impl Grounds {
             rules: &self.rules,
             memberships: &self.memberships,
             rivals: &self.rivals,
+            afresh: false,
         }
     }
 

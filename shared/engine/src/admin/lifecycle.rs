@@ -281,7 +281,12 @@ async fn cancel_runs(
     }
     store.reset_sync_state(account, id).await?;
     for store in &lanes {
-        for kind in [PendingKind::Removal, PendingKind::Collision, PendingKind::Approved] {
+        for kind in [
+            PendingKind::Removal,
+            PendingKind::Collision,
+            PendingKind::Approved,
+            PendingKind::Escrow,
+        ] {
             let items = store.pending(id, kind).await?;
             let keys: Vec<String> = items.into_iter().map(|item| item.key).collect();
             if !keys.is_empty() {
@@ -292,7 +297,8 @@ async fn cancel_runs(
     let at_work = states.iter().filter_map(|state| state.work.checkpoint.as_ref());
     let at_work = at_work.map(|work| &work.run_id);
     let waiting = states.iter().flat_map(|state| &state.queue).map(|queued| &queued.run_id);
-    for run_id in waiting.chain(at_work) {
+    let planned = states.iter().flat_map(|state| &state.work.planned).map(|one| &one.run_id);
+    for run_id in waiting.chain(at_work).chain(planned) {
         if let Some(mut run) = store.run(account, id, run_id).await?
             && !run.status.is_terminal()
         {

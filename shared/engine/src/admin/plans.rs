@@ -220,7 +220,7 @@ pub async fn apply_plan(
 }
 
 /// Who calls, as far as the token tells.
-fn actor(caller: &Caller) -> Actor {
+pub(super) fn actor(caller: &Caller) -> Actor {
     Actor {
         subject: caller.subject.clone(),
         name: caller.name.clone(),

@@ -1,6 +1,6 @@
 //! Runs: asking for them and finding them.
 
-use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use jiff::{SignedDuration, Timestamp};
@@ -77,28 +77,45 @@ fn word<T: DeserializeOwned>(given: Option<&str>, expected: &str) -> Result<Opti
     given.map(read).transpose()
 }
 
-/// Reads `{kind}`.
-pub fn read_kind(document: &Value) -> Result<RunKind, AdminError> {
+/// What somebody asks for who starts a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Everybody, or what changed.
+    All(RunKind),
+    /// One person, by object id, user principal name or e-mail address.
+    User(String),
+}
+
+/// Reads `{kind, user?}`.
+pub fn read_asked(document: &Value) -> Result<Asked, AdminError> {
     let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
     let kind = members.text("kind", 32).and_then(|word| match word.as_str() {
         "full" => Some(RunKind::Full),
         "delta" => Some(RunKind::Delta),
-        "user" | "preview" | "drift" | "undo" => {
-            members.problem("kind", format!("not available yet: `{word}`; use full or delta"));
+        "user" => Some(RunKind::User),
+        "preview" | "drift" | "undo" => {
+            members.problem("kind", format!("a run of kind `{word}` is not started here"));
             None
         }
         _ => {
-            members.problem("kind", "expected full or delta");
+            members.problem("kind", "expected full, delta or user");
             None
         }
     });
-    if members.value("user").is_some() {
-        members.problem("user", "not available yet: runs of one user");
-    }
+    let user = if kind == Some(RunKind::User) {
+        members.text("user", 320)
+    } else {
+        if members.value("user").is_some() {
+            members.problem("user", "only a run of kind user is about one person");
+        }
+        None
+    };
     let problems = members.finish();
-    match kind {
-        Some(kind) if problems.is_empty() => Ok(kind),
-        _ => Err(AdminError::Invalid(problems)),
+    match (kind, user) {
+        _ if !problems.is_empty() => Err(AdminError::Invalid(problems)),
+        (Some(_), Some(user)) => Ok(Asked::User(user)),
+        (Some(kind), None) => Ok(Asked::All(kind)),
+        (None, _) => Err(AdminError::Invalid(problems)),
     }
 }
 
@@ -110,6 +127,29 @@ pub async fn request_run(
     id: &ConnectionId,
     kind: RunKind,
 ) -> Result<Run, AdminError> {
+    let store = outside.store();
+    check_syncs(outside, account, id).await?;
+    if let Some(state) = store.sync_state(account, id).await? {
+        let waiting = state.queue.iter().filter(|queued| queued.kind == kind);
+        for queued in waiting {
+            let run = store.run(account, id, &queued.run_id).await?;
+            let stands_for_it =
+                |run: &Run| run.status == RunStatus::Queued && run.trigger != Trigger::Reset;
+            if let Some(run) = run.filter(stands_for_it) {
+                return Ok(run);
+            }
+        }
+    }
+    queue_run(outside, account, id, kind, Trigger::Manual).await
+}
+
+/// Whether a run that somebody asks for can be begun: the connection is enabled, and its settings
+/// need nothing that is missing.
+pub(super) async fn check_syncs(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ConnectionId,
+) -> Result<Connection, AdminError> {
     let store = outside.store();
     let found = connection(store, account, id).await?;
     if found.status != ConnectionStatus::Enabled {
@@ -125,16 +165,7 @@ pub async fn request_run(
         return Err(AdminError::NotNow { from: found.status, fix });
     }
     check_requirements(&store.settings(account, id).await?.settings)?;
-    if let Some(state) = store.sync_state(account, id).await? {
-        let waiting = state.queue.iter().filter(|queued| queued.kind == kind);
-        for queued in waiting {
-            let run = store.run(account, id, &queued.run_id).await?;
-            if let Some(run) = run.filter(|run| run.status == RunStatus::Queued) {
-                return Ok(run);
-            }
-        }
-    }
-    queue_run(outside, account, id, kind, Trigger::Manual).await
+    Ok(found)
 }
 
 /// Records a run and puts it on its connection's queue.
@@ -218,12 +249,21 @@ mod tests {
     }
 
     #[test]
-    fn kinds_that_do_not_exist_yet_are_named_as_such() {
-        let AdminError::Invalid(problems) = read_kind(&json!({"kind": "preview"})).unwrap_err()
-        else {
-            panic!("refused for its kind")
-        };
-        assert!(problems[0].message.contains("not available yet"), "{problems:?}");
-        assert_eq!(read_kind(&json!({"kind": "delta"})).unwrap(), RunKind::Delta);
+    fn a_run_is_of_everybody_or_what_changed_or_one_person() {
+        let asked = |document| read_asked(&document).unwrap();
+        assert_eq!(asked(json!({"kind": "delta"})), Asked::All(RunKind::Delta));
+        let user = "ada@contoso.example";
+        assert_eq!(asked(json!({"kind": "user", "user": user})), Asked::User(user.to_owned()));
+        for (document, pointer) in [
+            (json!({"kind": "preview"}), "/kind"),
+            (json!({"kind": "everything"}), "/kind"),
+            (json!({"kind": "user"}), "/user"),
+            (json!({"kind": "full", "user": user}), "/user"),
+        ] {
+            let AdminError::Invalid(problems) = read_asked(&document).unwrap_err() else {
+                panic!("{document} is refused by name")
+            };
+            assert_eq!(problems[0].pointer, pointer, "{document}");
+        }
     }
 }

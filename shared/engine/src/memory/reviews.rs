@@ -1,6 +1,6 @@
 //! What waits for people, and what they decided.
 
-use contact_sync_domain::id::{ConnectionId, ObjectId, ReviewId};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId};
 use contact_sync_domain::review::{
     Decision, Rejected, RejectedSet, ReviewAction, ReviewItem, ReviewList,
 };
@@ -93,6 +93,18 @@ impl DecisionStore for MemoryStore {
         let own = world.decisions.get(connection).into_iter().flatten().rev().cloned();
         let page = page(own.collect(), cursor, limit);
         Ok(page.map(|(decisions, cursor)| DecisionPage { decisions, cursor }))
+    }
+
+    async fn forget_refusals(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+        contact: &ContactId,
+    ) -> Result<(), StoreError> {
+        for decision in self.up()?.decisions.entry(connection.clone()).or_default() {
+            decision.refused.retain(|refused| !refused.is_about(user, contact));
+        }
+        Ok(())
     }
 
     async fn refused(&self, connection: &ConnectionId) -> Result<RejectedSet, StoreError> {

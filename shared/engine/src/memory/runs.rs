@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::{MemoryStore, page};
 use crate::port::{
-    PendingItem, PendingKind, PendingStore, RunPage, RunStore, SegmentRef, SegmentStore, StoreError,
+    PendingItem, PendingKind, PendingPage, PendingStore, RunPage, RunStore, SegmentRef,
+    SegmentStore, StoreError,
 };
 
 impl RunStore for MemoryStore {
@@ -135,6 +136,17 @@ impl PendingStore for MemoryStore {
             of == connection && *lane == self.lane && *of_kind == kind
         });
         Ok(own.map(|(_, item)| item.clone()).collect())
+    }
+
+    async fn pending_page(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Option<PendingPage>, StoreError> {
+        let items = self.pending(connection, kind).await?;
+        Ok(page(items, cursor, limit).map(|(items, cursor)| PendingPage { items, cursor }))
     }
 
     async fn is_pending(

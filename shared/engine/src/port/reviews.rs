@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use contact_sync_domain::id::{ConnectionId, ObjectId, ReviewId};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId};
 use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
 
 use super::StoreError;
@@ -84,6 +84,15 @@ pub trait DecisionStore: Send + Sync {
         cursor: Option<&str>,
         limit: u16,
     ) -> impl Future<Output = Result<Option<DecisionPage>, StoreError>> + Send;
+
+    /// Takes back whatever was refused in a connection about a person, or about a contact of his: it
+    /// is asked or done again.
+    fn forget_refusals(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+        contact: &ContactId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Everything that was refused in a connection.
     fn refused(

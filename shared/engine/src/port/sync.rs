@@ -231,6 +231,8 @@ pub enum PendingKind {
     Collision,
     /// A person's approval of a removal; not the lease holder's, as the others are.
     Approved,
+    /// Somebody whose contact could not be written, until it can.
+    Escrow,
 }
 
 /// One thing that waits.
@@ -242,6 +244,15 @@ pub struct PendingItem {
     pub expires_at: Option<Timestamp>,
     /// What it is, in the engine's own form.
     pub body: Value,
+}
+
+/// A page of what waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingPage {
+    /// The items.
+    pub items: Vec<PendingItem>,
+    /// Where the list goes on.
+    pub cursor: Option<String>,
 }
 
 /// What waits for the end of a run, durable and idempotent by key.
@@ -260,6 +271,15 @@ pub trait PendingStore: Send + Sync {
         connection: &ConnectionId,
         kind: PendingKind,
     ) -> impl Future<Output = Result<Vec<PendingItem>, StoreError>> + Send;
+
+    /// A page of the items of a kind, by key. A cursor that is not ours is `Ok(None)`.
+    fn pending_page(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> impl Future<Output = Result<Option<PendingPage>, StoreError>> + Send;
 
     /// Whether an item of this kind and key waits.
     fn is_pending(

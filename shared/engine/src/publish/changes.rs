@@ -253,7 +253,7 @@ fn requested(state: &SyncState, run: &QueuedRun) -> Event {
         trigger: match run.trigger {
             Trigger::Enable => RequestTrigger::Enable,
             Trigger::Schedule => RequestTrigger::Schedule,
-            Trigger::Manual => RequestTrigger::Manual,
+            Trigger::Manual | Trigger::Reset => RequestTrigger::Manual,
             Trigger::Resume => RequestTrigger::Resume,
             Trigger::Settings => RequestTrigger::Settings,
             // Hints are announced by the webhook; a run that came of one is found like a sweep's.

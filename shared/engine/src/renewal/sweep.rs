@@ -119,16 +119,15 @@ where
     async fn look_at(&self, state: &SyncState, deadline: Timestamp) -> Result<Found, RenewalError> {
         let now = self.clock.now();
         let is_undone = state.is_stranded(now);
+        let is_due = state.is_free(now) && state.work.next_due.is_some_and(|at| at <= now);
         if state.lane == Lane::Plan {
-            // What is planned beside what syncs is only gone on with: all else is told by the other
-            // lane.
-            return Ok(Found { request: is_undone.then(|| request(state)), ..Found::default() });
+            // What is planned beside what syncs is only gone on with, or ended when nobody approved
+            // it: all else is told by the other lane.
+            let request = (is_undone || is_due).then(|| request(state));
+            return Ok(Found { request, ..Found::default() });
         }
         let is_silent = is_silent(state, now);
         let is_its_turn = is_turn_of(&state.connection_id, now);
-        let is_due = state.lane.is_main()
-            && state.is_free(now)
-            && state.work.next_due.is_some_and(|at| at <= now);
         // Only what has never synced can be waiting for its permissions to work.
         let is_untouched = state.work.last_checked_at.is_none() && !is_undone;
         if !(is_undone || is_silent || is_due || is_its_turn || is_untouched) {

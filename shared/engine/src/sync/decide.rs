@@ -251,6 +251,7 @@ fn recognised(pass: &Pass, person: &Person, contact: &ContactId) -> Option<Segme
     let index = pass.index.as_ref()?;
     match person {
         // Whom this run dealt with already may have another contact than the index knows.
+        Person::Here(_, View::In(_)) if pass.is_afresh() => None,
         Person::Here(user, View::In(wanted)) => (index.known(contact, Some(wanted.fingerprint))
             == KnownContact::Unchanged
             && !pass.tally.touched(&user.id))

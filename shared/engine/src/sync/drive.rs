@@ -204,6 +204,9 @@ where
         let Some(Taken { state, overtaken }) = taken else { return Ok(Driven::Busy) };
         let mut held = Held::new(state, deadline, until);
         held.barred_until = overtaken.and_then(|ended| ended.checked_add(STRAGGLER).ok());
+        if request.lane == Lane::Plan {
+            self.end_plans(&mut held, &connection, false).await?;
+        }
         if connection.status == ConnectionStatus::Paused && request.lane == Lane::Main {
             return self.rest(&mut held).await;
         }
@@ -384,7 +387,7 @@ fn next_step(held: &Held, request: &Request, must_look: bool) -> Step {
     }
     if let Some(next) = held.state.queue.first() {
         // The delta function leaves whole directories to the one that is made for them.
-        let leave = request.kind == RunKind::Delta && next.kind.reads_everybody();
+        let leave = !request.kind.reads_everybody() && next.kind.reads_everybody();
         return if leave { Step::HandOver(next.clone()) } else { Step::Start(next.clone()) };
     }
     if must_look || held.state.wanted > held.work.done { Step::Look } else { Step::LetGo }

@@ -48,7 +48,7 @@ where
             self.stores.put_run(&run).await?;
             log_summary(&run, drift(held, pass, &run));
         }
-        if pass.point.applies {
+        if pass.point.applies || pass.point.kind == RunKind::User {
             // It looked at nothing but its own people: what else changed is still to be found.
         } else if whole {
             held.serve(pass.point.wanted_seen, now);
@@ -65,6 +65,9 @@ where
             // What was hinted at meanwhile is found by the next run; asking again at once would
             // fail the same way. Who cancels a run does not mean what Graph told meanwhile.
             held.work.done = held.state.wanted;
+        }
+        if whole {
+            self.note_next_try(held, pass, now).await?;
         }
         held.work.checkpoint = None;
         held.work.look_hops = 0;

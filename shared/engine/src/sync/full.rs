@@ -21,7 +21,7 @@ use crate::port::{
 use crate::split;
 
 /// How many people are confirmed by one read (Graph: getByIds takes 1,000 ids).
-const CONFIRM: usize = 1_000;
+pub(super) const CONFIRM: usize = 1_000;
 
 /// How long an answer to "may it still be written?" holds.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(2);

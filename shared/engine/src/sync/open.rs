@@ -103,6 +103,8 @@ where
             waiting: None,
             removed: 0,
             staged: None,
+            kept: None,
+            tried_again: false,
             stored,
             awaiting: BTreeMap::new(),
             deferred: HashMap::new(),

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::run::{Progress, Run, RunStatus};
+use contact_sync_domain::run::{Progress, Run, RunKind, RunStatus, Step};
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment};
+use contact_sync_domain::sync_state::Checkpoint;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::apply::Applied;
@@ -200,6 +202,7 @@ where
                 .await?;
         }
         self.unstage_returned(pass, segment, applied.iter().map(|applied| &applied.item)).await?;
+        Box::pin(self.keep_failures(held, pass, segment.phase, applied)).await?;
         Box::pin(self.ask_people(held, pass, segment, applied)).await?;
         for one in applied {
             pass.written.note(segment.fence, &one.item, one.outcome);
@@ -243,8 +246,12 @@ where
 
     /// Shows how far the run is.
     pub(super) async fn record_progress(&self, pass: &Pass) -> Result<(), Stop> {
-        if pass.point.reads_everybody() || pass.point.applies {
-            self.stores.put_run(&run_of(pass, RunStatus::Running)).await?;
+        let is_long = pass.point.reads_everybody() || pass.point.kind == RunKind::User;
+        if is_long || pass.point.applies {
+            let mut run = run_of(pass, RunStatus::Running);
+            // To the second: the item is written with each page.
+            run.progress.at = Timestamp::from_second(self.clock.now().as_second()).ok();
+            self.stores.put_run(&run).await?;
         }
         Ok(())
     }
@@ -268,7 +275,7 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         status,
         reason: point.note.clone(),
         counts: point.counts,
-        progress: Progress { done: point.counts.seen + point.proof.open, total: point.total },
+        progress: progress(point),
         settings_version: point.settings_version,
         graph: point.graph,
         pages: point.page,
@@ -283,6 +290,13 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         // What others wrote down on it stays.
         ..stored
     }
+}
+
+/// How far a run is. Who came since Graph counted is more than it counted.
+fn progress(point: &Checkpoint) -> Progress {
+    let done = point.counts.seen + point.proof.open;
+    let total = point.total.map(|total| total.max(done));
+    Progress { done, total, step: Some(Step::from(&point.stage)), at: None }
 }
 
 /// A waiting item under the user's id.

@@ -6,12 +6,13 @@ use std::sync::atomic::AtomicU32;
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
+use contact_sync_domain::escrow::Failure;
 use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie, Wants};
 use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::routing::Rivals;
-use contact_sync_domain::run::{Counts, Run};
+use contact_sync_domain::run::{Counts, Run, RunKind, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::Settings;
@@ -191,6 +192,10 @@ pub(super) struct Pass {
     pub(super) removed: u64,
     /// Users whose removal is staged, read when first needed.
     pub(super) staged: Option<HashMap<ObjectId, Known>>,
+    /// Who failed and is kept, read when first needed.
+    pub(super) kept: Option<BTreeMap<ObjectId, Failure>>,
+    /// Whether those of them who are due were tried again in this slice.
+    pub(super) tried_again: bool,
     /// Whose manager had no contact when they were decided, and who the manager is.
     pub(super) awaiting: BTreeMap<ObjectId, ObjectId>,
     /// People of this slice whose e-mail another contact still has, as last read.
@@ -215,6 +220,12 @@ impl Pass {
         Tie { connection: &self.connection.id, tenant: &self.tenant }
     }
 
+    /// Whether everybody is compared with his contact, whatever was recognised before: somebody asked
+    /// for these people, or for a reset.
+    pub(super) fn is_afresh(&self) -> bool {
+        self.point.kind == RunKind::User || self.point.trigger == Trigger::Reset
+    }
+
     /// On what terms this run decides.
     pub(super) fn terms(&self) -> Terms<'_> {
         Terms {
@@ -223,6 +234,7 @@ impl Pass {
             rules: &self.rules,
             memberships: &self.memberships,
             rivals: &self.rivals,
+            afresh: self.is_afresh(),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan};
-use contact_sync_domain::run::RunStatus;
+use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
-use contact_sync_domain::sync_state::{Stage, Work};
-use jiff::Timestamp;
+use contact_sync_domain::sync_state::{Planned, Stage, Work};
+use jiff::{SignedDuration, Timestamp};
 
 use super::apply::writes;
 use super::decide::present;
@@ -16,6 +17,7 @@ use super::ending::conclusion;
 use super::index::Index;
 use super::page::run_of;
 use super::pass::{Held, Pass};
+use super::reaction::stopped;
 use super::write::written;
 use super::{Stop, SyncStores, Worker};
 use crate::plan::Teller;
@@ -24,6 +26,18 @@ use crate::port::{
     StoreError, StoredContact,
 };
 use crate::segments::load_segment;
+
+/// Why a plan ends that nobody applied.
+const UNAPPROVED: &str = "nobody approved the plan before it expired; nothing of it was done";
+
+/// How long after its expiry a plan is ended: whoever approved it in time by another clock has
+/// queued it by then.
+const SLACK: SignedDuration = SignedDuration::from_mins(5);
+
+/// When the next plan is to be ended.
+fn next_expiry(planned: &[Planned]) -> Option<Timestamp> {
+    planned.iter().map(|planned| planned.expires_at + SLACK).min()
+}
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
@@ -45,6 +59,8 @@ where
             linked: main.linked,
             asks: main.asks,
             holds_teams: main.holds_teams,
+            planned: std::mem::take(&mut held.work.planned),
+            next_due: held.work.next_due,
             ..Work::default()
         };
         for kind in [PendingKind::Removal, PendingKind::Collision] {
@@ -60,8 +76,9 @@ where
     /// Sums the plan up and shows it; whoever dies here sums the same pages up again.
     pub(super) async fn show_plan(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         // Shown before, and perhaps approved since.
-        let is_shown = pass.stored.as_ref().is_some_and(|run| run.plan.is_some());
-        if !is_shown {
+        let shown = pass.stored.as_ref().and_then(|run| run.plan.as_deref());
+        let mut expires_at = shown.map(|plan| plan.expires_at);
+        if expires_at.is_none() {
             let plan = self.sum_up(held, pass).await?;
             // Only who still holds the lease may show it.
             pass.point.stage = Stage::Finish;
@@ -69,6 +86,7 @@ where
             held.checkpoint(&self.stores).await?;
             let mut run = run_of(pass, RunStatus::Planned);
             run.reason = conclusion(&pass.point).1;
+            expires_at = Some(plan.expires_at);
             run.plan = Some(Box::new(plan));
             self.stores.put_run(&run).await?;
             tracing::info!(
@@ -80,9 +98,38 @@ where
                 run.id
             );
         }
+        let run_id = pass.point.run_id.clone();
+        held.work.planned.retain(|planned| planned.run_id != run_id);
+        held.work.planned.extend(expires_at.map(|expires_at| Planned { run_id, expires_at }));
+        held.work.next_due = next_expiry(&held.work.planned);
         held.work.checkpoint = None;
         held.work.done = held.state.wanted;
         held.checkpoint(&self.stores).await
+    }
+
+    /// Ends the plans that nobody approved in time, or all of them where nothing is planned any more.
+    pub(super) async fn end_plans(
+        &self,
+        held: &mut Held,
+        connection: &Connection,
+        all: bool,
+    ) -> Result<(), Stop> {
+        let now = self.clock.now();
+        let planned = std::mem::take(&mut held.work.planned);
+        let is_over = |planned: &Planned| all || planned.expires_at + SLACK <= now;
+        let (over, waiting): (Vec<Planned>, Vec<Planned>) = planned.into_iter().partition(is_over);
+        held.work.planned = waiting;
+        held.work.next_due = next_expiry(&held.work.planned);
+        for planned in over {
+            let (account, id) = (&connection.account_id, &connection.id);
+            let run = self.stores.run(account, id, &planned.run_id).await?;
+            // It may have been applied or cancelled.
+            let Some(run) = run.filter(|run| run.status == RunStatus::Planned) else { continue };
+            let reason = if all { stopped(connection.status) } else { UNAPPROVED.to_owned() };
+            let (status, reason) = (RunStatus::Cancelled, Some(reason));
+            self.stores.put_run(&Run { status, reason, ended_at: Some(now), ..run }).await?;
+        }
+        Ok(())
     }
 
     /// Writes a stored page of the plan again over what is stored, as an earlier slice did in its own

@@ -91,8 +91,9 @@ where
         }
         let state = self.stores.sync_state(&connection.account_id, &connection.id).await?;
         let queue = state.map(|state| state.queue).unwrap_or_default();
-        // Each approved plan is one of its own.
-        let is_alike = |run: &&QueuedRun| run.kind.lane() == Lane::Main;
+        // Each approved plan is one of its own, and each person.
+        let is_alike =
+            |run: &&QueuedRun| run.kind.lane() == Lane::Main && run.kind != RunKind::User;
         let queue: Vec<&QueuedRun> = queue.iter().filter(is_alike).collect();
         for (position, queued) in queue.iter().enumerate() {
             let first = queue
@@ -121,12 +122,17 @@ where
             self.withdraw(connection, queued, &reason).await?;
         }
         let unfinished = state.work.checkpoint.filter(|point| point.recorded);
-        let Some(point) = unfinished else { return Ok(()) };
+        if unfinished.is_none() && state.work.planned.is_empty() {
+            return Ok(());
+        }
         let now = self.clock.now();
         let taken = self.stores.take(account, id, holder, now, until).await?;
         // Who holds the lease finds out before his next page.
         let Some(Taken { state, overtaken: _ }) = taken else { return Ok(()) };
-        if let Some(run) = self.stores.run(account, id, &point.run_id).await? {
+        let mut held = Held::new(state, until, until);
+        if let Some(point) = unfinished
+            && let Some(run) = self.stores.run(account, id, &point.run_id).await?
+        {
             let run = match point.ending {
                 // It had ended before, and only its record was missing.
                 Some(Ending { status, reason }) => {
@@ -136,7 +142,7 @@ where
             };
             self.stores.put_run(&run).await?;
         }
-        let mut held = Held::new(state, until, until);
+        self.end_plans(&mut held, connection, true).await?;
         held.work.checkpoint = None;
         held.work.done = held.state.wanted;
         self.park(&mut held).await

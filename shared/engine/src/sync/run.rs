@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use super::drive::{Desk, Ended, Request, Worker};
 use super::ending::conclusion;
+use super::escrow::with_unkept;
+use super::one_by_one::about;
 use super::open::delta_stage;
 use super::pass::{Ahead, Held, Pass};
 use super::reaction::Reaction;
@@ -41,10 +43,11 @@ where
         let stage = match queued.kind {
             _ if applies => Stage::Apply { page: 0 },
             RunKind::Full | RunKind::Preview | RunKind::Drift => Stage::Baseline,
-            RunKind::Delta | RunKind::User => match delta_stage(held, desk) {
-                Some(stage) => stage,
-                None => Stage::Baseline,
-            },
+            RunKind::Delta => delta_stage(held, desk).unwrap_or(Stage::Baseline),
+            // Where a look has no place to start from, everybody must be read, too.
+            RunKind::User => delta_stage(held, desk)
+                .and_then(|_| about(stored.as_ref()))
+                .unwrap_or(Stage::Baseline),
         };
         // A look at what changed needs a place to start from; without one everything is looked at.
         let needs_full = stage == Stage::Baseline && !queued.kind.reads_everybody();
@@ -255,6 +258,10 @@ where
         }
         loop {
             held.check_time(&self.clock)?;
+            if pass.point.stage == Stage::Takeovers {
+                // Before all that only the end of a run can decide.
+                Box::pin(self.try_failures_again(held, pass)).await?;
+            }
             match pass.point.stage.clone() {
                 Stage::Baseline => Box::pin(self.baseline(held, pass)).await?,
                 Stage::List { link } => Box::pin(self.list(held, pass, link)).await?,
@@ -266,6 +273,8 @@ where
                     Box::pin(self.follow_groups(held, pass)).await?;
                     pass.point.stage = Self::after_groups(held)?;
                 }
+                Stage::Person { user } => Box::pin(self.about_person(held, pass, user)).await?,
+                Stage::Members { group } => Box::pin(self.about_group(held, pass, group)).await?,
                 Stage::Delta { link } => {
                     Box::pin(self.follow_delta(held, pass, Phase::Delta, link)).await?;
                 }
@@ -297,6 +306,7 @@ where
                 Stage::Finish => {
                     Box::pin(self.read_back(held, pass)).await?;
                     let (status, reason) = conclusion(&pass.point);
+                    let reason = with_unkept(reason, held, &pass.point);
                     return self.finish(held, pass, status, reason).await;
                 }
             }

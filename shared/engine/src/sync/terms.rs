@@ -24,6 +24,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) memberships: &'a Memberships,
     /// The tenant's other connections.
     pub(crate) rivals: &'a Rivals,
+    /// Whether people are decided as if nothing were known of them.
+    pub(crate) afresh: bool,
 }
 
 impl Terms<'_> {
@@ -57,13 +59,13 @@ impl Terms<'_> {
             }
             View::In(wanted) => {
                 // A delta has no index: the contact itself tells whether anything moved.
-                let same = existing.is_some_and(|contact| {
+                let is_same = |contact: &Contact| {
                     contact.is_linked_to(self.tie.connection, &user.id)
                         && contact.link.as_ref().is_some_and(|link| link.state == LinkState::Linked)
                         && contact.sync.as_ref().and_then(|sync| sync.fingerprint.as_deref())
                             == Some(&hex(wanted.fingerprint))
-                });
-                if same {
+                };
+                if !self.afresh && existing.is_some_and(is_same) {
                     let id = existing.map(|contact| contact.id.clone());
                     let item = blank_item(&user.id, id, Outcome::Unchanged);
                     return SegmentItem { awaits: user.manager_without_contact(), ..item };

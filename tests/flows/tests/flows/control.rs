@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contact_sync_flows::{Customer, Scene, SceneOptions, eventually};
 use entra_sim::TenantSpec;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_of_everything_writes_nothing_anywhere_and_loses_nothing() {
@@ -75,6 +75,9 @@ async fn a_run_that_is_cancelled_in_its_middle_ends_and_the_next_one_completes_i
         (customer.run(&run).await["progress"]["done"].as_u64()? > 180).then_some(())
     })
     .await;
+    let progress = customer.run(&run).await["progress"].clone();
+    assert_eq!((&progress["counting"], &progress["step"]), (&json!("people"), &json!("listing")));
+    assert!(progress["done"].as_u64() <= progress["total"].as_u64(), "{progress}");
     let waiting = customer.start_run("full").await;
     let path = |run: &str| customer.path(&format!("/runs/{run}/cancel"));
     let ended = scene.rest().post(&path(&waiting), &json!({})).await.expect(202).json();
@@ -83,6 +86,8 @@ async fn a_run_that_is_cancelled_in_its_middle_ends_and_the_next_one_completes_i
     let ended = customer.wait_for_run(&run).await;
     scene.settle().await;
     assert_eq!(ended["status"], "cancelled", "{ended}");
+    let progress = &ended["progress"];
+    assert_eq!((&progress["step"], &progress["endsAt"]), (&Value::Null, &Value::Null));
     let made = ended["counts"]["created"].as_u64().unwrap();
     assert!((1..600).contains(&made), "it stopped in the middle: {ended}");
     assert_eq!(customer.contacts().await.len() as u64, made, "what it did stays");

@@ -25,6 +25,7 @@ mod large_report;
 mod mapping;
 mod matching;
 mod notices;
+mod one_by_one;
 mod permissions;
 mod pitfalls;
 mod plans;

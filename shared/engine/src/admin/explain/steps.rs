@@ -36,7 +36,7 @@ pub struct Step {
 }
 
 impl Step {
-    fn new(
+    pub(in crate::admin) fn new(
         step: &'static str,
         outcome: impl Into<String>,
         because: impl Into<String>,

@@ -176,6 +176,7 @@ async fn survey(
             rules: &rules,
             memberships: &memberships,
             rivals: &others.rivals,
+            afresh: false,
         },
         saved: before,
         teams: &sets,

@@ -38,6 +38,15 @@ impl<S: DecisionStore> DecisionStore for LaneStores<S> {
         self.store.decisions(connection, cursor, limit).await
     }
 
+    async fn forget_refusals(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+        contact: &ContactId,
+    ) -> Result<(), StoreError> {
+        self.store.forget_refusals(connection, user, contact).await
+    }
+
     async fn refused(&self, connection: &ConnectionId) -> Result<RejectedSet, StoreError> {
         self.store.refused(connection).await
     }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::LaneStores;
 use crate::port::{
-    PendingItem, PendingKind, PendingStore, Release, RunPage, RunStore, SegmentRef, SegmentStore,
-    ShardPage, StoreError, SyncStateStore, Taken,
+    PendingItem, PendingKind, PendingPage, PendingStore, Release, RunPage, RunStore, SegmentRef,
+    SegmentStore, ShardPage, StoreError, SyncStateStore, Taken,
 };
 
 impl<S: PendingStore> PendingStore for LaneStores<S> {
@@ -29,6 +29,16 @@ impl<S: PendingStore> PendingStore for LaneStores<S> {
         kind: PendingKind,
     ) -> Result<Vec<PendingItem>, StoreError> {
         self.store.pending(connection, kind).await
+    }
+
+    async fn pending_page(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        cursor: Option<&str>,
+        limit: u16,
+    ) -> Result<Option<PendingPage>, StoreError> {
+        self.store.pending_page(connection, kind, cursor, limit).await
     }
 
     async fn is_pending(

@@ -9,7 +9,7 @@ use contact_sync_domain::report::Happened;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::Outcome;
 use contact_sync_domain::settings::{AllOr, GroupScope, RemovalAction, Settings};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::by_group::{group, put_group};
@@ -342,4 +342,33 @@ async fn a_plan_whose_applying_dies_anywhere_is_applied_once() {
         let found = (values(&scene), done.counts, done.status);
         assert_eq!(found, expected, "died after {calls} calls");
     }
+}
+
+#[tokio::test]
+async fn a_plan_that_nobody_approves_ends_and_says_so() {
+    let mut scene = moved().await;
+    let (run, plan) = planned(&mut scene).await;
+    let (other, _) = planned(&mut scene).await;
+    let until = plan.expires_at.duration_since(scene.worker.clock.now());
+    scene.pass(until);
+    preview(&mut scene).await.unwrap();
+    assert_eq!(scene.run(&run.id).status, RunStatus::Planned, "a moment is left to other clocks");
+    scene.pass(SignedDuration::from_mins(5));
+    preview(&mut scene).await.unwrap();
+    for id in [&run.id, &other.id] {
+        let ended = scene.run(id);
+        assert_eq!(ended.status, RunStatus::Cancelled);
+        assert!(ended.reason.unwrap().contains("nobody approved"));
+        assert!(ended.ended_at.is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_approved_plan_does_not_expire() {
+    let mut scene = moved().await;
+    let (run, _) = planned(&mut scene).await;
+    let done = apply(&mut scene, &run, Some(5)).await;
+    scene.pass(SignedDuration::from_hours(25));
+    preview(&mut scene).await.unwrap();
+    assert_eq!(scene.run(&run.id), done);
 }
