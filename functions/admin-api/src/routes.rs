@@ -258,6 +258,8 @@ fn of_plans<P: Outside>() -> Vec<Endpoint<P>> {
     vec![
         post(connection!("/previews"), OPERATOR, plans::preview),
         post(connection!("/runs/{run}/apply"), APPROVER, plans::apply).hashed(),
+        post(connection!("/runs/{run}/undo"), APPROVER, plans::undo).hashed(),
+        post(connection!("/undo"), APPROVER, plans::undo_since).hashed(),
     ]
 }
 

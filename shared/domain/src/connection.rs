@@ -19,6 +19,9 @@ pub struct Connection {
     /// What is wrong and how to mend it; present exactly in status `attention`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attention: Option<Attention>,
+    /// Why it is paused, where nobody asked for a pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_for: Option<PausedFor>,
     /// What the caller of `POST …/connections` asked for: a tenant's GUID or domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_tenant: Option<String>,
@@ -85,6 +88,14 @@ pub enum ConnectionStatus {
     Disabled,
     /// Tokens, cursors and subscription forgotten; contacts, settings and links stay.
     Disconnected,
+}
+
+/// Why a connection is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PausedFor {
+    /// What runs did was taken back: the next look would do it again.
+    Undone,
 }
 
 /// Why a connection needs a person, and what helps.

@@ -44,5 +44,6 @@ mod suggestion;
 pub mod sync_state;
 pub mod team;
 pub mod trace;
+pub mod undo;
 pub mod value_counts;
 pub mod written;

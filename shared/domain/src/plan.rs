@@ -153,7 +153,10 @@ pub fn intention(
         (&item.fields, &item.pending, &item.link, &item.status),
         item.question.as_deref().map(|question| (question.list, &question.candidates)),
     );
-    digested(before, &told)
+    match item.trace.as_ref().and_then(|trace| trace.after.as_ref()) {
+        Some(after) => digested(before, &(told, after)),
+        None => digested(before, &told),
+    }
 }
 
 fn digested(before: u128, told: &impl Serialize) -> Result<u128, serde_json::Error> {

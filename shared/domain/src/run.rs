@@ -12,6 +12,7 @@ use crate::proof::Proof;
 use crate::query_plan::Reading;
 use crate::retention::Retention;
 use crate::sync_state::{Lane, Stage};
+use crate::undo::Undoes;
 
 /// One pass over a connection's directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,9 @@ pub struct Run {
     /// The group whose members a run of that kind is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<ObjectId>,
+    /// What it takes back, where it is of that kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Box<Undoes>>,
     /// Who asked for it; absent where nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<Actor>,
@@ -115,6 +119,7 @@ impl Run {
             plan: None,
             user: None,
             group: None,
+            undoes: None,
             requested_by: None,
         }
     }
@@ -151,6 +156,9 @@ pub enum RunKind {
     Preview,
     /// Compares the whole directory with the contacts, and changes nothing.
     Drift,
+    /// Finds out how what earlier runs did can be taken back, and does it only when somebody
+    /// approves.
+    Undo,
 }
 
 impl RunKind {
@@ -158,7 +166,7 @@ impl RunKind {
     pub fn reads_everybody(self) -> bool {
         match self {
             Self::Full | Self::Preview | Self::Drift => true,
-            Self::Delta | Self::User => false,
+            Self::Delta | Self::User | Self::Undo => false,
         }
     }
 
@@ -166,7 +174,7 @@ impl RunKind {
     pub fn lane(self) -> Lane {
         match self {
             Self::Full | Self::Delta | Self::User => Lane::Main,
-            Self::Preview | Self::Drift => Lane::Plan,
+            Self::Preview | Self::Drift | Self::Undo => Lane::Plan,
         }
     }
 }
@@ -291,6 +299,8 @@ pub enum Step {
     Teams,
     /// It applies the pages of its plan.
     Applying,
+    /// It finds out how earlier pages are taken back.
+    TakingBack,
     /// It writes down its end.
     Ending,
 }
@@ -307,6 +317,7 @@ impl From<&Stage> for Step {
             Stage::Judge => Self::Removals,
             Stage::Teams => Self::Teams,
             Stage::Apply { .. } => Self::Applying,
+            Stage::Undo { .. } => Self::TakingBack,
             Stage::Finish => Self::Ending,
         }
     }

@@ -17,6 +17,7 @@ use crate::reconcile::GoneCause;
 use crate::review::Question;
 use crate::settings::RemovalAction;
 use crate::team::{Ended, Membership, Origin};
+use crate::trace::Image;
 
 /// One page of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,7 +155,7 @@ pub struct SegmentItem {
 }
 
 /// Where a change comes from and what it replaces.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Trace {
     /// The page that wrote the contact before: the history of a contact is a chain of these.
@@ -169,6 +170,13 @@ pub struct Trace {
     /// What changes of memberships in teams; on pages of phase `teams`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub memberships: Vec<MembershipChange>,
+    /// What stood before beyond the fields that change, where more than fields changes; with all
+    /// values where the contact itself goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<Image>>,
+    /// What stands again after a restoration, beyond the fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Box<Image>>,
 }
 
 /// Who approved of a removal.
@@ -354,6 +362,9 @@ pub struct Deviation {
     /// What a person can do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// What was written in its place, where it was decided anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Box<SegmentItem>>,
 }
 
 impl Deviation {
@@ -364,6 +375,7 @@ impl Deviation {
             outcome,
             reason: item.reason.clone(),
             remedy: item.remedy.clone(),
+            item: None,
         }
     }
 }

@@ -263,6 +263,14 @@ impl SyncState {
         }
     }
 
+    /// Whether what earlier runs did is being taken back, or waits to be: that goes on while the
+    /// connection rests.
+    pub fn undoes(&self) -> bool {
+        let at_work = self.work.checkpoint.as_ref().map(|point| point.kind);
+        let waiting = self.queue.iter().map(|queued| queued.kind);
+        at_work.into_iter().chain(waiting).any(|kind| kind == RunKind::Undo)
+    }
+
     /// Whether nobody works on it at `now`.
     pub fn is_free(&self, now: Timestamp) -> bool {
         self.lease.as_ref().is_none_or(|lease| lease.expires_at <= now)

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::contact::{Contact, ContactField, ContactSource, ContactStatus, Link, SyncMark, Target};
 use crate::id::RunId;
 use crate::reconcile::GoneCause;
-use crate::segment::{Prior, Trace};
+use crate::segment::{Outcome, Prior, Trace};
 
 impl Prior {
     /// What a contact's mark names; `None` for the mark of a decision, and for one that names no
@@ -28,10 +28,17 @@ impl Trace {
         Some(Box::new(Self { prior: Some(prior), ..Self::default() }))
     }
 
-    /// The same of somebody who left.
-    pub fn of_leaver(contact: &Contact, cause: GoneCause) -> Self {
+    /// The same, with what stood before beyond the fields that change.
+    pub fn replacing(contact: &Contact, before: Image) -> Self {
         let over = Self::over(contact).map(|trace| *trace).unwrap_or_default();
-        Self { cause: Some(cause), ..over }
+        Self { before: Some(Box::new(before)), ..over }
+    }
+
+    /// The same of somebody who left; all values are kept where the contact itself goes.
+    pub fn of_leaver(contact: &Contact, cause: GoneCause, outcome: Outcome) -> Self {
+        let goes = outcome == Outcome::Delete;
+        let before = if goes { Image::whole(contact) } else { Image::of(contact) };
+        Self { cause: Some(cause), ..Self::replacing(contact, before) }
     }
 }
 

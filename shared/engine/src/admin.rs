@@ -40,6 +40,7 @@ mod settings;
 mod sharing;
 mod teams;
 mod tenants;
+mod undo;
 
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
 pub use answers::{BySync, Provenance, TimelineEntry, Writer, contact_as_of, provenance, timeline};
@@ -97,6 +98,7 @@ pub use teams::{
     remove_member, rename_team, team, team_members, teams, teams_of,
 };
 pub use tenants::{TenantUse, grant_tenant, read_accounts, read_tenant, tenant_accounts};
+pub use undo::{read_changes, read_since, request_undo, request_undo_since};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: usize = 3;

@@ -4,6 +4,7 @@ use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, 
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_domain::reconcile::{Rules, Tie};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
+use contact_sync_domain::trace::Image;
 use contact_sync_domain::written::WriteId;
 use jiff::Timestamp;
 
@@ -86,6 +87,12 @@ pub(crate) fn contact_after(
             contact.managed_fields = Vec::new();
         }
         Outcome::Deactivate => contact.status = ContactStatus::Inactive,
+        Outcome::Restore => {
+            let after = item.trace.as_ref().and_then(|trace| trace.after.as_deref());
+            if let Some(image) = after {
+                restore(&mut contact, image, before.is_none());
+            }
+        }
         Outcome::StopUpdating
         | Outcome::AwaitingReview
         | Outcome::Delete
@@ -94,7 +101,6 @@ pub(crate) fn contact_after(
         | Outcome::Failed
         | Outcome::Deferred
         | Outcome::Keep
-        | Outcome::Restore
         | Outcome::Left => {}
     }
     contact.sync = Some(SyncMark {
@@ -107,4 +113,16 @@ pub(crate) fn contact_after(
     contact.version = version + 1;
     contact.updated_at = now;
     contact
+}
+
+/// Makes a contact what it was beyond its fields.
+fn restore(contact: &mut Contact, image: &Image, anew: bool) {
+    contact.status = image.status;
+    contact.link.clone_from(&image.link);
+    contact.managed_fields.clone_from(&image.managed_fields);
+    contact.protected = image.protected;
+    if anew {
+        contact.source = image.source;
+        contact.created_at = image.created_at;
+    }
 }

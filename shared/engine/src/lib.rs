@@ -19,3 +19,4 @@ pub mod report;
 pub mod segments;
 mod split;
 pub mod sync;
+mod undo;

@@ -46,6 +46,7 @@ mod teams;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod undoing;
 mod watched;
 mod write;
 
@@ -70,9 +71,9 @@ use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use crate::port::{
-    AccountStore, ConnectionStore, ContactStore, DecisionStore, DirectoryError, PauseStore,
-    PendingStore, ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError, SyncStateStore,
-    TeamStore, TenantStore,
+    AccountStore, ConnectionStore, ContactStore, DecisionStore, DirectoryError, HistoryStore,
+    PauseStore, PendingStore, ReviewStore, RunStore, SegmentStore, SettingsStore, StoreError,
+    SyncStateStore, TeamStore, TenantStore,
 };
 
 /// Everything that runs need of the state.
@@ -81,6 +82,7 @@ pub trait SyncStores:
     + ConnectionStore
     + ContactStore
     + DecisionStore
+    + HistoryStore
     + PauseStore
     + PendingStore
     + ReviewStore
@@ -98,6 +100,7 @@ impl<S> SyncStores for S where
         + ConnectionStore
         + ContactStore
         + DecisionStore
+        + HistoryStore
         + PauseStore
         + PendingStore
         + ReviewStore

@@ -33,7 +33,8 @@ impl From<AdminError> for Problem {
             | AdminError::PlanExpired
             | AdminError::PlanDiffers
             | AdminError::PlanMoved { .. }
-            | AdminError::RemovalsUnconfirmed { .. } => of_plan(error),
+            | AdminError::RemovalsUnconfirmed { .. }
+            | AdminError::RunNotEnded(_) => of_plan(error),
             AdminError::ExternalIdTaken
             | AdminError::EmailTaken
             | AdminError::ManagedFields(_)
@@ -162,6 +163,11 @@ fn of_plan(error: AdminError) -> Problem {
             "plan-moved",
             "The settings changed since",
             format!("The settings are in version {version} by now; preview again."),
+        ),
+        AdminError::RunNotEnded(run) => conflict(
+            "run-not-ended",
+            "The run has not ended",
+            format!("Run {run} is still to be done; wait for its end, then undo it."),
         ),
         AdminError::RemovalsUnconfirmed { count } => Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::http::header;
-use contact_sync_domain::run::RunStatus;
+use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_engine::admin::{
-    Outside, account, apply_plan, approve_held, read_approval, read_preview, request_preview,
+    Outside, account, apply_plan, approve_held, read_approval, read_changes, read_preview,
+    read_since, request_preview, request_undo, request_undo_since,
 };
 
 use super::Reply;
@@ -19,8 +20,26 @@ pub(super) async fn preview<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (whose, connection) = (call.account()?, call.connection()?);
     let account = account(api.outside.store(), &whose).await?;
     let queued = request_preview(&api.outside, &account, &connection, &call.caller, draft).await?;
-    let location = format!("/v1/accounts/{whose}/connections/{connection}/runs/{}", queued.id);
-    Ok(Answer::accepted(&StartedShape::of(queued)).with_header(header::LOCATION, location))
+    Ok(asked(queued))
+}
+
+pub(super) async fn undo<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let contacts = read_changes(&call.document()?)?;
+    let run = found(&api, &call).await?;
+    Ok(asked(request_undo(&api.outside, &run, contacts, &call.caller).await?))
+}
+
+pub(super) async fn undo_since<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let (whose, connection) = (call.account()?, call.connection()?);
+    let since = read_since(&call.document()?)?;
+    let queued = request_undo_since(&api.outside, &whose, &connection, since, &call.caller).await?;
+    Ok(asked(queued))
+}
+
+fn asked(run: Run) -> Answer {
+    let (account, connection) = (&run.account_id, &run.connection_id);
+    let location = format!("/v1/accounts/{account}/connections/{connection}/runs/{}", run.id);
+    Answer::accepted(&StartedShape::of(run)).with_header(header::LOCATION, location)
 }
 
 pub(super) async fn apply<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

@@ -1,6 +1,6 @@
 //! Connections, their tenants and the tenants' people.
 
-use contact_sync_domain::connection::{ConnectionStatus, PermissionState, Tenant};
+use contact_sync_domain::connection::{ConnectionStatus, PausedFor, PermissionState, Tenant};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
@@ -16,6 +16,7 @@ pub(crate) struct ConnectionShape {
     account_id: AccountId,
     status: ConnectionStatus,
     attention: Option<AttentionShape>,
+    paused_for: Option<PausedFor>,
     wanted_tenant: Option<String>,
     tenant: Option<TenantName>,
     permissions: Vec<PermissionState>,
@@ -77,6 +78,7 @@ impl From<Overview> for ConnectionShape {
                 fix: attention.fix,
                 since: attention.since,
             }),
+            paused_for: connection.paused_for,
             wanted_tenant: connection.wanted_tenant,
             tenant: connection.tenant.map(|tenant| TenantName {
                 id: tenant.id,

@@ -13,6 +13,7 @@ use contact_sync_domain::run::{
     Counts, GraphCost, Progress, Run, RunKind, RunStatus, Step, Trigger,
 };
 use contact_sync_domain::segment::{FieldChange, LinkChange, MembershipChange};
+use contact_sync_domain::undo::Undoes;
 use contact_sync_engine::admin::{AppliedChange, Step as Taken};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -39,6 +40,7 @@ pub(crate) struct RunShape {
     proof: Option<Proof>,
     plan_hash: Option<String>,
     plan: Option<PlanShape>,
+    undoes: Option<Undoes>,
     requested_by: Option<Actor>,
     user: Option<ObjectId>,
     group: Option<ObjectId>,
@@ -96,6 +98,7 @@ impl From<Run> for RunShape {
             proof: run.proof,
             plan_hash: run.plan.as_ref().map(|plan| plan.hash.clone()),
             plan: run.plan.map(|plan| PlanShape::from(*plan)),
+            undoes: run.undoes.map(|undoes| *undoes),
             requested_by: run.requested_by,
             user: run.user,
             group: run.group,

@@ -223,6 +223,7 @@ impl App {
             permissions: Vec::new(),
             authorized_at: Some(now),
             last_sync_at: None,
+            paused_for: None,
             enabled_once: false,
             version: 1,
             created_at: now,

@@ -92,6 +92,7 @@ async fn changes_are_told_as_they_came_out_page_by_page() {
         outcome: Outcome::Failed,
         reason: Some("the contact moved".to_owned()),
         remedy: Some("sync again".to_owned()),
+        item: None,
     };
     {
         let mut world = app.outside.store.world();

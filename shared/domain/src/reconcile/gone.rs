@@ -174,7 +174,7 @@ impl Rules {
             };
         }
         item.link = Some(change);
-        item.trace = Some(Box::new(Trace::of_leaver(contact, cause)));
+        item.trace = Some(Box::new(Trace::of_leaver(contact, cause, item.outcome)));
         item
     }
 

@@ -8,6 +8,7 @@ use crate::directory::DirectoryUser;
 use crate::review::{ReviewAction, ReviewList};
 use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::ChangeMode;
+use crate::trace::Image;
 
 impl Rules {
     pub(super) fn decide_linked(
@@ -78,7 +79,11 @@ impl Rules {
         item.question = if pending.is_empty() { None } else { ask() };
         item.pending = pending;
         item.outcome = Outcome::Update;
-        item.trace = Trace::over(contact);
+        item.trace = if status.is_some() || link.is_some() || !managed {
+            Some(Box::new(Trace::replacing(contact, Image::of(contact))))
+        } else {
+            Trace::over(contact)
+        };
         item.status = status;
         item.link = link;
         // A contact that lacks what was refused is not decided for good.

@@ -10,6 +10,7 @@ use crate::matching::{Match, MatchKey, Matched};
 use crate::review::{ReviewAction, ReviewList};
 use crate::segment::{LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::{ChangeMode, LinkMode};
+use crate::trace::Image;
 
 impl Rules {
     pub(super) fn decide_unlinked(
@@ -183,7 +184,7 @@ impl Rules {
         item.contact_id = Some(contact.id.clone());
         item.email = None;
         item.version = contact.version;
-        item.trace = Trace::over(contact);
+        item.trace = Some(Box::new(Trace::replacing(contact, Image::of(contact))));
         item.adopted = true;
         item.reason = told;
         let status = status_of(wanted);

@@ -143,6 +143,7 @@ fn what_really_happened_stands_over_what_was_intended() {
         outcome: Outcome::Failed,
         reason: Some("taken".into()),
         remedy: None,
+        item: None,
     };
     assert_eq!(
         lines(&segment, &[deviation], RunKind::Full, ReportForm::Simple),
@@ -293,6 +294,7 @@ fn whom_nothing_happened_to_has_no_fields() {
         outcome: Outcome::Unchanged,
         reason: None,
         remedy: None,
+        item: None,
     };
     let item = SegmentItem { fields: wanted.clone(), ..item(1, Outcome::Update) };
     let row = rows(segment(vec![item]), &[deviation], |_| None).remove(0);

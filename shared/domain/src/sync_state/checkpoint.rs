@@ -209,6 +209,14 @@ pub enum Stage {
         /// Which page of the plan.
         page: u32,
     },
+    /// Find out how what earlier runs did is taken back, page by page from the last.
+    Undo {
+        /// Which of the runs, by its place.
+        run: u32,
+        /// How many of its pages are left to look at; absent before it was begun.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<u32>,
+    },
     /// Record the end.
     Finish,
 }

@@ -138,6 +138,7 @@ async fn the_last_record_of_what_deviated_stands() {
         outcome: Outcome::Failed,
         reason: Some("the address is another contact's".repeat(20)),
         remedy: None,
+        item: None,
     };
     let many: Vec<Deviation> = (0..1_000).map(deviation).collect();
     store.put_deviations(&connection, (&run, USUAL), 0, &many).await.unwrap();

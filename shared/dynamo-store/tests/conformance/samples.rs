@@ -62,6 +62,7 @@ pub(crate) fn connection(account: u128, number: u128) -> Connection {
         permissions: vec![],
         authorized_at: None,
         last_sync_at: None,
+        paused_for: None,
         enabled_once: false,
         version: 1,
         created_at: at(0),

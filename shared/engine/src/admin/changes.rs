@@ -257,6 +257,7 @@ mod tests {
             outcome,
             reason: Some("as it came".to_owned()),
             remedy: Some("do this".to_owned()),
+            item: None,
         }
     }
 

@@ -146,6 +146,7 @@ pub async fn create_connection(
         permissions: Vec::new(),
         authorized_at: None,
         last_sync_at: None,
+        paused_for: None,
         enabled_once: false,
         version: 1,
         created_at: now,
@@ -304,6 +305,7 @@ pub(super) async fn take_action(
         if changed.status != ConnectionStatus::Attention {
             changed.attention = None;
         }
+        changed.paused_for = None;
         adjust(&mut changed);
         changed.version += 1;
         changed.updated_at = outside.clock().now();

@@ -2,7 +2,7 @@
 
 use contact_sync_domain::connection::{ConnectionStatus, RefusedTransition};
 use contact_sync_domain::contact::Target;
-use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
 use contact_sync_domain::settings::Problem;
 use thiserror::Error;
 
@@ -119,6 +119,9 @@ pub enum AdminError {
         /// How many there are.
         count: u64,
     },
+    /// What the run does cannot be taken back while it still does it.
+    #[error("run {0} has not ended")]
+    RunNotEnded(RunId),
     /// The version named in the precondition is not the current one.
     #[error("it is not in the version that the request names")]
     Stale,
@@ -201,6 +204,7 @@ impl AdminError {
             | Self::PlanDiffers
             | Self::PlanMoved { .. }
             | Self::RemovalsUnconfirmed { .. }
+            | Self::RunNotEnded(_)
             | Self::Stale
             | Self::VersionNeeded
             | Self::Expired { .. }

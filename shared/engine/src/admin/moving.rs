@@ -169,6 +169,7 @@ pub async fn move_connection(
     let arrived = Connection {
         account_id: to.id.clone(),
         last_sync_at: None,
+        paused_for: None,
         enabled_once: false,
         ..found.clone()
     };

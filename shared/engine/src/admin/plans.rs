@@ -14,6 +14,7 @@ use super::connections::connection;
 use super::document::Members;
 use super::lifecycle::{check_requirements, enable_with};
 use super::settings::{checked_draft, save_planned, take_effect};
+use super::undo::rest;
 use super::{AdminError, Caller, Outside, Role};
 use crate::port::{Clock, Randomness, RunStore, SettingsCause, SettingsStore, SyncStateStore};
 
@@ -171,7 +172,9 @@ pub async fn apply_plan(
     }
     let current = store.settings(&account.id, id).await?;
     let is_saved = current.cause == SettingsCause::Planned { run: found.id.clone() };
-    if current.version != plan.basis.settings_version && !is_saved {
+    // What is taken back goes by nothing that the settings say.
+    let undoes = found.kind == RunKind::Undo;
+    if current.version != plan.basis.settings_version && !is_saved && !undoes {
         return Err(AdminError::PlanMoved { version: current.version });
     }
     let guard = &plan.summary.guard;
@@ -179,6 +182,14 @@ pub async fn apply_plan(
         return Err(AdminError::RemovalsUnconfirmed { count: guard.count });
     }
     let connection = connection(store, &account.id, id).await?;
+    if undoes {
+        let approved = Approved { by: actor(caller), at: now, removals: approval.removals };
+        let plan = Plan { approved: Some(approved), ..plan.clone() };
+        let queued = Run { status: RunStatus::Queued, plan: Some(Box::new(plan)), ..found.clone() };
+        rest(outside, &connection).await?;
+        let is_queued = store.enqueue_planned(&queued).await?;
+        return if is_queued { Ok(queued) } else { Err(AdminError::Moved) };
+    }
     let enables = matches!(connection.status, ConnectionStatus::Ready | ConnectionStatus::Disabled);
     if !enables && connection.status != ConnectionStatus::Enabled {
         let fix = "a plan is applied while the connection syncs, or enables it";

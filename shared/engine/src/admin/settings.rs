@@ -18,7 +18,7 @@ mod validate;
 mod verdict;
 
 use contact_sync_domain::account::Account;
-use contact_sync_domain::connection::{Connection, ConnectionStatus};
+use contact_sync_domain::connection::{Connection, ConnectionStatus, PausedFor};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::settings::check::check;
@@ -27,7 +27,7 @@ use contact_sync_domain::settings::{Settings, SettingsTakeEffect};
 use serde_json::Value;
 
 use super::connections::connection;
-use super::lifecycle::check_requirements;
+use super::lifecycle::{check_requirements, resume};
 use super::runs::queue_run;
 use super::schedule::set_schedule;
 use super::sharing::ask_sharers_after;
@@ -172,6 +172,12 @@ async fn save(
         return Err(AdminError::Stale);
     }
     follow(outside, account, &found, &current, &version).await?;
+    if found.paused_for == Some(PausedFor::Undone) && check_requirements(&version.settings).is_ok()
+    {
+        // What was taken back will not be done again: other settings hold now.
+        let run = resume(outside, account, &found.id).await?;
+        return Ok(Saved { version, run: Some(run) });
+    }
     let run = take_effect(outside, &found, &version).await?;
     Ok(Saved { version, run })
 }

@@ -54,6 +54,7 @@ pub(crate) fn connection() -> Connection {
         permissions: Vec::new(),
         authorized_at: None,
         last_sync_at: None,
+        paused_for: None,
         enabled_once: false,
         version: 1,
         created_at: Timestamp::UNIX_EPOCH,

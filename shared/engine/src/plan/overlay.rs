@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, RunId, TenantId};
+use contact_sync_domain::segment::Prior;
 use jiff::Timestamp;
 
 use crate::port::{ContactWrite, SettingsVersion, StoredContact};
@@ -88,14 +89,20 @@ impl Overlay {
     }
 
     /// Puts a tombstone in a contact's place.
-    pub(super) fn remove(&mut self, contact: &Contact, fence: Option<u64>, expires_at: Timestamp) {
+    pub(super) fn remove(
+        &mut self,
+        contact: &Contact,
+        fence: Option<u64>,
+        expires_at: Timestamp,
+        by: Option<&Prior>,
+    ) {
         let known = contact.sync.as_ref().map(|mark| mark.source_version);
         let tombstone = StoredContact::Tombstone {
             version: contact.version + 1,
             source_version: fence.or(known).unwrap_or_default(),
             connection_id: contact.link.as_ref().map(|link| link.connection_id.clone()),
             expires_at,
-            by: None,
+            by: by.cloned(),
             erased: false,
         };
         self.contacts.insert(contact.id.clone(), tombstone);

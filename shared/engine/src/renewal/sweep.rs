@@ -150,7 +150,11 @@ where
         // A paused one that has let its cursor go has nothing that could grow old.
         let is_silent = is_silent
             && (connection.status != ConnectionStatus::Paused || state.work.users_delta.is_some());
-        if self.wants_work(&connection, is_undone, is_silent).await?
+        // What takes back goes on while a connection rests.
+        let rests = connection.status == ConnectionStatus::Paused;
+        let goes_on = rests && is_undone && state.undoes();
+        if goes_on
+            || self.wants_work(&connection, is_undone, is_silent).await?
             || (is_due && self.applies_now(&connection).await?)
         {
             found.request = Some(request(state));

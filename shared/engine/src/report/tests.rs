@@ -250,6 +250,7 @@ async fn what_went_otherwise_than_intended_is_told_as_it_went() {
         outcome: Outcome::Failed,
         reason: Some("the e-mail belongs to another contact".into()),
         remedy: None,
+        item: None,
     };
     world.store.world().deviations.insert((ids().2, 0), vec![deviation]);
     assert_eq!(world.simple().await, ["|New|Failed|The e-mail belongs to another contact."]);

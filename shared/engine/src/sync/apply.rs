@@ -146,7 +146,7 @@ where
         known: Known<'_>,
     ) -> Result<Option<Applied>, Stop> {
         let Known { base, user, ignored } = known;
-        if segment.phase == Phase::Apply {
+        if matches!(segment.phase, Phase::Apply | Phase::Undo) {
             let attempt = self.attempt(pass, segment, item, base, ignored).await?;
             return Ok(exactly(item, &attempt));
         }
@@ -183,7 +183,7 @@ where
         match self.attempt(pass, segment, &again, base, ignored).await? {
             Attempt::Moved(_) => Ok(Some(moved_away(item))),
             other => Ok(conclude(again, item.outcome, &other, pass.is_last_chance(segment.phase))
-                .map(|applied| deviating(applied.item, applied.outcome))),
+                .map(instead)),
         }
     }
 
@@ -413,6 +413,13 @@ fn moved_away(item: &SegmentItem) -> Applied {
         ..item.clone()
     };
     deviating(item, Outcome::Failed)
+}
+
+/// What was decided anew and done: kept whole, since nothing else tells what was written.
+fn instead(applied: Applied) -> Applied {
+    let written = applied.deviation.is_none().then(|| Box::new(applied.item.clone()));
+    let deviation = Deviation { item: written, ..Deviation::of(&applied.item, applied.outcome) };
+    Applied { deviation: Some(deviation), ..applied }
 }
 
 fn deviating(item: SegmentItem, outcome: Outcome) -> Applied {

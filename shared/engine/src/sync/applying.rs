@@ -9,6 +9,7 @@ use contact_sync_domain::guard::{Asked, Verdict};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::plan::Plan;
 use contact_sync_domain::reconcile::{View, hex};
+use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
@@ -79,14 +80,15 @@ where
 
     /// The writes of a page whose contacts take one another's addresses, which no order of single
     /// writes can do; `None` for any other page, and where one of them is left.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
         pass: &Pass,
         segment: &Segment,
         stored: &HashMap<ContactId, StoredContact>,
     ) -> Result<Option<(Vec<ContactWrite>, Vec<ClaimChange>)>, Stop> {
         let takes = segment.items.iter().filter_map(|item| {
-            let key = new_email_key(item).filter(|_| item.outcome == Outcome::Update)?;
+            let changes = matches!(item.outcome, Outcome::Update | Outcome::Restore);
+            let key = new_email_key(item).filter(|_| changes && item.version > 0)?;
             Some((item, key, item.contact_id.clone()?))
         });
         let takes: Vec<(&SegmentItem, String, ContactId)> = takes.collect();
@@ -111,7 +113,7 @@ where
         Ok(Some((writes, moves)))
     }
 
-    async fn exchange_at_once(
+    pub(super) async fn exchange_at_once(
         &self,
         held: &mut Held,
         pass: &mut Pass,
@@ -155,6 +157,10 @@ where
             return Ok(true);
         }
         let said = plan.approved.as_ref().and_then(|approved| approved.removals);
+        if pass.point.kind == RunKind::Undo {
+            // What a run made is no mass of leavers: whoever takes it back says how much it is.
+            return Ok(said == Some(count));
+        }
         let limits = pass.rules.policies().guard;
         let asked = Asked { run: pass.point.run_id.as_str(), done: 0, count };
         let linked = held.work.linked;
@@ -192,7 +198,8 @@ where
         let deviating: HashSet<ObjectId> =
             deviations.into_iter().map(|deviation| deviation.object_id).collect();
         let does = |item: &SegmentItem| {
-            (writes(item) || item.question.is_some()) && !deviating.contains(&item.object_id)
+            let does = writes(item) || item.question.is_some() || item.outcome == Outcome::Left;
+            does && !deviating.contains(&item.object_id)
         };
         Ok(Some(segment.items.into_iter().filter(does).collect()))
     }
@@ -205,11 +212,15 @@ where
         removes: bool,
         stored: &mut HashMap<ContactId, StoredContact>,
     ) -> Result<Vec<SegmentItem>, Stop> {
-        let users: Vec<ObjectId> = planned.iter().map(|item| item.object_id.clone()).collect();
-        let entries = self.confirm(pass, &users).await?;
-        let people = self.view_people(pass, entries, true).await?;
-        let people: HashMap<ObjectId, Person> =
-            people.into_iter().map(|person| (person.id().clone(), person)).collect();
+        let mut people: HashMap<ObjectId, Person> = HashMap::new();
+        // What is taken back says nothing about the directory.
+        let reads = pass.point.kind != RunKind::Undo;
+        if reads {
+            let users: Vec<ObjectId> = planned.iter().map(|item| item.object_id.clone()).collect();
+            let entries = self.confirm(pass, &users).await?;
+            let told = self.view_people(pass, entries, true).await?;
+            people.extend(told.into_iter().map(|person| (person.id().clone(), person)));
+        }
         let contacts: Vec<ContactId> =
             planned.iter().filter_map(|item| item.contact_id.clone()).collect();
         self.read_contacts(pass, &contacts, stored).await?;
@@ -218,7 +229,7 @@ where
                 return left(&item, "the removal guard holds it back by now");
             }
             let contact = item.contact_id.as_ref().and_then(|id| stored.get(id));
-            if is_as_planned(pass, &item, people.get(&item.object_id), contact) {
+            if !reads || is_as_planned(pass, &item, people.get(&item.object_id), contact) {
                 item
             } else {
                 left(&item, "the user changed in Entra since the plan was made")

@@ -221,7 +221,7 @@ pub(super) fn claimant<'a>(
 
 /// The claim key of the e-mail that an item newly gives.
 pub(crate) fn new_email_key(item: &SegmentItem) -> Option<String> {
-    if !matches!(item.outcome, Outcome::Create | Outcome::Update) {
+    if !matches!(item.outcome, Outcome::Create | Outcome::Update | Outcome::Restore) {
         return None;
     }
     let email = Target::Field(ContactField::Email);

@@ -100,6 +100,7 @@ enum Step {
     Continue(Box<Checkpoint>),
     Start(QueuedRun),
     Look,
+    Rest,
     LetGo,
     HandOver(QueuedRun),
 }
@@ -207,7 +208,8 @@ where
         if request.lane == Lane::Plan {
             self.end_plans(&mut held, &connection, false).await?;
         }
-        if connection.status == ConnectionStatus::Paused && request.lane == Lane::Main {
+        let rests = connection.status == ConnectionStatus::Paused && request.lane == Lane::Main;
+        if rests && !held.state.undoes() {
             return self.rest(&mut held).await;
         }
         // Graph said when to come back, and whoever asks before is told so again, and longer.
@@ -239,17 +241,20 @@ where
     ) -> Result<Driven, Stop> {
         let settings = self.stores.settings(&request.account_id, &connection.id).await?;
         let is_look = request.kind == RunKind::Delta;
+        let rests = connection.status == ConnectionStatus::Paused && request.lane == Lane::Main;
         let rivals = &settings.settings;
         let rivals = self.rivals(held, &connection.id, &tenant, rivals, is_look).await?;
         let looks = settings.settings.schedule.between_runs != BetweenRuns::Ignore
-            && request.lane == Lane::Main;
+            && request.lane == Lane::Main
+            && !rests;
         let mut desk = Desk { connection, tenant, settings, rivals };
         let mut must_look = request.kind == RunKind::Delta && looks;
         for _ in 0..MAX_ROUNDS {
             if !looks {
                 held.work.done = held.state.wanted;
             }
-            let ended = match next_step(held, request, must_look) {
+            let ended = match next_step(held, request, must_look, rests) {
+                Step::Rest => return self.rest(held).await,
                 Step::LetGo => match self.let_go(held).await? {
                     Some(driven) => return Ok(driven),
                     None => continue,
@@ -381,9 +386,14 @@ pub(super) struct Desk {
     pub(super) rivals: Vec<Sharer>,
 }
 
-fn next_step(held: &Held, request: &Request, must_look: bool) -> Step {
+fn next_step(held: &Held, request: &Request, must_look: bool, rests: bool) -> Step {
     if let Some(point) = &held.work.checkpoint {
         return Step::Continue(Box::new(point.clone()));
+    }
+    if rests {
+        // While a connection rests, nothing is begun but what takes back.
+        let undo = held.state.queue.iter().find(|queued| queued.kind == RunKind::Undo);
+        return undo.map_or(Step::Rest, |undo| Step::Start(undo.clone()));
     }
     if let Some(next) = held.state.queue.first() {
         // The delta function leaves whole directories to the one that is made for them.

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::run::{GraphCost, RunKind};
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{Lane, Stage};
 use jiff::SignedDuration;
@@ -337,6 +338,9 @@ where
         let status = connection.as_ref().map(|connection| connection.status);
         match status {
             Some(status) if pass.lane == Lane::Main && status.may_write() => {}
+            // Whoever had it taken back paused the connection for that.
+            Some(ConnectionStatus::Paused)
+                if pass.lane == Lane::Main && pass.point.kind == RunKind::Undo => {}
             Some(status) if pass.lane == Lane::Plan && status.may_be_planned() => {}
             Some(status) => return Err(Stop::NotAllowed(status)),
             None => return Err(Stop::Lost),

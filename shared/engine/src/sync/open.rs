@@ -1,6 +1,6 @@
 //! Opening a run: from its checkpoint to everything that a slice works with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
@@ -105,6 +105,7 @@ where
             staged: None,
             kept: None,
             tried_again: false,
+            spared: HashSet::new(),
             stored,
             awaiting: BTreeMap::new(),
             deferred: HashMap::new(),
@@ -117,12 +118,14 @@ where
         };
         // What is left of a run that ended needs no rules.
         let ended = pass.point.ending.is_some();
-        if let Some(problem) = problem.filter(|_| !ended) {
+        // What takes back goes by nothing that the settings say.
+        let undoes = pass.point.kind == RunKind::Undo;
+        if let Some(problem) = problem.filter(|_| !ended && !undoes) {
             pass.point.recorded = true;
             self.finish(held, &mut pass, RunStatus::Failed, Some(problem)).await?;
             return Ok(None);
         }
-        if pass.uses_groups() && pass.point.stage != Stage::Baseline && !ended {
+        if pass.uses_groups() && pass.point.stage != Stage::Baseline && !ended && !undoes {
             match self.load_members(&mut pass).await {
                 // Before the first sync nobody read the groups. The next look looks at everything.
                 Err(Stop::NeedsFull) if pass.point.applies => {
@@ -227,6 +230,8 @@ where
                 deviations.iter().rev().map(|one| (&one.object_id, one.outcome)).collect();
             if pass.lane == Lane::Plan {
                 self.write_again(pass, &segment, &went).await?;
+                let spared = segment.items.iter().filter(|item| item.outcome == Outcome::Left);
+                pass.spared.extend(spared.filter_map(|item| item.contact_id.clone()));
             }
             let outcomes: Vec<Outcome> = segment
                 .items

@@ -247,7 +247,7 @@ where
     /// Shows how far the run is.
     pub(super) async fn record_progress(&self, pass: &Pass) -> Result<(), Stop> {
         let is_long = pass.point.reads_everybody() || pass.point.kind == RunKind::User;
-        if is_long || pass.point.applies {
+        if is_long || pass.point.applies || pass.point.kind == RunKind::Undo {
             let mut run = run_of(pass, RunStatus::Running);
             // To the second: the item is written with each page.
             run.progress.at = Timestamp::from_second(self.clock.now().as_second()).ok();

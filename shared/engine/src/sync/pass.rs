@@ -196,6 +196,8 @@ pub(super) struct Pass {
     pub(super) kept: Option<BTreeMap<ObjectId, Failure>>,
     /// Whether those of them who are due were tried again in this slice.
     pub(super) tried_again: bool,
+    /// Contacts that an undoing run leaves as they are: what is older is not taken back, either.
+    pub(super) spared: HashSet<ContactId>,
     /// Whose manager had no contact when they were decided, and who the manager is.
     pub(super) awaiting: BTreeMap<ObjectId, ObjectId>,
     /// People of this slice whose e-mail another contact still has, as last read.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan};
-use contact_sync_domain::run::{Run, RunStatus};
+use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
 use contact_sync_domain::sync_state::{Planned, Stage, Work};
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ use super::index::Index;
 use super::page::run_of;
 use super::pass::{Held, Pass};
 use super::reaction::stopped;
-use super::write::written;
+use super::write::{by, written};
 use super::{Stop, SyncStores, Worker};
 use crate::plan::Teller;
 use crate::port::{
@@ -156,7 +156,7 @@ where
             }
             if item.outcome == Outcome::Delete {
                 if let Some(contact) = before {
-                    self.stores.write_again(Some(contact), None);
+                    self.stores.write_again(Some(contact), None, Some(&by(pass, segment)));
                 }
                 continue;
             }
@@ -167,7 +167,8 @@ where
             };
             let contact = written(pass, segment, item, before, version, self.clock.now());
             self.keep_adoption(pass, item, id).await?;
-            self.stores.write_again(before, Some(contact));
+            self.end_adoption(pass, item).await?;
+            self.stores.write_again(before, Some(contact), None);
         }
         Ok(())
     }
@@ -195,7 +196,9 @@ where
         let room = limits.room(&held.work.guard, linked, now);
         let count = summary.guard.count;
         let (allowed, left) = (room.allowed, room.left);
-        summary.guard = GuardView { count, allowed, left, holds: count > left };
+        // Taking back uses up nothing of the guard's window, and always says what it removes.
+        let holds = count > if pass.point.kind == RunKind::Undo { 0 } else { left };
+        summary.guard = GuardView { count, allowed, left, holds };
         Ok(Plan {
             hash,
             pages: pass.point.page,

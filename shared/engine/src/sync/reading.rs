@@ -74,6 +74,13 @@ pub(super) fn advance(
         }
         return;
     }
+    if let (Phase::Undo, NextStep::Next(place)) = (phase, next) {
+        let place = place.split_once('.');
+        if let Some((Ok(run), Ok(left))) = place.map(|(run, left)| (run.parse(), left.parse())) {
+            pass.point.stage = Stage::Undo { run, left: Some(left) };
+        }
+        return;
+    }
     let stage = match (pass.point.reads_everybody(), phase, next) {
         (true, Phase::List, NextStep::Next(link)) => Stage::List { link: Some(link.clone()) },
         (true, Phase::List, NextStep::End | NextStep::Delta(_)) => {

@@ -43,6 +43,7 @@ where
         let stage = match queued.kind {
             _ if applies => Stage::Apply { page: 0 },
             RunKind::Full | RunKind::Preview | RunKind::Drift => Stage::Baseline,
+            RunKind::Undo => Stage::Undo { run: 0, left: None },
             RunKind::Delta => delta_stage(held, desk).unwrap_or(Stage::Baseline),
             // Where a look has no place to start from, everybody must be read, too.
             RunKind::User => delta_stage(held, desk)
@@ -287,6 +288,9 @@ where
                 Stage::References if pass.point.recorded => {
                     Box::pin(self.references(held, pass)).await?;
                 }
+                Stage::Undo { run, left } => {
+                    Box::pin(self.take_back(held, pass, run, left)).await?
+                }
                 Stage::Apply { page } => Box::pin(self.apply_plan(held, pass, page)).await?,
                 Stage::Judge if pass.point.recorded || is_due(held, pass, self.clock.now()) => {
                     Box::pin(self.judge(held, pass)).await?;
@@ -331,7 +335,7 @@ where
                 self.settle_moves(held, pass, &segment).await?;
                 continue;
             }
-            if segment.phase == Phase::Apply {
+            if matches!(segment.phase, Phase::Apply | Phase::Undo) {
                 self.exchange_begun(pass, &segment).await?;
             }
             self.settle_begun(held, pass, &segment).await?;

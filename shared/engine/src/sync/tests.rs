@@ -36,5 +36,6 @@ mod stages;
 mod takeovers;
 mod teams;
 mod tombstones;
+mod undo;
 mod unreadable;
 mod waiting;

@@ -6,6 +6,7 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{Outcome, Prior, Segment, SegmentItem};
+use contact_sync_domain::trace::Image;
 use contact_sync_domain::written::WriteId;
 use jiff::{SignedDuration, Timestamp};
 
@@ -65,7 +66,10 @@ where
             let (before, expected) = match &base {
                 Some(standing @ StoredContact::Present(contact)) => {
                     match over_present(pass, segment, item, contact) {
-                        Order::Same => return Ok(Attempt::Done),
+                        Order::Same => {
+                            self.end_adoption(pass, item).await?;
+                            return Ok(Attempt::Done);
+                        }
                         Order::Version => fence = None,
                         Order::Fence => {
                             let newest = standing.source_version_in(connection, self.clock.now());
@@ -125,13 +129,15 @@ where
             self.keep_adoption(pass, item, contact_id).await?;
             let contact = written(pass, segment, item, before, expected, self.clock.now());
             let old_key = before.and_then(Contact::email).map(email_key);
+            let new_key = contact.email().map(email_key);
             let write = ContactWrite { contact, expected_version: expected, fence };
             match self.stores.write(&write).await? {
                 WriteOutcome::Written => {
-                    if let Some(old) = old_key.filter(|old| key.is_some_and(|new| new != *old)) {
+                    if let Some(old) = old_key.filter(|old| new_key.as_ref() != Some(old)) {
                         let account = &pass.account.id;
                         ContactStore::release(&self.stores, account, &old, contact_id).await?;
                     }
+                    self.end_adoption(pass, item).await?;
                     return Ok(Attempt::Done);
                 }
                 // A new contact whose number is kept by a tombstone goes on counting from it.
@@ -159,6 +165,21 @@ where
         let (account, tenant, user) = (&pass.account.id, &pass.tenant, &item.object_id);
         if item.adopted && ContactId::derived(account, tenant, user) != *contact_id {
             self.stores.put_adoption(account, tenant, user, contact_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets whose a contact was that existed before, where that is taken back.
+    pub(super) async fn end_adoption(&self, pass: &Pass, item: &SegmentItem) -> Result<(), Stop> {
+        let Some(trace) = item.trace.as_deref().filter(|_| item.outcome == Outcome::Restore) else {
+            return Ok(());
+        };
+        let user = |image: Option<&Image>| image.and_then(|image| image.link.clone());
+        let before = user(trace.before.as_deref());
+        if let (Some(link), None) = (before, user(trace.after.as_deref()))
+            && trace.after.is_some()
+        {
+            self.stores.delete_adoption(&pass.account.id, &link.tenant_id, &link.object_id).await?;
         }
         Ok(())
     }
@@ -241,7 +262,7 @@ fn over_present(pass: &Pass, segment: &Segment, item: &SegmentItem, contact: &Co
 }
 
 /// Which page removes.
-fn by(pass: &Pass, segment: &Segment) -> Prior {
+pub(super) fn by(pass: &Pass, segment: &Segment) -> Prior {
     Prior { run: pass.point.run_id.clone(), page: segment.page }
 }
 

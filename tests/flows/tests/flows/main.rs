@@ -46,5 +46,6 @@ mod subscription_codes;
 mod subscriptions;
 mod teams;
 mod throttling;
+mod undo;
 mod variants;
 mod webhook;

@@ -15,7 +15,12 @@ use crate::port::{
 
 impl<S: ContactStore> LaneStores<S> {
     /// Puts a contact of the plan over the one before it, with its address, or removes it.
-    pub(crate) fn write_again(&self, before: Option<&Contact>, after: Option<Contact>) {
+    pub(crate) fn write_again(
+        &self,
+        before: Option<&Contact>,
+        after: Option<Contact>,
+        by: Option<&Prior>,
+    ) {
         let Some(mut over) = self.over.look() else { return };
         let email = |contact: &Contact| contact.email().map(email_key);
         let old = before.and_then(email);
@@ -32,7 +37,7 @@ impl<S: ContactStore> LaneStores<S> {
         }
         match (after, before) {
             (Some(contact), _) => over.put(contact),
-            (None, Some(contact)) => over.remove(contact, None, Timestamp::MAX),
+            (None, Some(contact)) => over.remove(contact, None, Timestamp::MAX, by),
             (None, None) => {}
         }
     }
@@ -137,7 +142,7 @@ impl<S: ContactStore> ContactStore for LaneStores<S> {
             return Ok(WriteOutcome::Moved(standing));
         }
         if let Some(mut over) = self.over.look() {
-            over.remove(contact, fence, expires_at);
+            over.remove(contact, fence, expires_at, by);
         }
         Ok(WriteOutcome::Written)
     }

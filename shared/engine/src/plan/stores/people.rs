@@ -1,13 +1,17 @@
 //! What people are asked and decided, and teams: read as they are, and left so by plans.
 
+use contact_sync_domain::contact::Contact;
+use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, ReviewId, TeamId};
 use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::team::{Membership, Team};
+use jiff::Timestamp;
 
 use super::LaneStores;
 use crate::port::{
-    DecisionPage, DecisionStore, MembershipKey, MembershipPage, Renamed, ReviewPage, ReviewStore,
-    StoreError, TeamStore,
+    ContactStore, ContactWrite, DecisionPage, DecisionStore, HistoryPage, HistoryStore,
+    MembershipKey, MembershipPage, Renamed, ReviewPage, ReviewStore, StoreError, TeamStore,
+    WriteOutcome,
 };
 
 impl<S: DecisionStore> DecisionStore for LaneStores<S> {
@@ -150,5 +154,45 @@ impl<S: TeamStore> TeamStore for LaneStores<S> {
     /// A plan moves nobody between teams.
     async fn put_membership(&self, membership: &Membership) -> Result<bool, StoreError> {
         if self.over.is_plan() { Ok(true) } else { self.store.put_membership(membership).await }
+    }
+}
+
+/// What people do is no part of a plan: in one it counts as written, and is told nobody.
+impl<S: ContactStore + HistoryStore> HistoryStore for LaneStores<S> {
+    async fn write_told(
+        &self,
+        write: &ContactWrite,
+        entry: &HistoryEntry,
+    ) -> Result<WriteOutcome, StoreError> {
+        if self.over.is_plan() {
+            return self.write(write).await;
+        }
+        self.store.write_told(write, entry).await
+    }
+
+    async fn remove_told(
+        &self,
+        contact: &Contact,
+        expires_at: Timestamp,
+        entry: &HistoryEntry,
+    ) -> Result<WriteOutcome, StoreError> {
+        if self.over.is_plan() {
+            return self.remove(contact, None, expires_at, None).await;
+        }
+        self.store.remove_told(contact, expires_at, entry).await
+    }
+
+    async fn tell(&self, account: &AccountId, entry: &HistoryEntry) -> Result<(), StoreError> {
+        if self.over.is_plan() { Ok(()) } else { self.store.tell(account, entry).await }
+    }
+
+    async fn history(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        before: Option<&str>,
+        limit: u16,
+    ) -> Result<Option<HistoryPage>, StoreError> {
+        self.store.history(account, contact, before, limit).await
     }
 }

@@ -111,6 +111,7 @@ fn connection(
         permissions: Vec::new(),
         authorized_at: authorized.map(at),
         last_sync_at: None,
+        paused_for: None,
         enabled_once: false,
         version: 1,
         created_at: at(0),

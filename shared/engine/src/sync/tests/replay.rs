@@ -195,6 +195,7 @@ async fn what_deviated_once_and_is_right_at_the_replay_is_no_deviation_any_more(
             outcome: Outcome::Failed,
             reason: None,
             remedy: None,
+            item: None,
         };
         scene.revive();
         scene.worker.stores.world().deviations.insert((id.clone(), 0), vec![failed]);

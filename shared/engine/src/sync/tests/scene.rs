@@ -302,6 +302,7 @@ fn connection() -> Connection {
         permissions: vec![],
         authorized_at: None,
         last_sync_at: None,
+        paused_for: None,
         enabled_once: true,
         version: 1,
         created_at: start(),

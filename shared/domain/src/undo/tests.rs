@@ -1,0 +1,210 @@
+//! For each kind of write what undoes it, what keeps it from being undone, and what needs nothing.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::contact::{ContactField, ContactSource};
+use crate::id::{AccountId, ConnectionId, HistoryId, ObjectId, TenantId};
+use crate::reconcile::GoneCause;
+
+fn user() -> ObjectId {
+    ObjectId::from_u128(7)
+}
+
+fn place() -> Prior {
+    Prior { run: RunId::from_bits(1), page: 3 }
+}
+
+fn own() -> RunId {
+    RunId::from_bits(2)
+}
+
+fn link(state: LinkState) -> Link {
+    Link {
+        connection_id: ConnectionId::from_bits(1),
+        tenant_id: TenantId::from_u128(1),
+        object_id: user(),
+        user_principal_name: None,
+        state,
+        acts_at: None,
+        planned: None,
+    }
+}
+
+fn contact() -> Contact {
+    Contact {
+        id: ContactId::from_bits(5),
+        account_id: AccountId::from_bits(1),
+        version: 4,
+        status: ContactStatus::Active,
+        source: ContactSource::Entra,
+        fields: BTreeMap::from([(ContactField::City, "Bern".to_owned())]),
+        custom: BTreeMap::new(),
+        managed_fields: vec![Target::Field(ContactField::City)],
+        protected: false,
+        link: Some(link(LinkState::Linked)),
+        sync: None,
+        written: Vec::new(),
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn done(outcome: Outcome) -> SegmentItem {
+    blank_item(&user(), Some(contact().id), outcome)
+}
+
+fn city(old: Value, new: Value) -> FieldChange {
+    let field = Target::Field(ContactField::City);
+    FieldChange { field, old, new, source: "[city]".into(), rule: "overwrite".into() }
+}
+
+fn over(before: &Contact) -> Option<Box<Trace>> {
+    Some(Box::new(Trace::replacing(before, Image::of(before))))
+}
+
+fn now(item: &SegmentItem, contact: &Contact) -> Inverse {
+    inverse(item, &place(), &own(), Stands::Contact(contact))
+}
+
+fn undone(inverse: Inverse) -> SegmentItem {
+    match inverse {
+        Inverse::Undo(item) => *item,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_changed_value_comes_back_while_it_is_the_runs_and_is_somebodys_once_it_is_another() {
+    let item =
+        SegmentItem { fields: vec![city(json!("Rome"), json!("Bern"))], ..done(Outcome::Update) };
+    let back = undone(now(&item, &contact()));
+    assert_eq!((back.outcome, back.version), (Outcome::Restore, 4));
+    assert_eq!((&back.fields[0].old, &back.fields[0].new), (&json!("Bern"), &json!("Rome")));
+    let mut edited = contact();
+    let deed = WriteId::from(&HistoryId::from_bits(9));
+    let field = Target::Field(ContactField::City);
+    edited.set(&field, Some(json!("Basel")));
+    edited.wrote(deed, [&field]);
+    assert_eq!(
+        now(&item, &edited),
+        Inverse::Refused(Refusal::Field { field: field.clone(), by: Some(deed) })
+    );
+    edited.set(&field, Some(json!("Rome")));
+    assert_eq!(now(&item, &edited), Inverse::Nothing, "somebody typed it in again");
+    let other = Target::Field(ContactField::JobTitle);
+    let mut elsewhere = contact();
+    elsewhere.set(&other, Some(json!("Boss")));
+    let back = undone(now(&item, &elsewhere));
+    assert_eq!(back.fields.len(), 1, "what the run did not write stays");
+}
+
+#[test]
+fn status_link_and_managed_fields_come_back_and_a_link_that_moved_on_keeps_all() {
+    let mut before = contact();
+    before.managed_fields.clear();
+    let item = SegmentItem {
+        link: Some(LinkChange::new(Some(LinkState::Linked), LinkState::Removed)),
+        trace: over(&before),
+        ..done(Outcome::Deactivate)
+    };
+    let gone = Contact {
+        status: ContactStatus::Inactive,
+        link: Some(link(LinkState::Removed)),
+        ..contact()
+    };
+    let back = undone(now(&item, &gone));
+    let after = back.trace.unwrap().after.unwrap();
+    assert_eq!((after.status, after.link), (ContactStatus::Active, before.link.clone()));
+    assert!(after.managed_fields.is_empty());
+    let elsewhere = Contact { link: Some(link(LinkState::OutOfScope)), ..gone.clone() };
+    assert_eq!(now(&item, &elsewhere), Inverse::Refused(Refusal::Link));
+    let cut = SegmentItem { trace: over(&before), ..done(Outcome::Unlink) };
+    let unlinked = Contact { link: None, managed_fields: Vec::new(), ..contact() };
+    let back = undone(now(&cut, &unlinked));
+    assert!(back.adopted && back.link.is_some(), "whose it is is told again");
+    let unkept = SegmentItem { trace: None, ..item };
+    assert_eq!(now(&unkept, &gone), Inverse::Refused(Refusal::NotKept));
+}
+
+#[test]
+fn a_takeover_is_cut_again_unless_somebody_protected_the_contact_since() {
+    let before = Contact { link: None, managed_fields: Vec::new(), ..contact() };
+    let item = SegmentItem {
+        adopted: true,
+        link: Some(LinkChange::new(None, LinkState::Linked)),
+        trace: over(&before),
+        ..done(Outcome::Update)
+    };
+    let back = undone(now(&item, &contact()));
+    assert!(back.link.is_none() && back.trace.unwrap().after.unwrap().link.is_none());
+    let protected = Contact { protected: true, ..contact() };
+    assert_eq!(now(&item, &protected), Inverse::Refused(Refusal::Protected));
+}
+
+#[test]
+fn a_contact_that_was_made_goes_again_with_nothing_of_anybody_elses_on_it() {
+    let item =
+        SegmentItem { fields: vec![city(Value::Null, json!("Bern"))], ..done(Outcome::Create) };
+    let back = undone(now(&item, &contact()));
+    assert_eq!((back.outcome, back.version), (Outcome::Delete, 4));
+    let kept = back.trace.unwrap().before.unwrap();
+    assert!(kept.whole.is_some(), "what goes is kept, to be had again");
+    let mut noted = contact();
+    noted.set(&Target::Custom("note".into()), Some(json!("call her")));
+    assert!(matches!(now(&item, &noted), Inverse::Refused(Refusal::Field { .. })));
+    let protected = Contact { protected: true, ..contact() };
+    assert_eq!(now(&item, &protected), Inverse::Refused(Refusal::Protected));
+    let let_go = Contact { link: None, ..contact() };
+    assert_eq!(now(&item, &let_go), Inverse::Refused(Refusal::Link));
+    let nobody = Stands::Nothing;
+    assert_eq!(inverse(&item, &place(), &own(), nobody), Inverse::Nothing);
+}
+
+#[test]
+fn a_deleted_contact_stands_again_with_all_that_it_had_unless_others_came_first() {
+    let mut before = Contact { protected: true, ..contact() };
+    before.set(&Target::Custom("note".into()), Some(json!("call her")));
+    let trace = Trace::of_leaver(&before, GoneCause::SoftDeleted, Outcome::Delete);
+    let item = SegmentItem { trace: Some(Box::new(trace)), ..done(Outcome::Delete) };
+    let (own_page, elsewhere) = (place(), Prior { page: 4, ..place() });
+    let undoing = Prior { run: own(), page: 9 };
+    let stands = |by| Stands::Removed { by, erased: false };
+    for stands in [stands(Some(&own_page)), stands(Some(&undoing)), Stands::Nothing] {
+        let back = undone(inverse(&item, &place(), &own(), stands));
+        assert_eq!((back.outcome, back.version, back.fields.len()), (Outcome::Restore, 0, 2));
+        let after = back.trace.unwrap().after.unwrap();
+        assert!(after.protected && after.whole.is_none());
+        assert_eq!(after.link, before.link);
+    }
+    let cases = [
+        (stands(None), Refusal::Removed),
+        (stands(Some(&elsewhere)), Refusal::Removed),
+        (Stands::Removed { by: Some(&own_page), erased: true }, Refusal::Erased),
+        (Stands::Contact(&before), Refusal::MadeAnew),
+    ];
+    for (stands, refusal) in cases {
+        let found = inverse(&item, &place(), &own(), stands);
+        assert_eq!(found, Inverse::Refused(refusal));
+    }
+    let unkept = SegmentItem { trace: None, ..item };
+    let found = inverse(&unkept, &place(), &own(), stands(Some(&own_page)));
+    assert_eq!(found, Inverse::Refused(Refusal::NotKept));
+}
+
+#[test]
+fn what_wrote_nothing_needs_no_undoing() {
+    for outcome in [
+        Outcome::Unchanged,
+        Outcome::Skipped,
+        Outcome::Failed,
+        Outcome::Deferred,
+        Outcome::Keep,
+        Outcome::Left,
+        Outcome::AwaitingReview,
+    ] {
+        assert_eq!(now(&done(outcome), &contact()), Inverse::Nothing, "{outcome:?}");
+    }
+}

@@ -1,0 +1,374 @@
+//! Taking back what runs did: everything is as it was, but for what somebody changed since.
+
+use contact_sync_domain::actor::Actor;
+use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::contact::{Contact, ContactField, ContactStatus, Target};
+use contact_sync_domain::guard::GuardLimits;
+use contact_sync_domain::history::{HistoryEntry, HistoryKind};
+use contact_sync_domain::id::{ContactId, HistoryId, ObjectId, RunId};
+use contact_sync_domain::plan::{Approved, Plan};
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::segment::{Outcome, SegmentItem};
+use contact_sync_domain::settings::{LinkMode, RemovalAction, Settings};
+use contact_sync_domain::undo::Undoes;
+use contact_sync_domain::written::WriteId;
+use serde_json::json;
+
+use super::replay::CALLS;
+use super::scene::{Scene, account_id, connection_id, contact_id, local_id, user, user_with};
+use crate::port::{Clock, ContactWrite, HistoryStore, StoredContact, SyncStateStore};
+use crate::segments::load_segment;
+
+/// What undoing gives back: contacts with all that they hold, who has which address, and whose the
+/// contacts are that existed before.
+fn held(scene: &Scene) -> String {
+    let world = scene.worker.stores.world();
+    let contacts = world.contacts.values().filter_map(|stored| match stored {
+        StoredContact::Present(contact) => Some(format!(
+            "{} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+            contact.id,
+            contact.status,
+            contact.source,
+            contact.fields,
+            contact.custom,
+            contact.managed_fields,
+            contact.protected,
+            contact.link,
+            contact.created_at
+        )),
+        StoredContact::Tombstone { .. } => None,
+    });
+    let contacts: Vec<String> = contacts.collect();
+    format!("{}\n{:?}\n{:?}", contacts.join("\n"), world.claims, world.adoptions)
+}
+
+fn settings(change: impl FnOnce(&mut Settings)) -> impl FnOnce(&mut Settings) {
+    |settings| {
+        settings.policies.removal.soft_deleted = RemovalAction::Delete;
+        settings.policies.removal.hard_deleted = RemovalAction::Delete;
+        settings.policies.guard = GuardLimits { max_count: 50, ..GuardLimits::default() };
+        change(settings);
+    }
+}
+
+/// Twelve people with contacts.
+async fn synced() -> Scene {
+    let mut scene = Scene::of((1..=12).map(user));
+    scene.set_settings(settings(|_| ()));
+    scene.full().await;
+    scene
+}
+
+/// A plan that takes these runs back, the newest first.
+async fn plan(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> (Run, Plan) {
+    let run = ask(scene, runs, contacts).await;
+    let before = held(scene);
+    scene.drive_as(RunKind::Undo, None).await.unwrap();
+    assert_eq!(held(scene), before, "a plan changes nothing");
+    let run = scene.run(&run.id);
+    assert_eq!(run.status, RunStatus::Planned, "{run:?}");
+    let plan = Plan::clone(run.plan.as_deref().unwrap());
+    (run, plan)
+}
+
+async fn ask(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> Run {
+    let bits = u128::MAX - u128::from(scene.runs().len() as u32);
+    let undoes = Undoes {
+        runs: runs.iter().map(|run| RunId::clone(run)).collect(),
+        since: None,
+        contacts: contacts.to_vec(),
+    };
+    let run = Run {
+        undoes: Some(Box::new(undoes)),
+        ..Run::queued(
+            RunId::from_bits(bits),
+            (account_id(), connection_id()),
+            (RunKind::Undo, Trigger::Manual),
+            1,
+            scene.worker.clock.now(),
+        )
+    };
+    scene.worker.stores.enqueue(&run).await.unwrap();
+    run
+}
+
+/// Has a plan applied while the connection rests, with the number of its removals.
+async fn apply(scene: &mut Scene, run: &Run) -> Run {
+    approve(scene, run).await;
+    scene.drive_as(RunKind::Delta, None).await.unwrap();
+    scene.run(&run.id)
+}
+
+async fn approve(scene: &Scene, run: &Run) {
+    scene.set_status(ConnectionStatus::Paused);
+    let plan = run.plan.as_deref().unwrap();
+    let at = scene.worker.clock.now();
+    let removals = plan.summary.guard.holds.then_some(plan.summary.guard.count);
+    let approved = Approved { by: Actor::default(), at, removals };
+    let plan = Plan { approved: Some(approved), ..plan.clone() };
+    let queued =
+        Run { status: RunStatus::Queued, plan: Some(Box::new(plan)), ..scene.run(&run.id) };
+    assert!(scene.worker.stores.enqueue_planned(&queued).await.unwrap());
+}
+
+/// Takes runs back as a person would: looks, and has it done.
+async fn undo(scene: &mut Scene, runs: &[&RunId]) -> Run {
+    let (run, _) = plan(scene, runs, &[]).await;
+    let done = apply(scene, &run).await;
+    assert!(done.status.is_terminal(), "{done:?}");
+    scene.set_status(ConnectionStatus::Enabled);
+    done
+}
+
+async fn items(scene: &Scene, run: &Run) -> Vec<SegmentItem> {
+    let mut told = Vec::new();
+    for page in run.told_pages() {
+        let (stores, blobs) = (&scene.worker.stores, &scene.worker.blobs);
+        let segment = load_segment(stores, blobs, &connection_id(), &run.id, page).await.unwrap();
+        told.extend(segment.into_iter().flat_map(|segment| segment.items));
+    }
+    told
+}
+
+/// Somebody writes a field by hand.
+async fn edit(scene: &Scene, id: &ContactId, field: ContactField, value: Option<&str>) {
+    let mut contact = scene.contact(id).unwrap();
+    let at = scene.worker.clock.now();
+    let deed = HistoryId::from_bits(u128::from(contact.version) << 64 | id.to_bits() >> 64);
+    let expected_version = contact.version;
+    contact.set(&Target::Field(field), value.map(|value| json!(value)));
+    contact.wrote(WriteId::from(&deed), [&Target::Field(field)]);
+    contact.version += 1;
+    let entry = HistoryEntry {
+        id: deed,
+        contact_id: id.clone(),
+        version: contact.version,
+        at,
+        actor: Actor { name: Some("Ada".to_owned()), ..Actor::default() },
+        what: HistoryKind::Edited,
+        changes: Vec::new(),
+        before: None,
+        prior: None,
+        reason: None,
+    };
+    let write = ContactWrite { contact, expected_version, fence: None };
+    scene.worker.stores.write_told(&write, &entry).await.unwrap();
+}
+
+fn put(scene: &Scene, number: u128, own: &serde_json::Value) {
+    scene.worker.directory.inner.entra().put_user(user_with(number, own));
+}
+
+/// Everything that a run can do: names change, addresses change hands, people leave and come, a
+/// contact that people made is taken over.
+async fn everything_happens(scene: &mut Scene) -> Run {
+    scene.set_settings(settings(|settings| {
+        settings.policies.link = LinkMode::Auto;
+        settings.policies.removal.disabled = RemovalAction::Deactivate;
+        settings.policies.removal.out_of_scope = RemovalAction::Unlink;
+        settings.scope.ignored_users = vec![ObjectId::from_u128(7)];
+    }));
+    scene.put_local(1, "new@contoso.example", Some("77"));
+    put(scene, 1, &json!({"givenName": "Ada", "jobTitle": "Engineer"}));
+    put(scene, 2, &json!({"mail": "user3@contoso.example"}));
+    put(scene, 3, &json!({"mail": "user2@contoso.example"}));
+    put(scene, 4, &json!({"mail": "other@contoso.example"}));
+    put(
+        scene,
+        5,
+        &json!({"mail": "user4@contoso.example", "userPrincipalName": "else@contoso.example"}),
+    );
+    scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(6));
+    put(scene, 8, &json!({"accountEnabled": false}));
+    put(scene, 13, &json!({}));
+    put(scene, 14, &json!({"mail": "new@contoso.example"}));
+    let run = scene.full().await;
+    assert!(run.counts.created >= 1 && run.counts.removed >= 1, "{run:?}");
+    run
+}
+
+#[tokio::test]
+async fn everything_that_a_run_did_is_taken_back_and_can_be_done_again() {
+    let mut scene = synced().await;
+    scene.put_local(1, "new@contoso.example", Some("77"));
+    edit(&scene, &contact_id(6), ContactField::OfficeLocation, Some("by hand")).await;
+    let before = held(&scene);
+    let run = everything_happens(&mut scene).await;
+    let after = held(&scene);
+    assert_ne!(after, before);
+    assert!(scene.contact(&contact_id(6)).is_none(), "it was deleted");
+    assert!(scene.contact(&local_id(1)).unwrap().link.is_some(), "it was taken over");
+    let (planned, summary) = plan(&mut scene, &[&run.id], &[]).await;
+    assert_eq!(summary.summary.guard.count, 1, "who was new: {:?}", summary.summary);
+    assert!(summary.summary.guard.holds, "the number of removals is always asked for");
+    let undone = apply(&mut scene, &planned).await;
+    assert_eq!(undone.status, RunStatus::Succeeded, "{undone:?}");
+    assert_eq!(held(&scene), before);
+    let window = scene.state().work.guard;
+    // Once more there is nothing to take back.
+    let (again, _) = plan(&mut scene, &[&run.id], &[]).await;
+    let writes = items(&scene, &again).await;
+    assert!(writes.iter().all(|item| item.outcome == Outcome::Left), "{writes:?}");
+    // And what was taken back can be had again.
+    undo(&mut scene, &[&undone.id]).await;
+    assert_eq!(held(&scene), after);
+    assert_eq!(scene.state().work.guard, window, "nothing of it counts for the guard");
+}
+
+#[tokio::test]
+async fn who_was_edited_since_in_what_the_run_wrote_is_left_and_told_and_nobody_else_is() {
+    let mut scene = synced().await;
+    let before = held(&scene);
+    for number in 1..=4 {
+        put(&scene, number, &json!({"jobTitle": "Wrong", "department": "Wrong"}));
+    }
+    let run = scene.full().await;
+    edit(&scene, &contact_id(1), ContactField::JobTitle, Some("Boss")).await;
+    edit(&scene, &contact_id(2), ContactField::City, Some("Bern")).await;
+    let (planned, plan) = plan(&mut scene, &[&run.id], &[]).await;
+    let told = items(&scene, &planned).await;
+    let left: Vec<&SegmentItem> =
+        told.iter().filter(|item| item.outcome == Outcome::Left).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0].contact_id, Some(contact_id(1)));
+    let reason = left[0].reason.as_deref().unwrap();
+    assert!(reason.contains("jobTitle") && reason.contains("by Ada at 2026-"), "{reason}");
+    assert_eq!(plan.summary.by_reason.len(), 1);
+    let done = apply(&mut scene, &planned).await;
+    assert_eq!((done.counts.updated, done.counts.skipped), (3, 1), "{done:?}");
+    let told = items(&scene, &scene.run(&done.id)).await;
+    assert!(told.iter().any(|item| item.reason.as_deref() == Some(reason)), "told in the end, too");
+    let title = |number| scene.contact(&contact_id(number)).unwrap();
+    assert_eq!(title(1).fields[&ContactField::JobTitle], "Boss");
+    assert_eq!(title(1).fields[&ContactField::Department], "Wrong", "all of it is left");
+    assert_eq!(title(2).fields.get(&ContactField::JobTitle), None);
+    assert_eq!(title(2).fields[&ContactField::City], "Bern", "what people wrote stays");
+    edit(&scene, &contact_id(2), ContactField::City, None).await;
+    edit(&scene, &contact_id(1), ContactField::JobTitle, None).await;
+    edit(&scene, &contact_id(1), ContactField::Department, None).await;
+    assert_eq!(held(&scene), before);
+}
+
+#[tokio::test]
+async fn what_was_made_and_then_edited_stays_and_what_was_deleted_and_made_anew_too() {
+    let mut scene = synced().await;
+    put(&scene, 13, &json!({}));
+    put(&scene, 14, &json!({}));
+    scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(6));
+    let run = scene.full().await;
+    edit(&scene, &contact_id(13), ContactField::City, Some("Bern")).await;
+    put(&scene, 6, &json!({}));
+    scene.full().await;
+    let (planned, _) = plan(&mut scene, &[&run.id], &[]).await;
+    let done = apply(&mut scene, &planned).await;
+    assert_eq!((done.counts.removed, done.counts.created), (1, 0), "{done:?}");
+    assert!(scene.contact(&contact_id(13)).is_some() && scene.contact(&contact_id(6)).is_some());
+    assert!(scene.contact(&contact_id(14)).is_none());
+}
+
+#[tokio::test]
+async fn only_the_named_changes_are_taken_back() {
+    let mut scene = synced().await;
+    for number in 1..=10 {
+        put(&scene, number, &json!({"jobTitle": "Wrong"}));
+    }
+    let run = scene.full().await;
+    let two = [contact_id(3), contact_id(7)];
+    let (planned, _) = plan(&mut scene, &[&run.id], &two).await;
+    let done = apply(&mut scene, &planned).await;
+    assert_eq!(done.counts.updated, 2, "{done:?}");
+    let wrong = (1..=10).filter(|number| {
+        let contact = scene.contact(&contact_id(*number)).unwrap();
+        contact.fields.contains_key(&ContactField::JobTitle)
+    });
+    assert_eq!(wrong.collect::<Vec<_>>(), [1, 2, 4, 5, 6, 8, 9, 10]);
+}
+
+#[tokio::test]
+async fn several_runs_are_taken_back_the_newest_first() {
+    let mut scene = synced().await;
+    let before = held(&scene);
+    put(&scene, 1, &json!({"jobTitle": "One", "mail": "fresh@contoso.example"}));
+    put(&scene, 13, &json!({"mail": "user1@contoso.example"}));
+    let first = scene.full().await;
+    put(&scene, 1, &json!({"jobTitle": "Two", "mail": "fresher@contoso.example"}));
+    put(&scene, 14, &json!({"mail": "fresh@contoso.example"}));
+    scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(13));
+    let second = scene.full().await;
+    let after = held(&scene);
+    // The older one alone is not to be had: the newer wrote the same field.
+    let (alone, _) = plan(&mut scene, &[&first.id], &[contact_id(1)]).await;
+    let told = items(&scene, &alone).await;
+    let reason = told[0].reason.as_deref().unwrap();
+    assert!(reason.contains(&second.id.to_string()), "{reason}");
+    let done = undo(&mut scene, &[&second.id, &first.id]).await;
+    assert_eq!(done.status, RunStatus::Succeeded, "{done:?}");
+    assert_eq!(held(&scene), before);
+    undo(&mut scene, &[&done.id]).await;
+    assert_eq!(held(&scene), after);
+}
+
+#[tokio::test]
+async fn a_slice_that_dies_anywhere_takes_back_the_same() {
+    let mut scene = synced().await;
+    let before = held(&scene);
+    everything_happens(&mut scene).await;
+    drop(scene);
+    for calls in (0..CALLS).step_by(5) {
+        let mut scene = synced().await;
+        let run = everything_happens(&mut scene).await;
+        let asked = ask(&mut scene, &[&run.id], &[]).await;
+        scene.die_after(calls);
+        let planned = scene.drive_as(RunKind::Undo, None).await.is_ok();
+        scene.revive();
+        for _ in 0..5 {
+            if scene.run(&asked.id).status == RunStatus::Planned {
+                break;
+            }
+            scene.drive_as(RunKind::Undo, None).await.unwrap();
+        }
+        let asked = scene.run(&asked.id);
+        approve(&scene, &asked).await;
+        scene.die_after(calls);
+        let applied = scene.drive_as(RunKind::Delta, None).await.is_ok();
+        scene.revive();
+        for _ in 0..5 {
+            scene.drive_as(RunKind::Delta, None).await.unwrap();
+        }
+        let local = scene.contact(&local_id(1)).unwrap();
+        assert!(local.link.is_none(), "died after {calls} calls");
+        let undone = held(&scene);
+        let without_local = |held: &str| {
+            let lines: Vec<String> = held
+                .lines()
+                .filter(|line| line.starts_with("ctc_") && !line.contains(local_id(1).as_str()))
+                .map(str::to_owned)
+                .collect();
+            lines
+        };
+        assert_eq!(without_local(&undone), without_local(&before), "died after {calls} calls");
+        assert!(scene.addresses().values().all(|owners| owners.len() == 1));
+        if planned && applied {
+            assert!(calls > 20, "{calls} calls");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_paused_connection_does_nothing_else_meanwhile() {
+    let mut scene = synced().await;
+    put(&scene, 1, &json!({"jobTitle": "Wrong"}));
+    let run = scene.full().await;
+    let (planned, _) = plan(&mut scene, &[&run.id], &[]).await;
+    put(&scene, 2, &json!({"jobTitle": "New"}));
+    let waiting = scene.queue(RunKind::Full, Trigger::Schedule).await;
+    scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
+    let done = apply(&mut scene, &planned).await;
+    assert_eq!(done.status, RunStatus::Succeeded, "{done:?}");
+    assert_eq!(scene.run(&waiting).status, RunStatus::Queued);
+    let contact = scene.contact(&contact_id(2)).unwrap();
+    assert_eq!(contact.fields.get(&ContactField::JobTitle), None);
+    assert_eq!(contact.status, ContactStatus::Active);
+    let _: Contact = contact;
+}

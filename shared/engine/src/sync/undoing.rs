@@ -1,0 +1,219 @@
+//! Finding out how what earlier runs did is taken back: their pages from the last to the first, each
+//! turned round over what the pages before it left.
+//!
+//! The order is that of the writes turned round, so that an address is free when somebody gets it
+//! back. It asks nothing of the directory.
+
+use std::collections::{HashMap, HashSet};
+
+use contact_sync_domain::history::HistoryEntry;
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::segment::{
+    Deviation, NextStep, Outcome, Phase, Prior, Segment, SegmentItem,
+};
+use contact_sync_domain::sync_state::Stage;
+use contact_sync_domain::undo::{Inverse, Refusal, Stands, Undoes, inverse};
+
+use super::apply::writes;
+use super::decide::present;
+use super::pass::{Held, Pass};
+use super::reading::people_hash;
+use super::{Stop, SyncStores, Worker};
+use crate::port::{
+    Blobs, Clock, Directory, HistoryStore, Randomness, RunStore, SegmentStore, StoredContact,
+};
+use crate::segments::{load_segment, segments_expired};
+use crate::undo::sentence;
+
+/// How many of the latest things that people did to a contact are looked through for whoever
+/// changed it.
+const DEEDS: u16 = 100;
+
+/// A page of an earlier run whose writes are taken back.
+struct Taken<'u> {
+    undoes: &'u Undoes,
+    /// Which page.
+    place: Prior,
+    /// Where the plan goes on behind it: the run's place, and how many of its pages are left.
+    next: (u32, u32),
+}
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Goes through the pages that are left, the last first.
+    pub(super) async fn take_back(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        from: u32,
+        left: Option<u32>,
+    ) -> Result<(), Stop> {
+        let undoes = pass.stored.as_ref().and_then(|run| run.undoes.clone());
+        let Some(undoes) = undoes else {
+            return Err(Stop::Failed("what it takes back is not kept any more".to_owned()));
+        };
+        let mut left = left;
+        for (place, id) in (0_u32..).zip(&undoes.runs).skip_while(|(place, _)| *place < from) {
+            let done = self.stores.run(&pass.account.id, &pass.connection.id, id).await?;
+            let Some(done) = done.filter(|run| !segments_expired(run, self.clock.now())) else {
+                let told = format!("what run {id} did is not kept any more");
+                return Err(Stop::Failed(told));
+            };
+            let told = done.told_pages();
+            let mut rest = left.take().unwrap_or(u32::MAX).min(told.end - told.start);
+            while rest > 0 {
+                held.check_time(&self.clock)?;
+                self.check_allowed(pass).await?;
+                rest -= 1;
+                let prior = Prior { run: id.clone(), page: told.start + rest };
+                let taken = Taken { undoes: &undoes, place: prior, next: (place, rest) };
+                self.take_back_page(held, pass, &taken).await?;
+                pass.point.stage = Stage::Undo { run: place, left: Some(rest) };
+            }
+            pass.point.stage = Stage::Undo { run: place + 1, left: None };
+        }
+        pass.point.stage = Stage::Finish;
+        Ok(())
+    }
+
+    async fn take_back_page(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        taken: &Taken<'_>,
+    ) -> Result<(), Stop> {
+        let mut stored = HashMap::new();
+        let items = self.inverses(pass, taken, &mut stored).await?;
+        if items.is_empty() {
+            return Ok(());
+        }
+        let (run, left) = taken.next;
+        let segment = Segment {
+            generation: pass.point.generation,
+            link_hash: people_hash(items.iter().map(|item| &item.object_id)),
+            // Where it goes on stands in the page: who finishes it after a death goes on there.
+            next: NextStep::Next(format!("{run}.{left}")),
+            ..Segment::of(pass.point.page, Phase::Undo, held.fence(), items)
+        };
+        if let Some((writes, moves)) = self.exchange(pass, &segment, &stored).await? {
+            return self.exchange_at_once(held, pass, segment, &writes, &moves).await;
+        }
+        self.store_and_settle(held, pass, segment, stored, &HashMap::new()).await
+    }
+
+    /// What undoes a page's writes, and whom it leaves as they are.
+    async fn inverses(
+        &self,
+        pass: &mut Pass,
+        taken: &Taken<'_>,
+        stored: &mut HashMap<ContactId, StoredContact>,
+    ) -> Result<Vec<SegmentItem>, Stop> {
+        let (connection, Prior { run, page }) = (pass.connection.id.clone(), &taken.place);
+        let segment = load_segment(&self.stores, &self.blobs, &connection, run, *page).await?;
+        // A number may stand for no segment: a page without anybody on it leaves none.
+        let Some(segment) = segment else { return Ok(Vec::new()) };
+        let deviations = self.stores.deviations(&connection, run, *page).await?;
+        let done: Vec<Done> = segment
+            .items
+            .into_iter()
+            .filter_map(|item| {
+                let went = deviations.iter().find(|one| one.object_id == item.object_id);
+                Done::of(item, went)
+            })
+            .filter(|done| {
+                taken.undoes.means(&done.contact) && !pass.spared.contains(&done.contact)
+            })
+            .collect();
+        let ids: Vec<ContactId> = done.iter().map(|done| done.contact.clone()).collect();
+        let unreadable = self.read_contacts(pass, &ids, stored).await?;
+        let elsewhere = self.linked_elsewhere(pass, &done).await?;
+        let mut items = Vec::new();
+        for Done { item, contact, is_known } in &done {
+            let stands = match stored.get(contact) {
+                Some(StoredContact::Present(contact)) => Stands::Contact(contact),
+                Some(StoredContact::Tombstone { by, erased, .. }) => {
+                    Stands::Removed { by: by.as_ref(), erased: *erased }
+                }
+                None => Stands::Nothing,
+            };
+            let refusal = match inverse(item, &taken.place, &pass.point.run_id, stands) {
+                _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,
+                Inverse::Undo(undo) if undo.adopted && elsewhere.contains(&undo.object_id) => {
+                    Refusal::Link
+                }
+                Inverse::Undo(undo) => {
+                    items.push(*undo);
+                    continue;
+                }
+                Inverse::Refused(refusal) => refusal,
+                Inverse::Nothing => continue,
+            };
+            let deeds = self.stores.history(&pass.account.id, contact, None, DEEDS).await?;
+            let deeds: Vec<HistoryEntry> = deeds.map(|page| page.entries).unwrap_or_default();
+            pass.spared.insert(contact.clone());
+            let version = present(stored.get(contact)).map_or(0, |contact| contact.version);
+            items.push(SegmentItem {
+                version,
+                reason: Some(sentence(&refusal, &deeds)),
+                remedy: Some("change it by hand, or undo what came later first".to_owned()),
+                ..blank_item(&item.object_id, Some(contact.clone()), Outcome::Left)
+            });
+        }
+        Ok(items)
+    }
+
+    /// Of the users whose contacts were let go, those who have another contact by now.
+    async fn linked_elsewhere(
+        &self,
+        pass: &Pass,
+        done: &[Done],
+    ) -> Result<HashSet<ObjectId>, Stop> {
+        let let_go = done.iter().filter(|done| {
+            matches!(done.item.outcome, Outcome::Unlink | Outcome::Delete | Outcome::Restore)
+        });
+        let let_go: Vec<&Done> = let_go.collect();
+        let users: Vec<ObjectId> = let_go.iter().map(|done| done.item.object_id.clone()).collect();
+        if users.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let contacts = self.contacts_of(pass, &users).await?;
+        let mut stored = HashMap::new();
+        self.read_contacts(pass, &contacts, &mut stored).await?;
+        let has_another = |(done, contact): (&&Done, &ContactId)| {
+            let other = present(stored.get(contact)).filter(|other| other.id != done.contact)?;
+            let user = &done.item.object_id;
+            other.is_linked_to(&pass.connection.id, user).then(|| user.clone())
+        };
+        Ok(let_go.iter().zip(&contacts).filter_map(has_another).collect())
+    }
+}
+
+/// A write as it was done.
+struct Done {
+    item: SegmentItem,
+    contact: ContactId,
+    /// Whether what was written is known.
+    is_known: bool,
+}
+
+impl Done {
+    /// What became of an item; `None` where that wrote nothing.
+    fn of(item: SegmentItem, went: Option<&Deviation>) -> Option<Self> {
+        let (item, is_known) = match went {
+            None => (item, true),
+            Some(Deviation { item: Some(written), .. }) => (SegmentItem::clone(written), true),
+            // What another page wrote, that page tells.
+            Some(Deviation { outcome: Outcome::Create, .. }) => return None,
+            Some(went) => (SegmentItem { outcome: went.outcome, ..item }, false),
+        };
+        let contact = item.contact_id.clone().filter(|_| writes(&item))?;
+        Some(Self { item, contact, is_known })
+    }
+}
