@@ -1,13 +1,20 @@
-//! One event in; a notice raised, or mailed.
+//! One event in; a notice raised, or mailed. One task: the digests that are due.
 
-use contact_sync_engine::notices::{NoticeError, NoticeStores, deliver, raise};
+use contact_sync_engine::notices::{
+    Digested, NoticeError, NoticeStores, deliver, raise, tell_digests,
+};
 use contact_sync_engine::port::{Clock, Mailer, Randomness};
 use contact_sync_lambda_shell::Chain;
+use contact_sync_lambda_shell::context::deadline;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::input::{Input, InputError};
+
+/// No digest is begun in the last of an invocation's time.
+const RESERVE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What telling people needs.
 #[derive(Debug)]
@@ -30,6 +37,9 @@ pub(crate) enum Failure {
     /// A notice was not raised or not mailed.
     #[error("people may not have been told")]
     Notice(#[from] NoticeError),
+    /// Some digests were not told; they are still due.
+    #[error("{0} digests were not told")]
+    Digests(usize),
 }
 
 impl From<Failure> for Diagnostic {
@@ -37,6 +47,7 @@ impl From<Failure> for Diagnostic {
         let error_type = match &failure {
             Failure::Input(_) => "Input",
             Failure::Notice(_) => "Notice",
+            Failure::Digests(_) => "Digests",
         };
         Self { error_type: error_type.to_owned(), error_message: failure.to_string() }
     }
@@ -54,14 +65,19 @@ where
     C: Clock,
     R: Randomness,
 {
-    let done = act(telling, event.payload).await;
+    let until = deadline(&event.context).checked_sub(RESERVE).unwrap_or(Timestamp::MIN);
+    let done = act(telling, event.payload, until).await;
     if let Err(failure) = &done {
         tracing::error!(error = %Chain(failure), "people may not have been told");
     }
     done
 }
 
-async fn act<S, M, C, R>(telling: &Telling<S, M, C, R>, payload: Value) -> Result<(), Failure>
+async fn act<S, M, C, R>(
+    telling: &Telling<S, M, C, R>,
+    payload: Value,
+    until: Timestamp,
+) -> Result<(), Failure>
 where
     S: NoticeStores,
     M: Mailer,
@@ -97,6 +113,27 @@ where
                 "mailed notice {notice}"
             );
         }
+        Input::Digests => report(tell_digests(stores, clock, randomness, until).await)?,
     }
     Ok(())
+}
+
+/// One line for the whole, one for each that failed.
+fn report(digested: Digested) -> Result<(), Failure> {
+    let Digested { told, dropped, failures, failure, cut_short } = digested;
+    for (connection, error) in &failures {
+        tracing::warn!(connection.id = %connection, error = %Chain(error), "a digest was not told");
+    }
+    tracing::info!(
+        digests.told = told,
+        digests.dropped = dropped,
+        digests.failed = failures.len(),
+        cut_short,
+        "told {told} digests"
+    );
+    match (failure, failures.len()) {
+        (Some(failure), _) => Err(failure.into()),
+        (None, 0) => Ok(()),
+        (None, failed) => Err(Failure::Digests(failed)),
+    }
 }

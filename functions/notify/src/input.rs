@@ -1,4 +1,4 @@
-//! What invokes the function: events of the bus.
+//! What invokes the function: its own schedule and events of the bus.
 
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, NoticeRaised, SyncRunFinished,
@@ -17,13 +17,15 @@ pub(crate) enum Input {
     News(AccountId, ConnectionId, Hint),
     /// A notice was raised: mail it.
     Raised(AccountId, NoticeId),
+    /// Tell the digests whose time has come.
+    Digests,
 }
 
 /// Why an event is not understood.
 #[derive(Debug, Error)]
 pub(crate) enum InputError {
-    /// No event of the bus.
-    #[error("expected an event of the bus")]
+    /// Neither the task nor an event of the bus.
+    #[error("expected {{\"task\": \"digest\"}} or an event of the bus")]
     Shape(#[source] serde_json::Error),
     /// An event that no rule should send here.
     #[error("events of type {0} are none of this function's business")]
@@ -39,17 +41,32 @@ pub(crate) enum InputError {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Envelope {
-    detail_type: String,
-    detail: Value,
+#[serde(untagged)]
+enum Wire {
+    Task {
+        task: Task,
+    },
+    #[serde(rename_all = "kebab-case")]
+    Event {
+        detail_type: String,
+        detail: Value,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Task {
+    Digest,
 }
 
 impl Input {
     /// Reads the payload of an invocation.
     pub(crate) fn read(payload: Value) -> Result<Self, InputError> {
-        let Envelope { detail_type, detail } =
-            serde_json::from_value(payload).map_err(InputError::Shape)?;
+        let (detail_type, detail) =
+            match serde_json::from_value(payload).map_err(InputError::Shape)? {
+                Wire::Task { task: Task::Digest } => return Ok(Self::Digests),
+                Wire::Event { detail_type, detail } => (detail_type, detail),
+            };
         match detail_type.as_str() {
             "SyncRunFinished" => {
                 let detail: SyncRunFinished = read("SyncRunFinished", detail)?;
@@ -97,6 +114,7 @@ mod tests {
         assert_eq!(event("connection-authorized"), news(Hint::Authorized));
         let raised = Input::Raised(AccountId::from_bits(1), NoticeId::from_bits(4));
         assert_eq!(event("notice-raised"), raised);
+        assert_eq!(event("digest"), Input::Digests);
     }
 
     #[test]

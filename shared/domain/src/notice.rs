@@ -4,6 +4,7 @@
 //! ([`News`]) either changes that or is no news. So the same trouble is told once however often it
 //! shows, and again only after it was mended or became another.
 
+mod digest;
 mod failure;
 mod telling;
 
@@ -12,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, NoticeId, RunId};
 use crate::run::{Counts, RunKind, RunStatus};
+use crate::settings::Notifications;
 
+pub use digest::{Digest, next_digest};
 pub use telling::{Changes, Telling, Waiting};
 
 /// Changes of contacts are told at most once in so long.
@@ -30,11 +33,13 @@ pub enum NoticeKind {
     Review,
     /// Contacts were changed.
     Changes,
+    /// What happened since the last digest, of all kinds that are chosen.
+    Digest,
 }
 
 impl NoticeKind {
-    /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Failure, Self::Guard, Self::Review, Self::Changes];
+    /// The kinds that people choose from.
+    pub const CHOSEN: [Self; 4] = [Self::Failure, Self::Guard, Self::Review, Self::Changes];
 
     /// The word in JSON and in settings.
     pub fn name(self) -> &'static str {
@@ -43,12 +48,15 @@ impl NoticeKind {
             Self::Guard => "guard",
             Self::Review => "review",
             Self::Changes => "changes",
+            Self::Digest => "digest",
         }
     }
 
-    /// The kind of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    /// Those of the kinds that these settings choose.
+    pub fn chosen(notifications: &Notifications) -> Vec<Self> {
+        let names = &notifications.kinds;
+        let is_chosen = |kind: &Self| names.iter().any(|name| name == kind.name());
+        Self::CHOSEN.into_iter().filter(is_chosen).collect()
     }
 }
 
@@ -141,6 +149,14 @@ pub enum Told {
         /// What changed since then.
         #[serde(default)]
         untold: Changes,
+    },
+    /// All that digests sum up, until then.
+    Digested {
+        /// Until when.
+        until: Timestamp,
+        /// When the next digest is due, where something is known that may be in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
 }
 
@@ -262,6 +278,8 @@ pub fn transition(kind: NoticeKind, before: Option<&Noticed>, news: &News) -> Op
         NoticeKind::Guard => guard(told, news),
         NoticeKind::Review => review(told, news),
         NoticeKind::Changes => changes(told, news),
+        // Of these the clock is the news.
+        NoticeKind::Digest => None,
     }
 }
 

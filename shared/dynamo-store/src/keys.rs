@@ -285,6 +285,24 @@ pub(crate) fn noticed(connection: &ConnectionId, kind: NoticeKind) -> Key {
     Key::new(noticed_partition(connection), kind.name())
 }
 
+pub(crate) fn digests_partition(shard: u8) -> String {
+    format!("DIGESTS#{shard}")
+}
+
+/// What the sort keys of digests begin with, for as long as seconds have 10 digits.
+pub(crate) const DIGEST_PREFIX: &str = "00";
+
+/// Digests sort by when they are due.
+pub(crate) fn digest(connection: &ConnectionId, due: Timestamp) -> Key {
+    let sk = format!("{}#{connection}", digests_until(due));
+    Key::new(digests_partition(connection.shard(SHARDS)), sk)
+}
+
+/// What the sort keys of digests that are due then begin with.
+pub(crate) fn digests_until(due: Timestamp) -> String {
+    format!("{:012}", due.as_second())
+}
+
 pub(crate) fn mailed_partition(account: &AccountId) -> String {
     format!("MAILED#{account}")
 }

@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId};
 use contact_sync_domain::notice::{Notice, NoticeKind, Noticed};
 use contact_sync_engine::port::{
-    MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore, StoreError,
+    DigestDue, DigestStore, MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore,
+    ShardPage, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,6 +18,7 @@ use crate::{DynamoStore, cursor, keys};
 pub(crate) const KIND: &str = "notice";
 const NOTICED: &str = "noticed";
 const MAILED: &str = "mailed";
+const DIGEST: &str = "digest";
 
 /// Whether a mail was sent.
 const SENT: &str = "sent";
@@ -28,6 +30,12 @@ const NOTICES_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// How long it is known that a mail was sent: longer than any event of it comes again.
 const MAILS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long it is known that a digest is due: longer than anybody leaves its schedule unmended.
+const DIGESTS_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How many digests are read at a time.
+const DIGESTS: u16 = 50;
 
 /// How often a page is filled up where few notices are meant; a caller goes on by its cursor.
 const QUERIES: usize = 8;
@@ -64,6 +72,88 @@ fn only(filter: &NoticeFilter) -> Option<Condition> {
     }
 }
 
+impl DynamoStore {
+    /// Stores what people believe, what they are told and when more is due: all or nothing.
+    async fn raise_together(
+        &self,
+        noticed: &Noticed,
+        notice: Option<&Notice>,
+        next: Option<&DigestDue>,
+    ) -> Result<bool, StoreError> {
+        let key = keys::noticed(&noticed.connection_id, noticed.kind);
+        let item = document(&key, NOTICED, noticed)?;
+        if notice.is_none() && next.is_none() {
+            let answer = self.state.put_if("PutItem noticed", item, over(noticed.version)).await?;
+            return crate::stands(NOTICED, answer, noticed);
+        }
+        let operation = "TransactWriteItems notice";
+        let mut together =
+            Transaction::new().put(operation, &self.state, item, Some(over(noticed.version)))?;
+        if let Some(next) = next {
+            together = together.put(operation, &self.state, digest_item(next)?, None)?;
+        }
+        if let Some(notice) = notice {
+            let (item, absent) = (notice_item(notice)?, Some(Condition::absent()));
+            together = together.put(operation, &self.state, item, absent)?;
+        }
+        let transacted = together.commit(operation, &self.state).await?;
+        match (&transacted, transacted.standing(0)) {
+            (Transacted::Done, _) => Ok(true),
+            // The very same: an earlier call did it and its answer got lost.
+            (Transacted::Refused(_), Some(standing)) => {
+                let stands = read_document::<Noticed>(NOTICED, standing.clone())? == *noticed;
+                let Some(notice) = notice.filter(|_| stands) else { return Ok(stands) };
+                let told = self.notice(&notice.account_id, &notice.id).await?;
+                Ok(told.as_ref() == Some(notice))
+            }
+            (Transacted::Refused(_), None) => Ok(false),
+        }
+    }
+}
+
+fn digest_item(due: &DigestDue) -> Result<Item, StoreError> {
+    let mut item = document(&keys::digest(&due.connection_id, due.due), DIGEST, due)?;
+    item.insert(name::EXPIRES_AT.to_owned(), after(due.due, DIGESTS_KEPT));
+    Ok(item)
+}
+
+impl DigestStore for DynamoStore {
+    async fn raise_digest(
+        &self,
+        noticed: &Noticed,
+        notice: Option<&Notice>,
+        next: Option<&DigestDue>,
+    ) -> Result<bool, StoreError> {
+        self.raise_together(noticed, notice, next).await
+    }
+
+    async fn digests_due(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<ShardPage<DigestDue>, StoreError> {
+        // `~` sorts behind whatever follows a moment in a key.
+        let last = format!("{}~", keys::digests_until(until));
+        let query = Query {
+            partition: keys::digests_partition(shard),
+            prefix: keys::DIGEST_PREFIX,
+            until: Some(&last),
+            after: cursor.map(str::to_owned),
+            limit: Some(DIGESTS),
+            strongly: true,
+            ..Query::default()
+        };
+        let page = self.state.query("Query digests", query).await?;
+        Ok(page.each_read(DIGEST, |item| read_document(DIGEST, item)))
+    }
+
+    async fn drop_digest(&self, due: &DigestDue) -> Result<(), StoreError> {
+        let key = keys::digest(&due.connection_id, due.due);
+        self.state.delete("DeleteItem digest", &key).await.map(drop)
+    }
+}
+
 impl NoticeStore for DynamoStore {
     async fn noticed(
         &self,
@@ -75,26 +165,7 @@ impl NoticeStore for DynamoStore {
     }
 
     async fn raise(&self, noticed: &Noticed, notice: Option<&Notice>) -> Result<bool, StoreError> {
-        let key = keys::noticed(&noticed.connection_id, noticed.kind);
-        let item = document(&key, NOTICED, noticed)?;
-        let Some(notice) = notice else {
-            let answer = self.state.put_if("PutItem noticed", item, over(noticed.version)).await?;
-            return crate::stands(NOTICED, answer, noticed);
-        };
-        let operation = "TransactWriteItems notice";
-        let transacted = Transaction::new()
-            .put(operation, &self.state, item, Some(over(noticed.version)))?
-            .put(operation, &self.state, notice_item(notice)?, Some(Condition::absent()))?
-            .commit(operation, &self.state)
-            .await?;
-        match (&transacted, transacted.standing(1)) {
-            (Transacted::Done, _) => Ok(true),
-            // The very same notice: an earlier call did it and its answer got lost.
-            (Transacted::Refused(_), Some(standing)) => {
-                Ok(read_document::<Notice>(KIND, standing.clone())? == *notice)
-            }
-            (Transacted::Refused(_), None) => Ok(false),
-        }
+        self.raise_together(noticed, notice, None).await
     }
 
     async fn notice(

@@ -47,8 +47,8 @@ use contact_sync_domain::team::{Membership, Team};
 use jiff::Timestamp;
 
 use crate::port::{
-    ConsentAttempt, ConsentInvitation, KeyedRequest, PendingItem, PendingKind, SegmentRef,
-    SettingsVersion, StoreError, StoredContact, TenantClaim, TenantGrant,
+    ConsentAttempt, ConsentInvitation, DigestDue, KeyedRequest, PendingItem, PendingKind,
+    SegmentRef, SettingsVersion, StoreError, StoredContact, TenantClaim, TenantGrant,
 };
 
 pub use blobs::MemoryBlobs;
@@ -110,6 +110,8 @@ pub struct World {
     pub noticed: BTreeMap<(ConnectionId, NoticeKind), Noticed>,
     /// Notices.
     pub notices: BTreeMap<NoticeId, Notice>,
+    /// Which digests are due.
+    pub digests: BTreeMap<(Timestamp, ConnectionId), DigestDue>,
     /// Mails of notices by a digest of the address: whether sent, and until when somebody is at it.
     pub mailed: BTreeMap<(NoticeId, String), (bool, Timestamp)>,
     /// Requests that carried an idempotency key, by its hash.

@@ -4,6 +4,7 @@
 //! repeated, late and crossing events tell nothing twice and nothing wrong.
 
 mod deliver;
+mod digest;
 mod raise;
 #[cfg(test)]
 mod tests;
@@ -12,21 +13,39 @@ mod text;
 use thiserror::Error;
 
 use crate::port::{
-    ConnectionStore, MailError, MailLog, NoticeStore, ReviewStore, RunStore, SettingsStore,
-    StoreError,
+    AccountStore, ConnectionStore, DigestStore, MailError, MailLog, NoticeStore, ReviewStore,
+    RunStore, SettingsStore, StoreError,
 };
 
 pub use deliver::{Delivery, deliver};
+pub use digest::{Digested, tell_digests};
 pub use raise::{Hint, raise};
+
+/// How often what was told last is read again when others were faster.
+const ATTEMPTS: u8 = 5;
 
 /// Everything that notices need of the state.
 pub trait NoticeStores:
-    ConnectionStore + MailLog + NoticeStore + ReviewStore + RunStore + SettingsStore
+    AccountStore
+    + ConnectionStore
+    + DigestStore
+    + MailLog
+    + NoticeStore
+    + ReviewStore
+    + RunStore
+    + SettingsStore
 {
 }
 
 impl<S> NoticeStores for S where
-    S: ConnectionStore + MailLog + NoticeStore + ReviewStore + RunStore + SettingsStore
+    S: AccountStore
+        + ConnectionStore
+        + DigestStore
+        + MailLog
+        + NoticeStore
+        + ReviewStore
+        + RunStore
+        + SettingsStore
 {
 }
 

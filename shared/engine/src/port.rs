@@ -41,7 +41,9 @@ pub use history::{HISTORY_LIFE, HistoryPage, HistoryStore};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
 pub use mail::{Mail, MailError, Mailer};
-pub use notices::{MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore};
+pub use notices::{
+    DigestDue, DigestStore, MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore,
+};
 pub use outside::{
     Blobs, BoxError, Clock, EventPublisher, PublishError, Randomness, ScheduleError, Schedules,
     StoreError,

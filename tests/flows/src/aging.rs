@@ -94,6 +94,38 @@ impl Scene {
         self.set(&item, "#doc.#authorizedAt = :then", &json!({":then": then})).await;
     }
 
+    /// A day has passed since a connection's digest was last looked forward to: it is due now.
+    pub async fn let_a_day_pass_for_the_digest(&self, connection: &str) {
+        let day = SignedDuration::from_hours(24);
+        let is_own = |item: &Value, kind: &str| {
+            let keys = [&item["pk"]["S"], &item["sk"]["S"]];
+            item["kind"]["S"] == kind
+                && keys.iter().any(|key| key.as_str().is_some_and(|key| key.ends_with(connection)))
+        };
+        let items = self.items("StateTable").await;
+        let due = items.iter().find(|item| is_own(item, "digest")).expect("a digest is expected");
+        let mut earlier_due = due.clone();
+        let moment = earlier(due, "due", day);
+        earlier_due["sk"]["S"] = json!(format!("{:012}#{connection}", moment.as_second()));
+        earlier_due["doc"]["M"]["due"]["S"] = json!(moment.to_string());
+        let table = self.table_name("StateTable");
+        let put = json!({"TableName": table, "Item": earlier_due});
+        self.stack.dynamodb("PutItem", &put).await.expect("the digest is due earlier");
+        let delete = json!({"TableName": table, "Key": {"pk": due["pk"], "sk": due["sk"]}});
+        self.stack.dynamodb("DeleteItem", &delete).await.expect("and not later");
+        let noticed =
+            items.iter().find(|item| is_own(item, "noticed") && item["sk"]["S"] == "digest");
+        let noticed = noticed.expect("what was summed up");
+        let told = |name: &str| {
+            let at: Timestamp =
+                noticed["doc"]["M"]["told"]["M"][name]["S"].as_str().unwrap().parse().unwrap();
+            json!({"S": at.checked_sub(day).unwrap().to_string()})
+        };
+        let values = json!({":until": told("until"), ":due": told("due")});
+        let assignments = "#doc.#told.#until = :until, #doc.#told.#due = :due";
+        self.set(noticed, assignments, &values).await;
+    }
+
     /// Contoso's subscription on a resource was made so long ago, and ends that much sooner, for
     /// our record of it; Graph's side is untouched.
     pub async fn age_subscription(&self, resource: &str, by: SignedDuration) {

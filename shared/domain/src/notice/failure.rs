@@ -64,7 +64,11 @@ fn is_mended_by(told: &Told, run: &EndedRun) -> bool {
         Told::NeedsPerson { .. } | Told::Failing { full: false, .. } => true,
         Told::Failing { full: true, .. } => run.kind == RunKind::Full,
         Told::Partial { .. } => run.kind == RunKind::Full && run.counts.failed == 0,
-        Told::Quiet | Told::Held | Told::Waiting { .. } | Told::Changed { .. } => false,
+        Told::Quiet
+        | Told::Held
+        | Told::Waiting { .. }
+        | Told::Changed { .. }
+        | Told::Digested { .. } => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Digest;
 use crate::run::Counts;
 
 /// What people are told, as facts.
@@ -43,6 +44,8 @@ pub enum Telling {
     DecisionsWait(Waiting),
     /// Contacts changed.
     ContactsChanged(Changes),
+    /// What happened since the last digest.
+    Digest(Box<Digest>),
 }
 
 impl Telling {
@@ -57,6 +60,7 @@ impl Telling {
             Self::RemovalsReleased { .. } => "removals-released",
             Self::DecisionsWait(_) => "decisions-waiting",
             Self::ContactsChanged(_) => "contacts-changed",
+            Self::Digest(_) => "digest",
         }
     }
 }

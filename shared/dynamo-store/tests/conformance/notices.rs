@@ -4,7 +4,8 @@ use contact_sync_domain::id::NoticeId;
 use contact_sync_domain::notice::{Notice, NoticeKind, Noticed, Told};
 use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
-    AccountStore, MailClaim, MailLog, MailOf, NoticeFilter, NoticeStore,
+    AccountStore, DigestDue, DigestStore, MailClaim, MailLog, MailOf, NoticeFilter, NoticeStore,
+    SHARDS,
 };
 
 use crate::samples::{account, account_id, at, connection_id};
@@ -110,6 +111,76 @@ async fn one_sends(store: &impl MailLog) {
 async fn one_sends_a_mail_at_a_time_and_nobody_again() {
     one_sends(&Tables::start().await.store).await;
     one_sends(&MemoryStore::default()).await;
+}
+
+fn due(connection: u128, second: i64) -> DigestDue {
+    let connection_id = connection_id(connection);
+    DigestDue { account_id: account_id(1), connection_id, due: at(second) }
+}
+
+async fn found_due(store: &impl DigestStore, until: i64) -> Vec<DigestDue> {
+    let mut found = Vec::new();
+    for shard in 0..SHARDS {
+        let mut cursor = None::<String>;
+        loop {
+            let page = store.digests_due(shard, at(until), cursor.as_deref()).await.unwrap();
+            found.extend(page.items.into_iter().map(Result::unwrap));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    found.sort_by_key(|found| (found.due, found.connection_id.clone()));
+    found
+}
+
+async fn is_found_when_its_time_comes<S: DigestStore + NoticeStore>(store: &S) {
+    let digested = |connection: u128, version: u64, due: i64| Noticed {
+        connection_id: connection_id(connection),
+        kind: NoticeKind::Digest,
+        told: Told::Digested { until: at(1), due: Some(at(due)) },
+        ..noticed(version)
+    };
+    for (connection, second) in [(1, 100), (2, 100), (3, 200)] {
+        let expected = due(connection, second);
+        let noticed = digested(connection, 1, second);
+        assert!(store.raise_digest(&noticed, None, Some(&expected)).await.unwrap());
+    }
+    assert_eq!(found_due(store, 99).await, []);
+    assert_eq!(found_due(store, 100).await, [due(1, 100), due(2, 100)]);
+    // Whoever was slower told nothing and expects nothing.
+    let (late, other) = (notice(8, &["u"]), due(1, 50));
+    let refused = store.raise_digest(&digested(1, 1, 300), Some(&late), Some(&other)).await;
+    assert!(!refused.unwrap());
+    assert_eq!(store.notice(&account_id(1), &late.id).await.unwrap(), None);
+    assert_eq!(found_due(store, 99).await, []);
+    let told = notice(9, &["u"]);
+    let next = due(1, 300);
+    assert!(store.raise_digest(&digested(1, 2, 300), Some(&told), Some(&next)).await.unwrap());
+    assert_eq!(store.notice(&account_id(1), &told.id).await.unwrap(), Some(told));
+    for _ in 0..2 {
+        store.drop_digest(&due(1, 100)).await.unwrap();
+    }
+    assert_eq!(found_due(store, 999).await, [due(2, 100), due(3, 200), due(1, 300)]);
+}
+
+#[tokio::test]
+async fn a_digest_is_found_when_its_time_comes_until_it_is_told() {
+    is_found_when_its_time_comes(&Tables::start().await.store).await;
+    is_found_when_its_time_comes(&MemoryStore::default()).await;
+}
+
+#[tokio::test]
+async fn a_digest_whose_answer_got_lost_is_told_all_the_same() {
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let noticed = Noticed { kind: NoticeKind::Digest, ..noticed(1) };
+    for told in [Some(notice(1, &["u"])), None] {
+        let noticed = Noticed { version: if told.is_some() { 1 } else { 2 }, ..noticed.clone() };
+        tables.lose_next_answer();
+        assert!(store.raise_digest(&noticed, told.as_ref(), Some(&due(1, 5))).await.unwrap());
+    }
 }
 
 #[tokio::test]

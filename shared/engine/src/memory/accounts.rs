@@ -3,7 +3,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::audit::AuditChain;
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId, RunId};
 use contact_sync_domain::sync_state::SyncState;
 use jiff::Timestamp;
 
@@ -63,6 +63,14 @@ impl AccountStore for MemoryStore {
         world.audit.remove(&chain);
         world.audit_heads.remove(&chain);
         world.receipts.retain(|(of, _), _| *of != account.id);
+        let World { connections, noticed, .. } = &mut *world;
+        noticed.retain(|(of, _), _| connections.contains_key(of));
+        let own: Vec<NoticeId> = world
+            .notices
+            .extract_if(.., |_, notice| notice.account_id == account.id)
+            .map(|(id, _)| id)
+            .collect();
+        world.mailed.retain(|(of, _), _| !own.contains(of));
         world.events.retain(|event| event.account_id != account.id);
         Ok(())
     }
@@ -151,6 +159,7 @@ fn purge_work(world: &mut World, id: &ConnectionId) {
     world.pending.retain(|(of, _, _, _), _| of != id);
     world.plan_states.remove(id);
     world.reviews.retain(|(of, _, _), _| of != id);
+    world.noticed.retain(|(of, _), _| of != id);
     world.decisions.remove(id);
     world.drafts.retain(|(of, _), _| of != id);
 }

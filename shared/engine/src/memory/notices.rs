@@ -5,7 +5,10 @@ use contact_sync_domain::notice::{Notice, NoticeKind, Noticed};
 use jiff::Timestamp;
 
 use super::{MemoryStore, page};
-use crate::port::{MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore, StoreError};
+use crate::port::{
+    DigestDue, DigestStore, MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore,
+    SHARDS, ShardPage, StoreError,
+};
 
 impl NoticeStore for MemoryStore {
     async fn noticed(
@@ -62,6 +65,43 @@ impl NoticeStore for MemoryStore {
             world.notices.insert(notice.id.clone(), notice.clone());
         }
         Ok(may)
+    }
+}
+
+impl DigestStore for MemoryStore {
+    async fn raise_digest(
+        &self,
+        noticed: &Noticed,
+        notice: Option<&Notice>,
+        next: Option<&DigestDue>,
+    ) -> Result<bool, StoreError> {
+        let is_raised = self.raise(noticed, notice).await?;
+        if let Some(next) = next.filter(|_| is_raised) {
+            let place = (next.due, next.connection_id.clone());
+            self.world().digests.insert(place, next.clone());
+        }
+        Ok(is_raised)
+    }
+
+    async fn digests_due(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<ShardPage<DigestDue>, StoreError> {
+        let world = self.up()?;
+        let own = world
+            .digests
+            .values()
+            .filter(|digest| digest.connection_id.shard(SHARDS) == shard && digest.due <= until);
+        let due: Vec<_> = own.cloned().map(Ok).collect();
+        let (items, cursor) = page(due, cursor, u16::MAX).unwrap_or_default();
+        Ok(ShardPage { items, cursor })
+    }
+
+    async fn drop_digest(&self, due: &DigestDue) -> Result<(), StoreError> {
+        self.up()?.digests.remove(&(due.due, due.connection_id.clone()));
+        Ok(())
     }
 }
 

@@ -12,11 +12,8 @@ use contact_sync_domain::sync_state::Lane;
 use jiff::Timestamp;
 
 use super::text::words;
-use super::{NoticeError, NoticeStores};
+use super::{ATTEMPTS, NoticeError, NoticeStores, digest};
 use crate::port::{Clock, Randomness};
-
-/// How often what was told last is read again when others were faster.
-const ATTEMPTS: u8 = 5;
 
 /// So many waiting decisions are counted; of more it is said that there are more.
 const MOST_COUNTED: u64 = 1_000;
@@ -48,14 +45,24 @@ pub async fn raise(
         Hint::RunEnded(run) => stores.run(account, id, run).await?,
         Hint::Attention | Hint::Authorized => None,
     };
-    let wanted = stores.settings(account, id).await?.settings.notifications;
+    let settings = stores.settings(account, id).await?.settings;
+    let wanted = &settings.notifications;
     let scene = Scene { stores, clock, randomness, connection: &connection, hint, run, wanted };
+    let chosen = NoticeKind::chosen(wanted);
     let mut raised = Vec::new();
-    for kind in NoticeKind::ALL {
-        let is_chosen = scene.wanted.kinds.iter().any(|name| name == kind.name());
-        if is_chosen && let Some(notice) = scene.raise_of(kind).await? {
+    for kind in &chosen {
+        if let Some(notice) = scene.raise_of(*kind).await? {
             raised.push(notice);
         }
+    }
+    let ended = scene.run.as_ref().and_then(ended);
+    let is_told_of = |run: &EndedRun| chosen.iter().any(|kind| run.is_told_of(*kind));
+    let has_news = !raised.is_empty()
+        || connection.attention.is_some()
+        || ended.as_ref().is_some_and(is_told_of);
+    if has_news && !is_let_go(connection.status) {
+        let since = ended.map(|run| run.at);
+        digest::expect(stores, clock, &connection, &settings, since).await?;
     }
     Ok(raised)
 }
@@ -68,7 +75,7 @@ struct Scene<'a, S, C, R> {
     connection: &'a Connection,
     hint: &'a Hint,
     run: Option<Run>,
-    wanted: Notifications,
+    wanted: &'a Notifications,
 }
 
 impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
@@ -165,44 +172,47 @@ impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
             return Ok(None);
         }
         let at = self.clock.now();
-        let waiting = self.waiting(seen_at).await?;
+        let waiting = waiting(self.stores, &self.connection.id, seen_at).await?;
         Ok(Some(News::Waits { at, waiting }))
-    }
-
-    /// Counts what waits, until something is found that waited at `seen_at` already.
-    async fn waiting(&self, seen_at: Option<Timestamp>) -> Result<Option<Waiting>, NoticeError> {
-        let mut found: Option<Waiting> = None;
-        for list in ReviewList::ALL.into_iter().filter(|list| *list != ReviewList::Ignored) {
-            let mut cursor: Option<String> = None;
-            loop {
-                let id = &self.connection.id;
-                let page = self.stores.reviews(id, list, cursor.as_deref(), PAGE).await?;
-                let Some(page) = page else { break };
-                for item in page.items {
-                    let waiting =
-                        found.get_or_insert(Waiting { count: 0, more: false, oldest: item.since });
-                    waiting.count += 1;
-                    waiting.oldest = waiting.oldest.min(item.since);
-                }
-                cursor = page.cursor;
-                if let Some(waiting) = &mut found {
-                    let is_known = seen_at.is_some_and(|seen_at| waiting.oldest <= seen_at);
-                    if is_known || waiting.count >= MOST_COUNTED {
-                        waiting.more = true;
-                        return Ok(found);
-                    }
-                }
-                if cursor.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(found)
     }
 }
 
+/// Counts what waits, until something is found that waited at `seen_at` already.
+pub(super) async fn waiting(
+    stores: &impl NoticeStores,
+    id: &ConnectionId,
+    seen_at: Option<Timestamp>,
+) -> Result<Option<Waiting>, NoticeError> {
+    let mut found: Option<Waiting> = None;
+    for list in ReviewList::ALL.into_iter().filter(|list| *list != ReviewList::Ignored) {
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = stores.reviews(id, list, cursor.as_deref(), PAGE).await?;
+            let Some(page) = page else { break };
+            for item in page.items {
+                let waiting =
+                    found.get_or_insert(Waiting { count: 0, more: false, oldest: item.since });
+                waiting.count += 1;
+                waiting.oldest = waiting.oldest.min(item.since);
+            }
+            cursor = page.cursor;
+            if let Some(waiting) = &mut found {
+                let is_known = seen_at.is_some_and(|seen_at| waiting.oldest <= seen_at);
+                if is_known || waiting.count >= MOST_COUNTED {
+                    waiting.more = true;
+                    return Ok(found);
+                }
+            }
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Nothing is expected of it.
-fn is_let_go(status: ConnectionStatus) -> bool {
+pub(super) fn is_let_go(status: ConnectionStatus) -> bool {
     match status {
         ConnectionStatus::Disabled | ConnectionStatus::Disconnected => true,
         ConnectionStatus::Invited
@@ -215,7 +225,7 @@ fn is_let_go(status: ConnectionStatus) -> bool {
 }
 
 /// What only shows what would be is no news.
-fn ended(run: &Run) -> Option<EndedRun> {
+pub(super) fn ended(run: &Run) -> Option<EndedRun> {
     if run.lane() == Lane::Plan {
         return None;
     }

@@ -10,6 +10,8 @@ use super::*;
 use crate::memory::{Counter, HeldClock, MailFate, MemoryMailer, MemoryStore};
 use crate::port::{Clock, SettingsVersion};
 
+mod digests;
+
 const NOON: &str = "2026-03-02T12:00:00Z";
 
 /// One connection, its people, and what reaches them.

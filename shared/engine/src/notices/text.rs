@@ -1,7 +1,7 @@
 //! Notices in words: what happened, what was and was not done, what to do.
 
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::notice::{Changes, Telling, Waiting};
+use contact_sync_domain::notice::{Changes, Digest, Telling, Waiting};
 
 /// A title is the subject of a mail.
 const LONGEST_TITLE: usize = 160;
@@ -72,6 +72,7 @@ pub(super) fn words(connection: &Connection, telling: &Telling) -> Words {
         Telling::ContactsChanged(changes) => {
             ("contacts were changed".to_owned(), vec![changed(*changes)])
         }
+        Telling::Digest(digest) => digested(digest),
     };
     let title = one_line(&format!("{name}: {what}"));
     let mut text = sentence(&title);
@@ -89,6 +90,40 @@ fn name_of(connection: &Connection) -> String {
         tenant.name.clone().or_else(|| tenant.verified_domains.first().cloned())
     });
     named.unwrap_or_else(|| connection.id.to_string())
+}
+
+fn digested(digest: &Digest) -> (String, Vec<String>) {
+    let more = if digest.more { "over " } else { "" };
+    let mut failed = Vec::new();
+    if digest.failed > 0 {
+        failed.push(format!("{} did not reach the end", counted(digest.failed, "sync", "syncs")));
+    }
+    if digest.partial > 0 {
+        failed.push(format!("{} failed in part", counted(digest.partial, "sync", "syncs")));
+    }
+    let reasons = digest.reasons.iter().map(|(reason, count)| match count {
+        1 => format!("- {}", sentence(reason)),
+        count => format!("- {count} times: {}", sentence(reason)),
+    });
+    let failures: Vec<String> =
+        std::iter::once(sentence(&failed.join(", "))).chain(reasons).collect();
+    let mut paragraphs = vec![
+        sentence(&format!("{more}{} ended", counted(digest.runs, "sync", "syncs"))),
+        changed(digest.changes),
+        failures.join("\n"),
+    ];
+    if let Some((reason, fix)) = &digest.attention {
+        paragraphs.push(format!("{} What to do: {}", sentence(needs(reason)), sentence(fix)));
+    }
+    if digest.holds {
+        let held = "The guard holds removals back until somebody approves them or their cause is \
+                    mended; nobody was removed.";
+        paragraphs.push(held.to_owned());
+    }
+    if let Some(waiting) = &digest.waiting {
+        paragraphs.push(sentence(&format!("{} for somebody", decisions(waiting))));
+    }
+    (format!("what happened since {}", digest.since), paragraphs)
 }
 
 fn needs(reason: &str) -> &str {

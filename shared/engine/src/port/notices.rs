@@ -5,8 +5,9 @@ use std::future::Future;
 use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId};
 use contact_sync_domain::notice::{Notice, NoticeKind, Noticed};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{ShardPage, StoreError};
 
 /// Which notices of an account are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,6 +77,42 @@ pub trait NoticeStore: Send + Sync {
         &self,
         notice: &Notice,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// That a connection's digest is due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DigestDue {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Of which connection.
+    pub connection_id: ConnectionId,
+    /// When.
+    pub due: Timestamp,
+}
+
+/// Which digests are due when.
+pub trait DigestStore: Send + Sync {
+    /// Stores what was summed up so far over the version before, as [`NoticeStore::raise`] does,
+    /// together with the notice of it and when the next digest is due.
+    fn raise_digest(
+        &self,
+        noticed: &Noticed,
+        notice: Option<&Notice>,
+        next: Option<&DigestDue>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The digests of one of the [`super::SHARDS`] that are due at `until`, the oldest first, a page
+    /// at a time.
+    fn digests_due(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        cursor: Option<&str>,
+    ) -> impl Future<Output = Result<ShardPage<DigestDue>, StoreError>> + Send;
+
+    /// Forgets that a digest is due.
+    fn drop_digest(&self, due: &DigestDue) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// One mail of a notice.

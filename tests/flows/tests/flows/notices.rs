@@ -1,5 +1,7 @@
 //! Telling people: once for each change of a connection's state, in the product and by mail.
 
+use std::time::Duration;
+
 use contact_sync_flows::{Customer, Scene, SceneOptions};
 use entra_sim::{DEFAULT_APP_ID, SignIn};
 use jiff::SignedDuration;
@@ -148,4 +150,46 @@ async fn an_installation_without_a_sender_tells_in_the_product_and_refuses_addre
     let foreign = scene.rest_as("acc_00000000000000000000000000000009", "viewer");
     let path = customer.account_path("/notifications");
     foreign.send(Method::GET, &path, &[], None).await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_sums_up_the_day_in_one_notice_and_one_mail_and_comes_again_only_with_news() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.connected().await;
+    tell(&customer, &["failure", "changes", "review", "guard"]).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    // A quarter of an hour before its time the schedule tells nothing.
+    scene.pass_time(Duration::from_secs(15 * 60));
+    scene.settle().await;
+    assert_eq!(reasons(&told(&scene, &customer, "user=u-1").await), ["contacts-changed"]);
+
+    scene.let_a_day_pass_for_the_digest(&customer.connection).await;
+    scene.pass_time(Duration::from_secs(15 * 60));
+    scene.settle().await;
+    let notices = told(&scene, &customer, "user=u-1").await;
+    assert_eq!(reasons(&notices), ["digest", "contacts-changed"], "{}", scene.story());
+    let digest = &notices[0];
+    assert_eq!((&digest["kind"], &digest["runId"]), (&json!("digest"), &json!(null)));
+    let text = digest["text"].as_str().unwrap();
+    for part in ["sync ended.", "contacts created."] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let title = digest["title"].as_str().unwrap();
+    assert!(title.starts_with("Contoso: what happened since "), "{title}");
+    assert!(mailed(&scene, "ada@host.example").contains(&title.to_owned()));
+    let mails = scene.stack.mails().len();
+
+    // Nothing happens: a full run that changes nothing, and the same quarter of an hour again.
+    customer.sync_now().await;
+    scene.settle().await;
+    scene.invoke("notify", &json!({"task": "digest"})).await;
+    scene.pass_time(Duration::from_secs(24 * 3_600));
+    scene.settle().await;
+    assert_eq!(told(&scene, &customer, "user=u-1").await.len(), 2, "{}", scene.story());
+    assert_eq!(scene.stack.mails().len(), mails);
+    let kinds =
+        scene.items("StateTable").await.into_iter().filter(|item| item["kind"]["S"] == "digest");
+    assert_eq!(kinds.count(), 0, "nothing is expected");
 }
