@@ -1,7 +1,7 @@
 //! What invokes the function: its own schedule and events of the bus.
 
 use contact_sync_domain::event::{
-    ConnectionAttention, ConnectionAuthorized, NoticeRaised, SyncRunFinished,
+    ConnectionAttention, ConnectionAuthorized, ConnectionSilent, NoticeRaised, SyncRunFinished,
 };
 use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId};
 use contact_sync_engine::notices::Hint;
@@ -81,6 +81,10 @@ impl Input {
                 let detail: ConnectionAuthorized = read("ConnectionAuthorized", detail)?;
                 Ok(Self::News(detail.account_id, detail.connection_id, Hint::Authorized))
             }
+            "ConnectionSilent" => {
+                let detail: ConnectionSilent = read("ConnectionSilent", detail)?;
+                Ok(Self::News(detail.account_id, detail.connection_id, Hint::Silence))
+            }
             "NoticeRaised" => {
                 let detail: NoticeRaised = read("NoticeRaised", detail)?;
                 Ok(Self::Raised(detail.account_id, detail.notice_id))
@@ -112,6 +116,7 @@ mod tests {
         assert_eq!(event("run-finished"), news(Hint::RunEnded(RunId::from_bits(3))));
         assert_eq!(event("connection-attention"), news(Hint::Attention));
         assert_eq!(event("connection-authorized"), news(Hint::Authorized));
+        assert_eq!(event("connection-silent"), news(Hint::Silence));
         let raised = Input::Raised(AccountId::from_bits(1), NoticeId::from_bits(4));
         assert_eq!(event("notice-raised"), raised);
         assert_eq!(event("digest"), Input::Digests);

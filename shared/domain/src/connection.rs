@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::id::{AccountId, ConnectionId, TenantId};
+use crate::silence::Silence;
 
 /// An account's tie to one Entra tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Connection {
     /// When the last full run reached the end of the directory, whole, in part or held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_sync_at: Option<Timestamp>,
+    /// What it should have heard by now and did not, as the sweep saw it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Silence>,
     /// Whether it was ever enabled: a first enabling is announced as such.
     #[serde(default)]
     pub enabled_once: bool,

@@ -8,6 +8,7 @@ use crate::id::{AccountId, ConnectionId, ContactId, NoticeId, ReviewId, RunId, T
 use crate::notice::NoticeKind;
 use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
+use crate::silence::Missed;
 use crate::sync_state::Lane;
 use crate::team::HeldBy;
 
@@ -41,6 +42,8 @@ pub enum Event {
     ConnectionAttention(ConnectionAttention),
     /// `ReviewWaiting`.
     ReviewWaiting(ReviewWaiting),
+    /// `ConnectionSilent`.
+    ConnectionSilent(ConnectionSilent),
 }
 
 impl Event {
@@ -57,6 +60,7 @@ impl Event {
             Self::ConnectionAuthorized(_) => "ConnectionAuthorized",
             Self::ConnectionAttention(_) => "ConnectionAttention",
             Self::ReviewWaiting(_) => "ReviewWaiting",
+            Self::ConnectionSilent(_) => "ConnectionSilent",
         }
     }
 }
@@ -302,6 +306,22 @@ pub struct NoticeRaised {
     pub title: String,
     /// The run that showed it; null where none did.
     pub run_id: Option<RunId>,
+}
+
+/// What a connection should have heard by now does not come, or comes again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionSilent {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// What is missed; null where nothing is any more.
+    pub what: Option<Missed>,
+    /// Since when; null where nothing is missed any more.
+    pub since: Option<Timestamp>,
 }
 
 /// A connection needs a person.

@@ -38,6 +38,7 @@ pub mod schedule;
 pub mod scope;
 pub mod segment;
 pub mod settings;
+pub mod silence;
 pub mod standing;
 pub mod subscription;
 mod suggestion;

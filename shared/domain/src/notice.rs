@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, ConnectionId, NoticeId, RunId};
 use crate::run::{Counts, RunKind, RunStatus};
 use crate::settings::Notifications;
+use crate::silence::{Missed, Silence};
 
 pub use digest::{Digest, next_digest};
 pub use telling::{Changes, Telling, Waiting};
@@ -128,6 +129,11 @@ pub enum Told {
         #[serde(default)]
         full: bool,
     },
+    /// What should have come by now does not.
+    Silent {
+        /// What is missed.
+        what: Missed,
+    },
     /// Records fail.
     Partial {
         /// What the run says, in short.
@@ -171,6 +177,13 @@ pub enum News {
         fix: String,
         /// Since when.
         since: Timestamp,
+    },
+    /// What should have come by now does not.
+    Silent(Silence),
+    /// It comes again.
+    HeardAgain {
+        /// When.
+        at: Timestamp,
     },
     /// An admin consented, and the connection needs nobody.
     Consented {
@@ -231,6 +244,8 @@ impl News {
     pub fn at(&self) -> Timestamp {
         match self {
             Self::NeedsPerson { since: at, .. }
+            | Self::Silent(Silence { since: at, .. })
+            | Self::HeardAgain { at }
             | Self::Consented { at }
             | Self::LetGo { at }
             | Self::Ended(EndedRun { at, .. })

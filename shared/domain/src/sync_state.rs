@@ -149,6 +149,9 @@ pub struct Work {
     /// no checkpoint that could count them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub look_hops: u32,
+    /// How many looks in a row found changes of which no notification told.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unheard: u32,
     /// Whether review items or refusals may stand, so that runs must look at them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,

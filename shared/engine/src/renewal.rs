@@ -11,6 +11,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod fake_graph;
 mod make;
+mod silence;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::port::{
-    Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, PauseStore, Randomness,
+    AccountStore, Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, PauseStore, Randomness,
     SettingsStore, StoreError, SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore,
     TenantStore,
 };
@@ -30,12 +31,19 @@ use crate::readiness::ReadinessError;
 
 /// Everything that renewal needs of the state.
 pub trait RenewalStores:
-    ConnectionStore + PauseStore + SettingsStore + SubscriptionStore + SyncStateStore + TenantStore
+    AccountStore
+    + ConnectionStore
+    + PauseStore
+    + SettingsStore
+    + SubscriptionStore
+    + SyncStateStore
+    + TenantStore
 {
 }
 
 impl<S> RenewalStores for S where
-    S: ConnectionStore
+    S: AccountStore
+        + ConnectionStore
         + PauseStore
         + SettingsStore
         + SubscriptionStore

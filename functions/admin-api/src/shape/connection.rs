@@ -4,6 +4,7 @@ use contact_sync_domain::connection::{ConnectionStatus, PausedFor, PermissionSta
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
+use contact_sync_domain::silence::Silence;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
 use contact_sync_engine::admin::{GuardState, Overview, SubscriptionView, TenantView};
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ pub(crate) struct ConnectionShape {
     permissions: Vec<PermissionState>,
     authorized_at: Option<Timestamp>,
     last_sync_at: Option<Timestamp>,
+    silence: Option<Silence>,
     last_checked_at: Option<Timestamp>,
     next_run_at: Option<Timestamp>,
     running: Option<RunId>,
@@ -88,6 +90,7 @@ impl From<Overview> for ConnectionShape {
             permissions: connection.permissions,
             authorized_at: connection.authorized_at,
             last_sync_at: connection.last_sync_at,
+            silence: connection.silence,
             last_checked_at: overview.last_checked_at,
             next_run_at: overview.next_run_at,
             running: overview.running,

@@ -224,6 +224,7 @@ impl App {
             authorized_at: Some(now),
             last_sync_at: None,
             paused_for: None,
+            silence: None,
             enabled_once: false,
             version: 1,
             created_at: now,

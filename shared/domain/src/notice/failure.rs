@@ -14,6 +14,23 @@ pub(super) fn turn(told: &Told, news: &News) -> Option<Turn> {
                 )
             })
         }
+        News::Silent(silence) => {
+            // Who waits for a person, or fails, is told of already.
+            let is_told = match told {
+                Told::Silent { what } => *what == silence.what,
+                Told::NeedsPerson { .. } | Told::Failing { .. } => true,
+                Told::Quiet
+                | Told::Partial { .. }
+                | Told::Held
+                | Told::Waiting { .. }
+                | Told::Changed { .. }
+                | Told::Digested { .. } => false,
+            };
+            (!is_told).then(|| {
+                Turn::telling(Told::Silent { what: silence.what }, Telling::Silent(*silence))
+            })
+        }
+        News::HeardAgain { .. } => matches!(told, Told::Silent { .. }).then(recovered),
         News::Consented { .. } => matches!(told, Told::NeedsPerson { .. }).then(recovered),
         News::Ended(run) if run.shows_something() => ended(told, run),
         News::Ended(_) | News::LetGo { .. } | News::Waits { .. } => None,
@@ -63,6 +80,8 @@ fn is_mended_by(told: &Told, run: &EndedRun) -> bool {
     match told {
         Told::NeedsPerson { .. } | Told::Failing { full: false, .. } => true,
         Told::Failing { full: true, .. } => run.kind == RunKind::Full,
+        // The sweep hears it.
+        Told::Silent { .. } => false,
         Told::Partial { .. } => run.kind == RunKind::Full && run.counts.failed == 0,
         Told::Quiet
         | Told::Held

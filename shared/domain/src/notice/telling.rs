@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Digest;
 use crate::run::Counts;
+use crate::silence::Silence;
 
 /// What people are told, as facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub enum Telling {
         /// What the run says besides.
         because: Option<String>,
     },
+    /// What should have come by now does not.
+    Silent(Silence),
     /// It works again.
     Recovered,
     /// The guard holds removals back.
@@ -55,6 +58,7 @@ impl Telling {
             Self::NeedsPerson { reason, .. } => reason,
             Self::RunFailed { .. } => "run-failed",
             Self::RecordsFailed { .. } => "records-failed",
+            Self::Silent(silence) => silence.what.reason(),
             Self::Recovered => "recovered",
             Self::RemovalsHeld { .. } => "removals-held",
             Self::RemovalsReleased { .. } => "removals-released",

@@ -63,6 +63,7 @@ pub(crate) fn connection(account: u128, number: u128) -> Connection {
         authorized_at: None,
         last_sync_at: None,
         paused_for: None,
+        silence: None,
         enabled_once: false,
         version: 1,
         created_at: at(0),

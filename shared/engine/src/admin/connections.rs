@@ -147,6 +147,7 @@ pub async fn create_connection(
         authorized_at: None,
         last_sync_at: None,
         paused_for: None,
+        silence: None,
         enabled_once: false,
         version: 1,
         created_at: now,

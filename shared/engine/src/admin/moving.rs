@@ -170,6 +170,7 @@ pub async fn move_connection(
         account_id: to.id.clone(),
         last_sync_at: None,
         paused_for: None,
+        silence: None,
         enabled_once: false,
         ..found.clone()
     };

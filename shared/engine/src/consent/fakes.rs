@@ -55,6 +55,7 @@ pub(crate) fn connection() -> Connection {
         authorized_at: None,
         last_sync_at: None,
         paused_for: None,
+        silence: None,
         enabled_once: false,
         version: 1,
         created_at: Timestamp::UNIX_EPOCH,

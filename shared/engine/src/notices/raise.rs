@@ -30,6 +30,8 @@ pub enum Hint {
     Attention,
     /// An admin consented.
     Authorized,
+    /// What should have come does not, or comes again.
+    Silence,
 }
 
 /// Raises what a hint shows to be news of a connection; answers the notices.
@@ -43,7 +45,7 @@ pub async fn raise(
     let Some(connection) = stores.connection(account, id).await? else { return Ok(Vec::new()) };
     let run = match hint {
         Hint::RunEnded(run) => stores.run(account, id, run).await?,
-        Hint::Attention | Hint::Authorized => None,
+        Hint::Attention | Hint::Authorized | Hint::Silence => None,
     };
     let settings = stores.settings(account, id).await?.settings;
     let wanted = &settings.notifications;
@@ -145,6 +147,7 @@ impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
             }));
         }
         match (self.hint, &self.run) {
+            (Hint::Silence, _) => Ok((kind == NoticeKind::Failure).then(|| heard(connection))),
             (Hint::Authorized, _) => Ok(Some(News::Consented {
                 at: connection.authorized_at.unwrap_or(connection.updated_at),
             })),
@@ -221,6 +224,16 @@ pub(super) fn is_let_go(status: ConnectionStatus) -> bool {
         | ConnectionStatus::Enabled
         | ConnectionStatus::Paused
         | ConnectionStatus::Attention => false,
+    }
+}
+
+/// What is missed, or that it comes again; of a connection that people stopped, neither.
+fn heard(connection: &Connection) -> News {
+    let at = connection.updated_at;
+    match connection.silence {
+        Some(silence) => News::Silent(silence),
+        None if connection.status == ConnectionStatus::Enabled => News::HeardAgain { at },
+        None => News::LetGo { at },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::notice::{Changes, Digest, Telling, Waiting};
+use contact_sync_domain::silence::{Missed, Silence};
 
 /// A title is the subject of a mail.
 const LONGEST_TITLE: usize = 160;
@@ -43,6 +44,7 @@ pub(super) fn words(connection: &Connection, telling: &Telling) -> Words {
                 .to_owned(),
         ],
         ),
+        Telling::Silent(silence) => silent(*silence),
         Telling::Recovered => (
             "syncing works again".to_owned(),
             vec!["What changed in the directory meanwhile is caught up with.".to_owned()],
@@ -124,6 +126,33 @@ fn digested(digest: &Digest) -> (String, Vec<String>) {
         paragraphs.push(sentence(&format!("{} for somebody", decisions(waiting))));
     }
     (format!("what happened since {}", digest.since), paragraphs)
+}
+
+fn silent(Silence { what: missed, since }: Silence) -> (String, Vec<String>) {
+    let (what, last) = match missed {
+        Missed::Run => ("no full sync came when it should have", "The last one ended"),
+        Missed::Look => ("nobody looks at what changes", "The last look was"),
+        Missed::Notification => {
+            ("Entra tells no changes, though there are some", "The last one that it told was")
+        }
+    };
+    let since = since.strftime("%Y-%m-%d %H:%M UTC");
+    let paragraph = format!(
+        "{last} at {since}. Nothing failed and nothing was removed; changes since then may be \
+         missing."
+    );
+    let fix = match missed {
+        Missed::Run | Missed::Look => {
+            "What to do: save the connection's settings again, which renews its schedule, or start \
+             a sync; if that does not help, tell whoever operates the installation."
+        }
+        Missed::Notification => {
+            "Changes are found by hourly looks until then. What to do: pause and resume the \
+             connection; if that does not help, tell whoever operates the installation that its \
+             webhook may not be reached."
+        }
+    };
+    (what.to_owned(), vec![paragraph, fix.to_owned()])
 }
 
 fn needs(reason: &str) -> &str {

@@ -83,6 +83,7 @@ async fn record(
             | Event::ConnectionAuthorized(_)
             | Event::ConnectionAttention(_)
             | Event::ReviewWaiting(_)
+            | Event::ConnectionSilent(_)
             | Event::NoticeRaised(_)
             | Event::TeamMembershipChanged(_) => None,
         })

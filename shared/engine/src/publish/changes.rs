@@ -3,9 +3,9 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::event::{
-    ConnectionAttention, ConnectionAuthorized, ContactEvent, ContactEventKind, Event, NoticeRaised,
-    ReportReady, RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested, SyncRunFinished,
-    TeamChange, TeamMembershipChanged,
+    ConnectionAttention, ConnectionAuthorized, ConnectionSilent, ContactEvent, ContactEventKind,
+    Event, NoticeRaised, ReportReady, RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested,
+    SyncRunFinished, TeamChange, TeamMembershipChanged,
 };
 use contact_sync_domain::notice::Notice;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
@@ -206,6 +206,17 @@ fn connection_events(old: Option<&Connection>, new: &Connection) -> Vec<Event> {
             connection_id: new.id.clone(),
             reason: attention.reason.clone(),
             fix: attention.fix.clone(),
+        }));
+    }
+    let missed_before = old.and_then(|old| old.silence).map(|was| was.what);
+    let missed = new.silence.map(|is| is.what);
+    if missed_before != missed {
+        events.push(Event::ConnectionSilent(ConnectionSilent {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.id.clone(),
+            what: missed,
+            since: new.silence.map(|is| is.since),
         }));
     }
     events

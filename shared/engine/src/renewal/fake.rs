@@ -45,6 +45,7 @@ pub(crate) fn connection(number: u128, status: ConnectionStatus) -> Connection {
         authorized_at: Some(at(0)),
         last_sync_at: None,
         paused_for: None,
+        silence: None,
         enabled_once: true,
         version: 1,
         created_at: at(0),

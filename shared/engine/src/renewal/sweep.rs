@@ -96,7 +96,7 @@ where
         swept: &mut Swept,
     ) {
         let found: Vec<_> = stream::iter(states)
-            .map(|state| async move { (state, self.look_at(state, deadline).await) })
+            .map(|state| async move { (state, self.look_at(state, is_paused, deadline).await) })
             .map(|looked| async move {
                 let (state, found) = looked.await;
                 (state, if is_paused { found.map(Found::at_rest) } else { found })
@@ -116,7 +116,12 @@ where
         }
     }
 
-    async fn look_at(&self, state: &SyncState, deadline: Timestamp) -> Result<Found, RenewalError> {
+    async fn look_at(
+        &self,
+        state: &SyncState,
+        is_paused: bool,
+        deadline: Timestamp,
+    ) -> Result<Found, RenewalError> {
         let now = self.clock.now();
         let is_undone = state.is_stranded(now);
         let is_due = state.is_free(now) && state.work.next_due.is_some_and(|at| at <= now);
@@ -158,6 +163,10 @@ where
             || (is_due && self.applies_now(&connection).await?)
         {
             found.request = Some(request(state));
+        }
+        // While everything is paused, nothing is expected of anybody.
+        if is_its_turn && !is_paused {
+            found.missed = self.listen(&connection, state).await?;
         }
         match connection.status {
             ConnectionStatus::Authorized => found.tried = self.try_again(&connection).await?,

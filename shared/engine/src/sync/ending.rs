@@ -2,7 +2,7 @@
 
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::BetweenRuns;
-use contact_sync_domain::sync_state::{Checkpoint, Ending, Stage};
+use contact_sync_domain::sync_state::{Checkpoint, Ending, Stage, Work};
 use jiff::Timestamp;
 
 use super::index::Index;
@@ -53,6 +53,7 @@ where
         } else if whole {
             held.serve(pass.point.wanted_seen, now);
             held.work.last_checked_at = Some(now);
+            note_hearing(&mut held.work, &pass.point);
             if pass.point.reads_everybody() {
                 held.work.last_full_at = Some(now);
                 held.work.last_full_settings = Some(pass.point.settings_version);
@@ -106,6 +107,15 @@ pub(super) fn conclusion(point: &Checkpoint) -> (RunStatus, Option<String>) {
     let well = reasons.is_empty() && point.counts.failed == 0;
     let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
     (if well { RunStatus::Succeeded } else { RunStatus::Partial }, reason)
+}
+
+/// Counts the looks in a row that found what no notification told of.
+fn note_hearing(work: &mut Work, point: &Checkpoint) {
+    if point.trigger == Trigger::Notification {
+        work.unheard = 0;
+    } else if point.trigger == Trigger::Sweep && point.recorded {
+        work.unheard = work.unheard.saturating_add(1);
+    }
 }
 
 /// How many contacts a scheduled full run had to touch although every change should have come by

@@ -127,6 +127,9 @@ where
                 held.work.last_checked_at = Some(self.clock.now());
                 held.serve(point.wanted_seen, self.clock.now());
                 held.work.look_hops = 0;
+                if told {
+                    held.work.unheard = 0;
+                }
                 Ok(Ended::Run)
             }
             peeked => self.work_on(held, desk, point, peeked).await,

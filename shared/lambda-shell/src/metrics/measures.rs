@@ -62,6 +62,7 @@ const NUMBERS: [(&str, &str, Unit); 38] = [
     ("sweep.refused", "SubscriptionsRefused", Unit::Count),
     ("sweep.troubles", "SweepTroubles", Unit::Count),
     ("subscriptions.expiring", "SubscriptionsExpiring", Unit::Count),
+    ("connections.silent", "ConnectionsSilent", Unit::Count),
     ("sync.dirty_seconds", "DirtyAge", Unit::Seconds),
     // Each connection has its turn once an hour: an hour's sum is all of them.
     ("connections.waiting", "ConnectionsWaiting", Unit::Count),

@@ -112,6 +112,7 @@ fn connection(
         authorized_at: authorized.map(at),
         last_sync_at: None,
         paused_for: None,
+        silence: None,
         enabled_once: false,
         version: 1,
         created_at: at(0),

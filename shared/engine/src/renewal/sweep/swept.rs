@@ -25,6 +25,8 @@ pub struct Swept {
     pub refused: usize,
     /// Subscriptions that end within a day although half of their life is to be extended.
     pub expiring: usize,
+    /// Connections whose turn it was that miss what should have come by now.
+    pub silent: usize,
     /// How the connections stand whose turn it was; each has its turn once an hour.
     pub standing: Standing,
     /// For how long the oldest hint waits that no slice has dealt with.
@@ -94,6 +96,8 @@ pub(super) struct Found {
     pub(super) tended: Vec<Tended>,
     pub(super) tried: bool,
     pub(super) out_of_time: bool,
+    /// Whether it misses what should have come by now.
+    pub(super) missed: bool,
     /// Of a connection whose turn it was.
     pub(super) status: Option<ConnectionStatus>,
     /// How long its oldest hint waits.
@@ -130,7 +134,8 @@ impl Swept {
     /// Adds what was found, or the trouble there was; the event to publish is returned.
     pub(super) fn add(&mut self, with: Party, found: Result<Found, RenewalError>) -> Option<Event> {
         match found {
-            Ok(Found { request, tended, tried, out_of_time, status, waited }) => {
+            Ok(Found { request, tended, tried, out_of_time, missed, status, waited }) => {
+                self.silent += usize::from(missed);
                 self.tried += usize::from(tried);
                 self.longest_wait = self.longest_wait.max(waited);
                 if let Some(status) = status {

@@ -11,6 +11,7 @@ use super::super::tests::{
 };
 use super::*;
 
+mod silence;
 mod standing;
 
 const DAY: i64 = 86_400;

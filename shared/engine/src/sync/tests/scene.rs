@@ -303,6 +303,7 @@ fn connection() -> Connection {
         authorized_at: None,
         last_sync_at: None,
         paused_for: None,
+        silence: None,
         enabled_once: true,
         version: 1,
         created_at: start(),
