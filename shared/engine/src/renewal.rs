@@ -22,9 +22,9 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::port::{
-    AccountStore, Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, PauseStore, Randomness,
-    SettingsStore, StoreError, SubscriptionError, SubscriptionStore, Subscriptions, SyncStateStore,
-    TenantStore,
+    AccountStore, Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, PauseStore,
+    Randomness, SettingsStore, StoreError, SubscriptionError, SubscriptionStore, Subscriptions,
+    SyncStateStore, TenantStore,
 };
 use crate::publish::AnnouncementError;
 use crate::readiness::ReadinessError;
