@@ -23,7 +23,7 @@ impl Unit {
 }
 
 /// A number of the log, its metric and its unit.
-const NUMBERS: [(&str, &str, Unit); 38] = [
+const NUMBERS: [(&str, &str, Unit); 39] = [
     // An ended run.
     ("sync.seen", "UsersSeen", Unit::Count),
     ("sync.created", "ContactsCreated", Unit::Count),
