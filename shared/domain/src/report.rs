@@ -163,8 +163,10 @@ pub fn rows(
     segment
         .items
         .into_iter()
-        .map(|mut item| {
-            let outcome = match deviations.get(&item.object_id).copied() {
+        .map(|item| {
+            let deviation = deviations.get(&item.object_id).copied();
+            let (mut item, deviation) = Deviation::instead(item, deviation);
+            let outcome = match deviation {
                 Some(Deviation { outcome, reason, remedy, .. }) => {
                     (item.reason, item.remedy) = (reason.clone(), remedy.clone());
                     *outcome

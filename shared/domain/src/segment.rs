@@ -368,6 +368,15 @@ pub struct Deviation {
 }
 
 impl Deviation {
+    /// What was done in an item's place, with what is left to tell beside it: where it was decided
+    /// anew, that decision alone.
+    pub fn instead(item: SegmentItem, went: Option<&Self>) -> (SegmentItem, Option<&Self>) {
+        match went.and_then(|went| went.item.as_deref()) {
+            Some(written) => (written.clone(), None),
+            None => (item, went),
+        }
+    }
+
     /// That an item came to this outcome, for the item's reasons.
     pub fn of(item: &SegmentItem, outcome: Outcome) -> Self {
         Self {

@@ -61,8 +61,8 @@ fn city(old: Value, new: Value) -> FieldChange {
     FieldChange { field, old, new, source: "[city]".into(), rule: "overwrite".into() }
 }
 
-fn over(before: &Contact) -> Option<Box<Trace>> {
-    Some(Box::new(Trace::replacing(before, Image::of(before))))
+fn over(before: &Contact) -> Box<Trace> {
+    Box::new(Trace::replacing(before, Image::of(before)))
 }
 
 fn now(item: &SegmentItem, contact: &Contact) -> Inverse {
@@ -107,7 +107,7 @@ fn status_link_and_managed_fields_come_back_and_a_link_that_moved_on_keeps_all()
     before.managed_fields.clear();
     let item = SegmentItem {
         link: Some(LinkChange::new(Some(LinkState::Linked), LinkState::Removed)),
-        trace: over(&before),
+        trace: Some(over(&before)),
         ..done(Outcome::Deactivate)
     };
     let gone = Contact {
@@ -121,7 +121,7 @@ fn status_link_and_managed_fields_come_back_and_a_link_that_moved_on_keeps_all()
     assert!(after.managed_fields.is_empty());
     let elsewhere = Contact { link: Some(link(LinkState::OutOfScope)), ..gone.clone() };
     assert_eq!(now(&item, &elsewhere), Inverse::Refused(Refusal::Link));
-    let cut = SegmentItem { trace: over(&before), ..done(Outcome::Unlink) };
+    let cut = SegmentItem { trace: Some(over(&before)), ..done(Outcome::Unlink) };
     let unlinked = Contact { link: None, managed_fields: Vec::new(), ..contact() };
     let back = undone(now(&cut, &unlinked));
     assert!(back.adopted && back.link.is_some(), "whose it is is told again");
@@ -135,7 +135,7 @@ fn a_takeover_is_cut_again_unless_somebody_protected_the_contact_since() {
     let item = SegmentItem {
         adopted: true,
         link: Some(LinkChange::new(None, LinkState::Linked)),
-        trace: over(&before),
+        trace: Some(over(&before)),
         ..done(Outcome::Update)
     };
     let back = undone(now(&item, &contact()));

@@ -201,6 +201,7 @@ fn applied(
     deviation: Option<&Deviation>,
     wants_quiet: bool,
 ) -> Option<AppliedChange> {
+    let (item, deviation) = Deviation::instead(item, deviation);
     let outcome = deviation.map_or(item.outcome, |deviation| deviation.outcome);
     let result = match outcome {
         Outcome::Unchanged if !item.memberships().is_empty() => ChangeResult::Success,

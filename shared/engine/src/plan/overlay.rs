@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, RunId, TenantId};
+use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, RunId, TeamId, TenantId};
 use contact_sync_domain::segment::Prior;
+use contact_sync_domain::team::Membership;
 use jiff::Timestamp;
 
 use crate::port::{ContactWrite, SettingsVersion, StoredContact};
@@ -55,6 +56,7 @@ pub(super) struct Overlay {
     /// Whose an address is; `None` where it was given up.
     claims: HashMap<String, Option<ContactId>>,
     adoptions: HashMap<(TenantId, ObjectId), Option<ContactId>>,
+    memberships: HashMap<(ContactId, TeamId), Membership>,
 }
 
 impl Overlay {
@@ -82,6 +84,16 @@ impl Overlay {
     /// Which contact a user took over, if the plan changed that.
     pub(super) fn adopted(&self, tenant: &TenantId, user: &ObjectId) -> Option<&Option<ContactId>> {
         self.adoptions.get(&(tenant.clone(), user.clone()))
+    }
+
+    /// A membership, if the plan wrote it.
+    pub(super) fn membership(&self, contact: &ContactId, team: &TeamId) -> Option<&Membership> {
+        self.memberships.get(&(contact.clone(), team.clone()))
+    }
+
+    pub(super) fn put_membership(&mut self, membership: &Membership) {
+        let place = (membership.contact_id.clone(), membership.team_id.clone());
+        self.memberships.insert(place, membership.clone());
     }
 
     pub(super) fn put(&mut self, contact: Contact) {

@@ -116,24 +116,16 @@ where
             has_fresh_groups: false,
             stale_writes: AtomicU32::new(0),
         };
-        // What is left of a run that ended needs no rules.
         let ended = pass.point.ending.is_some();
-        // What takes back goes by nothing that the settings say.
-        let undoes = pass.point.kind == RunKind::Undo;
-        if let Some(problem) = problem.filter(|_| !ended && !undoes) {
+        // What is over, or takes back, goes by nothing that the settings say.
+        let needs_rules = !ended && pass.point.kind != RunKind::Undo;
+        if let Some(problem) = problem.filter(|_| needs_rules) {
             pass.point.recorded = true;
             self.finish(held, &mut pass, RunStatus::Failed, Some(problem)).await?;
             return Ok(None);
         }
-        if pass.uses_groups() && pass.point.stage != Stage::Baseline && !ended && !undoes {
-            match self.load_members(&mut pass).await {
-                // Before the first sync nobody read the groups. The next look looks at everything.
-                Err(Stop::NeedsFull) if pass.point.applies => {
-                    self.read_watched_groups(held, &mut pass).await?;
-                    held.work.users_delta = None;
-                }
-                loaded => loaded?,
-            }
+        if pass.uses_groups() && pass.point.stage != Stage::Baseline && needs_rules {
+            self.know_members(held, &mut pass).await?;
         } else {
             pass.know_rivals();
         }
@@ -191,6 +183,18 @@ where
         )
     }
 
+    async fn know_members(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        match self.load_members(pass).await {
+            // Before the first sync nobody read the groups. The next look looks at everything.
+            Err(Stop::NeedsFull) if pass.point.applies => {
+                self.read_watched_groups(held, pass).await?;
+                held.work.users_delta = None;
+                Ok(())
+            }
+            loaded => loaded,
+        }
+    }
+
     /// Reads what is known of all linked contacts.
     async fn load_index(&self, held: &Held, pass: &mut Pass) -> Result<(), Stop> {
         if held.work.asks {
@@ -230,8 +234,7 @@ where
                 deviations.iter().rev().map(|one| (&one.object_id, one.outcome)).collect();
             if pass.lane == Lane::Plan {
                 self.write_again(pass, &segment, &went).await?;
-                let spared = segment.items.iter().filter(|item| item.outcome == Outcome::Left);
-                pass.spared.extend(spared.filter_map(|item| item.contact_id.clone()));
+                self.take_back_again(pass, &segment).await?;
             }
             let outcomes: Vec<Outcome> = segment
                 .items

@@ -292,7 +292,7 @@ where
                     Box::pin(self.references(held, pass)).await?;
                 }
                 Stage::Undo { run, left } => {
-                    Box::pin(self.take_back(held, pass, run, left)).await?
+                    Box::pin(self.take_back(held, pass, run, left)).await?;
                 }
                 Stage::Apply { page } => Box::pin(self.apply_plan(held, pass, page)).await?,
                 Stage::Judge if pass.point.recorded || is_due(held, pass, self.clock.now()) => {

@@ -12,8 +12,9 @@ mod rows;
 use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
+use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-use contact_sync_domain::sync_state::Stage;
+use contact_sync_domain::sync_state::{Lane, Stage};
 use contact_sync_domain::team::{Membership, Observed, Standing, Team};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -201,7 +202,10 @@ where
     /// go. A full run compares all of them in the end.
     pub(super) fn must_follow(pass: &Pass, applied: &[Applied]) -> bool {
         let follows = !pass.point.reads_everybody() && !pass.settings.teams.is_empty();
-        follows && applied.iter().any(|one| comes_or_goes(&one.item, one.outcome))
+        // A plan that takes back tells of those moves that were made; whose contact goes for good
+        // leaves all teams when that is done.
+        let takes_back = pass.lane == Lane::Plan && pass.point.kind == RunKind::Undo;
+        follows && !takes_back && applied.iter().any(|one| comes_or_goes(&one.item, one.outcome))
     }
 
     /// Lets memberships follow the contacts of a page.

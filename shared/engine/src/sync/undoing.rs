@@ -4,13 +4,14 @@
 //! The order is that of the writes turned round, so that an address is free when somebody gets it
 //! back. It asks nothing of the directory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{
-    Deviation, NextStep, Outcome, Phase, Prior, Segment, SegmentItem,
+    Deviation, MembershipChange, NextStep, Outcome, Phase, Prior, Segment, SegmentItem, Trace,
 };
 use contact_sync_domain::sync_state::Stage;
 use contact_sync_domain::undo::{Inverse, Refusal, Stands, Undoes, inverse};
@@ -22,6 +23,7 @@ use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
     Blobs, Clock, Directory, HistoryStore, Randomness, RunStore, SegmentStore, StoredContact,
+    TeamStore,
 };
 use crate::segments::{load_segment, segments_expired};
 use crate::undo::sentence;
@@ -29,6 +31,9 @@ use crate::undo::sentence;
 /// How many of the latest things that people did to a contact are looked through for whoever
 /// changed it.
 const DEEDS: u16 = 100;
+
+/// What helps whoever is left.
+const REMEDY: &str = "change it by hand, or undo what came later first";
 
 /// A page of an earlier run whose writes are taken back.
 struct Taken<'u> {
@@ -83,14 +88,41 @@ where
         Ok(())
     }
 
+    /// Knows again what an earlier slice knew of a page that takes back: whom it left, and who is in
+    /// which team by it.
+    pub(super) async fn take_back_again(
+        &self,
+        pass: &mut Pass,
+        segment: &Segment,
+    ) -> Result<(), Stop> {
+        if pass.point.kind != RunKind::Undo {
+            return Ok(());
+        }
+        if segment.phase == Phase::Teams {
+            self.put_moves(pass, segment).await?;
+            return Ok(());
+        }
+        let left = segment.items.iter().filter(|item| item.outcome == Outcome::Left);
+        pass.spared.extend(left.filter_map(|item| item.contact_id.clone()));
+        Ok(())
+    }
+
     async fn take_back_page(
         &self,
         held: &mut Held,
         pass: &mut Pass,
         taken: &Taken<'_>,
     ) -> Result<(), Stop> {
+        let (connection, Prior { run, page }) = (pass.connection.id.clone(), &taken.place);
+        let segment = load_segment(&self.stores, &self.blobs, &connection, run, *page).await?;
+        // A number may stand for no segment: a page without anybody on it leaves none.
+        let Some(segment) = segment else { return Ok(()) };
+        let deviations = self.stores.deviations(&connection, run, *page).await?;
+        if segment.phase == Phase::Teams {
+            return self.take_back_moves(held, pass, taken, segment, &deviations).await;
+        }
         let mut stored = HashMap::new();
-        let items = self.inverses(pass, taken, &mut stored).await?;
+        let items = self.inverses(pass, taken, (segment, &deviations), &mut stored).await?;
         if items.is_empty() {
             return Ok(());
         }
@@ -113,13 +145,9 @@ where
         &self,
         pass: &mut Pass,
         taken: &Taken<'_>,
+        (segment, deviations): (Segment, &[Deviation]),
         stored: &mut HashMap<ContactId, StoredContact>,
     ) -> Result<Vec<SegmentItem>, Stop> {
-        let (connection, Prior { run, page }) = (pass.connection.id.clone(), &taken.place);
-        let segment = load_segment(&self.stores, &self.blobs, &connection, run, *page).await?;
-        // A number may stand for no segment: a page without anybody on it leaves none.
-        let Some(segment) = segment else { return Ok(Vec::new()) };
-        let deviations = self.stores.deviations(&connection, run, *page).await?;
         let done: Vec<Done> = segment
             .items
             .into_iter()
@@ -162,11 +190,71 @@ where
             items.push(SegmentItem {
                 version,
                 reason: Some(sentence(&refusal, &deeds)),
-                remedy: Some("change it by hand, or undo what came later first".to_owned()),
+                remedy: Some(REMEDY.to_owned()),
                 ..blank_item(&item.object_id, Some(contact.clone()), Outcome::Left)
             });
         }
         Ok(items)
+    }
+
+    /// Takes back who joined and left teams on a page, where nobody changed that since.
+    async fn take_back_moves(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        taken: &Taken<'_>,
+        segment: Segment,
+        deviations: &[Deviation],
+    ) -> Result<(), Stop> {
+        let mut items = Vec::new();
+        for item in segment.items {
+            let went = !deviations.iter().any(|one| one.object_id == item.object_id)
+                && item.outcome != Outcome::Left;
+            let contact = item.contact_id.as_ref().filter(|contact| {
+                went && taken.undoes.means(contact) && !pass.spared.contains(*contact)
+            });
+            let Some(contact) = contact else { continue };
+            let mut back = Vec::new();
+            let mut is_moved = false;
+            for change in item.memberships() {
+                let (account, team) = (&pass.account.id, &change.team_id);
+                let known = self.stores.membership(account, contact, team).await?;
+                let (version, origins) =
+                    known.map_or((0, BTreeSet::new()), |known| (known.version, known.origins));
+                if origins == change.new {
+                    back.push(MembershipChange {
+                        team_id: team.clone(),
+                        version,
+                        old: origins,
+                        new: change.old.clone(),
+                        ended: None,
+                    });
+                } else {
+                    is_moved |= origins != change.old;
+                }
+            }
+            let blank = |outcome| blank_item(&item.object_id, Some(contact.clone()), outcome);
+            if is_moved {
+                let reason = "who holds the contact in a team was changed since: nothing of these \
+                              teams is taken back";
+                items.push(SegmentItem {
+                    reason: Some(reason.to_owned()),
+                    remedy: Some(REMEDY.to_owned()),
+                    ..blank(Outcome::Left)
+                });
+            } else if !back.is_empty() {
+                let trace = Trace { memberships: back, ..Trace::default() };
+                let trace = Some(Box::new(trace));
+                items.push(SegmentItem { trace, ..blank(Outcome::Unchanged) });
+            }
+        }
+        if items.is_empty() {
+            return Ok(());
+        }
+        let segment = self.teams_page(held, pass, items).await?;
+        let (run, left) = taken.next;
+        pass.point.stage = Stage::Undo { run, left: Some(left) };
+        self.settle_moves(held, pass, &segment).await
     }
 
     /// Of the users whose contacts were let go, those who have another contact by now.
@@ -206,12 +294,11 @@ struct Done {
 impl Done {
     /// What became of an item; `None` where that wrote nothing.
     fn of(item: SegmentItem, went: Option<&Deviation>) -> Option<Self> {
-        let (item, is_known) = match went {
-            None => (item, true),
-            Some(Deviation { item: Some(written), .. }) => (SegmentItem::clone(written), true),
+        let (item, is_known) = match Deviation::instead(item, went) {
+            (item, None) => (item, true),
             // What another page wrote, that page tells.
-            Some(Deviation { outcome: Outcome::Create, .. }) => return None,
-            Some(went) => (SegmentItem { outcome: went.outcome, ..item }, false),
+            (_, Some(Deviation { outcome: Outcome::Create, .. })) => return None,
+            (item, Some(went)) => (SegmentItem { outcome: went.outcome, ..item }, false),
         };
         let contact = item.contact_id.clone().filter(|_| writes(&item))?;
         Some(Self { item, contact, is_known })

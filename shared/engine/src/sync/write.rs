@@ -55,21 +55,17 @@ where
         pass: &Pass,
         segment: &Segment,
         item: &SegmentItem,
-        base: Option<StoredContact>,
+        mut base: Option<StoredContact>,
         ignored: Option<&HashSet<ObjectId>>,
     ) -> Result<Attempt, Stop> {
         let Some(contact_id) = &item.contact_id else { return Ok(Attempt::Done) };
         let connection = &pass.connection.id;
-        let mut base = base;
         for _ in 0..2 {
             let mut fence = Some(segment.fence);
             let (before, expected) = match &base {
                 Some(standing @ StoredContact::Present(contact)) => {
                     match over_present(pass, segment, item, contact) {
-                        Order::Same => {
-                            self.end_adoption(pass, item).await?;
-                            return Ok(Attempt::Done);
-                        }
+                        Order::Same => return self.done(pass, item).await,
                         Order::Version => fence = None,
                         Order::Fence => {
                             let newest = standing.source_version_in(connection, self.clock.now());
@@ -118,27 +114,26 @@ where
                     .attempt_removal(fence, before, base.as_ref(), &by(pass, segment))
                     .await;
             }
-            let key = new_email_key(item);
-            if let Some(key) = &key {
+            if let Some(key) = new_email_key(item) {
                 let now = self.clock.now();
-                match self.stores.claim(&pass.account.id, key, contact_id, now).await? {
+                match self.stores.claim(&pass.account.id, &key, contact_id, now).await? {
                     ClaimOutcome::Claimed => {}
                     ClaimOutcome::TakenBy(_) => return Ok(Attempt::Taken),
                 }
             }
             self.keep_adoption(pass, item, contact_id).await?;
             let contact = written(pass, segment, item, before, expected, self.clock.now());
-            let old_key = before.and_then(Contact::email).map(email_key);
-            let new_key = contact.email().map(email_key);
+            let keys = (before.and_then(borne_by), borne_by(&contact));
             let write = ContactWrite { contact, expected_version: expected, fence };
             match self.stores.write(&write).await? {
                 WriteOutcome::Written => {
-                    if let Some(old) = old_key.filter(|old| new_key.as_ref() != Some(old)) {
+                    if let (Some(old), new) = keys
+                        && new.as_ref() != Some(&old)
+                    {
                         let account = &pass.account.id;
                         ContactStore::release(&self.stores, account, &old, contact_id).await?;
                     }
-                    self.end_adoption(pass, item).await?;
-                    return Ok(Attempt::Done);
+                    return self.done(pass, item).await;
                 }
                 // A new contact whose number is kept by a tombstone goes on counting from it.
                 WriteOutcome::Moved(now @ Some(StoredContact::Tombstone { .. }))
@@ -167,6 +162,11 @@ where
             self.stores.put_adoption(account, tenant, user, contact_id).await?;
         }
         Ok(())
+    }
+
+    async fn done(&self, pass: &Pass, item: &SegmentItem) -> Result<Attempt, Stop> {
+        self.end_adoption(pass, item).await?;
+        Ok(Attempt::Done)
     }
 
     /// Forgets whose a contact was that existed before, where that is taken back.
@@ -304,5 +304,9 @@ pub(super) fn written(
 
 /// The address that a contact bears, as a claim key.
 pub(super) fn borne(stored: Option<&StoredContact>) -> Option<String> {
-    present(stored).and_then(Contact::email).map(email_key)
+    present(stored).and_then(borne_by)
+}
+
+fn borne_by(contact: &Contact) -> Option<String> {
+    contact.email().map(email_key)
 }

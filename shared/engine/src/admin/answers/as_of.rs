@@ -40,14 +40,13 @@ pub async fn contact_as_of(
         match &happened {
             Happened::Person(entry) => take_back_deed(&mut contact, account, entry),
             Happened::Sync(change) if !change.is_written() => {}
-            // Its values went with it; and of what was decided twice only the first is kept.
-            Happened::Sync(change) if is_removal(change) || change.deviation.is_some() => {
+            Happened::Sync(change) if is_lost(change) => {
                 return Err(not_kept(store, account).await?);
             }
             Happened::Sync(change) => {
                 let found = store.connection(account, &change.connection_id).await?;
                 let tenant = found.and_then(|found| found.tenant).map(|tenant| tenant.id);
-                take_back_change(&mut contact, change, tenant);
+                take_back_change(&mut contact, (account, id), change, tenant);
             }
         }
     }
@@ -69,8 +68,14 @@ async fn not_kept(
     Ok(AdminError::HistoryExpired { days: kept.unwrap_or_default().history_days.into() })
 }
 
-fn is_removal(change: &BySync) -> bool {
-    change.item.outcome == Outcome::Delete
+/// Whether what stood before is not kept: the values of what was deleted, or a second decision.
+fn is_lost(change: &BySync) -> bool {
+    let whole = image_before(change).is_some_and(|image| image.whole.is_some());
+    (change.item.outcome == Outcome::Delete && !whole) || change.deviation.is_some()
+}
+
+fn image_before(change: &BySync) -> Option<&Image> {
+    change.item.trace.as_ref().and_then(|trace| trace.before.as_deref())
 }
 
 fn take_back_deed(contact: &mut Option<Contact>, account: &AccountId, entry: &HistoryEntry) {
@@ -85,7 +90,9 @@ fn take_back_deed(contact: &mut Option<Contact>, account: &AccountId, entry: &Hi
         return;
     };
     let mut was = match (&before.whole, contact.take()) {
-        (Some(_), _) | (None, None) => blank(account, entry, before),
+        (Some(_), _) | (None, None) => {
+            blank((account, &entry.contact_id), (entry.version, entry.at), before)
+        }
         (None, Some(standing)) => standing,
     };
     take_back_fields(&mut was, &entry.changes);
@@ -101,12 +108,16 @@ fn take_back_deed(contact: &mut Option<Contact>, account: &AccountId, entry: &Hi
 }
 
 /// A contact that was removed, as its removal tells.
-fn blank(account: &AccountId, entry: &HistoryEntry, image: &Image) -> Contact {
+fn blank(
+    (account, contact): (&AccountId, &ContactId),
+    (version, at): (u64, Timestamp),
+    image: &Image,
+) -> Contact {
     let values = image.whole.as_deref().cloned().unwrap_or_default();
     Contact {
-        id: entry.contact_id.clone(),
+        id: contact.clone(),
         account_id: account.clone(),
-        version: entry.version,
+        version,
         status: image.status,
         source: image.source,
         fields: values.fields,
@@ -117,14 +128,25 @@ fn blank(account: &AccountId, entry: &HistoryEntry, image: &Image) -> Contact {
         sync: None,
         written: Vec::new(),
         created_at: image.created_at,
-        updated_at: entry.at,
+        updated_at: at,
     }
 }
 
-fn take_back_change(contact: &mut Option<Contact>, change: &BySync, tenant: Option<TenantId>) {
+fn take_back_change(
+    contact: &mut Option<Contact>,
+    whose: (&AccountId, &ContactId),
+    change: &BySync,
+    tenant: Option<TenantId>,
+) {
     let item = &change.item;
-    if item.outcome == Outcome::Create {
+    let is_made =
+        item.outcome == Outcome::Create || (item.outcome == Outcome::Restore && item.version == 0);
+    if is_made {
         *contact = None;
+        return;
+    }
+    if let (Outcome::Delete, Some(image)) = (item.outcome, image_before(change)) {
+        *contact = Some(blank(whose, (item.version, change.at), image));
         return;
     }
     let Some(was) = contact else { return };
@@ -151,6 +173,11 @@ fn take_back_change(contact: &mut Option<Contact>, change: &BySync, tenant: Opti
             }),
             (Some(_), None, None) => None,
         };
+    }
+    if let Some(image) = image_before(change) {
+        was.status = image.status;
+        was.link.clone_from(&image.link);
+        was.managed_fields.clone_from(&image.managed_fields);
     }
     was.version = item.version;
     was.updated_at = change.at;

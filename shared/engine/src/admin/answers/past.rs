@@ -270,6 +270,8 @@ impl<'o, O: Outside> Past<'o, O> {
         let Some(item) = item else { return Ok(None) };
         let deviations = store.deviations(&connection_id, &place.run, place.page).await?;
         let deviation = deviations.into_iter().find(|one| one.object_id == item.object_id);
+        let (item, deviation) = Deviation::instead(item, deviation.as_ref());
+        let deviation = deviation.cloned();
         let run = self.run(&connection_id, &place.run).await?;
         let began = run.as_ref().and_then(|run| run.started_at);
         let is_certain = item.version > 0 && deviation.is_none();

@@ -112,7 +112,11 @@ impl<S: TeamStore> TeamStore for LaneStores<S> {
         contact: &ContactId,
         team: &TeamId,
     ) -> Result<Option<Membership>, StoreError> {
-        self.store.membership(account, contact, team).await
+        let planned = self.over.look().and_then(|over| over.membership(contact, team).cloned());
+        match planned {
+            Some(planned) => Ok(Some(planned)),
+            None => self.store.membership(account, contact, team).await,
+        }
     }
 
     async fn memberships_of(
@@ -153,7 +157,11 @@ impl<S: TeamStore> TeamStore for LaneStores<S> {
 
     /// A plan moves nobody between teams.
     async fn put_membership(&self, membership: &Membership) -> Result<bool, StoreError> {
-        if self.over.is_plan() { Ok(true) } else { self.store.put_membership(membership).await }
+        if let Some(mut over) = self.over.look() {
+            over.put_membership(membership);
+            return Ok(true);
+        }
+        self.store.put_membership(membership).await
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{
     Deviation, MembershipChange, Outcome, Phase, Segment, SegmentItem, Trace,
 };
@@ -81,7 +82,7 @@ where
     }
 
     /// Stores a page of changes of memberships.
-    async fn teams_page(
+    pub(in crate::sync) async fn teams_page(
         &self,
         held: &Held,
         pass: &Pass,
@@ -127,6 +128,19 @@ where
         pass: &mut Pass,
         segment: &Segment,
     ) -> Result<(), Stop> {
+        let overtaken = self.put_moves(pass, segment).await?;
+        self.tell_overtaken(pass, segment.page, overtaken.into_iter()).await?;
+        pass.point.page = segment.page + 1;
+        held.work.checkpoint = Some(pass.point.clone());
+        held.checkpoint(&self.stores).await
+    }
+
+    /// Writes what a page of phase `teams` tells; answers whom somebody else was faster with.
+    pub(in crate::sync) async fn put_moves<'s>(
+        &self,
+        pass: &Pass,
+        segment: &'s Segment,
+    ) -> Result<Vec<&'s SegmentItem>, Stop> {
         let mut overtaken = Vec::new();
         for item in segment.items.iter().filter(|item| item.outcome != Outcome::Left) {
             let Some(contact) = &item.contact_id else { continue };
@@ -138,10 +152,7 @@ where
                 overtaken.push(item);
             }
         }
-        self.tell_overtaken(pass, segment.page, overtaken.into_iter()).await?;
-        pass.point.page = segment.page + 1;
-        held.work.checkpoint = Some(pass.point.clone());
-        held.checkpoint(&self.stores).await
+        Ok(overtaken)
     }
 
     /// Whether a membership stands as the change says, by this write or by an earlier one.
@@ -177,6 +188,12 @@ where
         let (connection, run) = (&pass.connection.id, &pass.point.run_id);
         let planned = load_segment(&self.stores, &self.blobs, connection, run, page).await?;
         let Some(planned) = planned else { return Ok(()) };
+        if pass.point.kind == RunKind::Undo {
+            // What is taken back is done as it was shown: the groups have no say in it.
+            let segment = self.teams_page(held, pass, planned.items).await?;
+            pass.point.stage = Stage::Apply { page: page + 1 };
+            return self.settle_moves(held, pass, &segment).await;
+        }
         self.read_groups_afresh(pass).await?;
         let contacts: Vec<ContactId> =
             planned.items.iter().filter_map(|item| item.contact_id.clone()).collect();

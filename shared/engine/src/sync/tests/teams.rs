@@ -75,7 +75,7 @@ fn writes(scene: &Scene) -> usize {
     scene.worker.stores.world().membership_writes
 }
 
-async fn join_by_hand(scene: &Scene, number: u128, of: u128) {
+pub(super) async fn join_by_hand(scene: &Scene, number: u128, of: u128) {
     let none = Membership::none(account_id(), team(of), contact_id(number));
     let store = &scene.worker.stores;
     let before = store.membership(&account_id(), &contact_id(number), &team(of)).await.unwrap();

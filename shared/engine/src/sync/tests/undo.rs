@@ -9,13 +9,14 @@ use contact_sync_domain::id::{ContactId, HistoryId, ObjectId, RunId};
 use contact_sync_domain::plan::{Approved, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-use contact_sync_domain::settings::{LinkMode, RemovalAction, Settings};
+use contact_sync_domain::settings::{LinkMode, OnLeave, RemovalAction, Settings};
 use contact_sync_domain::undo::Undoes;
 use contact_sync_domain::written::WriteId;
 use serde_json::json;
 
 use super::replay::CALLS;
 use super::scene::{Scene, account_id, connection_id, contact_id, local_id, user, user_with};
+use super::teams::{self, NORTH, join_by_hand, members, put_group};
 use crate::port::{Clock, ContactWrite, HistoryStore, StoredContact, SyncStateStore};
 use crate::segments::load_segment;
 
@@ -72,9 +73,9 @@ async fn plan(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> (Ru
 }
 
 async fn ask(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> Run {
-    let bits = u128::MAX - u128::from(scene.runs().len() as u32);
+    let bits = u128::MAX - u128::try_from(scene.runs().len()).unwrap();
     let undoes = Undoes {
-        runs: runs.iter().map(|run| RunId::clone(run)).collect(),
+        runs: runs.iter().copied().cloned().collect(),
         since: None,
         contacts: contacts.to_vec(),
     };
@@ -371,4 +372,31 @@ async fn a_paused_connection_does_nothing_else_meanwhile() {
     assert_eq!(contact.fields.get(&ContactField::JobTitle), None);
     assert_eq!(contact.status, ContactStatus::Active);
     let _: Contact = contact;
+}
+
+#[tokio::test]
+async fn who_joined_or_left_a_team_is_back_where_he_was_unless_somebody_moved_him_since() {
+    let mut scene = teams::scene(6, teams::mapped(&[teams::row(1, NORTH, OnLeave::Remove)]));
+    put_group(&scene, 1, [1, 2, 3], &[]);
+    let first = scene.full().await;
+    put_group(&scene, 1, [3, 4, 5], &[]);
+    let run = scene.full().await;
+    assert_eq!(members(&scene, NORTH, 6), [3, 4, 5]);
+    join_by_hand(&scene, 5, NORTH).await;
+    let writes = scene.worker.stores.world().membership_writes;
+    let (planned, _) = plan(&mut scene, &[&run.id], &[]).await;
+    assert_eq!(scene.worker.stores.world().membership_writes, writes, "a plan moves nobody");
+    let done = apply(&mut scene, &planned).await;
+    assert_eq!(done.status, RunStatus::Succeeded, "{done:?}");
+    assert_eq!(members(&scene, NORTH, 6), [1, 2, 3, 5]);
+    let told = items(&scene, &scene.run(&done.id)).await;
+    let left = told.iter().filter(|item| item.outcome == Outcome::Left);
+    assert_eq!(left.count(), 1, "{told:?}");
+    // Both together: whom the first put into the team leaves it, and everybody is gone.
+    scene.set_status(ConnectionStatus::Enabled);
+    undo(&mut scene, &[&done.id]).await;
+    assert_eq!(members(&scene, NORTH, 6), [3, 4, 5]);
+    let gone = undo(&mut scene, &[&run.id, &first.id]).await;
+    assert_eq!(members(&scene, NORTH, 6), [5], "who was put there by hand stays");
+    assert_eq!(gone.counts.removed, 6, "{gone:?}");
 }
