@@ -10,12 +10,13 @@ use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::plan::Plan;
 use contact_sync_domain::reconcile::{View, hex};
 use contact_sync_domain::run::RunKind;
-use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment, SegmentItem};
+use contact_sync_domain::segment::{LinkChange, NextStep, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::sync_state::Stage;
 
 use super::apply::{is_removal, writes};
 use super::batch::new_email_key;
 use super::decide::present;
+use super::judge::come_due;
 use super::pass::{Held, Pass};
 use super::people::{Person, gone_sentence};
 use super::reading::people_hash;
@@ -60,6 +61,7 @@ where
             let fence = held.fence();
             let mut stored = HashMap::new();
             let items = self.still_as_planned(pass, planned, removes, &mut stored).await?;
+            let items = self.begin_grace(held, pass, items).await?;
             let segment = Segment {
                 generation: pass.point.generation,
                 link_hash: people_hash(items.iter().map(|item| &item.object_id)),
@@ -204,6 +206,22 @@ where
         Ok(Some(segment.items.into_iter().filter(does).collect()))
     }
 
+    /// The days of grace that the plan gives to people begin now, as if a run had found them gone.
+    async fn begin_grace(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        items: Vec<SegmentItem>,
+    ) -> Result<Vec<SegmentItem>, Stop> {
+        let (leaving, mut items): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| is_announcing(item));
+        let leaving = self.stage_removals(pass, leaving).await?;
+        let ends = leaving.iter().filter_map(|item| item.link.as_ref()?.acts_at);
+        ends.for_each(|at| come_due(held, at));
+        items.extend(leaving);
+        Ok(items)
+    }
+
     /// The items of a page, each as planned or left where the directory tells something else by now.
     async fn still_as_planned(
         &self,
@@ -273,9 +291,23 @@ fn is_as_planned(
     if !is_leaving {
         return !writes(item);
     }
-    let user = &item.object_id;
-    let again = pass.rules.decide_gone(user, present(contact), cause, &because, pass.tie());
-    (again.outcome, &again.link) == (item.outcome, &item.link)
+    let (user, contact, tie) = (&item.object_id, present(contact), pass.tie());
+    let again = if is_removal(item) {
+        pass.rules.decide_due(user, contact, cause, &because, tie)
+    } else {
+        pass.rules.decide_gone(user, contact, cause, &because, tie)
+    };
+    (again.outcome, undated(&again)) == (item.outcome, undated(item))
+}
+
+/// What becomes of a link, whenever: days of grace begin when they are applied.
+fn undated(item: &SegmentItem) -> Option<LinkChange> {
+    item.link.clone().map(|link| LinkChange { acts_at: None, ..link })
+}
+
+/// Whether an item gives somebody days of grace.
+fn is_announcing(item: &SegmentItem) -> bool {
+    writes(item) && item.link.as_ref().is_some_and(|link| link.planned.is_some())
 }
 
 /// An item that is left as it is.

@@ -249,7 +249,7 @@ where
 }
 
 /// Something here comes due at this instant, unless something else does before.
-fn come_due(held: &mut Held, at: Timestamp) {
+pub(super) fn come_due(held: &mut Held, at: Timestamp) {
     held.work.next_due = Some(held.work.next_due.map_or(at, |next| next.min(at)));
 }
 

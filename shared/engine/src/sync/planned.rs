@@ -18,6 +18,7 @@ use super::index::Index;
 use super::page::run_of;
 use super::pass::{Held, Pass};
 use super::reaction::stopped;
+use super::staging::is_announced;
 use super::write::{by, written};
 use super::{Stop, SyncStores, Worker};
 use crate::plan::Teller;
@@ -69,6 +70,12 @@ where
             if !keys.is_empty() {
                 self.stores.delete_pending(connection, kind, &keys).await?;
             }
+        }
+        // Nothing else finds those again whose links say already what is planned.
+        let mut announced = self.stores.syncing().pending(connection, PendingKind::Removal).await?;
+        announced.retain(is_announced);
+        if !announced.is_empty() {
+            self.stores.put_pending(connection, PendingKind::Removal, &announced).await?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::apply::is_gone;
 use super::page::pending;
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, PendingKind, PendingStore, Randomness};
+use crate::port::{Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness};
 
 /// A removal that waits for the judgement at the end of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,12 @@ impl StagedRemoval {
     fn is_announced(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.planned.is_some())
     }
+}
+
+/// Whether the link of somebody who waits says what is planned.
+pub(super) fn is_announced(item: &PendingItem) -> bool {
+    let staged = serde_json::from_value::<StagedRemoval>(item.body.clone());
+    staged.is_ok_and(|staged| staged.is_announced())
 }
 
 /// What is known of a removal that waits.

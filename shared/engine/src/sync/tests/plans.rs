@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::by_group::{group, put_group};
 use super::replay::CALLS;
-use super::scene::{Scene, account_id, connection_id, contact_id, user, user_with};
+use super::scene::{Scene, account_id, connection_id, contact_id, start, user, user_with};
 use crate::port::{Clock, SettingsStore, StoreError, StoredContact, SyncStateStore};
 use crate::segments::load_segment;
 use crate::sync::Driven;
@@ -314,6 +314,36 @@ async fn removals_beyond_the_guard_go_only_when_their_number_was_said() {
         assert_eq!(stand.count(), left, "{said:?}");
         assert!(scene.contact(&contact_id(13)).is_some(), "{said:?}: the others are applied");
     }
+}
+
+#[tokio::test]
+async fn days_of_grace_begin_when_a_plan_is_applied_and_who_is_due_stands_in_the_next() {
+    let mut scene = Scene::of((1..=8).map(user));
+    scene.set_settings(|settings| {
+        settings.policies.removal.hard_deleted = RemovalAction::Delete;
+        settings.policies.removal.grace_days = 3;
+    });
+    scene.full().await;
+    scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(2));
+    let (run, plan) = planned(&mut scene).await;
+    assert_eq!(plan.summary.guard.count, 0, "nobody is taken away at once");
+    // It is approved some hours later.
+    scene.pass(SignedDuration::from_hours(5));
+    let done = apply(&mut scene, &run, None).await;
+    assert_eq!((done.status, done.counts.removed), (RunStatus::Succeeded, 1), "{done:?}");
+    let link = scene.contact(&contact_id(2)).unwrap().link.unwrap();
+    let ends = start() + SignedDuration::from_hours(5 + 72);
+    assert_eq!((link.planned, link.acts_at), (Some(RemovalAction::Delete), Some(ends)));
+    assert_eq!(scene.state().work.next_due, Some(ends), "the sweep knows when to look");
+    scene.pass(SignedDuration::from_hours(72));
+    let (run, plan) = planned(&mut scene).await;
+    assert_eq!(plan.summary.guard.count, 1, "his time has come");
+    let done = apply(&mut scene, &run, None).await;
+    assert_eq!(done.counts.removed, 1, "{done:?}");
+    assert!(scene.contact(&contact_id(2)).is_none());
+    let next = scene.full().await;
+    assert_eq!((next.status, next.counts.removed), (RunStatus::Succeeded, 0));
+    assert_eq!(scene.state().work.next_due, None);
 }
 
 #[tokio::test]
