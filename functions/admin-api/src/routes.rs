@@ -260,6 +260,7 @@ fn of_plans<P: Outside>() -> Vec<Endpoint<P>> {
         post(connection!("/runs/{run}/apply"), APPROVER, plans::apply).hashed(),
         post(connection!("/runs/{run}/undo"), APPROVER, plans::undo).hashed(),
         post(connection!("/undo"), APPROVER, plans::undo_since).hashed(),
+        post(connection!("/runs/{run}/fix"), APPROVER, plans::fix).hashed(),
     ]
 }
 

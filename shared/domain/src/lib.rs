@@ -10,6 +10,7 @@ pub mod audit;
 pub mod connection;
 pub mod contact;
 pub mod directory;
+pub mod drift;
 pub mod email;
 pub mod erasure;
 pub mod escrow;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::actor::Actor;
+use crate::drift::Moved;
+use crate::id::ObjectId;
 use crate::reconcile::GoneCause;
 use crate::report::Happened;
 use crate::segment::{MembershipChange, Outcome, SegmentItem};
@@ -58,6 +60,9 @@ pub struct Approved {
     /// The number of removals that they confirmed, where there are more than the guard allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removals: Option<u64>,
+    /// The people about whom it is applied, where that is not everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<ObjectId>>,
 }
 
 /// What a plan comes to.
@@ -80,6 +85,9 @@ pub struct Summary {
     pub guard: GuardView,
     /// How many memberships in teams would begin and end.
     pub teams: TeamsView,
+    /// Of a drift audit: how many differences came of which side.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub moved: BTreeMap<Moved, u64>,
 }
 
 /// How many memberships in teams a plan would begin and end.

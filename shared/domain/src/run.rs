@@ -401,7 +401,12 @@ mod tests {
     fn a_plan_is_made_beside_what_syncs_and_applied_in_its_place() {
         assert_eq!(run(RunKind::Full).lane(), Lane::Main);
         assert_eq!(run(RunKind::Preview).lane(), Lane::Plan);
-        let approved = Approved { by: Actor::default(), at: Timestamp::UNIX_EPOCH, removals: None };
+        let approved = Approved {
+            by: Actor::default(),
+            at: Timestamp::UNIX_EPOCH,
+            removals: None,
+            items: None,
+        };
         assert_eq!(planned(None).lane(), Lane::Plan);
         assert_eq!(planned(Some(approved)).lane(), Lane::Main);
     }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::actor::Actor;
 use crate::contact::{LinkState, Target};
+use crate::drift::Moved;
 use crate::id::{ContactId, ObjectId, RunId, TeamId};
 use crate::matching::Match;
 use crate::reconcile::GoneCause;
@@ -177,6 +178,12 @@ pub struct Trace {
     /// What stands again after a restoration, beyond the fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<Image>>,
+    /// Which side moved, as a drift audit found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+    /// Whether the contact is protected, so that only people may do what the policies name.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
 }
 
 /// Who approved of a removal.

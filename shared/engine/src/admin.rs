@@ -20,6 +20,7 @@ mod error;
 mod explain;
 mod explain_team;
 mod failures;
+mod fixing;
 mod grounds;
 mod idempotency;
 mod lifecycle;
@@ -67,6 +68,7 @@ pub use error::AdminError;
 pub use explain::{Explanation, MappedBy, Step, explain_to};
 pub use explain_team::{GroupState, Holder, MappedGroup, TeamExplanation, Through, explain_team};
 pub use failures::{failures, retry_failure};
+pub use fixing::read_fix;
 pub use idempotency::{Keyed, begin, finish, key_bits};
 pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use moving::{LeftContacts, Move, Moved, move_connection};
@@ -76,7 +78,9 @@ pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
 };
-pub use plans::{Approval, apply_plan, read_approval, read_preview, request_preview};
+pub use plans::{
+    Approval, apply_plan, read_approval, read_preview, request_audit, request_preview,
+};
 pub use query_plan::{PlanView, query_plan};
 pub use removals::approve_held;
 pub use reports::{Report, report, report_file_name};

@@ -13,6 +13,7 @@ mod awaiting;
 mod batch;
 mod collisions;
 mod decide;
+mod drift;
 mod drive;
 mod ending;
 mod escrow;
@@ -51,6 +52,7 @@ mod watched;
 mod write;
 
 pub(crate) use apply::{is_removal, writes};
+pub(crate) use applying::intends;
 pub(crate) use batch::{Batch, Decided, bearers, decide_batch, new_email_key};
 pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::http::header;
 use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_engine::admin::{
-    Outside, account, apply_plan, approve_held, read_approval, read_changes, read_preview,
-    read_since, request_preview, request_undo, request_undo_since,
+    Outside, account, apply_plan, approve_held, read_approval, read_changes, read_fix,
+    read_preview, read_since, request_preview, request_undo, request_undo_since,
 };
 
 use super::Reply;
@@ -46,10 +46,20 @@ pub(super) async fn apply<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let approval = read_approval(&call.document()?)?;
     let account = account(api.outside.store(), &call.account()?).await?;
     let run = found(&api, &call).await?;
-    let queued = if run.status == RunStatus::Blocked {
+    // What was applied of a plan may have been stopped as well; that is asked about by a new one.
+    let holds = run.status == RunStatus::Blocked && run.kind.lane().is_main();
+    let queued = if holds {
         approve_held(&api.outside, &call.caller, &account, &run, &approval).await?
     } else {
         apply_plan(&api.outside, &account, &run, approval, &call.caller).await?
     };
+    Ok(Answer::accepted(&StartedShape::of(queued)))
+}
+
+pub(super) async fn fix<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let approval = read_fix(&call.document()?)?;
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let run = found(&api, &call).await?;
+    let queued = apply_plan(&api.outside, &account, &run, approval, &call.caller).await?;
     Ok(Answer::accepted(&StartedShape::of(queued)))
 }

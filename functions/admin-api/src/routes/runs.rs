@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
 use contact_sync_domain::id::RunId;
-use contact_sync_domain::run::Run;
+use contact_sync_domain::run::{Run, RunKind};
 use contact_sync_engine::admin::{
     Asked, ChangeFilter, Outside, Report, RunFilter, account, read_asked, report, report_file_name,
-    request_run, request_user_run, run, run_changes, runs, steps_of_run,
+    request_audit, request_run, request_user_run, run, run_changes, runs, steps_of_run,
 };
 use contact_sync_engine::report::ReportFile;
 use serde::Serialize;
@@ -39,6 +39,10 @@ impl StartedShape {
 pub(super) async fn start<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (whose, connection) = (call.account()?, call.connection()?);
     let queued = match read_asked(&call.document()?)? {
+        Asked::All(RunKind::Drift) => {
+            let account = account(api.outside.store(), &whose).await?;
+            request_audit(&api.outside, &account, &connection, &call.caller).await?
+        }
         Asked::All(kind) => request_run(&api.outside, &whose, &connection, kind).await?,
         Asked::User(who) => {
             let account = account(api.outside.store(), &whose).await?;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use contact_sync_domain::actor::Actor;
+use contact_sync_domain::drift::Moved;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TeamId};
+use contact_sync_domain::matching::Match;
 use contact_sync_domain::plan::{GuardView, Plan, Reason, Summary, TeamsView};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::query_plan::Reading;
@@ -139,6 +141,9 @@ struct SummaryShape {
     leaving: BTreeMap<GoneCause, u64>,
     guard: GuardView,
     teams: TeamsView,
+    /// Of a drift audit, how many differences came of which side.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    moved: BTreeMap<Moved, u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -150,13 +155,22 @@ struct ReasonShape {
 
 impl From<Plan> for PlanShape {
     fn from(plan: Plan) -> Self {
-        let Summary { by_kind, by_field, by_reason, removals, leaving, guard, teams } =
+        let Summary { by_kind, by_field, by_reason, removals, leaving, guard, teams, moved } =
             plan.summary;
         let shape =
             |Reason { reason, remedy, count }: Reason| ReasonShape { reason, remedy, count };
         let by_reason = by_reason.into_iter().map(shape).collect();
         Self {
-            summary: SummaryShape { by_kind, by_field, by_reason, removals, leaving, guard, teams },
+            summary: SummaryShape {
+                by_kind,
+                by_field,
+                by_reason,
+                removals,
+                leaving,
+                guard,
+                teams,
+                moved,
+            },
             settings_version: plan.basis.settings_version,
             draft: plan.basis.draft,
             made_at: plan.made_at,
@@ -178,6 +192,12 @@ pub(crate) struct ChangeShape {
     /// Who approved of it, where the removal guard or days of grace would have kept it.
     approved_by: Option<Actor>,
     memberships: Vec<MoveShape>,
+    /// Whether it waits because the contact is protected.
+    protected: bool,
+    /// What led to a contact that existed before.
+    evidence: Option<Match>,
+    /// Of a drift audit, which side moved.
+    moved: Option<Moved>,
     result: &'static str,
     reason: Option<String>,
     remedy: Option<String>,
@@ -210,6 +230,9 @@ impl From<AppliedChange> for ChangeShape {
             cause: item.cause(),
             approved_by: item.approved().map(|approved| approved.by.clone()),
             memberships: item.memberships().iter().map(MoveShape::from).collect(),
+            protected: item.trace.as_ref().is_some_and(|trace| trace.protected),
+            moved: item.trace.as_ref().and_then(|trace| trace.moved),
+            evidence: item.matched.map(|matched| *matched),
             contact_id: item.contact_id,
             object_id: item.object_id,
             fields: item.fields,

@@ -117,3 +117,30 @@ async fn a_connection_is_enabled_with_a_plan_by_an_admin_who_names_its_tenant() 
     assert_eq!(queue.len(), 2, "the plan, and a full run behind it");
     assert_eq!(queue[0].run_id, run);
 }
+
+#[tokio::test]
+async fn a_drift_audit_is_asked_for_as_a_run_and_mended_by_its_plan() {
+    let app = App::with_connection(S::Enabled);
+    let ask = || app.ask(Ask::post(of_connection("/runs"), &json!({"kind": "drift"})));
+    let first = ask().await.expect(202).json();
+    assert_eq!((&first["kind"], &first["status"]), (&json!("drift"), &json!("queued")));
+    assert_eq!(ask().await.json()["id"], first["id"], "the one that waits sees as much");
+    assert!(app.outside.store.world().states[&connection_id()].queue.is_empty());
+
+    let run = planned(&app, 0).await;
+    let person = "00000000-0000-0000-0000-000000000001";
+    let fix = |role: &'static str, body: Value| {
+        let path = of_connection(&format!("/runs/{run}/fix"));
+        app.ask(Ask::post(path, &body).role(role))
+    };
+    let one = json!({"planHash": "aa", "items": [person]});
+    fix("operator", one.clone()).await.problem(403, "role-too-small");
+    let answer = fix("approver", json!({"planHash": "aa", "items": []})).await;
+    assert_eq!(answer.problem(422, "invalid-fields"), ["/items"]);
+    let answer = fix("approver", json!({"planHash": "bb", "items": [person]})).await;
+    assert_eq!(answer.problem(409, "plan-differs"), ["/planHash"]);
+    // The plan has no page, so that it says nothing of anybody.
+    let answer = fix("approver", one).await;
+    assert_eq!(answer.problem(422, "invalid-fields"), ["/items"]);
+    assert!(app.outside.store.world().states[&connection_id()].queue.is_empty());
+}

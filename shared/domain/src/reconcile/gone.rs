@@ -30,6 +30,21 @@ pub enum GoneCause {
 }
 
 impl GoneCause {
+    /// Every cause.
+    pub const ALL: [Self; 6] = [
+        Self::SoftDeleted,
+        Self::HardDeleted,
+        Self::OutOfScope,
+        Self::LeftGroup,
+        Self::Disabled,
+        Self::Elsewhere,
+    ];
+
+    /// Reads the word in JSON.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+
     /// The word in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -174,7 +189,9 @@ impl Rules {
             };
         }
         item.link = Some(change);
-        item.trace = Some(Box::new(Trace::of_leaver(contact, cause, item.outcome)));
+        let protected = contact.protected && self.removal_action(cause).is_destructive();
+        let trace = Trace::of_leaver(contact, cause, item.outcome);
+        item.trace = Some(Box::new(Trace { protected, ..trace }));
         item
     }
 

@@ -399,7 +399,7 @@ async fn approves(store: &(impl SyncStateStore + RunStore)) {
     store.enqueue(&preview(3)).await.unwrap();
     let approved = |hash: &str| {
         let by = Actor { subject: Some("ada".into()), ..Actor::default() };
-        let approved = Approved { by, at: at(5), removals: None };
+        let approved = Approved { by, at: at(5), removals: None, items: None };
         Run { plan: Some(Box::new(plan(hash, Some(approved)))), ..preview(3) }
     };
     assert!(!store.enqueue_planned(&approved("aa")).await.unwrap(), "it is not planned yet");

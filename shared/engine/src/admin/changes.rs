@@ -305,6 +305,8 @@ mod tests {
             ("field", "shoeSize"),
             ("contact", "7"),
             ("user", "ana"),
+            ("cause", "left"),
+            ("moved", "both"),
         ] {
             let told = filter(name, value).unwrap_err();
             assert!(told.starts_with(&format!("`{name}` is ")), "{told}");
@@ -327,6 +329,8 @@ mod tests {
             ("user", user, true),
             ("user", "00000000-0000-0000-0000-000000000002", false),
             ("contact", "ctc_00000000000000000000000000000001", false),
+            ("cause", "softDeleted", false),
+            ("moved", "entra", false),
         ] {
             let filter = filter(name, value).unwrap();
             assert_eq!(filter.accepts(&change), accepted, "{name}={value}");

@@ -3,7 +3,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::actor::Actor;
 use contact_sync_domain::connection::ConnectionStatus;
-use contact_sync_domain::id::{ConnectionId, RunId, TenantId};
+use contact_sync_domain::id::{ConnectionId, ObjectId, RunId, TenantId};
 use contact_sync_domain::plan::{Approved, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::sync_state::Lane;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::connections::connection;
 use super::document::Members;
+use super::fixing::{chosen_removals, read_removals};
 use super::lifecycle::{check_requirements, enable_with};
 use super::settings::{checked_draft, save_planned, take_effect};
 use super::undo::rest;
@@ -34,7 +35,6 @@ pub fn read_preview(document: Option<&Value>) -> Result<Option<Value>, AdminErro
 }
 
 /// Asks for a preview of what a full run would do, under the settings as they are or under a draft.
-/// One that waits already is answered instead: it will see everything that this one would.
 pub async fn request_preview(
     outside: &impl Outside,
     account: &Account,
@@ -42,7 +42,29 @@ pub async fn request_preview(
     caller: &Caller,
     draft: Option<Value>,
 ) -> Result<Run, AdminError> {
-    let (store, whose, account) = (outside.store(), account, &account.id);
+    request_plan(outside, (account, id), caller, RunKind::Preview, draft).await
+}
+
+/// Asks for a comparison of the whole directory with the contacts as they are.
+pub async fn request_audit(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ConnectionId,
+    caller: &Caller,
+) -> Result<Run, AdminError> {
+    request_plan(outside, (account, id), caller, RunKind::Drift, None).await
+}
+
+/// Queues a run that only plans. One that waits already and is alike is answered instead: it will
+/// see everything that this one would.
+async fn request_plan(
+    outside: &impl Outside,
+    (whose, id): (&Account, &ConnectionId),
+    caller: &Caller,
+    kind: RunKind,
+    draft: Option<Value>,
+) -> Result<Run, AdminError> {
+    let (store, account) = (outside.store(), &whose.id);
     let found = connection(store, account, id).await?;
     if found.tenant.is_none() || !found.status.may_be_planned() {
         let fix = match found.status {
@@ -69,7 +91,7 @@ pub async fn request_preview(
     for queued in &waiting {
         let run = store.run(account, id, &queued.run_id).await?;
         let run = run.filter(|run| {
-            run.kind == RunKind::Preview
+            run.kind == kind
                 && run.status == RunStatus::Queued
                 && run.settings_version == settings.version
         });
@@ -89,7 +111,7 @@ pub async fn request_preview(
         ..Run::queued(
             RunId::from_bits(outside.randomness().ordered_bits()),
             (account.clone(), id.clone()),
-            (RunKind::Preview, Trigger::Manual),
+            (kind, Trigger::Manual),
             settings.version,
             now,
         )
@@ -111,22 +133,15 @@ pub struct Approval {
     pub removals: Option<u64>,
     /// The organisation whose people they are; needed where applying enables the connection.
     pub tenant: Option<TenantId>,
+    /// About whom alone it is applied; everybody where absent.
+    pub items: Option<Vec<ObjectId>>,
 }
 
 /// Reads `{planHash, removals?, tenantId?}`.
 pub fn read_approval(document: &Value) -> Result<Approval, AdminError> {
     let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
     let hash = members.text("planHash", 64);
-    let removals = match members.value("removals").cloned() {
-        None | Some(Value::Null) => None,
-        Some(number) => {
-            let removals = number.as_u64();
-            if removals.is_none() {
-                members.problem("removals", "expected the number of removals in the plan");
-            }
-            removals
-        }
-    };
+    let removals = read_removals(&mut members);
     let tenant = match members.value("tenantId") {
         None | Some(Value::Null) => None,
         Some(named) => {
@@ -139,7 +154,7 @@ pub fn read_approval(document: &Value) -> Result<Approval, AdminError> {
     };
     let problems = members.finish();
     match hash {
-        Some(hash) if problems.is_empty() => Ok(Approval { hash, removals, tenant }),
+        Some(hash) if problems.is_empty() => Ok(Approval { hash, removals, tenant, items: None }),
         _ => Err(AdminError::Invalid(problems)),
     }
 }
@@ -158,7 +173,9 @@ pub async fn apply_plan(
     let Some(plan) = found.plan.as_deref() else { return Err(AdminError::PlanNotReady) };
     if let Some(approved) = &plan.approved {
         // The same request once more.
-        let is_same = plan.hash == approval.hash && approved.by == actor(caller);
+        let is_same = plan.hash == approval.hash
+            && approved.by == actor(caller)
+            && approved.items == approval.items;
         return if is_same { Ok(found.clone()) } else { Err(AdminError::PlanNotReady) };
     }
     if found.status != RunStatus::Planned {
@@ -178,12 +195,24 @@ pub async fn apply_plan(
         return Err(AdminError::PlanMoved { version: current.version });
     }
     let guard = &plan.summary.guard;
-    if guard.holds && approval.removals != Some(guard.count) {
-        return Err(AdminError::RemovalsUnconfirmed { count: guard.count });
+    let (removals, holds) = match &approval.items {
+        Some(chosen) => {
+            let removals = chosen_removals(outside, found, chosen).await?;
+            (removals, guard.holds && (undoes || removals > guard.left) && removals > 0)
+        }
+        None => (guard.count, guard.holds),
+    };
+    if holds && approval.removals != Some(removals) {
+        return Err(AdminError::RemovalsUnconfirmed { count: removals });
     }
     let connection = connection(store, &account.id, id).await?;
     if undoes {
-        let approved = Approved { by: actor(caller), at: now, removals: approval.removals };
+        let approved = Approved {
+            by: actor(caller),
+            at: now,
+            removals: approval.removals,
+            items: approval.items.clone(),
+        };
         let plan = Plan { approved: Some(approved), ..plan.clone() };
         let queued = Run { status: RunStatus::Queued, plan: Some(Box::new(plan)), ..found.clone() };
         rest(outside, &connection).await?;
@@ -193,6 +222,10 @@ pub async fn apply_plan(
     let enables = matches!(connection.status, ConnectionStatus::Ready | ConnectionStatus::Disabled);
     if !enables && connection.status != ConnectionStatus::Enabled {
         let fix = "a plan is applied while the connection syncs, or enables it";
+        return Err(AdminError::NotNow { from: connection.status, fix });
+    }
+    if approval.items.is_some() && (enables || plan.basis.draft) {
+        let fix = "apply the whole plan: it enables the connection, or saves settings";
         return Err(AdminError::NotNow { from: connection.status, fix });
     }
     if enables || plan.basis.draft {
@@ -209,7 +242,12 @@ pub async fn apply_plan(
     } else {
         None
     };
-    let approved = Approved { by: actor(caller), at: now, removals: approval.removals };
+    let approved = Approved {
+        by: actor(caller),
+        at: now,
+        removals: approval.removals,
+        items: approval.items.clone(),
+    };
     let plan = Plan { approved: Some(approved), ..plan.clone() };
     let settings_version = saved.as_ref().map_or(found.settings_version, |saved| saved.version);
     let queued = Run {

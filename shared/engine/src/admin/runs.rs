@@ -93,12 +93,13 @@ pub fn read_asked(document: &Value) -> Result<Asked, AdminError> {
         "full" => Some(RunKind::Full),
         "delta" => Some(RunKind::Delta),
         "user" => Some(RunKind::User),
-        "preview" | "drift" | "undo" => {
+        "drift" => Some(RunKind::Drift),
+        "preview" | "undo" => {
             members.problem("kind", format!("a run of kind `{word}` is not started here"));
             None
         }
         _ => {
-            members.problem("kind", "expected full, delta or user");
+            members.problem("kind", "expected full, delta, user or drift");
             None
         }
     });

@@ -97,6 +97,9 @@ impl Teller {
             if let Some(cause) = cause.filter(|_| item.link.is_some()) {
                 *self.summary.leaving.entry(cause).or_default() += 1;
             }
+            if let Some(moved) = item.trace.as_ref().and_then(|trace| trace.moved) {
+                *self.summary.moved.entry(moved).or_default() += 1;
+            }
             if is_removal(item) {
                 self.summary.guard.count += 1;
                 if let Some(cause) = cause {

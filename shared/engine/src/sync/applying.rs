@@ -47,12 +47,14 @@ where
         let Some(plan) = plan else {
             return Err(Stop::Failed("its plan is not kept any more".to_owned()));
         };
-        let removes = self.may_remove(held, pass, &plan).await?;
+        let chosen = plan.approved.as_ref().and_then(|approved| approved.items.as_deref());
+        let chosen: Option<HashSet<&ObjectId>> = chosen.map(|items| items.iter().collect());
+        let removes = self.may_remove(held, pass, &plan, chosen.as_ref()).await?;
         for page in from..plan.pages {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;
-            let Some(planned) = self.planned_items(pass, page).await? else {
-                Box::pin(self.apply_moves(held, pass, page)).await?;
+            let Some(planned) = self.planned_items(pass, page, chosen.as_ref()).await? else {
+                Box::pin(self.apply_moves(held, pass, page, chosen.as_ref())).await?;
                 continue;
             };
             if planned.is_empty() {
@@ -153,8 +155,18 @@ where
         held: &mut Held,
         pass: &mut Pass,
         plan: &Plan,
+        chosen: Option<&HashSet<&ObjectId>>,
     ) -> Result<bool, Stop> {
-        let count = plan.summary.guard.count;
+        let mut count = plan.summary.guard.count;
+        if chosen.is_some() && count > 0 {
+            count = 0;
+            for page in 0..plan.pages {
+                let planned = self.planned_items(pass, page, chosen).await?;
+                let planned = planned.unwrap_or_default();
+                let removals = planned.iter().filter(|item| is_removal(item)).count();
+                count += u64::try_from(removals).unwrap_or(u64::MAX);
+            }
+        }
         if count == 0 {
             return Ok(true);
         }
@@ -183,12 +195,13 @@ where
         Ok(true)
     }
 
-    /// What a page of the plan would do or ask, without those from whom the plan itself deviated;
-    /// `None` of one that tells of memberships.
+    /// What a page of the plan would do or ask, without those from whom the plan itself deviated,
+    /// and of those who were chosen; `None` of one that tells of memberships.
     async fn planned_items(
         &self,
         pass: &Pass,
         page: u32,
+        chosen: Option<&HashSet<&ObjectId>>,
     ) -> Result<Option<Vec<SegmentItem>>, Stop> {
         let (connection, run) = (&pass.connection.id, &pass.point.run_id);
         let segment = load_segment(&self.stores, &self.blobs, connection, run, page).await?;
@@ -200,8 +213,10 @@ where
         let deviating: HashSet<ObjectId> =
             deviations.into_iter().map(|deviation| deviation.object_id).collect();
         let does = |item: &SegmentItem| {
-            let does = writes(item) || item.question.is_some() || item.outcome == Outcome::Left;
-            does && !deviating.contains(&item.object_id)
+            let user = &item.object_id;
+            (intends(item) || item.outcome == Outcome::Left)
+                && !deviating.contains(user)
+                && chosen.is_none_or(|chosen| chosen.contains(user))
         };
         Ok(Some(segment.items.into_iter().filter(does).collect()))
     }
@@ -257,6 +272,11 @@ where
     }
 }
 
+/// Whether an item would change anything, or ask anybody.
+pub(crate) fn intends(item: &SegmentItem) -> bool {
+    writes(item) || item.question.is_some() || !item.memberships().is_empty()
+}
+
 /// Whether the directory still tells of a user what an item was decided from.
 fn is_as_planned(
     pass: &Pass,
@@ -307,7 +327,8 @@ fn undated(item: &SegmentItem) -> Option<LinkChange> {
 
 /// Whether an item gives somebody days of grace.
 fn is_announcing(item: &SegmentItem) -> bool {
-    writes(item) && item.link.as_ref().is_some_and(|link| link.planned.is_some())
+    item.outcome == Outcome::StopUpdating
+        && item.link.as_ref().is_some_and(|link| link.planned.is_some())
 }
 
 /// An item that is left as it is.

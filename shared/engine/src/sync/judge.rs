@@ -244,6 +244,11 @@ where
                 DeltaEntry::Removed { .. } | DeltaEntry::Changed(_) => removals.push(item),
             }
         }
+        let users = entries.into_iter().filter_map(|entry| match entry {
+            DeltaEntry::Changed(user) => Some((user.id.clone(), user)),
+            DeltaEntry::Removed { .. } => None,
+        });
+        self.tell_movers(pass, &mut removals, stored, &users.collect()).await?;
         Ok(Staged { removals, spared, unreadable: failed, unclear })
     }
 }

@@ -112,6 +112,7 @@ where
             may_replay: false,
             gap_seconds: None,
             allowed_at: None,
+            older: HashMap::new(),
             peeked: None,
             has_fresh_groups: false,
             stale_writes: AtomicU32::new(0),

@@ -208,6 +208,8 @@ pub(super) struct Pass {
     pub(super) gap_seconds: Option<u64>,
     /// When the pass last asked whether it may still write.
     pub(super) allowed_at: Option<Timestamp>,
+    /// The rules of earlier settings, as an audit came to need them.
+    pub(super) older: HashMap<u64, Option<Rules>>,
     /// The first page of a delta, where it was read already.
     pub(super) peeked: Option<Ahead>,
     /// Whether the groups were read for this slice alone.
@@ -225,7 +227,7 @@ impl Pass {
     /// Whether everybody is compared with his contact, whatever was recognised before: somebody asked
     /// for these people, or for a reset.
     pub(super) fn is_afresh(&self) -> bool {
-        self.point.kind == RunKind::User || self.point.trigger == Trigger::Reset
+        self.audits() || self.point.kind == RunKind::User || self.point.trigger == Trigger::Reset
     }
 
     /// On what terms this run decides.

@@ -8,6 +8,7 @@ mod chance;
 mod choice;
 mod claims;
 mod deaths;
+mod drift;
 mod emptied;
 mod ends;
 mod erased;

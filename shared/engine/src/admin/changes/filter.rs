@@ -1,7 +1,9 @@
 //! Which of a run's changes somebody wants to see.
 
 use contact_sync_domain::contact::Target;
+use contact_sync_domain::drift::Moved;
 use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::GoneCause;
 
 use super::{AppliedChange, ChangeKind, ChangeResult};
 
@@ -15,11 +17,14 @@ pub struct ChangeFilter {
     field: Option<Target>,
     contact: Option<ContactId>,
     user: Option<ObjectId>,
+    cause: Option<GoneCause>,
+    moved: Option<Moved>,
 }
 
 impl ChangeFilter {
     /// The names of the parameters that a filter is read from.
-    pub const PARAMETERS: [&str; 6] = ["kind", "result", "reason", "field", "contact", "user"];
+    pub const PARAMETERS: [&str; 8] =
+        ["kind", "result", "reason", "field", "contact", "user", "cause", "moved"];
 
     /// Reads a filter from what a caller gives for each parameter.
     ///
@@ -44,6 +49,14 @@ impl ChangeFilter {
         let user = given("user").map(|word| {
             ObjectId::parse(word).ok().ok_or_else(|| expected("user", "the object id of a user"))
         });
+        let cause = given("cause").map(|word| {
+            let names = GoneCause::ALL.map(GoneCause::name).join(", ");
+            GoneCause::parse(word).ok_or_else(|| expected("cause", &format!("one of {names}")))
+        });
+        let moved = given("moved").map(|word| {
+            let names = Moved::ALL.map(Moved::name).join(", ");
+            Moved::parse(word).ok_or_else(|| expected("moved", &format!("one of {names}")))
+        });
         Ok(Self {
             kind: kind.transpose()?,
             result: result.transpose()?,
@@ -51,6 +64,8 @@ impl ChangeFilter {
             field: field.transpose()?,
             contact: contact.transpose()?,
             user: user.transpose()?,
+            cause: cause.transpose()?,
+            moved: moved.transpose()?,
         })
     }
 
@@ -63,12 +78,15 @@ impl ChangeFilter {
     pub(super) fn accepts(&self, change: &AppliedChange) -> bool {
         let item = &change.item;
         let fields = || item.fields.iter().chain(&item.pending);
+        let moved = || item.trace.as_ref().and_then(|trace| trace.moved);
         let reason = || change.reason.as_deref().unwrap_or_default().to_lowercase();
         self.kind.is_none_or(|kind| kind == change.kind)
             && self.result.is_none_or(|result| result == change.result)
             && self.user.as_ref().is_none_or(|user| *user == item.object_id)
             && self.contact.as_ref().is_none_or(|one| item.contact_id.as_ref() == Some(one))
             && self.field.as_ref().is_none_or(|field| fields().any(|one| one.field == *field))
+            && self.cause.is_none_or(|cause| item.cause() == Some(cause))
+            && self.moved.is_none_or(|side| moved() == Some(side))
             && self.reason.as_ref().is_none_or(|part| reason().contains(part))
     }
 }

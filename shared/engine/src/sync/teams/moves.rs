@@ -184,10 +184,17 @@ where
         held: &mut Held,
         pass: &mut Pass,
         page: u32,
+        chosen: Option<&HashSet<&ObjectId>>,
     ) -> Result<(), Stop> {
         let (connection, run) = (&pass.connection.id, &pass.point.run_id);
         let planned = load_segment(&self.stores, &self.blobs, connection, run, page).await?;
-        let Some(planned) = planned else { return Ok(()) };
+        let Some(mut planned) = planned else { return Ok(()) };
+        if let Some(chosen) = chosen {
+            planned.items.retain(|item| chosen.contains(&item.object_id));
+            if planned.items.is_empty() {
+                return Ok(());
+            }
+        }
         if pass.point.kind == RunKind::Undo {
             // What is taken back is done as it was shown: the groups have no say in it.
             let segment = self.teams_page(held, pass, planned.items).await?;

@@ -20,7 +20,7 @@ use crate::segments::load_segment;
 use crate::sync::Driven;
 
 /// Everything that no plan may change.
-fn kept(scene: &Scene) -> String {
+pub(super) fn kept(scene: &Scene) -> String {
     let world = scene.worker.stores.world();
     let main = world.pending.keys().filter(|(_, lane, _, _)| lane.is_main()).count();
     format!(
@@ -48,7 +48,7 @@ pub(super) async fn planned(scene: &mut Scene) -> (Run, Plan) {
     shown(scene, &id)
 }
 
-fn shown(scene: &Scene, id: &RunId) -> (Run, Plan) {
+pub(super) fn shown(scene: &Scene, id: &RunId) -> (Run, Plan) {
     let run = scene.run(id);
     assert_eq!(run.status, RunStatus::Planned, "{run:?}");
     let plan = Plan::clone(run.plan.as_deref().unwrap());
@@ -227,7 +227,7 @@ pub(super) async fn apply(scene: &mut Scene, run: &Run, removals: Option<u64>) -
 
 async fn approve(scene: &Scene, run: &Run, removals: Option<u64>) {
     let at = scene.worker.clock.now();
-    let approved = Approved { by: Actor::default(), at, removals };
+    let approved = Approved { by: Actor::default(), at, removals, items: None };
     let plan = Plan { approved: Some(approved), ..Plan::clone(run.plan.as_deref().unwrap()) };
     let queued =
         Run { status: RunStatus::Queued, plan: Some(Box::new(plan)), ..scene.run(&run.id) };
