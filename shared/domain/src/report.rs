@@ -284,8 +284,8 @@ impl ReportRow {
     /// The same person's row where the removal that was decided waits: the guard held it back.
     #[must_use]
     pub fn held_back(self) -> Self {
-        let remedy = "check whether these people really left; then raise the guard \
-                      (policies.guard) for one run, or restore them in Entra";
+        let remedy = "check whether these people really left; then approve or refuse it in the list \
+                      of removals, or restore them in Entra";
         Self { what: Happened::AwaitingReview, remedy: remedy.to_owned(), ..self }
     }
 

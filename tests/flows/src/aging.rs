@@ -169,6 +169,23 @@ impl Scene {
         }
     }
 
+    /// Graph tells of nothing that changes any more, and says so to nobody.
+    pub fn stop_notifications(&self) {
+        for subscription in self.sim.subscriptions() {
+            self.sim.remove_subscription(subscription.id);
+        }
+    }
+
+    /// Somebody changes a contact's job title where it is stored, past everything that would notice.
+    pub async fn tamper_with_title(&self, contact: &str, title: &str) {
+        let item = self.items("ContactsTable").await.into_iter().find(|item| {
+            item["kind"]["S"] == "contact"
+                && item["sk"]["S"].as_str().is_some_and(|sk| sk.ends_with(contact))
+        });
+        let item = item.expect("the contact is stored");
+        self.set(&item, "#f.#j = :title", &json!({":title": {"S": title}})).await;
+    }
+
     /// Lease, hints, queue and checkpoint of a connection, as DynamoDB writes them.
     pub async fn sync_state(&self, connection: &str) -> Value {
         let found = self.items("StateTable").await.into_iter().find(|item| {

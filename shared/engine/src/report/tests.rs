@@ -287,7 +287,7 @@ async fn removals_that_the_guard_held_back_wait_and_those_that_policy_spares_are
     world.compile().await.unwrap();
     let lines = world.lines(true);
     assert!(lines[1].starts_with("one@contoso.example|Existing|Success||waiting for review|"));
-    assert!(lines[1].contains("raise the guard"), "{lines:?}");
+    assert!(lines[1].contains("approve or refuse it"), "{lines:?}");
     assert!(lines[2].starts_with("two@contoso.example|Existing|Success||kept|"), "{lines:?}");
 }
 

@@ -15,6 +15,7 @@ mod consent;
 mod control;
 mod deliveries;
 mod delta;
+mod drift;
 mod erasure;
 mod full_sync;
 mod graph_faults;

@@ -25,6 +25,14 @@ async fn removals(scene: &Scene, customer: &Customer<'_>) -> Vec<Value> {
     scene.rest().list(&customer.path("/reviews?list=removals")).await
 }
 
+/// What the last of the five steps of the explanation comes to.
+async fn decided(scene: &Scene, customer: &Customer<'_>, user: &str) -> String {
+    let told = scene.rest().get(&customer.path(&format!("/explain?user={user}"))).await.expect(200);
+    let step = told.json()["steps"].as_array().unwrap().last().cloned().unwrap();
+    assert_eq!(step["step"], "decide");
+    step["outcome"].as_str().unwrap().to_owned()
+}
+
 fn delete(scene: &Scene, people: &[Person]) {
     for person in people {
         scene.sim.delete_user(scene.tenant, person.id()).unwrap();
@@ -67,6 +75,7 @@ async fn of_a_mass_deletion_one_is_approved_one_spared_and_the_rest_waits() {
     }
     let guard = customer.show().await["guard"].clone();
     assert_eq!((&guard["held"], &guard["used"]), (&json!(7), &json!(0)), "{guard}");
+    assert_eq!(decided(&scene, &customer, people[5].id()).await, "held");
 
     // One is approved: he alone goes, beside the guard.
     let item = about(&scene, &customer, "removals", people[2].id()).await;
@@ -159,6 +168,7 @@ async fn who_leaves_has_days_of_grace_and_keeps_his_contact_when_he_is_back_in_t
         let at: jiff::Timestamp = item["since"].as_str().unwrap().parse().unwrap();
         let days = acts_at.duration_since(at).as_hours();
         assert!((71..=72).contains(&days), "three days: {item}");
+        assert_eq!(decided(&scene, &customer, person.id()).await, "dated");
     }
 
     // On the second day one is back: his contact is the same, and nothing is planned any more.
@@ -212,4 +222,107 @@ async fn the_presets_leave_deleted_people_as_their_products_do() {
         assert_eq!(contact["status"], "active", "{preset}");
         assert_eq!(removals(&scene, &customer).await.len(), usize::from(waits), "{preset}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_drip_over_three_runs_is_stopped_by_the_window() {
+    let scene = Scene::with_users(30).await;
+    let (customer, people) = deleting(&scene, deletes()).await;
+    let contacts = customer.contacts().await.len();
+    for (run, gone) in [(1, 2), (2, 4), (3, 4)] {
+        delete(&scene, &people[2 * run..2 * run + 2]);
+        scene.settle().await;
+        assert_eq!(customer.contacts().await.len(), contacts - gone, "after run {run}");
+    }
+    let guard = customer.show().await["guard"].clone();
+    let numbers = (&guard["allowed"], &guard["used"], &guard["left"], &guard["held"]);
+    assert_eq!(numbers, (&json!(5), &json!(4), &json!(1), &json!(2)), "{guard}");
+    assert_eq!(removals(&scene, &customer).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_cause_of_leaving_has_its_own_action_in_one_run() {
+    let scene = Scene::with_users(20).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let group = scene.sim.create_group(scene.tenant, "Team").unwrap();
+    for person in &people[..8] {
+        scene.sim.add_member(scene.tenant, group, person.id()).unwrap();
+    }
+    let removal = json!({
+        "softDeleted": "delete", "hardDeleted": "unlink", "outOfScope": "deactivate",
+        "leftGroup": "stopUpdating", "disabled": "review"
+    });
+    let settings = json!({"scope": {"groups": {"any": [group]}}, "policies": {"removal": removal}});
+    customer.change_settings(settings).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let ids: Vec<String> = people.iter().map(|person| person.id().to_owned()).collect();
+    let purged = customer.linked_contact(&ids[2]).await["id"].as_str().unwrap().to_owned();
+
+    // All of it is found by one run.
+    scene.stop_notifications();
+    scene.sim.delete_user(scene.tenant, &ids[1]).unwrap();
+    scene.sim.purge_user(scene.tenant, &ids[2]).unwrap();
+    customer.edit(&ids[3], json!({"userType": "Guest"}));
+    scene.sim.remove_member(scene.tenant, group, &ids[4]).unwrap();
+    customer.edit(&ids[5], json!({"accountEnabled": false}));
+    let run = customer.sync_now().await;
+    assert_ne!(run["status"], "blocked", "{run}");
+
+    assert_eq!(customer.contact_of(&ids[1]).await, None, "deleted");
+    let contacts = customer.contacts().await;
+    let unlinked = contacts.iter().find(|contact| contact["id"] == purged.as_str()).unwrap();
+    assert!(unlinked["link"].is_null(), "{unlinked}");
+    let told = |contact: Value| (contact["link"]["state"].clone(), contact["status"].clone());
+    let left = |status: &str| (json!("outOfScope"), json!(status));
+    assert_eq!(told(customer.linked_contact(&ids[3]).await), left("inactive"));
+    assert_eq!(told(customer.linked_contact(&ids[4]).await), left("active"));
+    assert_eq!(told(customer.linked_contact(&ids[5]).await), left("active"));
+    let asked = removals(&scene, &customer).await;
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert_eq!(asked[0]["cause"], "disabled");
+    let changes = format!("/runs/{}/changes?cause=", run["id"].as_str().unwrap());
+    for (cause, kind, person) in [
+        ("softDeleted", "delete", 1),
+        ("hardDeleted", "unlink", 2),
+        ("outOfScope", "deactivate", 3),
+        ("leftGroup", "update", 4),
+        ("disabled", "update", 5),
+    ] {
+        let found = scene.rest().list(&customer.path(&format!("{changes}{cause}"))).await;
+        let found: Vec<_> = found
+            .iter()
+            .map(|change| (change["kind"].as_str().unwrap(), change["objectId"].as_str().unwrap()))
+            .collect();
+        assert_eq!(found, [(kind, ids[person].as_str())], "{cause}");
+    }
+    assert_gapless(&customer.events().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_takes_a_protected_contact_away_but_a_person() {
+    let scene = Scene::with_users(15).await;
+    let (customer, people) = deleting(&scene, deletes()).await;
+    let contact = customer.linked_contact(people[2].id()).await["id"].as_str().unwrap().to_owned();
+    let path = customer.account_path(&format!("/contacts/{contact}"));
+    scene.rest().post(&format!("{path}/protect"), &json!({})).await.expect(202);
+    delete(&scene, &people[2..4]);
+    scene.settle().await;
+    assert_eq!(customer.contact_of(people[3].id()).await, None, "the other one goes");
+    let kept = scene.rest().get(&path).await.expect(200).json();
+    assert_eq!((&kept["protected"], &kept["link"]["state"]), (&json!(true), &json!("removed")));
+    let run = customer.runs_of("delta").await.remove(0);
+    let changes = format!("/runs/{}/changes", run["id"].as_str().unwrap());
+    let changes = scene.rest().list(&customer.path(&changes)).await;
+    let waits = changes.iter().find(|change| change["objectId"] == people[2].id()).unwrap();
+    assert_eq!((&waits["protected"], &waits["result"]), (&json!(true), &json!("skipped")));
+
+    let item = about(&scene, &customer, "removals", people[2].id()).await;
+    assert_eq!((&item["cause"], &item["held"]), (&json!("softDeleted"), &json!(false)), "{item}");
+    decide(&scene, &customer, &item, json!({"action": "unlink"})).await.expect(202);
+    let unlinked = scene.rest().get(&path).await.expect(200).json();
+    assert!(unlinked["link"].is_null(), "{unlinked}");
+    assert!(removals(&scene, &customer).await.is_empty());
 }

@@ -17,7 +17,7 @@ use crate::port::{
     Clock, ContactStore, Directory, PendingKind, PendingStore, ReviewStore, SettingsStore,
     SettingsVersion, StoredContact,
 };
-use crate::sync::gone_sentence;
+use crate::sync::{gone_sentence, is_removal};
 
 /// How many versions of the settings are looked through for who ignored somebody.
 const LOOKED_BACK: usize = 30;
@@ -196,9 +196,12 @@ async fn decision(
 ) -> Result<Step, AdminError> {
     let waiting = waiting(outside, about, user).await?;
     let kind = PendingKind::Removal;
-    let staged = outside.store().pending(about.connection, kind).await?;
-    let is_held = staged.iter().any(|one| one.key == user.as_str());
+    let is_staged = outside.store().is_pending(about.connection, kind, user.as_str()).await?;
     let link = contact.and_then(|contact| contact.link.as_ref());
+    let is_back = matches!(item.outcome, Outcome::Create | Outcome::Update | Outcome::Unchanged);
+    let waits = is_staged && (!is_back || is_removal(item));
+    let is_dated = waits && link.is_some_and(|link| link.planned.is_some());
+    let is_held = waits && !is_dated;
     let details = json!({
         "fields": item.fields,
         "remedy": item.remedy,
@@ -211,6 +214,16 @@ async fn decision(
         "actsAt": link.and_then(|link| link.acts_at),
         "planned": link.and_then(|link| link.planned),
     });
+    if is_held {
+        let because =
+            "the removal guard holds it back: approve or refuse it in the list `removals`";
+        return Ok(Step::new("decide", "held", because, details));
+    }
+    if is_dated {
+        let because = "the person left and the days of grace go on: what is planned is done when \
+                       they end, unless the person is back by then";
+        return Ok(Step::new("decide", "dated", because, details));
+    }
     let outcome = serde_json::to_value(item.outcome).ok();
     let outcome = outcome.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned();
     let because = item.reason.clone().unwrap_or_else(|| sentence(item.outcome).to_owned());

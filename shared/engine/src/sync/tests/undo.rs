@@ -105,7 +105,7 @@ async fn approve(scene: &Scene, run: &Run) {
     let plan = run.plan.as_deref().unwrap();
     let at = scene.worker.clock.now();
     let removals = plan.summary.guard.holds.then_some(plan.summary.guard.count);
-    let approved = Approved { by: Actor::default(), at, removals };
+    let approved = Approved { by: Actor::default(), at, removals, items: None };
     let plan = Plan { approved: Some(approved), ..plan.clone() };
     let queued =
         Run { status: RunStatus::Queued, plan: Some(Box::new(plan)), ..scene.run(&run.id) };
