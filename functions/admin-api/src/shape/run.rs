@@ -6,7 +6,7 @@ use contact_sync_domain::actor::Actor;
 use contact_sync_domain::drift::Moved;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TeamId};
 use contact_sync_domain::matching::Match;
-use contact_sync_domain::plan::{GuardView, Plan, Reason, Summary, TeamsView};
+use contact_sync_domain::plan::{Approved, GuardView, Plan, Reason, Summary, TeamsView};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::reconcile::GoneCause;
@@ -129,6 +129,26 @@ struct PlanShape {
     draft: bool,
     made_at: Timestamp,
     expires_at: Timestamp,
+    approved: Option<ApprovedShape>,
+}
+
+/// Who had it applied.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApprovedShape {
+    by: Actor,
+    at: Timestamp,
+    /// The number of removals that they confirmed.
+    removals: Option<u64>,
+    /// The people about whom alone it is applied.
+    items: Option<Vec<ObjectId>>,
+}
+
+impl From<Approved> for ApprovedShape {
+    fn from(approved: Approved) -> Self {
+        let Approved { by, at, removals, items } = approved;
+        Self { by, at, removals, items }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -175,6 +195,7 @@ impl From<Plan> for PlanShape {
             draft: plan.basis.draft,
             made_at: plan.made_at,
             expires_at: plan.expires_at,
+            approved: plan.approved.map(ApprovedShape::from),
         }
     }
 }

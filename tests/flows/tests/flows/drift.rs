@@ -71,6 +71,7 @@ async fn an_edit_behind_our_back_and_a_lost_notification_are_found_and_one_of_th
     fix(json!([tampered]), 202).await;
     let done = customer.wait_for_run(shown["id"].as_str().unwrap()).await;
     assert_eq!((&done["status"], &done["counts"]["updated"]), (&json!("succeeded"), &json!(1)));
+    assert_eq!(done["plan"]["approved"]["items"], json!([tampered]), "{done}");
     assert_eq!(title(tampered).await, right, "{}", scene.story());
     assert_eq!(title(unnoticed).await, old, "nobody chose that one");
     assert_eq!(fix(json!([unnoticed]), 409).await.problem(), "plan-not-ready");
