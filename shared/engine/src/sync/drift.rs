@@ -87,9 +87,9 @@ where
             Some(View::Out { .. } | View::Unknown { .. } | View::Failed { .. }) => None,
             None => item.fingerprint.clone(),
         };
-        // A person's edit leaves no fingerprint.
-        if is_linked && asked.is_some() && (mark.fingerprint.is_none() || mark.fingerprint == asked)
-        {
+        // A person's edit leaves no fingerprint, and neither does what waits for a decision.
+        let was_edited = mark.fingerprint.is_none() && item.question.is_none();
+        if is_linked && asked.is_some() && (was_edited || mark.fingerprint == asked) {
             return Ok(Moved::Contact);
         }
         if mark.settings_version == pass.point.settings_version {
