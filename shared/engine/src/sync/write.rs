@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use contact_sync_domain::contact::Contact;
+use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::segment::{Outcome, Prior, Segment, SegmentItem};
@@ -16,9 +16,10 @@ use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::contact_after::{Stamp, contact_after};
 use crate::port::{
-    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness,
+    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness, StoreError,
     StoredContact, WriteOutcome,
 };
+use crate::segments::load_segment;
 
 /// How long a tombstone keeps a contact's number.
 pub(super) const TOMBSTONE: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -59,7 +60,6 @@ where
         ignored: Option<&HashSet<ObjectId>>,
     ) -> Result<Attempt, Stop> {
         let Some(contact_id) = &item.contact_id else { return Ok(Attempt::Done) };
-        let connection = &pass.connection.id;
         for _ in 0..2 {
             let mut fence = Some(segment.fence);
             let (before, expected) = match &base {
@@ -68,7 +68,8 @@ where
                         Order::Same => return self.done(pass, item).await,
                         Order::Version => fence = None,
                         Order::Fence => {
-                            let newest = standing.source_version_in(connection, self.clock.now());
+                            let newest =
+                                standing.source_version_in(&pass.connection.id, self.clock.now());
                             if newest.is_some_and(|newest| newest >= segment.fence) {
                                 return Ok(Attempt::Superseded);
                             }
@@ -80,7 +81,7 @@ where
                     (Some(contact.as_ref()), contact.version)
                 }
                 Some(tombstone @ StoredContact::Tombstone { version, .. }) => {
-                    let newest = tombstone.source_version_in(connection, self.clock.now());
+                    let newest = tombstone.source_version_in(&pass.connection.id, self.clock.now());
                     if item.outcome == Outcome::Delete && newest == Some(segment.fence) {
                         // This very page removed it before, and may have died right after.
                         self.stores
@@ -123,6 +124,7 @@ where
             }
             self.keep_adoption(pass, item, contact_id).await?;
             let contact = written(pass, segment, item, before, expected, self.clock.now());
+            let contact = self.as_it_was(pass, item, base.as_ref(), contact).await?;
             let keys = (before.and_then(borne_by), borne_by(&contact));
             let write = ContactWrite { contact, expected_version: expected, fence };
             match self.stores.write(&write).await? {
@@ -162,6 +164,49 @@ where
             self.stores.put_adoption(account, tenant, user, contact_id).await?;
         }
         Ok(())
+    }
+
+    /// Gives back to somebody who returns what people had written on the contact that a run deleted;
+    /// what comes from the directory is as it is there now.
+    async fn as_it_was(
+        &self,
+        pass: &Pass,
+        item: &SegmentItem,
+        base: Option<&StoredContact>,
+        mut contact: Contact,
+    ) -> Result<Contact, Stop> {
+        let Some(StoredContact::Tombstone { by: Some(by), .. }) = base else { return Ok(contact) };
+        if item.outcome != Outcome::Create {
+            return Ok(contact);
+        }
+        let place = (&pass.connection.id, &by.run);
+        let removed = load_segment(&self.stores, &self.blobs, place.0, place.1, by.page).await;
+        let removed = match removed {
+            // What is not kept any more cannot come back.
+            Ok(None) | Err(StoreError::Corrupt { .. }) => return Ok(contact),
+            Ok(Some(segment)) => segment,
+            Err(error) => return Err(error.into()),
+        };
+        let mut items = removed.items.into_iter();
+        let item = items.find(|one| {
+            one.contact_id.as_ref() == Some(&contact.id) && one.outcome == Outcome::Delete
+        });
+        let image = item.and_then(|item| item.trace).and_then(|trace| trace.before);
+        let Some(Image { whole: Some(had), protected, source, created_at, .. }) =
+            image.map(|image| *image)
+        else {
+            return Ok(contact);
+        };
+        let managed = |target: &Target| contact.managed_fields.contains(target);
+        let fields = had.fields.into_iter().filter(|(field, _)| !managed(&Target::Field(*field)));
+        let fields: Vec<_> = fields.collect();
+        let custom =
+            had.custom.into_iter().filter(|(key, _)| !managed(&Target::Custom(key.clone())));
+        let custom: Vec<_> = custom.collect();
+        contact.fields.extend(fields);
+        contact.custom.extend(custom);
+        (contact.protected, contact.source, contact.created_at) = (protected, source, created_at);
+        Ok(contact)
     }
 
     async fn done(&self, pass: &Pass, item: &SegmentItem) -> Result<Attempt, Stop> {

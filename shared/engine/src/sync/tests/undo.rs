@@ -12,6 +12,7 @@ use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::settings::{LinkMode, OnLeave, RemovalAction, Settings};
 use contact_sync_domain::undo::Undoes;
 use contact_sync_domain::written::WriteId;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::replay::CALLS;
@@ -399,4 +400,27 @@ async fn who_joined_or_left_a_team_is_back_where_he_was_unless_somebody_moved_hi
     let gone = undo(&mut scene, &[&run.id, &first.id]).await;
     assert_eq!(members(&scene, NORTH, 6), [5], "who was put there by hand stays");
     assert_eq!(gone.counts.removed, 6, "{gone:?}");
+}
+
+#[tokio::test]
+async fn who_returns_after_a_run_deleted_the_contact_finds_what_people_wrote_on_it() {
+    let mut scene = synced().await;
+    edit(&scene, &contact_id(6), ContactField::City, Some("by hand")).await;
+    let before = scene.contact(&contact_id(6)).unwrap();
+    scene.pass(SignedDuration::from_hours(1));
+    scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(6));
+    scene.full().await;
+    assert!(scene.contact(&contact_id(6)).is_none());
+    put(&scene, 6, &json!({"jobTitle": "Back again"}));
+    let back = scene.full().await;
+    let contact = scene.contact(&contact_id(6)).unwrap();
+    assert_eq!(contact.fields[&ContactField::City], "by hand");
+    assert_eq!(contact.fields[&ContactField::JobTitle], "Back again");
+    assert_eq!(contact.created_at, before.created_at);
+    assert!(contact.version > before.version);
+    // Taking that back would take what people wrote: it is left.
+    let (planned, _) = plan(&mut scene, &[&back.id], &[]).await;
+    let told = items(&scene, &planned).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].outcome, Outcome::Left);
 }
