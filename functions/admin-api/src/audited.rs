@@ -23,7 +23,8 @@ pub(crate) fn request_id(extensions: &Extensions) -> String {
     extensions.get::<Context>().map(|context| context.request_id.clone()).unwrap_or_default()
 }
 
-/// Enters a request; it must not be carried out when this fails. Reading leaves no entry.
+/// Enters a request; it must not be carried out when this fails. Reading leaves none, except of
+/// everything that is kept of a person.
 pub(crate) async fn entered<P: Outside>(
     api: &Api<P>,
     endpoint: &Endpoint<P>,
@@ -50,7 +51,7 @@ pub(crate) async fn entered<P: Outside>(
 /// Which chain a request belongs to. An account's own goes with it, so that it was erased stands in
 /// the installation's.
 fn chain_of<P>(endpoint: &Endpoint<P>, call: &Call) -> Option<AuditChain> {
-    if endpoint.method == Method::GET {
+    if !endpoint.entered {
         return None;
     }
     let erases = endpoint.method == Method::DELETE && endpoint.path == "/v1/accounts/{account}";

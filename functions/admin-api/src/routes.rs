@@ -12,6 +12,7 @@ mod erasure;
 mod events;
 mod explain;
 mod explain_team;
+mod export;
 mod failures;
 mod health;
 mod import;
@@ -57,6 +58,9 @@ pub(crate) struct Endpoint<P> {
     pub(crate) limit: usize,
     pub(crate) repeat: Repeat,
     pub(crate) body: InAudit,
+    /// Whether the audit chain tells of it: of whatever may change something, and of reading
+    /// everything that is kept of a person.
+    pub(crate) entered: bool,
     pub(crate) handler: Handler<P>,
 }
 
@@ -97,6 +101,7 @@ impl<P> Endpoint<P> {
         Fut: Future<Output = Reply> + Send + 'static,
     {
         Self {
+            entered: method != Method::GET,
             method,
             path,
             need,
@@ -109,6 +114,11 @@ impl<P> Endpoint<P> {
 
     fn done_again(self) -> Self {
         Self { repeat: Repeat::DoAgain, ..self }
+    }
+
+    /// For what is read of a person as a whole.
+    fn entered(self) -> Self {
+        Self { entered: true, ..self }
     }
 
     /// For bodies that are about no person.
@@ -181,6 +191,7 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         post(account!("/contacts/{contact}/unprotect"), OPERATOR, contacts::unprotect),
         get(account!("/contacts/{contact}/provenance"), VIEWER, answers::provenance),
         get(account!("/contacts/{contact}/timeline"), VIEWER, answers::timeline),
+        get(account!("/contacts/{contact}/export"), ADMIN, export::export).entered(),
         post(account!("/contacts/{contact}/erase"), ADMIN, erasure::erase),
         get(account!("/erasures/{erasure}"), ADMIN, erasure::show),
         get(account!("/notifications"), VIEWER, notifications::list),

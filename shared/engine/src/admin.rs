@@ -44,7 +44,10 @@ mod tenants;
 mod undo;
 
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
-pub use answers::{BySync, Provenance, TimelineEntry, Writer, contact_as_of, provenance, timeline};
+pub use answers::{
+    BySync, Exported, Provenance, TimelineEntry, Writer, contact_as_of, export_person, provenance,
+    timeline,
+};
 pub use audit::{AuditVerdict, Request, audit, enter, keep_head, verify_audit};
 pub use caller::{Caller, Role};
 pub use changes::{AppliedChange, ChangeFilter, ChangeKind, ChangeResult, run_changes};

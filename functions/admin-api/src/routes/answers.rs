@@ -32,7 +32,7 @@ struct ProvenancesShape {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ProvenanceShape {
+pub(super) struct ProvenanceShape {
     value: Value,
     by: &'static str,
     source: Option<String>,
@@ -84,7 +84,7 @@ impl From<Provenance> for ProvenanceShape {
 
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-enum EntryShape {
+pub(super) enum EntryShape {
     Run(Box<BySyncShape>),
     Person(Box<DeedShape>),
     Decision(Box<DeedShape>),
@@ -95,7 +95,7 @@ enum EntryShape {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct BySyncShape {
+pub(super) struct BySyncShape {
     at: Timestamp,
     sequence: u64,
     event_id: Option<String>,
@@ -118,7 +118,7 @@ struct BySyncShape {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DeedShape {
+pub(super) struct DeedShape {
     at: Timestamp,
     sequence: u64,
     event_id: Option<String>,
@@ -131,7 +131,7 @@ struct DeedShape {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MembershipShape {
+pub(super) struct MembershipShape {
     at: Timestamp,
     team: TeamId,
     change: &'static str,
@@ -141,7 +141,7 @@ struct MembershipShape {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct WaitingShape {
+pub(super) struct WaitingShape {
     at: Timestamp,
     connection_id: ConnectionId,
     review: ReviewId,
@@ -157,7 +157,7 @@ pub(super) async fn timeline<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply 
 }
 
 impl EntryShape {
-    fn of(contact: &ContactId, entry: TimelineEntry) -> Self {
+    pub(super) fn of(contact: &ContactId, entry: TimelineEntry) -> Self {
         match entry {
             TimelineEntry::Sync(change) => Self::Run(Box::new(BySyncShape::of(contact, *change))),
             TimelineEntry::Person(entry) => {

@@ -2,6 +2,7 @@
 //! was.
 
 mod as_of;
+mod export;
 mod past;
 mod provenance;
 mod timeline;
@@ -9,6 +10,7 @@ mod timeline;
 use jiff::Timestamp;
 
 pub use as_of::contact_as_of;
+pub use export::{Exported, export_person};
 pub use past::BySync;
 pub use provenance::{Provenance, Writer, provenance};
 pub use timeline::{TimelineEntry, timeline};

@@ -34,6 +34,28 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     let others: Vec<Value> = customer.contacts().await;
     let others: Vec<Value> = others.into_iter().filter(|one| one["id"] != *contact).collect();
 
+    // Everything that is kept of him comes in one document, for admins alone, and that is entered.
+    let export = customer.account_path(&format!("/contacts/{contact}/export"));
+    scene.rest_as(&customer.account, "approver").get(&export).await.expect(403);
+    let whole = rest.get(&export).await.expect(200).json();
+    assert_eq!(whole["contact"]["link"]["objectId"], person.id(), "{whole}");
+    assert_eq!(whole["provenance"]["email"]["by"], "run", "{whole}");
+    assert_eq!(whole["memberships"][0]["team"], team, "{whole}");
+    assert_eq!(whole["decisions"][0]["action"], "reject", "{whole}");
+    let kinds: Vec<&str> = whole["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["kind"].as_str().unwrap())
+        .collect();
+    for kind in ["run", "person", "decision", "waiting"] {
+        assert!(kinds.contains(&kind), "{kind}: {whole}");
+    }
+    assert_eq!(whole["runs"][0]["kind"], "full", "{whole}");
+    assert_eq!((&whole["timelineNext"], &whole["decisionsComplete"]), (&Value::Null, &json!(true)));
+    let entered = rest.get(&customer.account_path("/audit")).await.expect(200).json();
+    assert!(entered["items"][0]["what"].as_str().unwrap().ends_with("/export"), "{entered}");
+
     let erase = customer.account_path(&format!("/contacts/{contact}/erase"));
     rest.post(&erase, &json!({"confirm": other.id()})).await.expect(422);
     let receipt = rest.post(&erase, &json!({"confirm": contact})).await.expect(202).json();

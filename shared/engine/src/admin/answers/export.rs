@@ -1,0 +1,121 @@
+//! Everything that is kept of one person, in one document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contact_sync_domain::account::Account;
+use contact_sync_domain::contact::{Contact, Target};
+use contact_sync_domain::id::{ContactId, RunId};
+use contact_sync_domain::review::Decision;
+use contact_sync_domain::run::Run;
+use contact_sync_domain::team::Membership;
+use jiff::{SignedDuration, Timestamp};
+
+use super::provenance::{Provenance, provenance};
+use super::timeline::{TimelineEntry, timeline};
+use crate::admin::{AdminError, Outside};
+use crate::port::{Clock, ConnectionStore, ContactStore, DecisionStore, StoredContact, TeamStore};
+
+/// After so long an export says where it goes on: HTTP APIs give up after 30 seconds.
+const TIME: SignedDuration = SignedDuration::from_secs(15);
+
+/// How many entries of a timeline one export holds at most: an answer takes 6 MB.
+const MOST_ENTRIES: usize = 1_500;
+
+/// Entries that are read at once.
+const ENTRIES: u16 = 100;
+
+/// Decisions that are read at once.
+const DECISIONS: u16 = 100;
+
+/// What is kept of a person.
+#[derive(Debug)]
+pub struct Exported {
+    /// When it was read.
+    pub at: Timestamp,
+    /// The contact with its link; `None` of one that was removed.
+    pub contact: Option<Box<Contact>>,
+    /// Where its values come from.
+    pub provenance: BTreeMap<Target, Provenance>,
+    /// The teams it is or was in.
+    pub memberships: Vec<Membership>,
+    /// What happened to it, what people did to it and what waits, newest first.
+    pub timeline: Vec<TimelineEntry>,
+    /// Where the timeline goes on that is too long for one export.
+    pub timeline_next: Option<String>,
+    /// What people decided about it.
+    pub decisions: Vec<Decision>,
+    /// Whether all decisions were looked through.
+    pub knows_all_decisions: bool,
+    /// The runs that the timeline names, as far as they are kept.
+    pub runs: Vec<Run>,
+}
+
+/// Reads everything that is kept of the person behind a contact; of one that was removed what is
+/// still told of it.
+pub async fn export_person(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ContactId,
+) -> Result<Exported, AdminError> {
+    let store = outside.store();
+    let at = outside.clock().now();
+    let until = at + TIME;
+    let (mut entries, mut next) = (Vec::new(), None);
+    loop {
+        let page = timeline(outside, &account.id, id, next.as_deref(), ENTRIES).await?;
+        entries.extend(page.items);
+        next = page.next;
+        if next.is_none() || entries.len() >= MOST_ENTRIES || outside.clock().now() >= until {
+            break;
+        }
+    }
+    let contact = match store.get(&account.id, id).await? {
+        Some(StoredContact::Present(contact)) => Some(contact),
+        Some(StoredContact::Tombstone { .. }) | None => None,
+    };
+    let provenance = match contact {
+        Some(_) => provenance(outside, account, id).await?,
+        None => BTreeMap::new(),
+    };
+    let mut told: BTreeSet<RunId> = BTreeSet::new();
+    let mut runs = Vec::new();
+    for entry in &entries {
+        if let TimelineEntry::Sync(change) = entry
+            && let Some(run) = &change.run
+            && told.insert(run.id.clone())
+        {
+            runs.push(run.clone());
+        }
+    }
+    let mut decisions = Vec::new();
+    let mut knows_all_decisions = true;
+    for connection in store.connections(&account.id).await? {
+        let mut cursor: Option<String> = None;
+        loop {
+            if outside.clock().now() >= until {
+                knows_all_decisions = false;
+                break;
+            }
+            let page = store.decisions(&connection.id, cursor.as_deref(), DECISIONS).await?;
+            let Some(page) = page else { break };
+            let own = |one: &Decision| one.contact_id.as_ref() == Some(id);
+            decisions.extend(page.decisions.into_iter().filter(own));
+            cursor = page.cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    let memberships = store.memberships_of(&account.id, id).await?;
+    Ok(Exported {
+        at,
+        contact,
+        provenance,
+        memberships,
+        timeline: entries,
+        timeline_next: next,
+        decisions,
+        knows_all_decisions,
+        runs,
+    })
+}
