@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, TenantId};
+use crate::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId, TenantId};
 
 /// For how long backups of the tables go back.
 pub const BACKUPS_LAST: SignedDuration = SignedDuration::from_hours(35 * 24);
@@ -14,7 +14,10 @@ pub const BACKUPS_LAST: SignedDuration = SignedDuration::from_hours(35 * 24);
 pub enum ErasureState {
     /// Not done yet: the same request goes on.
     Working,
-    /// Whatever stands for the present is gone.
+    /// Whatever stands for the present is gone; what runs left is being gone through. The same
+    /// request goes on.
+    Redacting,
+    /// Nothing tells of the person any more.
     Done,
 }
 
@@ -38,6 +41,12 @@ pub struct Erasures {
     pub waiting: u64,
     /// Answers kept for requests that are sent again.
     pub answers: u64,
+    /// Pages of runs that named the person.
+    pub pages: u64,
+    /// Files of reports that did.
+    pub reports: u64,
+    /// Events that showed the contact.
+    pub events: u64,
 }
 
 impl Erasures {
@@ -53,6 +62,9 @@ impl Erasures {
             refusals: self.refusals + other.refusals,
             waiting: self.waiting + other.waiting,
             answers: self.answers + other.answers,
+            pages: self.pages + other.pages,
+            reports: self.reports + other.reports,
+            events: self.events + other.events,
         }
     }
 }
@@ -79,6 +91,32 @@ pub struct ErasedPerson {
     /// The key of the contact's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_key: Option<String>,
+}
+
+/// How far going through what runs left came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Redaction {
+    /// What stands in the user's place from now on.
+    pub stands_for: ObjectId,
+    /// The next entry of the account's event log; absent once all were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// The run that is next, newest first within its connection; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<RedactionPlace>,
+}
+
+/// A run that is being gone through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RedactionPlace {
+    /// Of which connection.
+    pub connection: ConnectionId,
+    /// Which.
+    pub run: RunId,
+    /// Its next page.
+    pub page: u32,
 }
 
 /// What is shown for a person who was forgotten.
@@ -109,4 +147,7 @@ pub struct ErasureReceipt {
     /// Who it is, for as long as it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<ErasedPerson>,
+    /// How far going through what runs left came, while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Redaction>,
 }

@@ -30,6 +30,7 @@ pub mod plan;
 pub mod proof;
 pub mod query_plan;
 pub mod reconcile;
+pub mod redaction;
 pub mod report;
 pub mod retention;
 pub mod review;

@@ -3,7 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId};
+use contact_sync_domain::id::{
+    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId,
+};
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{ErasureStore, SHARDS, StoreError, StoredContact};
@@ -12,6 +15,7 @@ use crate::contacts::{TOMBSTONE, read};
 use crate::failure::{Answer, Defect, unavailable};
 use crate::item::{Item, document, name, number, number_of, read_document, text};
 use crate::keys::{self, Key};
+use crate::segments::inline_segment;
 use crate::table::{Condition, Query};
 use crate::{DynamoStore, stands};
 
@@ -195,6 +199,26 @@ impl ErasureStore for DynamoStore {
             erased.waiting += self.delete_naming(waiting, "", &ids).await?;
         }
         Ok(erased)
+    }
+
+    async fn replace_segment(
+        &self,
+        connection: &ConnectionId,
+        run: (&RunId, Retention),
+        page: u32,
+        inline: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let item = inline_segment(connection, run, page, inline);
+        self.state.put("PutItem segment", item).await
+    }
+
+    async fn forget_events(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        from: u64,
+    ) -> Result<(u64, Option<u64>), StoreError> {
+        self.take_from_events(account, contact, from).await
     }
 
     async fn erase_answers(

@@ -43,6 +43,20 @@ fn expire(item: &mut Item, run: &RunId, kept: Retention) {
     }
 }
 
+/// A page as it stands in the index itself.
+pub(crate) fn inline_segment(
+    connection: &ConnectionId,
+    (run, kept): (&RunId, Retention),
+    page: u32,
+    inline: Vec<u8>,
+) -> Item {
+    let mut item = keys::segment(connection, run, page).attributes();
+    item.insert(name::KIND.into(), text(KIND));
+    expire(&mut item, run, kept);
+    item.insert(INLINE.into(), bytes(inline));
+    item
+}
+
 fn read(item: &Item) -> Result<SegmentRef, StoreError> {
     match (bytes_of(item, INLINE), text_of(item, BLOB)) {
         (Some(bytes), _) => Ok(SegmentRef::Inline(bytes.to_vec())),

@@ -31,6 +31,7 @@ mod outside;
 mod overlap;
 mod plans;
 mod query_plan;
+mod redacting;
 mod removals;
 mod reports;
 mod reviews;

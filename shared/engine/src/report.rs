@@ -5,6 +5,7 @@
 //! remembered: a report of a large directory needs little more memory than the report itself.
 
 mod pages;
+mod redact;
 mod sheets;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::port::{
 use pages::Pages;
 use sheets::Files;
 
+pub(crate) use redact::redact_report;
 pub use sheets::{PACKED_LINES, ReportFile, Sheet};
 
 /// What became of a report.

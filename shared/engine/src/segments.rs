@@ -13,7 +13,7 @@ use flate2::write::GzEncoder;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::port::{Blobs, SegmentRef, SegmentStore, StoreError};
+use crate::port::{Blobs, ErasureStore, SegmentRef, SegmentStore, StoreError};
 
 /// What fits into the index item itself, in bytes; one DynamoDB write unit takes 1,024.
 pub const INLINE_LIMIT: usize = 8 * 1024;
@@ -113,6 +113,37 @@ pub async fn load_segment(
         Some(place) => read(blobs, place).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Has `change` alter the segment of a page in its place; whether it did. The people it names are
+/// counted anew.
+pub(crate) async fn alter_segment(
+    stores: &(impl SegmentStore + ErasureStore),
+    blobs: &impl Blobs,
+    connection: &ConnectionId,
+    run: (&RunId, Retention),
+    page: u32,
+    change: impl FnOnce(&mut Segment) -> bool + Send,
+) -> Result<bool, StoreError> {
+    let Some(place) = stores.segment(connection, run.0, page).await? else { return Ok(false) };
+    let blob = match &place {
+        SegmentRef::Inline(_) => None,
+        SegmentRef::Blob(key) => Some(key.clone()),
+    };
+    let mut segment = match read(blobs, place).await {
+        // Its blob has gone by its age, or nobody can read it: it tells of nobody.
+        Err(StoreError::Corrupt { .. }) => return Ok(false),
+        read => read?,
+    };
+    if !change(&mut segment) {
+        return Ok(false);
+    }
+    let bytes = encode(&segment)?;
+    match blob {
+        Some(key) => blobs.put(&key, bytes, "application/gzip").await?,
+        None => stores.replace_segment(connection, run, page, bytes).await?,
+    }
+    Ok(true)
 }
 
 async fn read(blobs: &impl Blobs, place: SegmentRef) -> Result<Segment, StoreError> {

@@ -7,16 +7,17 @@
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::erasure::{
-    BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures,
+    BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction,
 };
-use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
 use contact_sync_domain::retention::LONGEST;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::document::Members;
+use super::redacting::redact;
 use super::{AdminError, Caller, Outside};
-use crate::port::{Clock, ConnectionStore, ContactStore, ErasureStore, StoredContact};
+use crate::port::{Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoredContact};
 
 /// Reads `{confirm}`, which must be the contact's own id.
 pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
@@ -34,8 +35,8 @@ pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), Ad
 }
 
 /// Forgets the person behind a contact: the contact, its address, link, teams and history, and
-/// whatever people were asked, decided and refused about it. What runs left goes by its age; the
-/// receipt says when.
+/// whatever people were asked, decided and refused about it; then takes the person out of what runs
+/// left, as far as one request comes. The same request goes on.
 pub async fn erase_contact(
     outside: &impl Outside,
     caller: &Caller,
@@ -45,6 +46,9 @@ pub async fn erase_contact(
     let store = outside.store();
     let receipt = match begun(outside, account, id).await? {
         Some(receipt) if receipt.state == ErasureState::Done => return Ok(receipt),
+        Some(receipt) if receipt.state == ErasureState::Redacting => {
+            return redact(outside, receipt).await;
+        }
         Some(receipt) => receipt,
         None => begin(outside, caller, account, id).await?,
     };
@@ -74,14 +78,20 @@ pub async fn erase_contact(
         found = found.and(store.erase_asked(&connection.id, id, user).await?);
     }
     found.answers += store.erase_answers(account, id).await?;
-    let done = ErasureReceipt {
+    let stands_for = ObjectId::from_u128(outside.randomness().ordered_bits());
+    let gone = ErasureReceipt {
         version: receipt.version + 1,
-        state: ErasureState::Done,
+        state: ErasureState::Redacting,
         found,
-        person: None,
+        // By what the person is found in what runs left.
+        person: people.into_iter().find(|one| one.user.is_some()),
+        redaction: Some(Redaction { stands_for, events: Some(0), at: None }),
         ..receipt
     };
-    if store.put_receipt(&done).await? { Ok(done) } else { Err(AdminError::Moved) }
+    if !store.put_receipt(&gone).await? {
+        return Err(AdminError::Moved);
+    }
+    redact(outside, gone).await
 }
 
 /// A receipt.
@@ -138,6 +148,7 @@ async fn begin(
         history_until: in_days(LONGEST.into()),
         backups_until: now.checked_add(BACKUPS_LAST).unwrap_or(Timestamp::MAX),
         person: contact.as_deref().map(person_of),
+        redaction: None,
     };
     if store.put_receipt(&receipt).await? { Ok(receipt) } else { Err(AdminError::Moved) }
 }

@@ -2,11 +2,14 @@
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId};
+use contact_sync_domain::id::{
+    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId,
+};
+use contact_sync_domain::retention::Retention;
 use serde::Serialize;
 
 use super::MemoryStore;
-use crate::port::{ErasureStore, StoreError, StoredContact};
+use crate::port::{ErasureStore, SegmentRef, StoreError, StoredContact};
 
 /// Whether anything of this says one of these ids.
 fn names(thing: &impl Serialize, ids: &[String]) -> bool {
@@ -105,6 +108,31 @@ impl ErasureStore for MemoryStore {
         });
         erased.waiting = gone(before, world.pending.len());
         Ok(erased)
+    }
+
+    async fn replace_segment(
+        &self,
+        _: &ConnectionId,
+        (run, _): (&RunId, Retention),
+        page: u32,
+        inline: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.up()?.segments.insert((run.clone(), page), SegmentRef::Inline(inline));
+        Ok(())
+    }
+
+    async fn forget_events(
+        &self,
+        _: &AccountId,
+        contact: &ContactId,
+        _: u64,
+    ) -> Result<(u64, Option<u64>), StoreError> {
+        let mut world = self.up()?;
+        let mut forgotten = 0;
+        for event in world.events.iter_mut().filter(|event| event.contact_id == *contact) {
+            forgotten += u64::from(event.contact.take().is_some());
+        }
+        Ok((forgotten, None))
     }
 
     async fn erase_answers(

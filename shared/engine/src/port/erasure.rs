@@ -4,7 +4,8 @@ use std::future::Future;
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId};
+use contact_sync_domain::retention::Retention;
 
 use super::StoreError;
 
@@ -46,6 +47,25 @@ pub trait ErasureStore: Send + Sync {
         contact: &ContactId,
         user: Option<&ObjectId>,
     ) -> impl Future<Output = Result<Erasures, StoreError>> + Send;
+
+    /// Puts a page of a run in the place of the one that stands in the index itself.
+    fn replace_segment(
+        &self,
+        connection: &ConnectionId,
+        run: (&RunId, Retention),
+        page: u32,
+        inline: Vec<u8>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes a contact's values out of some of an account's told events, from an entry of its log
+    /// on; answers out of how many, and which entry is next. The events themselves stay, so that
+    /// readers miss none.
+    fn forget_events(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        from: u64,
+    ) -> impl Future<Output = Result<(u64, Option<u64>), StoreError>> + Send;
 
     /// Deletes answers that tell of a contact and are kept for requests that are sent again.
     fn erase_answers(

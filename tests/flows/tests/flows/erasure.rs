@@ -61,7 +61,9 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     let receipt = rest.post(&erase, &json!({"confirm": contact})).await.expect(202).json();
     scene.settle().await;
     assert_eq!(receipt["state"], "done");
-    for what in ["memberships", "reviews", "decisions", "refusals", "answers"] {
+    for what in
+        ["memberships", "reviews", "decisions", "refusals", "answers", "pages", "reports", "events"]
+    {
         assert_eq!(receipt["found"][what].as_u64().unwrap().min(1), 1, "{what}: {receipt}");
     }
     let address = person.address().to_lowercase();
@@ -73,7 +75,15 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
             assert_eq!(mark, None, "{table} still has {text}");
         }
     }
+    for (key, text) in scene.blobs() {
+        let mark = marks.iter().find(|mark| text.contains(&mark.to_lowercase()));
+        assert_eq!(mark, None, "{key} still has {text}");
+    }
     let told = customer.events().await;
+    assert!(
+        told.iter().all(|event| event["contactId"] != *contact || event["contact"].is_null()),
+        "no told event shows the contact"
+    );
     let last = told.iter().rfind(|event| event["contactId"] == *contact).unwrap();
     assert_eq!((&last["type"], &last["contact"]), (&json!("ContactRemoved"), &Value::Null));
 

@@ -1,0 +1,160 @@
+//! Taking one person out of what a run left, so that the rest stands as it was.
+
+use crate::id::{AccountId, ContactId, ObjectId, TenantId};
+use crate::reconcile::blank_item;
+use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
+
+/// What is told in the place of whatever was told of the person.
+pub const ERASED: &str = "erased at a person's request";
+
+/// Who is to be forgotten, and what stands in his place.
+#[derive(Debug, Clone)]
+pub struct Forgotten<'a> {
+    /// Whose.
+    pub account: &'a AccountId,
+    /// The organisation whose people a run read.
+    pub tenant: Option<&'a TenantId>,
+    /// The contact that was the person's.
+    pub contact: &'a ContactId,
+    /// The user, where he is known.
+    pub user: Option<&'a ObjectId>,
+    /// What stands in the user's place.
+    pub stands_for: &'a ObjectId,
+}
+
+impl Forgotten<'_> {
+    /// Whether a user is the person.
+    pub fn is(&self, user: &ObjectId) -> bool {
+        let derives = |tenant| ContactId::derived(self.account, tenant, user) == *self.contact;
+        self.user == Some(user) || self.tenant.is_some_and(derives)
+    }
+
+    fn is_item(&self, item: &SegmentItem) -> bool {
+        item.contact_id.as_ref() == Some(self.contact) || self.is(&item.object_id)
+    }
+
+    /// Takes the person out of a page; whether it named him. Of a run that has ended the outcome
+    /// stays, so that its numbers do; a run that goes on does nothing for him.
+    pub fn take_from(&self, segment: &mut Segment, has_ended: bool) -> bool {
+        let mut named = false;
+        for user in segment.unclear.iter_mut().filter(|user| self.is(user)) {
+            *user = self.stands_for.clone();
+            named = true;
+        }
+        for item in &mut segment.items {
+            if self.is_item(item) {
+                let outcome = if has_ended { item.outcome } else { Outcome::Skipped };
+                *item = SegmentItem {
+                    reason: Some(ERASED.to_owned()),
+                    ..blank_item(self.stands_for, None, outcome)
+                };
+                named = true;
+            } else {
+                named |= self.take_from_other(item);
+            }
+        }
+        named
+    }
+
+    /// What is told of somebody else may name the person, too.
+    fn take_from_other(&self, item: &mut SegmentItem) -> bool {
+        let mut named = false;
+        if item.awaits.as_ref().is_some_and(|manager| self.is(manager)) {
+            item.awaits = None;
+            named = true;
+        }
+        let before = item.wants.len();
+        item.wants.retain(|contact| contact != self.contact);
+        named |= item.wants.len() != before;
+        if let Some(question) = &mut item.question {
+            let before = question.candidates.len();
+            question.candidates.retain(|contact| contact != self.contact);
+            named |= question.candidates.len() != before;
+        }
+        for change in item.fields.iter_mut().chain(&mut item.pending) {
+            for value in [&mut change.old, &mut change.new] {
+                if value.as_str().is_some_and(|text| text == self.contact.as_str()) {
+                    *value = serde_json::Value::Null;
+                    named = true;
+                }
+            }
+        }
+        for text in [&mut item.reason, &mut item.remedy].into_iter().flatten() {
+            named |= self.take_from_text(text);
+        }
+        named
+    }
+
+    fn take_from_text(&self, text: &mut String) -> bool {
+        let user = self.user.map(ObjectId::as_str);
+        let names = [Some(self.contact.as_str()), user];
+        let mut named = false;
+        for name in names.into_iter().flatten() {
+            if text.contains(name) {
+                *text = text.replace(name, "(erased)");
+                named = true;
+            }
+        }
+        named
+    }
+
+    /// The same of what deviated on a page.
+    pub fn take_from_deviations(&self, deviations: &mut [Deviation]) -> bool {
+        let mut named = false;
+        for one in deviations {
+            if self.is(&one.object_id) {
+                one.object_id = self.stands_for.clone();
+                one.reason = Some(ERASED.to_owned());
+                one.remedy = None;
+                named = true;
+            }
+            for text in [&mut one.reason, &mut one.remedy].into_iter().flatten() {
+                named |= self.take_from_text(text);
+            }
+        }
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Phase;
+
+    #[test]
+    fn who_is_forgotten_stands_on_no_page_and_everybody_else_as_before() {
+        let account = AccountId::from_bits(1);
+        let contact = ContactId::from_bits(7);
+        let (user, other) = (ObjectId::from_u128(7), ObjectId::from_u128(8));
+        let stands_for = ObjectId::from_u128(99);
+        let forgotten = Forgotten {
+            account: &account,
+            tenant: None,
+            contact: &contact,
+            user: Some(&user),
+            stands_for: &stands_for,
+        };
+        let own = SegmentItem {
+            email: Some("canary@contoso.example".into()),
+            ..blank_item(&user, Some(contact.clone()), Outcome::Update)
+        };
+        let theirs = SegmentItem {
+            reason: Some(format!("the address is {contact}'s")),
+            wants: vec![contact.clone()],
+            ..blank_item(&other, Some(ContactId::from_bits(8)), Outcome::Failed)
+        };
+        let mut segment = Segment::of(0, Phase::List, 1, vec![own, theirs.clone()]);
+        assert!(forgotten.take_from(&mut segment, true));
+        let text = serde_json::to_string(&segment).unwrap();
+        for mark in ["canary", contact.as_str(), user.as_str()] {
+            assert!(!text.contains(mark), "{mark}: {text}");
+        }
+        assert_eq!(segment.items[0].outcome, Outcome::Update, "numbers stay");
+        assert_eq!(segment.items[1].contact_id, theirs.contact_id);
+        assert!(!forgotten.take_from(&mut segment, true), "a second time nothing is left to take");
+        let mut at_work =
+            Segment::of(0, Phase::List, 1, vec![blank_item(&user, None, Outcome::Create)]);
+        forgotten.take_from(&mut at_work, false);
+        assert_eq!(at_work.items[0].outcome, Outcome::Skipped, "a run at work makes nobody");
+    }
+}
