@@ -106,7 +106,11 @@ impl Forgotten<'_> {
                 one.object_id = self.stands_for.clone();
                 one.reason = Some(ERASED.to_owned());
                 one.remedy = None;
+                one.item = None;
                 named = true;
+            }
+            if let Some(item) = &mut one.item {
+                named |= self.take_from_other(item);
             }
             for text in [&mut one.reason, &mut one.remedy].into_iter().flatten() {
                 named |= self.take_from_text(text);

@@ -1,13 +1,17 @@
 //! One simulated Entra with the product installed beside it.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use entra_contact_sync_local::{LocalStack, StackOptions};
 use entra_sim::{
     AppRegistration, DEFAULT_APP_ID, DEFAULT_APP_SECRET, EntraSim, Settings, SimOptions, TenantSpec,
 };
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -322,6 +326,38 @@ impl Scene {
         keys
     }
 
+    /// What everything in the bucket says, unpacked, by its place.
+    pub fn blobs(&self) -> Vec<(String, String)> {
+        let mut told = Vec::new();
+        let mut folders = vec![self.stack.data_dir().join("objects")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let text = unpacked(&std::fs::read(&path).unwrap());
+                    told.push((path.display().to_string(), text));
+                }
+            }
+        }
+        told
+    }
+
+    /// What the packed attributes of a table's items say, unpacked.
+    pub async fn packed_items(&self, table: &str) -> Vec<(String, String)> {
+        let mut told = Vec::new();
+        for item in self.items(table).await {
+            let place = format!("{} {}", item["pk"]["S"], item["sk"]["S"]);
+            for attribute in item.as_object().expect("an item").values() {
+                if let Some(packed) = attribute["B"].as_str() {
+                    told.push((place.clone(), unpacked(&STANDARD.decode(packed).unwrap())));
+                }
+            }
+        }
+        told
+    }
+
     /// What went wrong so far, for whoever reads a failed test.
     pub fn story(&self) -> String {
         history::story(&self.stack)
@@ -348,6 +384,13 @@ pub fn register_certificate(app: &mut AppRegistration) -> String {
     app.certificates.push(certificate.clone());
     let key = key.serialize_pem();
     json!({"certificatePem": certificate, "privateKeyPem": key}).to_string()
+}
+
+/// What bytes say in lower case, unpacked where they are packed.
+fn unpacked(bytes: &[u8]) -> String {
+    let mut text = Vec::new();
+    let is_packed = GzDecoder::new(bytes).read_to_end(&mut text).is_ok();
+    String::from_utf8_lossy(if is_packed { &text } else { bytes }).to_lowercase()
 }
 
 /// The functions' programs and others in one folder.
