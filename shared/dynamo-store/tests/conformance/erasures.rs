@@ -25,6 +25,7 @@ fn receipt(version: u64) -> ErasureReceipt {
         found: Erasures::default(),
         history_until: at(90),
         backups_until: at(35),
+        redaction: None,
         person: None,
     }
 }
