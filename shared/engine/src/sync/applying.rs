@@ -228,8 +228,7 @@ where
         pass: &mut Pass,
         items: Vec<SegmentItem>,
     ) -> Result<Vec<SegmentItem>, Stop> {
-        let (leaving, mut items): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|item| is_announcing(item));
+        let (leaving, mut items): (Vec<_>, Vec<_>) = items.into_iter().partition(is_announcing);
         let leaving = self.stage_removals(pass, leaving).await?;
         let ends = leaving.iter().filter_map(|item| item.link.as_ref()?.acts_at);
         ends.for_each(|at| come_due(held, at));

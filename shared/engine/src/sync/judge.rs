@@ -102,7 +102,9 @@ where
         let mut held_back: HashSet<String> =
             waits.iter().map(|item| item.object_id.to_string()).collect();
         early.retain(|user, _| held_back.contains(user.as_str()));
-        early.values().for_each(|at| come_due(held, *at));
+        for at in early.values() {
+            come_due(held, *at);
+        }
         self.ask_about(held, pass, (&waits, &early), &stored, &approvals).await?;
         let mut items = approved;
         items.extend(spared);
@@ -117,13 +119,7 @@ where
         }
         kept.extend(held_back.iter().cloned());
         if held.work.asks {
-            let decided: HashSet<&ObjectId> = items.iter().map(|item| &item.object_id).collect();
-            let users = due.iter().map(|(user, _)| user);
-            let settled: Vec<ObjectId> = users
-                .filter(|user| !decided.contains(user) && !kept.contains(user.as_str()))
-                .cloned()
-                .collect();
-            self.forget_planned(pass, &settled).await?;
+            self.forget_settled(pass, &due, &items, &kept).await?;
         }
         let first = pass.point.page;
         for items in items.chunks(PER_SEGMENT) {
@@ -147,6 +143,23 @@ where
         self.forget_approvals(pass, approvals, &open).await?;
         pass.point.stage = Stage::Teams;
         Ok(())
+    }
+
+    /// Asks nobody any more about those who were due and neither are decided now nor kept.
+    async fn forget_settled(
+        &self,
+        pass: &Pass,
+        due: &[(ObjectId, bool)],
+        items: &[SegmentItem],
+        kept: &HashSet<String>,
+    ) -> Result<(), Stop> {
+        let decided: HashSet<&ObjectId> = items.iter().map(|item| &item.object_id).collect();
+        let users = due.iter().map(|(user, _)| user);
+        let settled: Vec<ObjectId> = users
+            .filter(|user| !decided.contains(user) && !kept.contains(user.as_str()))
+            .cloned()
+            .collect();
+        self.forget_planned(pass, &settled).await
     }
 
     /// Asks the guard about so many removals. What it grants counts from now on; what it does not is

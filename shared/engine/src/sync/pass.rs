@@ -143,6 +143,7 @@ pub(super) struct Ahead {
 }
 
 /// What one run works with inside one slice.
+#[expect(clippy::struct_excessive_bools, reason = "each tells of a thing of its own")]
 pub(super) struct Pass {
     /// How many contacts earlier slices of the run made: the index knows them already.
     pub(super) created_before: u64,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{Outcome, Prior, Segment, SegmentItem};
 use contact_sync_domain::trace::Image;
 use contact_sync_domain::written::WriteId;
@@ -80,7 +81,7 @@ where
                     }
                     (Some(contact.as_ref()), contact.version)
                 }
-                Some(tombstone @ StoredContact::Tombstone { version, .. }) => {
+                Some(tombstone @ StoredContact::Tombstone { version, by: remover, .. }) => {
                     let newest = tombstone.source_version_in(&pass.connection.id, self.clock.now());
                     if item.outcome == Outcome::Delete && newest == Some(segment.fence) {
                         // This very page removed it before, and may have died right after.
@@ -95,7 +96,7 @@ where
                     if item.version != 0 {
                         return Ok(Attempt::Moved(base));
                     }
-                    if let Some(stays) = stays_removed(pass, item, ignored) {
+                    if let Some(stays) = stays_removed(pass, item, ignored, remover.is_some()) {
                         return Ok(stays);
                     }
                     (None, *version)
@@ -311,14 +312,17 @@ pub(super) fn by(pass: &Pass, segment: &Segment) -> Prior {
     Prior { run: pass.point.run_id.clone(), page: segment.page }
 }
 
-/// Why a contact that was removed is not made again; `None` when it may be.
+/// Why a contact that was removed, perhaps by a run, is not made again; `None` when it may be.
 fn stays_removed(
     pass: &Pass,
     item: &SegmentItem,
     ignored: Option<&HashSet<ObjectId>>,
+    is_by_run: bool,
 ) -> Option<Attempt> {
     let user = &item.object_id;
     match ignored {
+        // What a run removed comes back when that is undone, whomever the settings ignore.
+        _ if is_by_run && pass.point.kind == RunKind::Undo => None,
         _ if pass.ignored.contains(user) => Some(Attempt::Ignored),
         None => Some(Attempt::Removed),
         Some(ignored) => ignored.contains(user).then_some(Attempt::Ignored),

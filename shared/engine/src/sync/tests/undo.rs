@@ -62,7 +62,11 @@ async fn synced() -> Scene {
 }
 
 /// A plan that takes these runs back, the newest first.
-async fn plan(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> (Run, Plan) {
+pub(super) async fn plan(
+    scene: &mut Scene,
+    runs: &[&RunId],
+    contacts: &[ContactId],
+) -> (Run, Plan) {
     let run = ask(scene, runs, contacts).await;
     let before = held(scene);
     scene.drive_as(RunKind::Undo, None).await.unwrap();
@@ -95,7 +99,7 @@ async fn ask(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> Run 
 }
 
 /// Has a plan applied while the connection rests, with the number of its removals.
-async fn apply(scene: &mut Scene, run: &Run) -> Run {
+pub(super) async fn apply(scene: &mut Scene, run: &Run) -> Run {
     approve(scene, run).await;
     scene.drive_as(RunKind::Delta, None).await.unwrap();
     scene.run(&run.id)
@@ -122,7 +126,7 @@ async fn undo(scene: &mut Scene, runs: &[&RunId]) -> Run {
     done
 }
 
-async fn items(scene: &Scene, run: &Run) -> Vec<SegmentItem> {
+pub(super) async fn items(scene: &Scene, run: &Run) -> Vec<SegmentItem> {
     let mut told = Vec::new();
     for page in run.told_pages() {
         let (stores, blobs) = (&scene.worker.stores, &scene.worker.blobs);
@@ -133,7 +137,7 @@ async fn items(scene: &Scene, run: &Run) -> Vec<SegmentItem> {
 }
 
 /// Somebody writes a field by hand.
-async fn edit(scene: &Scene, id: &ContactId, field: ContactField, value: Option<&str>) {
+pub(super) async fn edit(scene: &Scene, id: &ContactId, field: ContactField, value: Option<&str>) {
     let mut contact = scene.contact(id).unwrap();
     let at = scene.worker.clock.now();
     let deed = HistoryId::from_bits(u128::from(contact.version) << 64 | id.to_bits() >> 64);
@@ -266,6 +270,20 @@ async fn what_was_made_and_then_edited_stays_and_what_was_deleted_and_made_anew_
     assert_eq!((done.counts.removed, done.counts.created), (1, 0), "{done:?}");
     assert!(scene.contact(&contact_id(13)).is_some() && scene.contact(&contact_id(6)).is_some());
     assert!(scene.contact(&contact_id(14)).is_none());
+}
+
+#[tokio::test]
+async fn whom_the_settings_ignored_and_a_run_deleted_comes_back() {
+    let mut scene = synced().await;
+    let before = held(&scene);
+    scene.set_settings(settings(|settings| {
+        settings.policies.removal.out_of_scope = RemovalAction::Delete;
+        settings.scope.ignored_users = vec![ObjectId::from_u128(7)];
+    }));
+    let run = scene.full().await;
+    assert!(scene.contact(&contact_id(7)).is_none());
+    undo(&mut scene, &[&run.id]).await;
+    assert_eq!(held(&scene), before);
 }
 
 #[tokio::test]
