@@ -8,6 +8,7 @@ mod error;
 mod expected;
 mod first_sync;
 mod installation;
+mod preview;
 mod report;
 mod rest;
 mod schedule;
@@ -21,6 +22,7 @@ mod waiting;
 use std::time::{Duration, Instant};
 
 use entra_sim::{Controls, TenantSummary};
+use serde_json::Value;
 
 use crate::console;
 pub use consent::follow_consent_link;
@@ -45,6 +47,8 @@ struct Job<'a, I> {
     connection: String,
     /// Whether an earlier start of the stack has enabled the connection.
     is_enabled_already: bool,
+    /// What the preview counted.
+    planned: Option<Value>,
     /// The id of the first full run.
     first_run: String,
 }
@@ -66,6 +70,7 @@ impl<'a, I: Installation> Job<'a, I> {
             account: String::new(),
             connection: String::new(),
             is_enabled_already: false,
+            planned: None,
             first_run: String::new(),
         })
     }
@@ -117,6 +122,7 @@ pub async fn run(
         let result = match step {
             Step::Consent => consent::run(&mut job).await,
             Step::Tenant => tenant::run(&mut job).await,
+            Step::Preview => preview::run(&mut job).await,
             Step::FirstSync => first_sync::run(&mut job).await,
             Step::Contacts => contacts::run(&mut job).await,
             Step::Report => report::run(&mut job).await,

@@ -32,7 +32,7 @@ fn the_job_is_done_verified_and_told() {
     let output = run(&["--api-token", "a-token"]);
     let (table, progress) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{table}\n{progress}");
-    assert_eq!(table.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{table}");
+    assert_eq!(table.lines().filter(|line| line.starts_with("ok ")).count(), 10, "{table}");
     assert!(table.lines().any(|line| line.starts_with("ready http://127.0.0.1:")), "{table}");
     assert!(table.lines().any(|line| line == "token a-token"), "{table}");
     let report = table.lines().find_map(|line| line.trim().strip_prefix('/')).unwrap();
@@ -63,6 +63,11 @@ fn a_cancelled_consent_is_noticed() {
 #[test]
 fn a_contact_written_too_early_is_noticed() {
     assert_breaks("tenant", "nothing is written");
+}
+
+#[test]
+fn a_preview_that_is_not_what_the_directory_says_is_noticed() {
+    assert_breaks("preview", "A preview shows everybody");
 }
 
 #[test]

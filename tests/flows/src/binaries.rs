@@ -12,7 +12,7 @@ pub(crate) fn function_binaries() -> &'static Path {
 }
 
 /// The repository's root.
-pub(crate) fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 

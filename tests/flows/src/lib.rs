@@ -31,6 +31,7 @@ mod report;
 mod rest;
 mod scene;
 
+pub use binaries::repository;
 pub use browser::{Browser, Page};
 pub use canary::{Secret, assert_untold};
 pub use customer::{Customer, merge};

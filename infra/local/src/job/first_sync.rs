@@ -24,7 +24,6 @@ pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<Stri
         let body = json!({"kind": "full"});
         job.rest.call(Method::POST, &job.path("/runs"), Some(&body)).await?
     } else {
-        save_settings(job).await?;
         if job.breaks(Step::FirstSync) {
             let refusal = Effect::Respond {
                 status: 400,
@@ -50,6 +49,7 @@ pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<Stri
     ensure(usize::try_from(seen) == Ok(job.tenant.users), || {
         format!("the run saw {seen} of {} users", job.tenant.users)
     })?;
+    as_planned(job, &run)?;
     job.until_quiet(30).await?;
     let created = number(&run, "/counts/created");
     let graph = job.sim.request_counts().graph_requests - requests_before;
@@ -72,7 +72,7 @@ pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<Stri
     ])
 }
 
-async fn save_settings(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
+pub(super) async fn save_settings(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
     let (key, property) = CUSTOM_FIELD;
     let fields =
         json!([{"key": key, "label": "Employee number", "type": "text", "required": false}]);
@@ -97,6 +97,15 @@ async fn save_settings(job: &Job<'_, impl Installation>) -> Result<(), Problem> 
     }
     let answer = job.rest.send(Method::PUT, &path, Some(&settings), &[("if-match", etag)]).await?;
     succeeded(format!("PUT {path}"), &answer)
+}
+
+/// What was previewed is what came.
+fn as_planned(job: &Job<'_, impl Installation>, run: &Value) -> Result<(), Problem> {
+    let counts = run.pointer("/counts");
+    let Some(planned) = job.planned.as_ref() else { return Ok(()) };
+    ensure(counts == Some(planned), || {
+        format!("the preview counted {planned}, the run {}", counts.unwrap_or(&Value::Null))
+    })
 }
 
 /// Shows a run's progress until it ends.

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 pub enum Step {
     Consent,
     Tenant,
+    Preview,
     FirstSync,
     Contacts,
     Report,
@@ -17,9 +18,10 @@ pub enum Step {
 }
 
 impl Step {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Consent,
         Self::Tenant,
+        Self::Preview,
         Self::FirstSync,
         Self::Contacts,
         Self::Report,
@@ -34,6 +36,7 @@ impl Step {
         match self {
             Self::Consent => "An admin consents and proves the tenant",
             Self::Tenant => "The tenant can be read; nothing is written",
+            Self::Preview => "A preview shows everybody; nothing is written",
             Self::FirstSync => "Enabling starts the first full sync",
             Self::Contacts => "Every contact field equals the directory",
             Self::Report => "The report lists everyone",

@@ -41,7 +41,7 @@ pub(super) async fn run(job: &mut Job<'_, impl Installation>) -> Result<Vec<Stri
     Ok(vec![format!("{}: {users} users, {groups} groups, {sample} shown", text(&tenant, "/name"))])
 }
 
-async fn nothing_is_written(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
+pub(super) async fn nothing_is_written(job: &Job<'_, impl Installation>) -> Result<(), Problem> {
     let contacts = job.rest.list(&format!("/v1/accounts/{}/contacts", job.account)).await?;
     ensure(contacts.is_empty(), || {
         format!("{} contacts exist before the connection is enabled", contacts.len())

@@ -43,6 +43,7 @@ mod scope;
 mod settings_product;
 mod split_tenant;
 mod storm;
+mod story;
 mod subscription_codes;
 mod subscriptions;
 mod teams;

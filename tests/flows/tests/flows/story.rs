@@ -1,0 +1,110 @@
+//! `docs/story.md`, followed by a newcomer's shell: what the document prints is what comes.
+
+use std::process::{Command, Stdio};
+
+use contact_sync_flows::{Scene, SceneOptions};
+use entra_sim::TenantSpec;
+
+/// Between the output of two blocks.
+const BORDER: &str = "~~~~ next block ~~~~";
+
+/// A block of commands, and what the document says it prints.
+struct Block {
+    commands: String,
+    printed: String,
+}
+
+/// The blocks of commands in order, each with the block of text behind it.
+fn blocks(document: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    // Fences come in pairs: each second part is within one.
+    for part in document.split("\n```").skip(1).step_by(2) {
+        let (kind, text) = part.split_once('\n').expect("a fence has a line of its own");
+        match kind {
+            "sh" => blocks.push(Block { commands: text.to_owned(), printed: String::new() }),
+            "text" => {
+                text.clone_into(&mut blocks.last_mut().expect("commands print it").printed);
+            }
+            "" => {}
+            kind => panic!("nobody knows what to do with a block of {kind}"),
+        }
+    }
+    blocks
+}
+
+/// Two programs that a machine with Rust need not have; in CI they must be there.
+fn has_tools() -> bool {
+    let missing: Vec<&str> = ["bash", "curl", "jq"]
+        .into_iter()
+        .filter(|tool| {
+            let asked = Command::new(tool).arg("--version").stdout(Stdio::null()).status();
+            !asked.is_ok_and(|status| status.success())
+        })
+        .collect();
+    assert!(missing.is_empty() || std::env::var_os("CI").is_none(), "{missing:?} is not installed");
+    missing.is_empty()
+}
+
+/// Each run of hexadecimal digits, and each time, is another one every time.
+fn masked(text: &str) -> String {
+    let is_hex = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+    let mut masked = String::new();
+    for word in text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
+        let bare = word.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
+        let drawn = bare.len() >= 16 && bare.chars().all(is_hex);
+        masked.push_str(&if drawn { word.replace(bare, "…") } else { word.to_owned() });
+    }
+    masked.trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_who_follows_the_story_sees_what_it_says() {
+    if !has_tools() {
+        eprintln!("skipped: the story needs bash, curl and jq");
+        return;
+    }
+    let document =
+        std::fs::read_to_string(contact_sync_flows::repository().join("docs/story.md")).unwrap();
+    let blocks = blocks(&document);
+    let mut options = SceneOptions::with_users(150);
+    options.tenants = vec![
+        TenantSpec::new("Contoso", "contoso.example", 150),
+        TenantSpec::new("Fabrikam", "fabrikam.example", 40),
+    ];
+    let scene = Scene::start(options).await;
+    let [yours, rest @ ..] = blocks.as_slice() else { panic!("the story has no commands") };
+    assert!(yours.commands.starts_with("API="), "the first block says where everything is");
+    let mut script = format!(
+        "set -euo pipefail\nAPI={}\nTOKEN={}\nSIM={}\n",
+        scene.stack.url(),
+        scene.token(),
+        scene.sim.base_url(),
+    );
+    for block in rest {
+        script += &block.commands;
+        script += &format!("\necho '{BORDER}'\n");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let child = tokio::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let patience = std::time::Duration::from_secs(300);
+    let output = tokio::time::timeout(patience, child.wait_with_output())
+        .await
+        .expect("the story ends within five minutes")
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}\n{told}\n{}", scene.story());
+    let printed: Vec<&str> = printed.split(BORDER).collect();
+    for (block, printed) in rest.iter().zip(&printed) {
+        assert_eq!(masked(printed), masked(&block.printed), "printed by:\n{}", block.commands);
+    }
+    assert_eq!(told, "", "nothing is said on stderr");
+    assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
+}
