@@ -48,7 +48,7 @@ const BY_CHANCE: [(&[&str], &str, &str); 9] = [
         "dynamodb:UpdateItem SYNC#",
         "a hint for a subscription that ended",
     ),
-    (&["delta-sync"], "dynamodb:UpdateItem BUDGET#", "a group's members, a refusal of Graph's"),
+    (SYNCS, "dynamodb:UpdateItem BUDGET#", "a directory of many pages, a refusal of Graph's"),
     (&["delta-sync"], "dynamodb:Query REVIEWS#", "whom else a look's people compete with"),
     (&["delta-sync"], "dynamodb:Query TENANT#", "whom the others of a shared tenant mean"),
     (SYNCS, "dynamodb:GetItem SETTINGS#", "a run ends under the settings that it began with"),
