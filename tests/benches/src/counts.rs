@@ -19,10 +19,10 @@ const PATIENCE: u64 = 3_000;
 /// would be counted a thousand times over.
 const MANY: u32 = 10_000;
 
-/// Whose work is not a run's own: one tells the world, two tell people afterwards.
 /// How long a process keeps what it was granted of Graph's limits, and a second.
 const SHARE_KEPT: Duration = Duration::from_secs(21);
 
+/// Whose work is not a run's own: one tells the world, two tell people afterwards.
 const PUBLISHER: &str = "event-publisher";
 const REPORTER: &str = "sync-report";
 const TELLER: &str = "notify";

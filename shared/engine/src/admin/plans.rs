@@ -206,15 +206,16 @@ pub async fn apply_plan(
         return Err(AdminError::RemovalsUnconfirmed { count: removals });
     }
     let connection = connection(store, &account.id, id).await?;
+    let approved = Approved {
+        by: actor(caller),
+        at: now,
+        removals: approval.removals,
+        items: approval.items.clone(),
+    };
+    let plan = &Plan { approved: Some(approved), ..plan.clone() };
     if undoes {
-        let approved = Approved {
-            by: actor(caller),
-            at: now,
-            removals: approval.removals,
-            items: approval.items.clone(),
-        };
-        let plan = Plan { approved: Some(approved), ..plan.clone() };
-        let queued = Run { status: RunStatus::Queued, plan: Some(Box::new(plan)), ..found.clone() };
+        let plan = Some(Box::new(plan.clone()));
+        let queued = Run { status: RunStatus::Queued, plan, ..found.clone() };
         rest(outside, &connection).await?;
         let is_queued = store.enqueue_planned(&queued).await?;
         return if is_queued { Ok(queued) } else { Err(AdminError::Moved) };
@@ -242,17 +243,10 @@ pub async fn apply_plan(
     } else {
         None
     };
-    let approved = Approved {
-        by: actor(caller),
-        at: now,
-        removals: approval.removals,
-        items: approval.items.clone(),
-    };
-    let plan = Plan { approved: Some(approved), ..plan.clone() };
     let settings_version = saved.as_ref().map_or(found.settings_version, |saved| saved.version);
     let queued = Run {
         status: RunStatus::Queued,
-        plan: Some(Box::new(plan)),
+        plan: Some(Box::new(plan.clone())),
         settings_version,
         ..found.clone()
     };

@@ -199,12 +199,11 @@ async fn tell_of(
         if !is_meant && next_meant.is_none() {
             return Ok(false);
         }
-        let digest = match is_meant {
-            true => {
-                Some(summary(stores, connection, &settings, &account.time_zone, until, now).await?)
-            }
+        let digest = if is_meant {
+            Some(summary(stores, connection, &settings, &account.time_zone, until, now).await?)
+        } else {
             // Its time or its zone is another by now.
-            false => None,
+            None
         };
         let telling = digest.as_ref().filter(|digest| !digest.is_empty());
         let goes_on = digest.as_ref().is_none_or(Digest::stands);

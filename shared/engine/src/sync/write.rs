@@ -130,12 +130,7 @@ where
             let write = ContactWrite { contact, expected_version: expected, fence };
             match self.stores.write(&write).await? {
                 WriteOutcome::Written => {
-                    if let (Some(old), new) = keys
-                        && new.as_ref() != Some(&old)
-                    {
-                        let account = &pass.account.id;
-                        ContactStore::release(&self.stores, account, &old, contact_id).await?;
-                    }
+                    self.release_former(pass, contact_id, keys).await?;
                     return self.done(pass, item).await;
                 }
                 // A new contact whose number is kept by a tombstone goes on counting from it.
@@ -151,6 +146,19 @@ where
             }
         }
         Ok(Attempt::Moved(base))
+    }
+
+    /// Lets go of the e-mail that a contact bore before it was written, unless it bears it still.
+    async fn release_former(
+        &self,
+        pass: &Pass,
+        contact_id: &ContactId,
+        (before, now): (Option<String>, Option<String>),
+    ) -> Result<(), Stop> {
+        if let Some(former) = before.filter(|former| now.as_ref() != Some(former)) {
+            ContactStore::release(&self.stores, &pass.account.id, &former, contact_id).await?;
+        }
+        Ok(())
     }
 
     /// Remembers whose a contact is that existed before, since its id does not tell.
