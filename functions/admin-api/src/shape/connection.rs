@@ -30,6 +30,7 @@ pub(crate) struct ConnectionShape {
     subscription: Option<SubscriptionShape>,
     latency: Option<Latency>,
     guard: GuardShape,
+    failing: u32,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -97,6 +98,7 @@ impl From<Overview> for ConnectionShape {
             subscription: subscription(overview.subscriptions),
             latency: overview.latency,
             guard: overview.guard.into(),
+            failing: overview.failing,
             created_at: connection.created_at,
             updated_at: connection.updated_at,
         }

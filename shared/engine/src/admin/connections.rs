@@ -87,6 +87,8 @@ pub struct Overview {
     pub subscriptions: Vec<SubscriptionView>,
     /// How far the removal guard's window is used up.
     pub guard: GuardState,
+    /// How many people's contacts could not be written so far.
+    pub failing: u32,
 }
 
 /// What the removal guard allows, and holds back.
@@ -214,6 +216,7 @@ pub async fn overview(
         latency: state.as_ref().and_then(|state| state.work.delays.latency()),
         next_run_at,
         guard,
+        failing: work.map_or(0, |work| work.escrowed),
         subscriptions,
         connection,
     })

@@ -105,3 +105,25 @@ async fn a_run_that_is_cancelled_in_its_middle_ends_and_the_next_one_completes_i
     let refused = scene.rest().post(&path, &json!({})).await.expect(409);
     assert_eq!(refused.problem(), "run-ended");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_somebody_cancels_is_never_applied() {
+    let scene = Scene::with_users(30).await;
+    let customer = scene.synced().await;
+    let asked = scene.rest().post(&customer.path("/previews"), &json!({})).await.expect(202);
+    let run = asked.run_id();
+    customer.wait_for_run_status(&run, "planned").await;
+    let hash = customer.run(&run).await["planHash"].clone();
+    let cancel = customer.path(&format!("/runs/{run}/cancel"));
+    let viewer = scene.rest_as(&customer.account, "viewer");
+    viewer.post(&cancel, &json!({})).await.expect(403);
+    for time in ["the first time", "again"] {
+        let ended = scene.rest().post(&cancel, &json!({})).await.expect(202).json();
+        assert_eq!(ended["status"], "cancelled", "{time}: {ended}");
+    }
+    let apply = customer.path(&format!("/runs/{run}/apply"));
+    scene.rest().post(&apply, &json!({"planHash": hash})).await.expect(409);
+    // The next one is made as if nothing had been.
+    let asked = scene.rest().post(&customer.path("/previews"), &json!({})).await.expect(202);
+    customer.wait_for_run_status(&asked.run_id(), "planned").await;
+}

@@ -17,6 +17,7 @@ mod deliveries;
 mod delta;
 mod drift;
 mod erasure;
+mod fairness;
 mod full_sync;
 mod graph_faults;
 mod groups;

@@ -1,6 +1,7 @@
 //! A run that somebody cancels ends once, keeps what it did, and spoils nothing for the next.
 
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
+use contact_sync_domain::sync_state::Lane;
 use jiff::SignedDuration;
 
 use super::scene::{Scene, connection_id, user};
@@ -74,4 +75,32 @@ async fn what_graph_told_while_a_cancelled_run_worked_is_looked_at() {
     let run = scene.worker.stores.run(&scene.run(&id).account_id, &connection_id(), &id).await;
     assert_eq!(run.unwrap().unwrap().status, RunStatus::Cancelled);
     assert!(scene.state().work.last_checked_at > before, "a look followed");
+}
+
+#[tokio::test]
+async fn a_preview_cancelled_at_any_moment_ends_once_and_shows_no_plan() {
+    let cancel_plan = |world: &mut World| {
+        let state = world.states_of(Lane::Plan).get_mut(&connection_id()).unwrap();
+        state.cancel = state.work.checkpoint.as_ref().map(|point| point.run_id.clone());
+    };
+    let mut cancelled = 0;
+    for calls in (0..300).step_by(11) {
+        let mut scene = Scene::of((1..=30).map(user));
+        let id = scene.queue(RunKind::Preview, Trigger::Manual).await;
+        scene.worker.stores.world().meanwhile = Some((calls, cancel_plan));
+        scene.drive_as(RunKind::Preview, None).await.unwrap();
+        scene.worker.stores.world().meanwhile = None;
+        let run = scene.run(&id);
+        match run.status {
+            RunStatus::Cancelled => {
+                cancelled += 1;
+                assert!(run.plan.is_none() && run.ended_at.is_some(), "after {calls} calls");
+            }
+            status => assert_eq!(status, RunStatus::Planned, "after {calls} calls"),
+        }
+        let next = scene.queue(RunKind::Preview, Trigger::Manual).await;
+        scene.drive_as(RunKind::Preview, None).await.unwrap();
+        assert_eq!(scene.run(&next).status, RunStatus::Planned, "after {calls} calls");
+    }
+    assert!(cancelled > 3, "only {cancelled} were cancelled at work");
 }
