@@ -33,7 +33,8 @@ pub fn read_fix(document: &Value) -> Result<Approval, AdminError> {
                 match listed.as_str().and_then(|text| ObjectId::parse(text).ok()) {
                     Some(user) => items.push(user),
                     None => {
-                        members.problem_at(&format!("items/{place}"), "expected a user's object id");
+                        members
+                            .problem_at(&format!("items/{place}"), "expected a user's object id");
                     }
                 }
             }

@@ -161,12 +161,12 @@ async fn a_digest_sums_up_the_day_in_one_notice_and_one_mail_and_comes_again_onl
     customer.wait_for_run(&run).await;
     scene.settle().await;
     // A quarter of an hour before its time the schedule tells nothing.
-    scene.pass_time(Duration::from_secs(15 * 60));
+    scene.pass_time(Duration::from_mins(15));
     scene.settle().await;
     assert_eq!(reasons(&told(&scene, &customer, "user=u-1").await), ["contacts-changed"]);
 
     scene.let_a_day_pass_for_the_digest(&customer.connection).await;
-    scene.pass_time(Duration::from_secs(15 * 60));
+    scene.pass_time(Duration::from_mins(15));
     scene.settle().await;
     let notices = told(&scene, &customer, "user=u-1").await;
     assert_eq!(reasons(&notices), ["digest", "contacts-changed"], "{}", scene.story());
@@ -185,7 +185,7 @@ async fn a_digest_sums_up_the_day_in_one_notice_and_one_mail_and_comes_again_onl
     customer.sync_now().await;
     scene.settle().await;
     scene.invoke("notify", &json!({"task": "digest"})).await;
-    scene.pass_time(Duration::from_secs(24 * 3_600));
+    scene.pass_time(Duration::from_hours(24));
     scene.settle().await;
     assert_eq!(told(&scene, &customer, "user=u-1").await.len(), 2, "{}", scene.story());
     assert_eq!(scene.stack.mails().len(), mails);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::reviews::{about, decide};
 
 /// A connection whose settings delete whoever is deleted in Entra, and its people.
-async fn deleting<'s>(scene: &'s Scene, removal: Value) -> (Customer<'s>, Vec<Person>) {
+async fn deleting(scene: &Scene, removal: Value) -> (Customer<'_>, Vec<Person>) {
     let customer = scene.connected().await;
     customer.change_settings(json!({"policies": {"removal": removal}})).await;
     let run = customer.enable().await;

@@ -1,5 +1,6 @@
 //! `docs/story.md`, followed by a newcomer's shell: what the document prints is what comes.
 
+use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
 use contact_sync_flows::{Scene, SceneOptions};
@@ -19,11 +20,11 @@ fn blocks(document: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     // Fences come in pairs: each second part is within one.
     for part in document.split("\n```").skip(1).step_by(2) {
-        let (kind, text) = part.split_once('\n').expect("a fence has a line of its own");
+        let (kind, text) = part.split_once('\n').unwrap();
         match kind {
             "sh" => blocks.push(Block { commands: text.to_owned(), printed: String::new() }),
             "text" => {
-                text.clone_into(&mut blocks.last_mut().expect("commands print it").printed);
+                text.clone_into(&mut blocks.last_mut().unwrap().printed);
             }
             "" => {}
             kind => panic!("nobody knows what to do with a block of {kind}"),
@@ -82,7 +83,7 @@ async fn a_newcomer_who_follows_the_story_sees_what_it_says() {
     );
     for block in rest {
         script += &block.commands;
-        script += &format!("\necho '{BORDER}'\n");
+        let _written = writeln!(script, "\necho '{BORDER}'");
     }
     let folder = tempfile::tempdir().unwrap();
     let child = tokio::process::Command::new("bash")
@@ -93,7 +94,7 @@ async fn a_newcomer_who_follows_the_story_sees_what_it_says() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let patience = std::time::Duration::from_secs(300);
+    let patience = std::time::Duration::from_mins(5);
     let output = tokio::time::timeout(patience, child.wait_with_output())
         .await
         .expect("the story ends within five minutes")
