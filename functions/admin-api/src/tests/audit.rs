@@ -45,7 +45,9 @@ async fn nothing_can_be_changed_without_an_entry_and_reading_leaves_none() {
         app.ask(Ask::new(method, filled(endpoint.path))).await;
         let (own, common) = (of_the_account(&app), entries(&app, &AuditChain::Installation));
         let what = format!("{method} {}", endpoint.path);
-        if method == "GET" {
+        // Everything that is kept of a person is read with an entry.
+        let exports = endpoint.path.ends_with("/contacts/{contact}/export");
+        if method == "GET" && !exports {
             assert!(own.is_empty() && common.is_empty(), "{what} left an entry");
             continue;
         }
