@@ -99,6 +99,9 @@ async fn live(scene: &Scene) {
     follow_the_directory(scene, &customer, group).await;
     look_at_everything(scene, &customer).await;
     keep_subscriptions(scene, &customer).await;
+    scene.let_a_day_pass_for_the_digest(&customer.connection).await;
+    scene.invoke("notify", &json!({"task": "digest"})).await;
+    scene.settle().await;
     decide_what_waits(scene, &customer).await;
     go_through_bad_days(scene, &customer).await;
 
