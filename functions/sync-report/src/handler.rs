@@ -1,6 +1,7 @@
-//! One finished run in, its report out.
+//! One finished or planned run in, its report out.
 
-use contact_sync_domain::event::SyncRunFinished;
+use contact_sync_domain::event::{SyncRunFinished, SyncRunPlanned};
+use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{Blobs, ContactStore, PendingStore, RunStore, SegmentStore};
 use contact_sync_engine::report::{Compiled, ReportError, compile_report};
 use contact_sync_lambda_shell::Chain;
@@ -12,8 +13,20 @@ use crate::csv_sheet::{CONTENT_TYPE, CsvSheet};
 
 /// What EventBridge delivers, as far as it matters here.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Envelope {
-    detail: SyncRunFinished,
+#[serde(tag = "detail-type", content = "detail")]
+pub(crate) enum Envelope {
+    SyncRunFinished(SyncRunFinished),
+    SyncRunPlanned(SyncRunPlanned),
+}
+
+impl Envelope {
+    /// The run that is told of.
+    fn run(&self) -> (&AccountId, &ConnectionId, &RunId) {
+        match self {
+            Self::SyncRunFinished(told) => (&told.account_id, &told.connection_id, &told.run_id),
+            Self::SyncRunPlanned(told) => (&told.account_id, &told.connection_id, &told.run_id),
+        }
+    }
 }
 
 /// Why there is no report yet.
@@ -29,8 +42,8 @@ impl From<Failure> for Diagnostic {
 
 /// Compiles the report of the run that an event tells of.
 #[tracing::instrument(name = "sync_report", skip_all, fields(
-    connection.id = %event.payload.detail.connection_id,
-    sync.run_id = %event.payload.detail.run_id,
+    connection.id = %event.payload.run().1,
+    sync.run_id = %event.payload.run().2,
 ))]
 pub(crate) async fn handle<S>(
     stores: &S,
@@ -40,9 +53,7 @@ pub(crate) async fn handle<S>(
 where
     S: RunStore + SegmentStore + ContactStore + PendingStore,
 {
-    let SyncRunFinished { account_id, connection_id, run_id, .. } = &event.payload.detail;
-    let run = (account_id, connection_id, run_id);
-    match compile_report(stores, blobs, run, CONTENT_TYPE, CsvSheet::new).await {
+    match compile_report(stores, blobs, event.payload.run(), CONTENT_TYPE, CsvSheet::new).await {
         Ok(Compiled::Stored { simple, extended }) => {
             tracing::info!(
                 report.rows = simple,
@@ -56,7 +67,9 @@ where
             Ok(())
         }
         Ok(Compiled::NoSuchRun) => {
-            tracing::warn!("there is no such ended run; its connection may be deleted");
+            tracing::warn!(
+                "the run is neither planned nor ended any more, or its connection is deleted"
+            );
             Ok(())
         }
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Compiles the report of a finished run, as tables and as JSON lines.
+//! Compiles the report of a finished or planned run, as tables and as JSON lines.
 
 mod csv_sheet;
 mod handler;

@@ -32,6 +32,8 @@ pub enum Event {
     SyncRequested(SyncRequested),
     /// `DirectoryChanged`.
     DirectoryChanged(DirectoryChanged),
+    /// `SyncRunPlanned`.
+    SyncRunPlanned(SyncRunPlanned),
     /// `SyncRunFinished`.
     SyncRunFinished(SyncRunFinished),
     /// `ReportReady`.
@@ -55,6 +57,7 @@ impl Event {
             Self::NoticeRaised(_) => "NoticeRaised",
             Self::SyncRequested(_) => "SyncRequested",
             Self::DirectoryChanged(_) => "DirectoryChanged",
+            Self::SyncRunPlanned(_) => "SyncRunPlanned",
             Self::SyncRunFinished(_) => "SyncRunFinished",
             Self::ReportReady(_) => "ReportReady",
             Self::ConnectionAuthorized(_) => "ConnectionAuthorized",
@@ -216,6 +219,28 @@ pub struct DirectoryChanged {
     pub connection_id: ConnectionId,
     /// The number of hints so far.
     pub wanted: u64,
+}
+
+/// A run says what it would do, and waits for somebody to approve it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncRunPlanned {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection.
+    pub connection_id: ConnectionId,
+    /// Which run.
+    pub run_id: RunId,
+    /// How it was planned.
+    pub kind: RunKind,
+    /// What the plan is known by.
+    pub plan_hash: String,
+    /// Until when it can be approved.
+    pub expires_at: Timestamp,
+    /// What it would do, in numbers.
+    pub counts: Counts,
 }
 
 /// A run ended.

@@ -1,4 +1,5 @@
-//! Reports: what a finished run did, person by person, compiled from its segments.
+//! Reports: what a finished run did, or a planned one would do, person by person, compiled from its
+//! segments.
 //!
 //! A run may deal with a person on several pages; a report tells of each person once, as things
 //! stood at the end. Pages are read twice, so that only the last page of each person need be
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::report::ReportRow;
+use contact_sync_domain::run::RunStatus;
 use futures::StreamExt;
 use thiserror::Error;
 
@@ -24,7 +26,7 @@ use pages::Pages;
 use sheets::Files;
 
 pub(crate) use redact::redact_report;
-pub use sheets::{PACKED_LINES, ReportFile, Sheet};
+pub use sheets::{PACKED_LINES, ReportFile, Sheet, report_stem};
 
 /// What became of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub enum Compiled {
     },
     /// It was there already.
     Known,
-    /// There is no such run, or it has not ended.
+    /// There is no such run, or it is neither planned nor ended.
     NoSuchRun,
 }
 
@@ -53,8 +55,9 @@ pub enum ReportError {
     Sheet(#[source] BoxError),
 }
 
-/// Compiles the report of an ended run in all forms, stores them and marks the run. Doing it again
-/// makes the same files. `content_type` is that of the tables.
+/// Compiles the report of an ended run in all forms, stores them and marks the run; of a planned run
+/// those of its plan, which nothing marks. Doing it again makes the same files. `content_type` is
+/// that of the tables.
 pub async fn compile_report<S, H>(
     stores: &S,
     blobs: &impl Blobs,
@@ -72,7 +75,8 @@ where
     if run.report_ready {
         return Ok(Compiled::Known);
     }
-    if !run.status.is_terminal() {
+    let is_planned = run.status == RunStatus::Planned;
+    if !is_planned && !run.status.is_terminal() {
         return Ok(Compiled::NoSuchRun);
     }
     let mut files = Files::begin(&run, new_sheet)?;
@@ -86,7 +90,9 @@ where
         };
         blobs.put(&file.key(&run), bytes, content_type).await?;
     }
-    stores.mark_report_ready(&run).await?;
+    if !is_planned {
+        stores.mark_report_ready(&run).await?;
+    }
     Ok(Compiled::Stored { simple, extended })
 }
 

@@ -107,7 +107,7 @@ fn of_request(error: AdminError) -> Problem {
             StatusCode::NOT_FOUND,
             "report-not-ready",
             "The report is not ready",
-            "The report is written after the run has ended; `reportReady` in the run tells.",
+            "It is written when the run is planned and when it has ended; `reportReady` tells of the end.",
         )
         .retry_after(5),
         AdminError::Expired { what, days } => Problem::new(

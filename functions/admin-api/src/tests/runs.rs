@@ -252,6 +252,34 @@ async fn machines_get_lines_and_of_a_large_report_the_packed_file() {
 }
 
 #[tokio::test]
+async fn while_a_run_is_planned_its_report_is_that_of_its_plan() {
+    let app = App::with_connection(S::Enabled);
+    let run = start(&app, "full").await.json();
+    let id = run_id(&run);
+    let set = |status| app.outside.store.world().runs.get_mut(&id).unwrap().status = status;
+    set(RunStatus::Planned);
+    let ask = || Ask::get(of_run(&run, "/report"));
+    app.ask(ask()).await.problem(404, "report-not-ready");
+    let table = |email: &str| format!("Email,Type,Sync Status,Result\r\n{email},New,Success,\r\n");
+    let (planned, done) = (table("planned@contoso.example"), table("done@contoso.example"));
+    for (key, text) in [("-plan", &planned), ("", &done)] {
+        let key = format!("reports/{ACCOUNT}/{CONNECTION}/{id}{key}.csv");
+        app.outside.blobs.put(&key, text.clone().into_bytes(), "text/csv").await.unwrap();
+    }
+    let shown = app.ask(ask()).await.expect(200);
+    assert_eq!(shown.text, planned);
+    let named = format!("attachment; filename=\"sync-report-{id}-plan.csv\"");
+    assert_eq!(shown.header("content-disposition"), named);
+
+    // Approved it tells nothing until it is done.
+    set(RunStatus::Running);
+    app.ask(ask()).await.problem(404, "report-not-ready");
+    set(RunStatus::Succeeded);
+    app.outside.store.world().runs.get_mut(&id).unwrap().report_ready = true;
+    assert_eq!(app.ask(ask()).await.expect(200).text, done);
+}
+
+#[tokio::test]
 async fn what_is_too_old_to_be_kept_is_said_to_be_so() {
     let app = App::with_connection(S::Enabled);
     let run = start(&app, "full").await.json();

@@ -1,5 +1,6 @@
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId};
+use contact_sync_domain::plan::{Basis, Plan, Summary};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
@@ -112,6 +113,36 @@ async fn a_finished_run_has_its_report_in_every_form() {
         assert!(file(ReportFile::JsonLines).starts_with(&[0x1f, 0x8b]), "{case}");
         assert!(run.report_ready, "{case}");
     }
+}
+
+#[tokio::test]
+async fn a_planned_run_has_the_report_of_its_plan_and_is_not_marked() {
+    let world = world(RunKind::Preview).await;
+    let planned = {
+        let plan = Plan {
+            hash: "3f".repeat(32),
+            pages: 1,
+            basis: Basis { settings_version: 1, draft: false },
+            summary: Summary::default(),
+            made_at: Timestamp::UNIX_EPOCH,
+            expires_at: Timestamp::UNIX_EPOCH,
+            approved: None,
+        };
+        let plan = Some(Box::new(plan));
+        let run = world.store.world().runs[&ids().2].clone();
+        Run { status: RunStatus::Planned, plan, ..run }
+    };
+    world.store.world().runs.insert(ids().2, planned.clone());
+    world.handle("run-planned").await.unwrap();
+    let names = ReportFile::ALL.map(|file| file.key(&planned));
+    let ends = ["-plan.csv", "-plan-extended.csv", "-plan.jsonl.gz"];
+    for (name, end) in names.iter().zip(ends) {
+        assert!(name.ends_with(end), "{name}");
+        assert!(world.blobs.all().contains_key(name), "{name}");
+    }
+    let simple = String::from_utf8(world.blobs.all()[&names[0]].clone()).unwrap();
+    assert!(simple.contains("\r\nada@contoso.example,New,Success,\r\n"), "{simple}");
+    assert_eq!(world.store.world().runs[&ids().2], planned);
 }
 
 #[tokio::test]

@@ -2,19 +2,19 @@
 
 use std::io::Read;
 
-use contact_sync_domain::run::Run;
+use contact_sync_domain::run::{Run, RunStatus};
 use flate2::read::GzDecoder;
 use jiff::SignedDuration;
 
 use super::{AdminError, Outside};
 use crate::port::{Blobs, Clock, StoreError};
-use crate::report::ReportFile;
+use crate::report::{ReportFile, report_stem};
 use crate::segments::segments_expired;
 
 /// How long a signed address of a report works.
 const ADDRESS_LIFE: SignedDuration = SignedDuration::from_mins(5);
 
-/// A run's report.
+/// A run's report; of a planned run, that of its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
     /// The file.
@@ -31,13 +31,20 @@ pub async fn report(
     file: ReportFile,
     limit: usize,
 ) -> Result<Report, AdminError> {
-    if !run.report_ready {
-        // Without its segments a report can no longer be written.
+    // Without its segments a report can no longer be written.
+    let late = || {
         let is_late = segments_expired(run, outside.clock().now());
-        return Err(if is_late { expired(run) } else { AdminError::ReportNotReady });
+        if is_late { expired(run) } else { AdminError::ReportNotReady }
+    };
+    let is_planned = run.status == RunStatus::Planned;
+    if !is_planned && !run.report_ready {
+        return Err(late());
     }
     let key = file.key(run);
-    let Some(bytes) = outside.blobs().get(&key).await? else { return Err(expired(run)) };
+    let Some(bytes) = outside.blobs().get(&key).await? else {
+        // Nothing but the file itself says that a plan's is there.
+        return Err(if is_planned { late() } else { expired(run) });
+    };
     let answer = match file {
         _ if bytes.len() > limit => None,
         ReportFile::Simple | ReportFile::Extended => Some(bytes),
@@ -67,7 +74,7 @@ fn expired(run: &Run) -> AdminError {
 }
 
 fn name(run: &Run) -> String {
-    format!("sync-report-{}", run.id)
+    format!("sync-report-{}", report_stem(run))
 }
 
 /// What a report is called that is downloaded with the answer.

@@ -78,6 +78,7 @@ async fn record(
             Event::Contact(event) => Some((*index, event.as_ref())),
             Event::SyncRequested(_)
             | Event::DirectoryChanged(_)
+            | Event::SyncRunPlanned(_)
             | Event::SyncRunFinished(_)
             | Event::ReportReady(_)
             | Event::ConnectionAuthorized(_)

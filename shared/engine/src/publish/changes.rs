@@ -5,11 +5,11 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ConnectionSilent, ContactEvent, ContactEventKind,
     Event, NoticeRaised, ReportReady, RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested,
-    SyncRunFinished, TeamChange, TeamMembershipChanged,
+    SyncRunFinished, SyncRunPlanned, TeamChange, TeamMembershipChanged,
 };
 use contact_sync_domain::notice::Notice;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
-use contact_sync_domain::run::{Run, Trigger};
+use contact_sync_domain::run::{Run, RunStatus, Trigger};
 use contact_sync_domain::sync_state::{QueuedRun, SyncState};
 use contact_sync_domain::team::{HeldBy, Membership, Origin};
 use jiff::{SignedDuration, Timestamp};
@@ -158,6 +158,21 @@ fn notice_event(new: &Notice) -> Event {
 
 fn run_events(old: Option<&Run>, new: &Run) -> Vec<Event> {
     let mut events = Vec::new();
+    if let Some(plan) = &new.plan
+        && new.status == RunStatus::Planned
+        && old.is_none_or(|old| old.status != RunStatus::Planned)
+    {
+        events.push(Event::SyncRunPlanned(SyncRunPlanned {
+            schema_version: SCHEMA_VERSION,
+            account_id: new.account_id.clone(),
+            connection_id: new.connection_id.clone(),
+            run_id: new.id.clone(),
+            kind: new.kind,
+            plan_hash: plan.hash.clone(),
+            expires_at: plan.expires_at,
+            counts: new.counts,
+        }));
+    }
     if new.status.is_terminal() && !old.is_some_and(|old| old.status.is_terminal()) {
         events.push(Event::SyncRunFinished(SyncRunFinished {
             schema_version: SCHEMA_VERSION,

@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::ReportFile;
-use super::sheets::PACKED_LINES;
+use super::sheets::{PACKED_LINES, stems};
 use crate::port::{Blobs, StoreError};
 
 /// How the tables are served.
@@ -25,19 +25,21 @@ pub(crate) async fn redact_report(
     is_meant: impl Fn(&ObjectId) -> bool + Sync,
 ) -> Result<u64, StoreError> {
     let mut changed = 0;
-    let mut emails = HashSet::new();
-    // The simple form tells of people by their addresses alone: the extended one says whose.
-    for file in [ReportFile::Extended, ReportFile::Simple, ReportFile::JsonLines] {
-        let key = file.key(run);
-        let Some(bytes) = blobs.get(&key).await? else { continue };
-        let (left, content_type) = match file {
-            ReportFile::Extended => (without_person(&bytes, &is_meant, &mut emails), TABLE),
-            ReportFile::Simple => (without_addresses(&bytes, &emails), TABLE),
-            ReportFile::JsonLines => (without_lines(&bytes, &is_meant)?, PACKED_LINES),
-        };
-        if let Some(left) = left {
-            blobs.put(&key, left, content_type).await?;
-            changed += 1;
+    for stem in stems(run) {
+        let mut emails = HashSet::new();
+        // The simple form tells of people by their addresses alone: the extended one says whose.
+        for file in [ReportFile::Extended, ReportFile::Simple, ReportFile::JsonLines] {
+            let key = file.key_of(run, &stem);
+            let Some(bytes) = blobs.get(&key).await? else { continue };
+            let (left, content_type) = match file {
+                ReportFile::Extended => (without_person(&bytes, &is_meant, &mut emails), TABLE),
+                ReportFile::Simple => (without_addresses(&bytes, &emails), TABLE),
+                ReportFile::JsonLines => (without_lines(&bytes, &is_meant)?, PACKED_LINES),
+            };
+            if let Some(left) = left {
+                blobs.put(&key, left, content_type).await?;
+                changed += 1;
+            }
         }
     }
     Ok(changed)

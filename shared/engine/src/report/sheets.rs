@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use contact_sync_domain::report::{ReportEnd, ReportForm, ReportLine, ReportRow, header};
-use contact_sync_domain::run::Run;
+use contact_sync_domain::run::{Run, RunStatus};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -12,6 +12,21 @@ use crate::port::BoxError;
 
 /// How the file of JSON lines is stored: a large directory's would not fit into memory otherwise.
 pub const PACKED_LINES: &str = "application/gzip";
+
+/// What follows a run's id where a file tells what the run would do.
+const PLAN: &str = "-plan";
+
+/// What the names of a run's files begin with: while it is planned, those that tell its plan.
+pub fn report_stem(run: &Run) -> String {
+    let plan = if run.status == RunStatus::Planned { PLAN } else { "" };
+    format!("{}{plan}", run.id)
+}
+
+/// What the names of all files of a run begin with: those of its plan stay when it was applied.
+pub(super) fn stems(run: &Run) -> Vec<String> {
+    let plan = run.plan.as_ref().map(|_| format!("{}{PLAN}", run.id));
+    [run.id.to_string()].into_iter().chain(plan).collect()
+}
 
 /// A table under construction, in whatever format its maker writes.
 pub trait Sheet {
@@ -36,7 +51,7 @@ impl ReportFile {
     /// Every file of a report.
     pub const ALL: [Self; 3] = [Self::Simple, Self::Extended, Self::JsonLines];
 
-    /// What follows the run's id in the file's name.
+    /// What the file's name ends with.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Simple => ".csv",
@@ -45,10 +60,16 @@ impl ReportFile {
         }
     }
 
-    /// Under which key the file lies among the blobs.
+    /// Under which key the file lies among the blobs that tells what the run did, or would do while
+    /// it is planned.
     pub fn key(self, run: &Run) -> String {
-        let Run { id, account_id, connection_id, kept, .. } = run;
-        format!("{}/{account_id}/{connection_id}/{id}{}", kept.report_folder(), self.suffix())
+        self.key_of(run, &report_stem(run))
+    }
+
+    /// Under which key the file of a run lies whose name begins so.
+    pub(super) fn key_of(self, run: &Run, stem: &str) -> String {
+        let Run { account_id, connection_id, kept, .. } = run;
+        format!("{}/{account_id}/{connection_id}/{stem}{}", kept.report_folder(), self.suffix())
     }
 }
 

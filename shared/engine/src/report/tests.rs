@@ -1,3 +1,5 @@
+mod plans;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 

@@ -34,6 +34,7 @@ async fn the_wrong_organisation_is_seen_in_the_preview_before_any_contact_is_wri
     assert!(!planned.is_empty());
     scene.settle().await;
     assert_eq!(customer.contacts().await, Vec::<Value>::new(), "nothing is written");
+    downloads_are_exactly(&customer, &run, &changes).await;
     assert_eq!(customer.events().await, Vec::<Value>::new());
     assert_eq!(customer.status().await, "ready");
 
@@ -66,6 +67,8 @@ async fn a_connection_is_enabled_with_the_plan_that_was_seen_and_who_changed_sin
     customer.wait_for_run_status(&run, "planned").await;
     let shown = customer.run(&run).await;
     let hash = shown["planHash"].clone();
+    scene.settle().await;
+    assert_eq!(customer.json_lines(&run).await.1["status"], "planned");
     let refused = async |body: Value, status: u16| {
         scene.rest().post(&path, &body).await.expect(status).problem()
     };
@@ -88,6 +91,9 @@ async fn a_connection_is_enabled_with_the_plan_that_was_seen_and_who_changed_sin
     assert_eq!(left[0]["result"], "skipped");
     assert!(left[0]["reason"].as_str().unwrap().contains("changed in Entra"), "{left:?}");
     assert_eq!(refused(json!({"planHash": "00"}), 409).await, "plan-not-ready");
+    // What is downloaded now is what was done.
+    downloads_are_exactly(&customer, &run, &changes).await;
+    assert_eq!(customer.json_lines(&run).await.1["status"], applied["status"]);
 
     // The full run behind it finds whoever was left.
     scene.settle().await;
@@ -96,6 +102,23 @@ async fn a_connection_is_enabled_with_the_plan_that_was_seen_and_who_changed_sin
     customer.wait_for_run(full[0]["id"].as_str().unwrap()).await;
     assert!(customer.contact_of(person.id()).await.is_some());
     assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
+}
+
+/// The extended table and the JSON lines of a run list whom its changes list, and beside them only
+/// people of whom nothing changes.
+async fn downloads_are_exactly(customer: &Customer<'_>, run: &str, changes: &[Value]) {
+    let changed = |what: &str| !matches!(what, "unchanged" | "skipped" | "kept");
+    let expected: BTreeSet<&str> =
+        changes.iter().map(|change| change["objectId"].as_str().unwrap()).collect();
+    assert!(!expected.is_empty(), "{changes:?}");
+    let table = customer.extended_report(run).await;
+    let rows = table.iter().filter(|row| changed(row.cell("What Happened")));
+    assert_eq!(rows.map(|row| row.cell("Object Id")).collect::<BTreeSet<_>>(), expected);
+    let (people, end) = customer.json_lines(run).await;
+    assert_eq!((people.len(), &end["people"]), (table.len(), &json!(table.len())));
+    let lines = people.iter().filter(|line| changed(line["happened"].as_str().unwrap()));
+    let lines: BTreeSet<&str> = lines.map(|line| line["objectId"].as_str().unwrap()).collect();
+    assert_eq!(lines, expected);
 }
 
 /// A preview of the settings with some members changed, up to its plan.

@@ -1,3 +1,4 @@
+mod plans;
 mod teams;
 
 use contact_sync_domain::connection::{Attention, Tenant};
