@@ -112,9 +112,8 @@ where
                 None => return Ok(Attempt::Moved(None)),
             };
             if item.outcome == Outcome::Delete {
-                return self
-                    .attempt_removal(fence, before, base.as_ref(), &by(pass, segment))
-                    .await;
+                let by = by(pass, segment);
+                return self.attempt_removal(fence, before, base.as_ref(), &by).await;
             }
             if let Some(key) = new_email_key(item) {
                 let now = self.clock.now();
