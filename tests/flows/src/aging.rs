@@ -183,7 +183,8 @@ impl Scene {
                 && item["sk"]["S"].as_str().is_some_and(|sk| sk.ends_with(contact))
         });
         let item = item.expect("the contact is stored");
-        self.set(&item, "#f.#j = :title", &json!({":title": {"S": title}})).await;
+        let title = json!({":title": {"S": title}});
+        self.set_in("ContactsTable", &item, "#f.#j = :title", &title).await;
     }
 
     /// Lease, hints, queue and checkpoint of a connection, as DynamoDB writes them.
@@ -195,15 +196,20 @@ impl Scene {
         found.unwrap_or_else(|| panic!("{connection} has no sync state\n{}", self.story()))
     }
 
-    /// Sets attributes of an item; every `#name` stands for the attribute of that name.
+    /// Sets attributes of an item of the state table, as [`Self::set_in`].
     async fn set(&self, item: &Value, assignments: &str, values: &Value) {
+        self.set_in("StateTable", item, assignments, values).await;
+    }
+
+    /// Sets attributes of an item; every `#name` stands for the attribute of that name.
+    async fn set_in(&self, table: &str, item: &Value, assignments: &str, values: &Value) {
         let names: serde_json::Map<String, Value> = assignments
             .split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '#'))
             .filter(|word| word.starts_with('#'))
             .map(|word| (word.to_owned(), json!(word.trim_start_matches('#'))))
             .collect();
         let request = json!({
-            "TableName": self.table_name("StateTable"),
+            "TableName": self.table_name(table),
             "Key": {"pk": item["pk"], "sk": item["sk"]},
             "UpdateExpression": format!("SET {assignments}"),
             "ExpressionAttributeNames": names,
