@@ -2,7 +2,7 @@
 //! does in its life with the product, and at its end every grant was used or is listed here with
 //! the reason why not.
 
-use contact_sync_flows::{Customer, Scene, SceneOptions, function_logs};
+use contact_sync_flows::{Customer, Scene, SceneOptions, eventually, function_logs};
 use entra_contact_sync_local::aws::TOKEN_ISSUER;
 use entra_contact_sync_local::plan::Grant;
 use entra_sim::{DEFAULT_APP_ID, FederatedCredential, SignIn};
@@ -102,7 +102,9 @@ async fn live(scene: &Scene) {
     scene.let_a_day_pass_for_the_digest(&customer.connection).await;
     scene.invoke("notify", &json!({"task": "digest"})).await;
     scene.settle().await;
+    look_first(scene, &customer).await;
     decide_what_waits(scene, &customer).await;
+    forget(scene, &customer).await;
     go_through_bad_days(scene, &customer).await;
 
     customer.act("pause").await.expect(202);
@@ -185,6 +187,27 @@ async fn look_at_everything(scene: &Scene, customer: &Customer<'_>) {
         let headers = [("idempotency-key", key)];
         scene.rest().send(Method::POST, "/v1/accounts", &headers, Some(&body)).await;
     }
+}
+
+/// Other settings are looked at, and not taken.
+async fn look_first(scene: &Scene, customer: &Customer<'_>) {
+    let mut settings = customer.settings().await;
+    settings["policies"]["lockManaged"] = json!(false);
+    let body = json!({"settings": settings});
+    let asked = scene.rest().post(&customer.path("/previews"), &body).await.expect(202).json();
+    customer.wait_for_run_status(asked["id"].as_str().unwrap(), "planned").await;
+}
+
+/// Somebody of whom runs tell, on a page above 8 KB and on a small one, is forgotten.
+async fn forget(scene: &Scene, customer: &Customer<'_>) {
+    let renamed = customer.people_in_scope().into_iter().next().unwrap();
+    let contact = customer.linked_contact(renamed.id()).await["id"].clone();
+    let path = customer.account_path(&format!("/contacts/{}/erase", contact.as_str().unwrap()));
+    eventually("nothing tells of the person", async || {
+        let forgotten = scene.rest().post(&path, &json!({"confirm": contact})).await.expect(202);
+        (forgotten.json()["state"] == "done").then_some(())
+    })
+    .await;
 }
 
 /// Subscriptions are made, reauthorized, renewed and given up.
