@@ -8,7 +8,7 @@ use contact_sync_domain::drift::Moved;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::{GoneCause, Rules, View, hex};
 use contact_sync_domain::run::RunKind;
-use contact_sync_domain::segment::SegmentItem;
+use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::sync_state::Lane;
 
 use super::apply::writes;
@@ -46,7 +46,9 @@ where
         }
         let is_open = |item: &&mut SegmentItem| {
             let is_told = item.trace.as_ref().is_some_and(|trace| trace.moved.is_some());
-            !is_told && (writes(item) || item.question.is_some())
+            let waits = item.outcome == Outcome::AwaitingReview
+                && !(item.fields.is_empty() && item.pending.is_empty());
+            !is_told && (writes(item) || waits)
         };
         for item in items.iter_mut().filter(is_open) {
             let contact = item.contact_id.as_ref().and_then(|id| present(stored.get(id)));
