@@ -71,19 +71,7 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     }
     let address = person.address().to_lowercase();
     let marks = ["Canary", address.as_str(), person.id()];
-    for table in ["StateTable", "ContactsTable"] {
-        for item in scene.items(table).await {
-            let text = item.to_string().to_lowercase();
-            let mark = marks.iter().find(|mark| text.contains(&mark.to_lowercase()));
-            assert_eq!(mark, None, "{table} still has {text}");
-        }
-    }
-    let mut left = scene.blobs();
-    left.extend(scene.packed_items("StateTable").await);
-    for (key, text) in left {
-        let mark = marks.iter().find(|mark| text.contains(&mark.to_lowercase()));
-        assert_eq!(mark, None, "{key} still has {text}");
-    }
+    nothing_has(&scene, &marks).await;
     let told = customer.events().await;
     assert!(
         told.iter().all(|event| event["contactId"] != *contact || event["contact"].is_null()),
@@ -108,4 +96,21 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     assert_eq!(rest.get(&shown).await.expect(200).json(), receipt);
     let neighbour = scene.customer("neighbour").await;
     scene.rest_as(&neighbour.account, "admin").get(&shown).await.expect(404);
+}
+
+/// No item of either table and no stored file has any of these marks.
+async fn nothing_has(scene: &Scene, marks: &[&str]) {
+    for table in ["StateTable", "ContactsTable"] {
+        for item in scene.items(table).await {
+            let text = item.to_string().to_lowercase();
+            let mark = marks.iter().find(|mark| text.contains(&mark.to_lowercase()));
+            assert_eq!(mark, None, "{table} still has {text}");
+        }
+    }
+    let mut left = scene.blobs();
+    left.extend(scene.packed_items("StateTable").await);
+    for (key, text) in left {
+        let mark = marks.iter().find(|mark| text.contains(&mark.to_lowercase()));
+        assert_eq!(mark, None, "{key} still has {text}");
+    }
 }
