@@ -181,7 +181,9 @@ mod tests {
         ];
         let summed = |kinds: &[NoticeKind]| {
             let mut digest = Digest::default();
-            runs.iter().for_each(|run| digest.add(run, kinds));
+            for run in &runs {
+                digest.add(run, kinds);
+            }
             digest
         };
         let all = summed(&NoticeKind::CHOSEN);
