@@ -11,6 +11,7 @@ mod clock;
 mod contacts;
 mod directory;
 mod erasures;
+mod event_log;
 mod history;
 mod mailer;
 mod notices;

@@ -26,3 +26,4 @@ mod sync_states;
 mod tables;
 mod teams;
 mod tenants;
+mod waiting_runs;

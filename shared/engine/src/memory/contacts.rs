@@ -1,8 +1,7 @@
-//! Contacts, claims and the event log.
+//! Contacts and claims.
 
 use contact_sync_domain::contact::{Contact, LinkState};
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
 use contact_sync_domain::segment::Prior;
 use jiff::Timestamp;
@@ -10,8 +9,7 @@ use jiff::Timestamp;
 use super::{MemoryStore, World, page, unreadable};
 use crate::port::{
     Bar, CLAIM_STANDS, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore,
-    ContactWrite, EventLog, EventPage, IndexEntry, IndexPage, StoreError, StoredContact,
-    WriteOutcome,
+    ContactWrite, IndexEntry, IndexPage, StoreError, StoredContact, WriteOutcome,
 };
 
 fn present<'a>(world: &'a World, account: &AccountId, id: &ContactId) -> Option<&'a Contact> {
@@ -381,30 +379,5 @@ impl ContactStore for MemoryStore {
         world.claims.retain(|(owner, _), _| owner != account);
         world.adoptions.retain(|(owner, _, _), _| owner != account);
         Ok(())
-    }
-}
-
-impl EventLog for MemoryStore {
-    async fn append(&self, _: &AccountId, events: &[ContactEvent]) -> Result<(), StoreError> {
-        self.up()?.events.extend_from_slice(events);
-        Ok(())
-    }
-
-    async fn read(
-        &self,
-        account: Option<&AccountId>,
-        cursor: Option<&str>,
-        limit: u16,
-    ) -> Result<Option<EventPage>, StoreError> {
-        let world = self.up()?;
-        let own = world
-            .events
-            .iter()
-            .filter(|event| account.is_none_or(|account| event.account_id == *account))
-            .cloned()
-            .collect::<Vec<_>>();
-        let end = own.len().to_string();
-        Ok(page(own, cursor, limit)
-            .map(|(events, cursor)| EventPage { events, cursor: cursor.unwrap_or(end) }))
     }
 }
