@@ -2,6 +2,7 @@
 
 mod of_admin;
 mod of_directory;
+mod of_plan;
 
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName};

@@ -1,9 +1,14 @@
 //! Runs: one pass each, with counts that must add up.
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+mod counts;
+mod progress;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
@@ -11,8 +16,11 @@ use crate::plan::Plan;
 use crate::proof::Proof;
 use crate::query_plan::Reading;
 use crate::retention::Retention;
-use crate::sync_state::{Lane, Stage};
+use crate::sync_state::Lane;
 use crate::undo::Undoes;
+
+pub use counts::{Counts, GraphCost};
+pub use progress::{Progress, Step};
 
 /// One pass over a connection's directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -232,214 +240,5 @@ impl RunStatus {
                 true
             }
         }
-    }
-}
-
-/// What happened to the people of a run. `seen = in_scope + skipped` and
-/// `in_scope = created + updated + unchanged + failed + awaiting_review`; removed stands apart.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Counts {
-    /// Directory users read.
-    pub seen: u64,
-    /// Of them, those the scope means.
-    pub in_scope: u64,
-    /// Contacts made.
-    pub created: u64,
-    /// Contacts changed.
-    pub updated: u64,
-    /// Contacts that were right already.
-    pub unchanged: u64,
-    /// Users outside the scope.
-    pub skipped: u64,
-    /// Users whose contact could not be written, each with its reason in the report.
-    pub failed: u64,
-    /// Linked users that left the directory or the scope and were dealt with.
-    pub removed: u64,
-    /// Users (or removals, which are not `seen`) that wait for a person's decision.
-    pub awaiting_review: u64,
-}
-
-/// How far a run is; `total` is Graph's own count and informs only.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Progress {
-    /// Directory users dealt with.
-    pub done: u64,
-    /// How many there will be, as far as known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<u64>,
-    /// What it was at when this was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<Step>,
-    /// When this was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Timestamp>,
-}
-
-/// What a run is at, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Step {
-    /// It reads groups and how many people there are.
-    Preparing,
-    /// It lists everybody.
-    Listing,
-    /// It reads the people it is about.
-    Reading,
-    /// It reads what changed.
-    Changes,
-    /// It asks for whoever was not listed.
-    Absent,
-    /// It decides what only the whole can tell: takeovers, addresses that collide, managers.
-    Collisions,
-    /// It judges who is to be removed.
-    Removals,
-    /// It compares teams.
-    Teams,
-    /// It applies the pages of its plan.
-    Applying,
-    /// It finds out how earlier pages are taken back.
-    TakingBack,
-    /// It writes down its end.
-    Ending,
-}
-
-impl From<&Stage> for Step {
-    fn from(stage: &Stage) -> Self {
-        match stage {
-            Stage::Baseline => Self::Preparing,
-            Stage::List { .. } => Self::Listing,
-            Stage::Person { .. } | Stage::Members { .. } => Self::Reading,
-            Stage::Drain { .. } | Stage::Delta { .. } | Stage::Groups => Self::Changes,
-            Stage::Absence => Self::Absent,
-            Stage::Takeovers | Stage::Collisions | Stage::References => Self::Collisions,
-            Stage::Judge => Self::Removals,
-            Stage::Teams => Self::Teams,
-            Stage::Apply { .. } => Self::Applying,
-            Stage::Undo { .. } => Self::TakingBack,
-            Stage::Finish => Self::Ending,
-        }
-    }
-}
-
-impl Progress {
-    /// How many were dealt with in a second so far, since the run began.
-    pub fn per_second(&self, started_at: Option<Timestamp>) -> Option<f64> {
-        let took = self.at?.duration_since(started_at?).as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let done = self.done as f64;
-        (took >= 1.0 && self.done > 0).then(|| done / took)
-    }
-
-    /// When everybody will have been dealt with, if it goes on like this.
-    pub fn ends_at(&self, started_at: Option<Timestamp>) -> Option<Timestamp> {
-        let left = self.total?.checked_sub(self.done)?;
-        let rate = self.per_second(started_at)?;
-        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-        let wait = SignedDuration::try_from_secs_f64(left as f64 / rate).ok()?;
-        self.at?.checked_add(wait).ok()
-    }
-}
-
-/// What a run asked of Graph.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GraphCost {
-    /// Requests sent, retries included.
-    pub requests: u64,
-    /// Resource units that Graph's answers named (`x-ms-resource-unit`).
-    pub resource_units: u64,
-}
-
-impl GraphCost {
-    /// Adds another's numbers.
-    pub fn add(&mut self, other: GraphCost) {
-        self.requests += other.requests;
-        self.resource_units += other.resource_units;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::plan::{Approved, Basis, Summary};
-
-    fn run(kind: RunKind) -> Run {
-        let whose = (AccountId::from_bits(1), ConnectionId::from_bits(2));
-        let how = (kind, Trigger::Manual);
-        Run::queued(RunId::from_bits(3), whose, how, 0, Timestamp::UNIX_EPOCH)
-    }
-
-    fn planned(approved: Option<Approved>) -> Run {
-        let plan = Plan {
-            hash: "00".into(),
-            pages: 4,
-            basis: Basis { settings_version: 1, draft: false },
-            summary: Summary::default(),
-            made_at: Timestamp::UNIX_EPOCH,
-            expires_at: Timestamp::UNIX_EPOCH + crate::plan::PLAN_LIFE,
-            approved,
-        };
-        let status = RunStatus::Planned;
-        Run { plan: Some(Box::new(plan)), pages: 4, status, ..run(RunKind::Preview) }
-    }
-
-    #[test]
-    fn what_a_run_tells_is_its_plan_until_it_is_applied_and_then_only_what_was_applied() {
-        assert_eq!(Run { pages: 7, ..run(RunKind::Full) }.told_pages(), 0..7);
-        assert_eq!(planned(None).told_pages(), 0..4);
-        let applied = Run { pages: 6, status: RunStatus::Succeeded, ..planned(None) };
-        assert_eq!(applied.told_pages(), 4..6);
-        let cancelled = Run { status: RunStatus::Cancelled, ..planned(None) };
-        assert!(cancelled.told_pages().is_empty(), "nothing of it was done");
-    }
-
-    #[test]
-    fn a_plan_is_made_beside_what_syncs_and_applied_in_its_place() {
-        assert_eq!(run(RunKind::Full).lane(), Lane::Main);
-        assert_eq!(run(RunKind::Preview).lane(), Lane::Plan);
-        let approved = Approved {
-            by: Actor::default(),
-            at: Timestamp::UNIX_EPOCH,
-            removals: None,
-            items: None,
-        };
-        assert_eq!(planned(None).lane(), Lane::Plan);
-        assert_eq!(planned(Some(approved)).lane(), Lane::Main);
-    }
-
-    #[test]
-    fn an_estimate_needs_a_rate_and_a_total_and_never_lies_in_the_past() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let progress = |done, total| Progress { done, total, step: None, at: Some(at(110)) };
-        let started = Some(at(100));
-        assert_eq!(progress(50, Some(150)).per_second(started), Some(5.0));
-        assert_eq!(progress(50, Some(150)).ends_at(started), Some(at(130)));
-        assert_eq!(progress(150, Some(150)).ends_at(started), Some(at(110)));
-        for (unknown, started) in [
-            (progress(0, Some(10)), started),
-            (progress(5, None), started),
-            (progress(5, Some(10)), None),
-            (progress(5, Some(10)), Some(at(110))),
-            (Progress { at: None, ..progress(5, Some(10)) }, Some(at(1))),
-        ] {
-            assert_eq!(unknown.ends_at(started), None, "{unknown:?}");
-        }
-    }
-
-    #[test]
-    fn a_run_that_an_earlier_release_stored_is_read_and_written_back_as_it_was() {
-        let stored = json!({
-            "id": RunId::from_bits(3), "accountId": AccountId::from_bits(1),
-            "connectionId": ConnectionId::from_bits(2), "kind": "full", "trigger": "manual",
-            "status": "partial", "reason": "one failed", "counts": Counts::default(),
-            "progress": {"done": 3}, "settingsVersion": 4, "graph": GraphCost::default(),
-            "pages": 2, "queuedAt": "1970-01-01T00:00:00Z", "reportReady": true
-        });
-        let read: Run = serde_json::from_value(stored.clone()).unwrap();
-        assert_eq!(serde_json::to_value(read).unwrap(), stored);
     }
 }

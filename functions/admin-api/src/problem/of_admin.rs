@@ -7,6 +7,7 @@ use contact_sync_engine::admin::{AdminError, pointer};
 use contact_sync_engine::port::ScheduleError;
 
 use super::of_directory::of_directory;
+use super::of_plan::of_plan;
 use super::{Problem, failed};
 
 impl From<AdminError> for Problem {
@@ -134,51 +135,6 @@ fn of_request(error: AdminError) -> Problem {
             "The file has too many rows",
             format!("One request takes at most {limit} rows; split the file."),
         ),
-        other => unexpected(&other),
-    }
-}
-
-/// Why a plan is not applied.
-fn of_plan(error: AdminError) -> Problem {
-    match error {
-        AdminError::PlanNotReady => conflict(
-            "plan-not-ready",
-            "No plan waits to be applied",
-            "The run is not `planned`: it is still planning, shows no plan, or its plan was \
-             applied."
-                .to_owned(),
-        ),
-        AdminError::PlanExpired => conflict(
-            "plan-expired",
-            "The plan is too old",
-            "Its `expiresAt` has passed; preview again.".to_owned(),
-        ),
-        AdminError::PlanDiffers => conflict(
-            "plan-differs",
-            "Not the plan that was shown",
-            "The planHash is not this run's; look at the run again.".to_owned(),
-        )
-        .with_errors(at("/planHash", "not this run's")),
-        AdminError::PlanMoved { version } => conflict(
-            "plan-moved",
-            "The settings changed since",
-            format!("The settings are in version {version} by now; preview again."),
-        ),
-        AdminError::RunNotEnded(run) => conflict(
-            "run-not-ended",
-            "The run has not ended",
-            format!("Run {run} is still to be done; wait for its end, then undo it."),
-        ),
-        AdminError::RemovalsUnconfirmed { count } => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "removals-unconfirmed",
-            "More removals than the guard allows",
-            format!(
-                "The plan removes {count} contacts, more than the guard allows. If they are to go, \
-                 send `removals`: {count}."
-            ),
-        )
-        .with_errors(at("/removals", "not the number of the plan's removals")),
         other => unexpected(&other),
     }
 }
@@ -341,7 +297,7 @@ fn of_team(error: AdminError) -> Problem {
     }
 }
 
-fn conflict(kind: &'static str, title: &'static str, detail: String) -> Problem {
+pub(super) fn conflict(kind: &'static str, title: &'static str, detail: String) -> Problem {
     Problem::new(StatusCode::CONFLICT, kind, title, detail)
 }
 
@@ -363,7 +319,7 @@ fn of_schedule(error: &AdminError, cause: &ScheduleError) -> Problem {
     }
 }
 
-fn at(pointer: &str, message: &str) -> Vec<settings::Problem> {
+pub(super) fn at(pointer: &str, message: &str) -> Vec<settings::Problem> {
     vec![settings::Problem { pointer: pointer.to_owned(), message: message.to_owned() }]
 }
 
@@ -382,7 +338,7 @@ fn internal() -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail)
 }
 
-fn unexpected(error: &AdminError) -> Problem {
+pub(super) fn unexpected(error: &AdminError) -> Problem {
     failed(error);
     internal()
 }

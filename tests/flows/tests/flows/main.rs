@@ -18,6 +18,7 @@ mod delta;
 mod drift;
 mod erasure;
 mod fairness;
+mod federation;
 mod full_sync;
 mod graph_faults;
 mod groups;
