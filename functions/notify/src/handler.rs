@@ -6,12 +6,13 @@ use contact_sync_engine::notices::{
 use contact_sync_engine::port::{Clock, Mailer, Randomness};
 use contact_sync_lambda_shell::Chain;
 use contact_sync_lambda_shell::context::deadline;
+use contact_sync_lambda_shell::invocation::InvocationError;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::input::{Input, InputError};
+use crate::input::Input;
 
 /// No digest is begun in the last of an invocation's time.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
@@ -33,7 +34,7 @@ pub(crate) struct Telling<S, M, C, R> {
 pub(crate) enum Failure {
     /// The payload is not understood.
     #[error("the event is not understood")]
-    Input(#[from] InputError),
+    Input(#[from] InvocationError),
     /// A notice was not raised or not mailed.
     #[error("people may not have been told")]
     Notice(#[from] NoticeError),

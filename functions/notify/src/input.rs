@@ -5,10 +5,9 @@ use contact_sync_domain::event::{
 };
 use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId};
 use contact_sync_engine::notices::Hint;
+use contact_sync_lambda_shell::invocation::{Invocation, InvocationError, detail as read};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use thiserror::Error;
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,37 +20,8 @@ pub(crate) enum Input {
     Digests,
 }
 
-/// Why an event is not understood.
-#[derive(Debug, Error)]
-pub(crate) enum InputError {
-    /// Neither the task nor an event of the bus.
-    #[error("expected {{\"task\": \"digest\"}} or an event of the bus")]
-    Shape(#[source] serde_json::Error),
-    /// An event that no rule should send here.
-    #[error("events of type {0} are none of this function's business")]
-    ForeignEvent(String),
-    /// The event's detail has another form.
-    #[error("the detail of {detail_type} has a form that this version cannot read")]
-    Detail {
-        /// Of which event.
-        detail_type: &'static str,
-        /// Why.
-        source: serde_json::Error,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Wire {
-    Task {
-        task: Task,
-    },
-    #[serde(rename_all = "kebab-case")]
-    Event {
-        detail_type: String,
-        detail: Value,
-    },
-}
+/// The tasks, for whoever sent another.
+const TASKS: &str = "{\"task\": \"digest\"}";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,12 +31,11 @@ enum Task {
 
 impl Input {
     /// Reads the payload of an invocation.
-    pub(crate) fn read(payload: Value) -> Result<Self, InputError> {
-        let (detail_type, detail) =
-            match serde_json::from_value(payload).map_err(InputError::Shape)? {
-                Wire::Task { task: Task::Digest } => return Ok(Self::Digests),
-                Wire::Event { detail_type, detail } => (detail_type, detail),
-            };
+    pub(crate) fn read(payload: Value) -> Result<Self, InvocationError> {
+        let (detail_type, detail) = match Invocation::read(payload, TASKS)? {
+            Invocation::Task { task: Task::Digest } => return Ok(Self::Digests),
+            Invocation::Event { detail_type, detail } => (detail_type, detail),
+        };
         match detail_type.as_str() {
             "SyncRunFinished" => {
                 let detail: SyncRunFinished = read("SyncRunFinished", detail)?;
@@ -89,13 +58,9 @@ impl Input {
                 let detail: NoticeRaised = read("NoticeRaised", detail)?;
                 Ok(Self::Raised(detail.account_id, detail.notice_id))
             }
-            _ => Err(InputError::ForeignEvent(detail_type)),
+            _ => Err(InvocationError::ForeignEvent(detail_type)),
         }
     }
-}
-
-fn read<T: DeserializeOwned>(detail_type: &'static str, detail: Value) -> Result<T, InputError> {
-    serde_json::from_value(detail).map_err(|source| InputError::Detail { detail_type, source })
 }
 
 #[cfg(test)]
@@ -127,7 +92,10 @@ mod tests {
         let foreign = json!({"detail-type": "ReportReady", "detail": {}});
         assert!(Input::read(foreign).unwrap_err().to_string().contains("ReportReady"));
         let detail = json!({"detail-type": "NoticeRaised", "detail": {"accountId": "x"}});
-        assert!(matches!(Input::read(detail), Err(InputError::Detail { .. })));
-        assert!(matches!(Input::read(json!({"task": "sweep"})), Err(InputError::Shape(_))));
+        assert!(matches!(Input::read(detail), Err(InvocationError::Detail { .. })));
+        assert!(matches!(
+            Input::read(json!({"task": "sweep"})),
+            Err(InvocationError::Shape { .. })
+        ));
     }
 }

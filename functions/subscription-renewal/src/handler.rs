@@ -9,12 +9,13 @@ use contact_sync_engine::readiness::Readiness;
 use contact_sync_engine::renewal::{Party, Renewal, RenewalError, RenewalStores, Swept, Trouble};
 use contact_sync_lambda_shell::Chain;
 use contact_sync_lambda_shell::context::deadline;
+use contact_sync_lambda_shell::invocation::InvocationError;
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::input::{Input, InputError};
+use crate::input::Input;
 
 /// Nothing new is begun in the last of an invocation's time: one call of Graph may take 30 seconds.
 const RESERVE: SignedDuration = SignedDuration::from_secs(35);
@@ -24,7 +25,7 @@ const RESERVE: SignedDuration = SignedDuration::from_secs(35);
 pub(crate) enum Failure {
     /// The payload is not understood.
     #[error("the event is not understood")]
-    Input(#[from] InputError),
+    Input(#[from] InvocationError),
     /// What was to be done could not be.
     #[error("renewal failed")]
     Renewal(#[from] RenewalError),

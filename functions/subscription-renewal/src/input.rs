@@ -2,9 +2,9 @@
 
 use contact_sync_domain::event::{ConnectionAuthorized, SyncRequested};
 use contact_sync_domain::id::{AccountId, ConnectionId};
+use contact_sync_lambda_shell::invocation::{Invocation, InvocationError, detail as read};
 use serde::Deserialize;
 use serde_json::Value;
-use thiserror::Error;
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,37 +19,8 @@ pub(crate) enum Input {
     Started(AccountId, ConnectionId),
 }
 
-/// Why an event is not understood.
-#[derive(Debug, Error)]
-pub(crate) enum InputError {
-    /// Neither a task nor an event of the bus.
-    #[error("expected {{\"task\": \"sweep\" or \"audit\"}} or an event of the bus")]
-    Shape(#[source] serde_json::Error),
-    /// An event that no rule should send here.
-    #[error("events of type {0} are none of this function's business")]
-    ForeignEvent(String),
-    /// The event's detail has another form.
-    #[error("the detail of {detail_type} has a form that this version cannot read")]
-    Detail {
-        /// Of which event.
-        detail_type: &'static str,
-        /// Why.
-        source: serde_json::Error,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Wire {
-    Task {
-        task: Task,
-    },
-    #[serde(rename_all = "kebab-case")]
-    Event {
-        detail_type: String,
-        detail: Value,
-    },
-}
+/// The tasks, for whoever sent another.
+const TASKS: &str = "{\"task\": \"sweep\" or \"audit\"}";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,31 +31,22 @@ enum Task {
 
 impl Input {
     /// Reads the payload of an invocation.
-    pub(crate) fn read(payload: Value) -> Result<Self, InputError> {
-        match serde_json::from_value(payload).map_err(InputError::Shape)? {
-            Wire::Task { task: Task::Sweep } => Ok(Self::Sweep),
-            Wire::Task { task: Task::Audit } => Ok(Self::Audit),
-            Wire::Event { detail_type, detail } => match detail_type.as_str() {
-                "ConnectionAuthorized" => {
-                    let detail = serde_json::from_value::<ConnectionAuthorized>(detail);
-                    let ConnectionAuthorized { account_id, connection_id, .. } =
-                        detail.map_err(|source| InputError::Detail {
-                            detail_type: "ConnectionAuthorized",
-                            source,
-                        })?;
-                    Ok(Self::Authorized(account_id, connection_id))
-                }
-                "SyncRequested" => {
-                    let detail = serde_json::from_value::<SyncRequested>(detail);
-                    let SyncRequested { account_id, connection_id, .. } =
-                        detail.map_err(|source| InputError::Detail {
-                            detail_type: "SyncRequested",
-                            source,
-                        })?;
-                    Ok(Self::Started(account_id, connection_id))
-                }
-                _ => Err(InputError::ForeignEvent(detail_type)),
-            },
+    pub(crate) fn read(payload: Value) -> Result<Self, InvocationError> {
+        let (detail_type, detail) = match Invocation::read(payload, TASKS)? {
+            Invocation::Task { task: Task::Sweep } => return Ok(Self::Sweep),
+            Invocation::Task { task: Task::Audit } => return Ok(Self::Audit),
+            Invocation::Event { detail_type, detail } => (detail_type, detail),
+        };
+        match detail_type.as_str() {
+            "ConnectionAuthorized" => {
+                let detail: ConnectionAuthorized = read("ConnectionAuthorized", detail)?;
+                Ok(Self::Authorized(detail.account_id, detail.connection_id))
+            }
+            "SyncRequested" => {
+                let detail: SyncRequested = read("SyncRequested", detail)?;
+                Ok(Self::Started(detail.account_id, detail.connection_id))
+            }
+            _ => Err(InvocationError::ForeignEvent(detail_type)),
         }
     }
 }
@@ -95,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    fn event(case: &str) -> Result<Input, InputError> {
+    fn event(case: &str) -> Result<Input, InvocationError> {
         let path =
             format!("{}/../../events/subscription-renewal/{case}.json", env!("CARGO_MANIFEST_DIR"));
         Input::read(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
@@ -125,6 +87,6 @@ mod tests {
         let foreign = Input::read(foreign).unwrap_err();
         assert!(foreign.to_string().contains("ReportReady"), "{foreign}");
         let detail = json!({"detail-type": "SyncRequested", "detail": {"accountId": "x"}});
-        assert!(matches!(Input::read(detail), Err(InputError::Detail { .. })));
+        assert!(matches!(Input::read(detail), Err(InvocationError::Detail { .. })));
     }
 }

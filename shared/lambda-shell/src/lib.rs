@@ -15,6 +15,7 @@ mod chance;
 mod clock;
 pub mod context;
 pub mod env;
+pub mod invocation;
 pub mod logs;
 mod metrics;
 
