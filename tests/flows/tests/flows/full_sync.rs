@@ -76,12 +76,14 @@ async fn everybody_in_scope_gets_a_contact_with_every_field_of_the_directory() {
     assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
 }
 
+/// HF-32 when it ended; HF-33 who succeeded and who failed, apart; HF-34 the file; HF-35 its addresses,
+/// each once; HF-36 who is new; HF-37 whether it worked; HF-38 why not.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_report_lists_everyone_processed_and_says_why_the_others_were_not() {
     let scene = Scene::with_users(60).await;
     let customer = scene.connected().await;
     let run = customer.enable().await;
-    customer.wait_for_run(&run).await;
+    let ended = customer.wait_for_run(&run).await;
 
     let people = customer.directory();
     let contacts = customer.contacts_by_user().await;
@@ -97,6 +99,9 @@ async fn the_report_lists_everyone_processed_and_says_why_the_others_were_not() 
     let good = rows.iter().filter(|row| row.verdict() == ("New", "Success"));
     assert_eq!(good.clone().count(), contacts.len());
     assert!(good.clone().all(|row| row.cell("Result").is_empty()));
+    assert!(ended["endedAt"].is_string(), "HF-32: {ended}");
+    let told = (&ended["counts"]["created"], &ended["counts"]["failed"]);
+    assert_eq!(told, (&json!(contacts.len()), &json!(failed.len())), "HF-33");
 
     let rows = customer.extended_report(&run).await;
     assert_eq!(rows.len(), people.len(), "the extended form lists everybody");
@@ -112,6 +117,7 @@ async fn the_report_lists_everyone_processed_and_says_why_the_others_were_not() 
     assert!(blocked.cell("Reason").contains("sign-in is blocked"), "{blocked:?}");
 }
 
+/// HF-36 who was there before; HF-39 bettered: the runs before keep their reports.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_sync_of_an_unchanged_directory_writes_nothing() {
     let scene = Scene::with_users(60).await;
@@ -135,7 +141,11 @@ async fn a_second_sync_of_an_unchanged_directory_writes_nothing() {
     assert!(asked <= 6, "one page and at most five further requests, not {asked}");
     let rows = customer.report(run["id"].as_str().unwrap()).await;
     let unchanged = rows.iter().filter(|row| row.verdict() == ("Existing", "Success"));
-    assert_eq!(unchanged.count(), before.len());
+    assert_eq!(unchanged.count(), before.len(), "HF-36");
+    for run in scene.rest().list(&customer.path("/runs?kind=full")).await {
+        let rows = customer.report(run["id"].as_str().unwrap()).await;
+        assert!(rows.len() >= before.len(), "HF-39: {run}");
+    }
 }
 
 /// A person in the department that the tests' scope names.

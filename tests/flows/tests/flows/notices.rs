@@ -30,6 +30,7 @@ async fn tell(customer: &Customer<'_>, kinds: &[&str]) {
     customer.change_settings(json!({"notifications": notifications})).await;
 }
 
+/// LY-17 chosen users and addresses; LY-18 in the product for each of the users.
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_consent_is_told_once_and_so_is_that_it_was_given_again() {
     let portal = vec![("PortalUrl", "https://portal.host.example/sync".to_owned())];

@@ -112,8 +112,8 @@ async fn users_are_linked_made_and_ignored_by_people() {
     assert!(decisions.len() >= 6, "{decisions:?}");
 }
 
-/// LY-32…35: changes wait in the list between runs; one is accepted, one refused for good, the rest
-/// is applied by the run.
+/// LY-32 changes wait in the list between runs; LY-33 with what they change; LY-34 one is accepted, one
+/// refused for good, the rest is applied by the run.
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_between_runs_wait_in_the_list() {
     let scene = Scene::with_users(15).await;
@@ -153,7 +153,8 @@ async fn changes_between_runs_wait_in_the_list() {
     assert_ne!(fields["jobTitle"], "Countess", "what was refused is not asked again");
 }
 
-/// LY-36…39: who is deleted in Entra stays, and a person unlinks or deletes.
+/// LY-36 who is deleted in Entra stays; LY-37 in the list of removals; LY-38 a person unlinks, LY-39 or
+/// deletes.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_left_waits_until_a_person_unlinks_or_deletes() {
     let scene = Scene::with_users(15).await;

@@ -130,6 +130,7 @@ async fn a_schedule_that_comes_due_syncs_and_a_repeated_delivery_does_not_sync_t
     assert_eq!(scheduled_runs(&customer).await.len(), 1, "the same slot is the same run");
 }
 
+/// LY-19 by hand or by the schedule, as chosen.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_manual_mode_only_sync_now_syncs() {
     let scene = Scene::with_users(15).await;
