@@ -246,6 +246,11 @@ impl ConnectionStatus {
         matches!(self, Self::Ready | Self::Enabled | Self::Paused | Self::Disabled)
     }
 
+    /// Whether it was stopped by a person and writes nothing but what takes back what it did.
+    pub fn rests(self) -> bool {
+        matches!(self, Self::Paused | Self::Disabled)
+    }
+
     /// Whether delta links and subscriptions are kept alive.
     pub fn keeps_cursors(self) -> bool {
         matches!(self, Self::Enabled | Self::Paused)

@@ -74,6 +74,8 @@ pub enum Refusal {
     },
     /// The contact is tied to somebody else, or to nobody any more.
     Link,
+    /// Somebody put the contact into a team or took it out.
+    Team,
     /// Somebody protected the contact against being taken away.
     Protected,
     /// The contact was removed.

@@ -8,7 +8,7 @@ use contact_sync_domain::review::ReviewAction;
 use contact_sync_domain::undo::Refusal;
 use contact_sync_domain::written::WriteId;
 
-/// Why no value of a contact is taken back, given what people did to it, the newest first.
+/// Why nothing of a contact is taken back, given what people did to it, the newest first.
 pub(crate) fn sentence(refusal: &Refusal, deeds: &[HistoryEntry]) -> String {
     let did = |is_it: &dyn Fn(&HistoryKind) -> bool| deeds.iter().find(|deed| is_it(&deed.what));
     let (what, by) = match refusal {
@@ -17,6 +17,9 @@ pub(crate) fn sentence(refusal: &Refusal, deeds: &[HistoryEntry]) -> String {
         }
         Refusal::Link => {
             ("the link to the directory was changed since".to_owned(), did(&links).map(named))
+        }
+        Refusal::Team => {
+            ("who holds the contact in a team was changed since".to_owned(), did(&moves).map(named))
         }
         Refusal::Protected => (
             "the contact was protected since".to_owned(),
@@ -28,7 +31,7 @@ pub(crate) fn sentence(refusal: &Refusal, deeds: &[HistoryEntry]) -> String {
         Refusal::NotKept => ("what stood before is not kept".to_owned(), None),
     };
     let by = by.map_or_else(String::new, |by| format!(", {by}"));
-    format!("{what}{by}: no value of this contact is taken back")
+    format!("{what}{by}: nothing of this contact is taken back")
 }
 
 /// Who wrote a field, as a phrase.
@@ -64,6 +67,10 @@ fn links(what: &HistoryKind) -> bool {
         | HistoryKind::TeamJoined { .. }
         | HistoryKind::TeamLeft { .. } => false,
     }
+}
+
+fn moves(what: &HistoryKind) -> bool {
+    matches!(what, HistoryKind::TeamJoined { .. } | HistoryKind::TeamLeft { .. })
 }
 
 fn removes(what: &HistoryKind) -> bool {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ObjectId, RunId};
+use crate::id::{ContactId, ObjectId, RunId};
 use crate::proof::Proof;
 use crate::query_plan::Reading;
 use crate::retention::Retention;
@@ -216,6 +216,9 @@ pub enum Stage {
         /// How many of its pages are left to look at; absent before it was begun.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<u32>,
+        /// Whose teams were taken back last, behind all its pages.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        teams: Option<ContactId>,
     },
     /// Record the end.
     Finish,

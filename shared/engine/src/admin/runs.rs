@@ -94,8 +94,14 @@ pub fn read_asked(document: &Value) -> Result<Asked, AdminError> {
         "delta" => Some(RunKind::Delta),
         "user" => Some(RunKind::User),
         "drift" => Some(RunKind::Drift),
-        "preview" | "undo" => {
-            members.problem("kind", format!("a run of kind `{word}` is not started here"));
+        "preview" => {
+            members.problem("kind", "a preview is asked for with POST …/previews");
+            None
+        }
+        "undo" => {
+            let routes = "what a run did is taken back with POST …/runs/{runId}/undo, what was \
+                          done since a moment with POST …/undo";
+            members.problem("kind", routes);
             None
         }
         _ => {

@@ -179,18 +179,14 @@ async fn queue(
 /// rests already goes on resting for its own reason.
 pub(super) async fn rest(outside: &impl Outside, found: &Connection) -> Result<(), AdminError> {
     match found.status {
-        ConnectionStatus::Paused => return Ok(()),
+        ConnectionStatus::Paused | ConnectionStatus::Disabled => return Ok(()),
         ConnectionStatus::Enabled => {}
-        ConnectionStatus::Disabled => {
-            let fix = "enable it and pause it; what it did is taken back while it rests";
-            return Err(AdminError::NotNow { from: found.status, fix });
-        }
         ConnectionStatus::Ready
         | ConnectionStatus::Attention
         | ConnectionStatus::Invited
         | ConnectionStatus::Authorized
         | ConnectionStatus::Disconnected => {
-            let fix = "what it did is taken back while it syncs or is paused";
+            let fix = "what it did is taken back while it syncs, is paused or is disabled";
             return Err(AdminError::NotNow { from: found.status, fix });
         }
     }

@@ -156,8 +156,7 @@ where
         let is_silent = is_silent
             && (connection.status != ConnectionStatus::Paused || state.work.users_delta.is_some());
         // What takes back goes on while a connection rests.
-        let rests = connection.status == ConnectionStatus::Paused;
-        let goes_on = rests && is_undone && state.undoes();
+        let goes_on = connection.status.rests() && is_undone && state.undoes();
         if goes_on
             || self.wants_work(&connection, is_undone, is_silent).await?
             || (is_due && self.applies_now(&connection).await?)

@@ -180,7 +180,9 @@ where
             return Ok(Driven::Idle);
         };
         let until = deadline.checked_add(LEASE_MARGIN).unwrap_or(deadline);
-        if !may_work(connection.status, request.lane) {
+        if !may_work(connection.status, request.lane)
+            && !self.takes_back(&connection, request.lane).await?
+        {
             self.stand_down(&connection, holder, until).await?;
             return Ok(Driven::Idle);
         }
@@ -208,8 +210,7 @@ where
         if request.lane == Lane::Plan {
             self.end_plans(&mut held, &connection, false).await?;
         }
-        let rests = connection.status == ConnectionStatus::Paused && request.lane == Lane::Main;
-        if rests && !held.state.undoes() {
+        if rests(connection.status, request.lane) && !held.state.undoes() {
             return self.rest(&mut held).await;
         }
         // Graph said when to come back, and whoever asks before is told so again, and longer.
@@ -220,6 +221,15 @@ where
             return Ok(Driven::Parked);
         }
         Box::pin(self.work(&mut held, request, connection, tenant)).await
+    }
+
+    /// Whether a connection that was stopped has something taken back: nothing else is done there.
+    async fn takes_back(&self, connection: &Connection, lane: Lane) -> Result<bool, Stop> {
+        if !rests(connection.status, lane) {
+            return Ok(false);
+        }
+        let state = self.stores.sync_state(&connection.account_id, &connection.id).await?;
+        Ok(state.is_some_and(|state| state.undoes()))
     }
 
     /// A paused connection writes nothing and asks the directory nothing; its queue waits, its hints
@@ -241,7 +251,7 @@ where
     ) -> Result<Driven, Stop> {
         let settings = self.stores.settings(&request.account_id, &connection.id).await?;
         let is_look = request.kind == RunKind::Delta;
-        let rests = connection.status == ConnectionStatus::Paused && request.lane == Lane::Main;
+        let rests = rests(connection.status, request.lane);
         let rivals = &settings.settings;
         let rivals = self.rivals(held, &connection.id, &tenant, rivals, is_look).await?;
         let looks = settings.settings.schedule.between_runs != BetweenRuns::Ignore
@@ -375,6 +385,11 @@ pub(super) fn may_work(status: ConnectionStatus, lane: Lane) -> bool {
         Lane::Main => status.keeps_cursors(),
         Lane::Plan => status.may_be_planned(),
     }
+}
+
+/// Whether nothing is begun in this lane but what takes back.
+fn rests(status: ConnectionStatus, lane: Lane) -> bool {
+    status.rests() && lane == Lane::Main
 }
 
 /// What stays the same for all runs of one invocation.

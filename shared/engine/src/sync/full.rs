@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
 use contact_sync_domain::id::{ContactId, ObjectId};
@@ -338,9 +337,11 @@ where
         let status = connection.as_ref().map(|connection| connection.status);
         match status {
             Some(status) if pass.lane == Lane::Main && status.may_write() => {}
-            // Whoever had it taken back paused the connection for that.
-            Some(ConnectionStatus::Paused)
-                if pass.lane == Lane::Main && pass.point.kind == RunKind::Undo => {}
+            // What was done is taken back while the connection rests.
+            Some(status)
+                if pass.lane == Lane::Main
+                    && pass.point.kind == RunKind::Undo
+                    && status.rests() => {}
             Some(status) if pass.lane == Lane::Plan && status.may_be_planned() => {}
             Some(status) => return Err(Stop::NotAllowed(status)),
             None => return Err(Stop::Lost),

@@ -12,7 +12,7 @@ use contact_sync_domain::reconcile::{Rules, Wants};
 use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::{Counts, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::scope::Memberships;
-use contact_sync_domain::segment::Outcome;
+use contact_sync_domain::segment::{Outcome, Phase};
 use contact_sync_domain::settings::{BetweenRuns, Settings};
 use contact_sync_domain::sync_state::{Checkpoint, Lane, Stage};
 use jiff::Timestamp;
@@ -235,13 +235,16 @@ where
                 deviations.iter().rev().map(|one| (&one.object_id, one.outcome)).collect();
             if pass.lane == Lane::Plan {
                 self.write_again(pass, &segment, &went).await?;
-                self.take_back_again(pass, &segment).await?;
+                if segment.phase == Phase::Teams && pass.point.kind == RunKind::Undo {
+                    self.put_moves(pass, &segment).await?;
+                }
             }
             let outcomes: Vec<Outcome> = segment
                 .items
                 .iter()
                 .map(|item| went.get(&item.object_id).copied().unwrap_or(item.outcome))
                 .collect();
+            pass.note_left(segment.items.iter().zip(outcomes.iter().copied()));
             for (item, outcome) in segment.items.iter().zip(&outcomes) {
                 // Who was to be taken over and deviated may have got a contact of his own.
                 if !item.adopted || !went.contains_key(&item.object_id) {

@@ -264,6 +264,17 @@ impl Pass {
         }
     }
 
+    /// Remembers whom a run that takes back leaves: nothing else of them is taken back.
+    pub(super) fn note_left<'i>(
+        &mut self,
+        items: impl Iterator<Item = (&'i SegmentItem, Outcome)>,
+    ) {
+        if self.point.kind == RunKind::Undo {
+            let left = items.filter(|(_, outcome)| *outcome == Outcome::Left);
+            self.spared.extend(left.filter_map(|(item, _)| item.contact_id.clone()));
+        }
+    }
+
     /// Counts a stored page by what became of its people.
     pub(super) fn count_page<'i>(
         &mut self,

@@ -77,7 +77,7 @@ pub(super) fn advance(
     if let (Phase::Undo, NextStep::Next(place)) = (phase, next) {
         let place = place.split_once('.');
         if let Some((Ok(run), Ok(left))) = place.map(|(run, left)| (run.parse(), left.parse())) {
-            pass.point.stage = Stage::Undo { run, left: Some(left) };
+            pass.point.stage = Stage::Undo { run, left: Some(left), teams: None };
         }
         return;
     }

@@ -41,5 +41,6 @@ mod teams;
 mod tombstones;
 mod undo;
 mod undo_law;
+mod undo_teams;
 mod unreadable;
 mod waiting;

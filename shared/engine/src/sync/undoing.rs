@@ -2,20 +2,23 @@
 //! turned round over what the pages before it left.
 //!
 //! The order is that of the writes turned round, so that an address is free when somebody gets it
-//! back. It asks nothing of the directory.
+//! back. Within a run the teams come last: a contact is taken back whole or left whole. It asks
+//! nothing of the directory.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod teams;
+
+use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{
-    Deviation, MembershipChange, NextStep, Outcome, Phase, Prior, Segment, SegmentItem, Trace,
+    Deviation, NextStep, Outcome, Phase, Prior, Segment, SegmentItem,
 };
 use contact_sync_domain::sync_state::Stage;
 use contact_sync_domain::undo::{Inverse, Refusal, Stands, Undoes, inverse};
 
+use self::teams::Moves;
 use super::apply::writes;
 use super::decide::present;
 use super::pass::{Held, Pass};
@@ -23,7 +26,6 @@ use super::reading::people_hash;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
     Blobs, Clock, Directory, HistoryStore, Randomness, RunStore, SegmentStore, StoredContact,
-    TeamStore,
 };
 use crate::segments::{load_segment, segments_expired};
 use crate::undo::sentence;
@@ -38,6 +40,8 @@ const REMEDY: &str = "change it by hand, or undo what came later first";
 /// A page of an earlier run whose writes are taken back.
 struct Taken<'u> {
     undoes: &'u Undoes,
+    /// What its run did to memberships.
+    moves: &'u Moves,
     /// Which page.
     place: Prior,
     /// Where the plan goes on behind it: the run's place, and how many of its pages are left.
@@ -58,13 +62,13 @@ where
         held: &mut Held,
         pass: &mut Pass,
         from: u32,
-        left: Option<u32>,
+        (left, behind): (Option<u32>, Option<ContactId>),
     ) -> Result<(), Stop> {
         let undoes = pass.stored.as_ref().and_then(|run| run.undoes.clone());
         let Some(undoes) = undoes else {
             return Err(Stop::Failed("what it takes back is not kept any more".to_owned()));
         };
-        let mut left = left;
+        let (mut left, mut behind) = (left, behind);
         for (place, id) in (0_u32..).zip(&undoes.runs).skip_while(|(place, _)| *place < from) {
             let done = self.stores.run(&pass.account.id, &pass.connection.id, id).await?;
             let Some(done) = done.filter(|run| !segments_expired(run, self.clock.now())) else {
@@ -72,38 +76,22 @@ where
                 return Err(Stop::Failed(told));
             };
             let told = done.told_pages();
+            let moves = self.moves_of(&undoes, &done).await?;
             let mut rest = left.take().unwrap_or(u32::MAX).min(told.end - told.start);
             while rest > 0 {
                 held.check_time(&self.clock)?;
                 self.check_allowed(pass).await?;
                 rest -= 1;
-                let prior = Prior { run: id.clone(), page: told.start + rest };
-                let taken = Taken { undoes: &undoes, place: prior, next: (place, rest) };
+                let page = Prior { run: id.clone(), page: told.start + rest };
+                let next = (place, rest);
+                let taken = Taken { undoes: &undoes, moves: &moves, place: page, next };
                 self.take_back_page(held, pass, &taken).await?;
-                pass.point.stage = Stage::Undo { run: place, left: Some(rest) };
+                pass.point.stage = Stage::Undo { run: place, left: Some(rest), teams: None };
             }
-            pass.point.stage = Stage::Undo { run: place + 1, left: None };
+            self.take_back_teams(held, pass, place, (&moves, behind.take())).await?;
+            pass.point.stage = Stage::Undo { run: place + 1, left: None, teams: None };
         }
         pass.point.stage = Stage::Finish;
-        Ok(())
-    }
-
-    /// Knows again what an earlier slice knew of a page that takes back: whom it left, and who is in
-    /// which team by it.
-    pub(super) async fn take_back_again(
-        &self,
-        pass: &mut Pass,
-        segment: &Segment,
-    ) -> Result<(), Stop> {
-        if pass.point.kind != RunKind::Undo {
-            return Ok(());
-        }
-        if segment.phase == Phase::Teams {
-            self.put_moves(pass, segment).await?;
-            return Ok(());
-        }
-        let left = segment.items.iter().filter(|item| item.outcome == Outcome::Left);
-        pass.spared.extend(left.filter_map(|item| item.contact_id.clone()));
         Ok(())
     }
 
@@ -117,10 +105,10 @@ where
         let segment = load_segment(&self.stores, &self.blobs, &connection, run, *page).await?;
         // A number may stand for no segment: a page without anybody on it leaves none.
         let Some(segment) = segment else { return Ok(()) };
-        let deviations = self.stores.deviations(&connection, run, *page).await?;
         if segment.phase == Phase::Teams {
-            return self.take_back_moves(held, pass, taken, segment, &deviations).await;
+            return Ok(());
         }
+        let deviations = self.stores.deviations(&connection, run, *page).await?;
         let mut stored = HashMap::new();
         let items = self.inverses(pass, taken, (segment, &deviations), &mut stored).await?;
         if items.is_empty() {
@@ -173,88 +161,42 @@ where
             };
             let refusal = match inverse(item, &taken.place, &pass.point.run_id, stands) {
                 _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,
+                Inverse::Refused(refusal) => refusal,
+                Inverse::Nothing => continue,
                 Inverse::Undo(undo) if undo.adopted && elsewhere.contains(&undo.object_id) => {
                     Refusal::Link
                 }
                 Inverse::Undo(undo) => {
-                    items.push(*undo);
-                    continue;
+                    if self.teams_before(pass, taken.moves, contact).await?.is_some() {
+                        items.push(*undo);
+                        continue;
+                    }
+                    Refusal::Team
                 }
-                Inverse::Refused(refusal) => refusal,
-                Inverse::Nothing => continue,
             };
-            let deeds = self.stores.history(&pass.account.id, contact, None, DEEDS).await?;
-            let deeds: Vec<HistoryEntry> = deeds.map(|page| page.entries).unwrap_or_default();
-            pass.spared.insert(contact.clone());
             let version = present(stored.get(contact)).map_or(0, |contact| contact.version);
-            items.push(SegmentItem {
-                version,
-                reason: Some(sentence(&refusal, &deeds)),
-                remedy: Some(REMEDY.to_owned()),
-                ..blank_item(&item.object_id, Some(contact.clone()), Outcome::Left)
-            });
+            let left = self.leave(pass, &item.object_id, contact, &refusal).await?;
+            items.push(SegmentItem { version, ..left });
         }
         Ok(items)
     }
 
-    /// Takes back who joined and left teams on a page, where nobody changed that since.
-    async fn take_back_moves(
+    /// Leaves a contact as it is from here on, and tells why.
+    async fn leave(
         &self,
-        held: &mut Held,
         pass: &mut Pass,
-        taken: &Taken<'_>,
-        segment: Segment,
-        deviations: &[Deviation],
-    ) -> Result<(), Stop> {
-        let mut items = Vec::new();
-        for item in segment.items {
-            let went = !deviations.iter().any(|one| one.object_id == item.object_id)
-                && item.outcome != Outcome::Left;
-            let contact = item.contact_id.as_ref().filter(|contact| {
-                went && taken.undoes.means(contact) && !pass.spared.contains(*contact)
-            });
-            let Some(contact) = contact else { continue };
-            let mut back = Vec::new();
-            let mut is_moved = false;
-            for change in item.memberships() {
-                let (account, team) = (&pass.account.id, &change.team_id);
-                let known = self.stores.membership(account, contact, team).await?;
-                let (version, origins) =
-                    known.map_or((0, BTreeSet::new()), |known| (known.version, known.origins));
-                if origins == change.new {
-                    back.push(MembershipChange {
-                        team_id: team.clone(),
-                        version,
-                        old: origins,
-                        new: change.old.clone(),
-                        ended: None,
-                    });
-                } else {
-                    is_moved |= origins != change.old;
-                }
-            }
-            let blank = |outcome| blank_item(&item.object_id, Some(contact.clone()), outcome);
-            if is_moved {
-                let reason = "who holds the contact in a team was changed since: nothing of these \
-                              teams is taken back";
-                items.push(SegmentItem {
-                    reason: Some(reason.to_owned()),
-                    remedy: Some(REMEDY.to_owned()),
-                    ..blank(Outcome::Left)
-                });
-            } else if !back.is_empty() {
-                let trace = Trace { memberships: back, ..Trace::default() };
-                let trace = Some(Box::new(trace));
-                items.push(SegmentItem { trace, ..blank(Outcome::Unchanged) });
-            }
-        }
-        if items.is_empty() {
-            return Ok(());
-        }
-        let segment = self.teams_page(held, pass, items).await?;
-        let (run, left) = taken.next;
-        pass.point.stage = Stage::Undo { run, left: Some(left) };
-        self.settle_moves(held, pass, &segment).await
+        user: &ObjectId,
+        contact: &ContactId,
+        refusal: &Refusal,
+    ) -> Result<SegmentItem, Stop> {
+        let deeds = self.stores.history(&pass.account.id, contact, None, DEEDS).await?;
+        let deeds: Vec<HistoryEntry> = deeds.map(|page| page.entries).unwrap_or_default();
+        pass.spared.insert(contact.clone());
+        Ok(SegmentItem {
+            reason: Some(sentence(refusal, &deeds)),
+            remedy: Some(REMEDY.to_owned()),
+            ..blank_item(user, Some(contact.clone()), Outcome::Left)
+        })
     }
 
     /// Of the users whose contacts were let go, those who have another contact by now.

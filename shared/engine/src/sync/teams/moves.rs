@@ -130,6 +130,7 @@ where
     ) -> Result<(), Stop> {
         let overtaken = self.put_moves(pass, segment).await?;
         self.tell_overtaken(pass, segment.page, overtaken.into_iter()).await?;
+        pass.note_left(segment.items.iter().map(|item| (item, item.outcome)));
         pass.point.page = segment.page + 1;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await
@@ -177,6 +178,36 @@ where
         Ok(false)
     }
 
+    /// What is still to be taken back: nothing of whoever was left, and nothing that is done, which
+    /// is told already, where a contact left its teams as it went.
+    async fn not_taken_back(
+        &self,
+        pass: &Pass,
+        planned: Vec<SegmentItem>,
+    ) -> Result<Vec<SegmentItem>, Stop> {
+        let mut rest = Vec::new();
+        for item in planned {
+            let Some(contact) = &item.contact_id else { continue };
+            if pass.spared.contains(contact) && item.outcome != Outcome::Left {
+                rest.push(left_as_is(&item, "the contact changed since the plan was made"));
+                continue;
+            }
+            let mut is_done = !item.memberships().is_empty();
+            for change in item.memberships() {
+                let account = &pass.account.id;
+                let known = self.stores.membership(account, contact, &change.team_id).await?;
+                let stands = |known: Membership| {
+                    known.version > change.version && known.origins == change.new
+                };
+                is_done &= known.is_some_and(stands);
+            }
+            if !is_done {
+                rest.push(item);
+            }
+        }
+        Ok(rest)
+    }
+
     /// Applies a page of a plan that tells of memberships: whoever would still move as it says does,
     /// everybody else is left.
     pub(in crate::sync) async fn apply_moves(
@@ -197,6 +228,10 @@ where
         }
         if pass.point.kind == RunKind::Undo {
             // What is taken back is done as it was shown: the groups have no say in it.
+            planned.items = self.not_taken_back(pass, planned.items).await?;
+            if planned.items.is_empty() {
+                return Ok(());
+            }
             let segment = self.teams_page(held, pass, planned.items).await?;
             pass.point.stage = Stage::Apply { page: page + 1 };
             return self.settle_moves(held, pass, &segment).await;

@@ -9,7 +9,7 @@ use contact_sync_domain::id::{ContactId, HistoryId, ObjectId, RunId};
 use contact_sync_domain::plan::{Approved, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-use contact_sync_domain::settings::{LinkMode, OnLeave, RemovalAction, Settings};
+use contact_sync_domain::settings::{LinkMode, RemovalAction, Settings};
 use contact_sync_domain::undo::Undoes;
 use contact_sync_domain::written::WriteId;
 use jiff::SignedDuration;
@@ -17,13 +17,12 @@ use serde_json::json;
 
 use super::replay::CALLS;
 use super::scene::{Scene, account_id, connection_id, contact_id, local_id, user, user_with};
-use super::teams::{self, NORTH, join_by_hand, members, put_group};
 use crate::port::{Clock, ContactWrite, HistoryStore, StoredContact, SyncStateStore};
 use crate::segments::load_segment;
 
 /// What undoing gives back: contacts with all that they hold, who has which address, and whose the
 /// contacts are that existed before.
-fn held(scene: &Scene) -> String {
+pub(super) fn held(scene: &Scene) -> String {
     let world = scene.worker.stores.world();
     let contacts = world.contacts.values().filter_map(|stored| match stored {
         StoredContact::Present(contact) => Some(format!(
@@ -54,7 +53,7 @@ fn settings(change: impl FnOnce(&mut Settings)) -> impl FnOnce(&mut Settings) {
 }
 
 /// Twelve people with contacts.
-async fn synced() -> Scene {
+pub(super) async fn synced() -> Scene {
     let mut scene = Scene::of((1..=12).map(user));
     scene.set_settings(settings(|_| ()));
     scene.full().await;
@@ -77,7 +76,7 @@ pub(super) async fn plan(
     (run, plan)
 }
 
-async fn ask(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> Run {
+pub(super) async fn ask(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactId]) -> Run {
     let bits = u128::MAX - u128::try_from(scene.runs().len()).unwrap();
     let undoes = Undoes {
         runs: runs.iter().copied().cloned().collect(),
@@ -105,7 +104,7 @@ pub(super) async fn apply(scene: &mut Scene, run: &Run) -> Run {
     scene.run(&run.id)
 }
 
-async fn approve(scene: &Scene, run: &Run) {
+pub(super) async fn approve(scene: &Scene, run: &Run) {
     scene.set_status(ConnectionStatus::Paused);
     let plan = run.plan.as_deref().unwrap();
     let at = scene.worker.clock.now();
@@ -118,7 +117,7 @@ async fn approve(scene: &Scene, run: &Run) {
 }
 
 /// Takes runs back as a person would: looks, and has it done.
-async fn undo(scene: &mut Scene, runs: &[&RunId]) -> Run {
+pub(super) async fn undo(scene: &mut Scene, runs: &[&RunId]) -> Run {
     let (run, _) = plan(scene, runs, &[]).await;
     let done = apply(scene, &run).await;
     assert!(done.status.is_terminal(), "{done:?}");
@@ -161,13 +160,13 @@ pub(super) async fn edit(scene: &Scene, id: &ContactId, field: ContactField, val
     scene.worker.stores.write_told(&write, &entry).await.unwrap();
 }
 
-fn put(scene: &Scene, number: u128, own: &serde_json::Value) {
+pub(super) fn put(scene: &Scene, number: u128, own: &serde_json::Value) {
     scene.worker.directory.inner.entra().put_user(user_with(number, own));
 }
 
 /// Everything that a run can do: names change, addresses change hands, people leave and come, a
 /// contact that people made is taken over.
-async fn everything_happens(scene: &mut Scene) -> Run {
+pub(super) async fn everything_happens(scene: &mut Scene) -> Run {
     scene.set_settings(settings(|settings| {
         settings.policies.link = LinkMode::Auto;
         settings.policies.removal.disabled = RemovalAction::Deactivate;
@@ -376,7 +375,7 @@ async fn a_slice_that_dies_anywhere_takes_back_the_same() {
 }
 
 #[tokio::test]
-async fn a_paused_connection_does_nothing_else_meanwhile() {
+async fn a_connection_that_rests_does_nothing_else_meanwhile() {
     let mut scene = synced().await;
     put(&scene, 1, &json!({"jobTitle": "Wrong"}));
     let run = scene.full().await;
@@ -391,33 +390,6 @@ async fn a_paused_connection_does_nothing_else_meanwhile() {
     assert_eq!(contact.fields.get(&ContactField::JobTitle), None);
     assert_eq!(contact.status, ContactStatus::Active);
     let _: Contact = contact;
-}
-
-#[tokio::test]
-async fn who_joined_or_left_a_team_is_back_where_he_was_unless_somebody_moved_him_since() {
-    let mut scene = teams::scene(6, teams::mapped(&[teams::row(1, NORTH, OnLeave::Remove)]));
-    put_group(&scene, 1, [1, 2, 3], &[]);
-    let first = scene.full().await;
-    put_group(&scene, 1, [3, 4, 5], &[]);
-    let run = scene.full().await;
-    assert_eq!(members(&scene, NORTH, 6), [3, 4, 5]);
-    join_by_hand(&scene, 5, NORTH).await;
-    let writes = scene.worker.stores.world().membership_writes;
-    let (planned, _) = plan(&mut scene, &[&run.id], &[]).await;
-    assert_eq!(scene.worker.stores.world().membership_writes, writes, "a plan moves nobody");
-    let done = apply(&mut scene, &planned).await;
-    assert_eq!(done.status, RunStatus::Succeeded, "{done:?}");
-    assert_eq!(members(&scene, NORTH, 6), [1, 2, 3, 5]);
-    let told = items(&scene, &scene.run(&done.id)).await;
-    let left = told.iter().filter(|item| item.outcome == Outcome::Left);
-    assert_eq!(left.count(), 1, "{told:?}");
-    // Both together: whom the first put into the team leaves it, and everybody is gone.
-    scene.set_status(ConnectionStatus::Enabled);
-    undo(&mut scene, &[&done.id]).await;
-    assert_eq!(members(&scene, NORTH, 6), [3, 4, 5]);
-    let gone = undo(&mut scene, &[&run.id, &first.id]).await;
-    assert_eq!(members(&scene, NORTH, 6), [5], "who was put there by hand stays");
-    assert_eq!(gone.counts.removed, 6, "{gone:?}");
 }
 
 #[tokio::test]
