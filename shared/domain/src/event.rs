@@ -122,7 +122,7 @@ impl ContactEventKind {
     }
 }
 
-/// A contact joined or left a team.
+/// A contact joined or left a team, or got another role in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TeamMembershipChanged {
@@ -131,7 +131,7 @@ pub struct TeamMembershipChanged {
     /// Unique: contact, team and sequence. A repeated event has the same.
     pub event_id: String,
     /// Grows with every change of this membership; a gap means that what holds it changed, and
-    /// nobody joined or left.
+    /// nobody joined or left or got another role.
     pub sequence: u64,
     /// Whose.
     pub account_id: AccountId,
@@ -145,6 +145,12 @@ pub struct TeamMembershipChanged {
     pub change: TeamChange,
     /// Who holds the membership, or held it.
     pub origin: HeldBy,
+    /// What the contact is in the team; left out where nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// What it was in the team before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_role: Option<String>,
     /// When.
     pub occurred_at: Timestamp,
 }
@@ -157,6 +163,8 @@ pub enum TeamChange {
     Joined,
     /// The contact is no longer in the team.
     Left,
+    /// The contact stays in the team, with another role.
+    RoleChanged,
 }
 
 /// Somebody or something wants a run, or its continuation.

@@ -56,7 +56,7 @@ impl HistoryKind {
                 A::Accept | A::Link | A::Create | A::Unlink | A::Delete | A::Merge => true,
                 A::Ignore | A::Unignore | A::Keep | A::Reject => false,
             },
-            Self::TeamJoined { .. } | Self::TeamLeft { .. } => false,
+            Self::TeamJoined { .. } | Self::TeamRole { .. } | Self::TeamLeft { .. } => false,
         }
     }
 }
@@ -102,6 +102,14 @@ pub enum HistoryKind {
     TeamJoined {
         /// Which.
         team: TeamId,
+    },
+    /// Said what it is in a team that it was in already.
+    TeamRole {
+        /// Which.
+        team: TeamId,
+        /// The role; without one the groups' counts again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
     },
     /// Took it out of a team.
     TeamLeft {

@@ -13,6 +13,7 @@ use crate::id::ObjectId;
 use crate::reconcile::GoneCause;
 use crate::report::Happened;
 use crate::segment::{MembershipChange, Outcome, SegmentItem};
+use crate::team::role_of;
 
 /// How long a plan can be applied.
 pub const PLAN_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -98,6 +99,8 @@ pub struct TeamsView {
     pub joins: u64,
     /// Contacts that would leave one.
     pub leaves: u64,
+    /// Contacts that would stay, with another role by the groups.
+    pub roles: u64,
 }
 
 impl TeamsView {
@@ -106,7 +109,8 @@ impl TeamsView {
         match change.stands() {
             (false, true) => self.joins += 1,
             (true, false) => self.leaves += 1,
-            (true, true) | (false, false) => {}
+            (true, true) => self.roles += u64::from(role_of(&change.old) != role_of(&change.new)),
+            (false, false) => {}
         }
     }
 }

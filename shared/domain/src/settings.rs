@@ -11,10 +11,9 @@ pub mod presets;
 mod routing;
 mod schedule;
 mod scope;
+mod team_mapping;
 
 use serde::{Deserialize, Serialize};
-
-use crate::id::{ObjectId, TeamId};
 
 pub use difference::{Difference, differences};
 pub use mapping::{FieldDefaults, FieldPolicy, MappingDefaults, MappingRow, WhenEmpty};
@@ -22,6 +21,7 @@ pub use policies::{ChangeMode, LinkMode, NameOfExisting, Policies, Removal, Remo
 pub use routing::{Overlap, Routing};
 pub use schedule::{BetweenRuns, Frequency, Schedule, SettingsTakeEffect};
 pub use scope::{AllOr, DisabledAccounts, GroupScope, Scope};
+pub use team_mapping::{OnLeave, TeamMapping};
 
 /// The whole document. A member left out has its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,37 +65,6 @@ pub enum Mode {
     Automatic,
     /// On request only; the schedule is kept.
     Manual,
-}
-
-/// A group whose members join a team.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct TeamMapping {
-    /// The group.
-    pub group: ObjectId,
-    /// The team.
-    pub team: String,
-    /// What leaving the group means.
-    #[serde(default)]
-    pub on_leave: OnLeave,
-}
-
-impl TeamMapping {
-    /// The team's id; settings that were checked always name one.
-    pub fn team_id(&self) -> Option<TeamId> {
-        TeamId::parse(&self.team).ok()
-    }
-}
-
-/// What leaving a mapped group means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum OnLeave {
-    /// Leave the team too.
-    #[default]
-    Remove,
-    /// Stay in the team.
-    Keep,
 }
 
 /// Whom to tell of what.

@@ -58,6 +58,10 @@ pub enum Origin {
         user_id: ObjectId,
         /// What leaving means, should the mapping be gone by then.
         on_leave: OnLeave,
+        /// The role that the membership has through the group; of several groups of a connection
+        /// only the one that goes first has it here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
     },
     /// The user left the group, and the mapping says that leavers stay.
     Kept {
@@ -96,6 +100,9 @@ pub struct Membership {
     /// Who put the contact there by hand; not known of memberships from before this was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<ByHand>,
+    /// The role that a person gave; it goes before the groups'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_by_hand: Option<String>,
     /// What ended it, at `updated_at`; `None` while it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
@@ -123,6 +130,7 @@ impl Membership {
             version: 0,
             origins: BTreeSet::new(),
             by_hand: None,
+            role_by_hand: None,
             ended: None,
             updated_at: Timestamp::UNIX_EPOCH,
         }
@@ -137,6 +145,11 @@ impl Membership {
     pub fn held_by(&self) -> Option<HeldBy> {
         let by_group = self.origins.iter().any(|origin| matches!(origin, Origin::Group { .. }));
         if by_group { Some(HeldBy::Entra) } else { self.stands().then_some(HeldBy::Manual) }
+    }
+
+    /// What the contact is in the team: as a person said, else as the groups do.
+    pub fn role(&self) -> Option<&str> {
+        self.role_by_hand.as_deref().or_else(|| role_of(&self.origins))
     }
 
     /// The groups that hold it, each with its connection.
@@ -167,6 +180,14 @@ impl Membership {
     pub fn next(self, now: Timestamp) -> Self {
         Self { version: self.version + 1, updated_at: now, ..self }
     }
+}
+
+/// The role that groups give. Of several connections the first by id goes first.
+pub fn role_of(origins: &BTreeSet<Origin>) -> Option<&str> {
+    origins.iter().find_map(|origin| match origin {
+        Origin::Group { role, .. } => role.as_deref(),
+        Origin::Manual | Origin::Kept { .. } => None,
+    })
 }
 
 #[cfg(test)]

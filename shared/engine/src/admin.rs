@@ -102,8 +102,8 @@ pub use settings::{
     settings_history, settings_version, try_settings, validate,
 };
 pub use teams::{
-    Member, MembersPage, TeamDeleted, TeamOf, add_member, create_team, delete_team, read_team,
-    remove_member, rename_team, team, team_members, teams, teams_of,
+    Member, MembersPage, RoleByHand, TeamDeleted, TeamOf, add_member, create_team, delete_team,
+    read_team, remove_member, rename_team, team, team_members, teams, teams_of,
 };
 pub use tenants::{TenantUse, grant_tenant, read_accounts, read_tenant, tenant_accounts};
 pub use undo::{read_changes, read_since, request_undo, request_undo_since};

@@ -65,6 +65,7 @@ fn links(what: &HistoryKind) -> bool {
         | HistoryKind::Merged { .. }
         | HistoryKind::Deleted
         | HistoryKind::TeamJoined { .. }
+        | HistoryKind::TeamRole { .. }
         | HistoryKind::TeamLeft { .. } => false,
     }
 }
@@ -84,6 +85,7 @@ fn removes(what: &HistoryKind) -> bool {
         | HistoryKind::Unprotected
         | HistoryKind::Filled { .. }
         | HistoryKind::TeamJoined { .. }
+        | HistoryKind::TeamRole { .. }
         | HistoryKind::TeamLeft { .. } => false,
     }
 }

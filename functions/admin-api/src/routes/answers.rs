@@ -136,6 +136,8 @@ pub(super) struct MembershipShape {
     team: TeamId,
     change: &'static str,
     origins: Vec<Origin>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
     ended: Option<Ended>,
 }
 
@@ -224,6 +226,7 @@ impl From<Membership> for MembershipShape {
     fn from(membership: Membership) -> Self {
         Self {
             at: membership.updated_at,
+            role: membership.role().map(str::to_owned),
             team: membership.team_id,
             change: if membership.ended.is_some() { "left" } else { "joined" },
             origins: membership.origins.into_iter().collect(),

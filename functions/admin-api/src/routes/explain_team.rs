@@ -27,6 +27,11 @@ struct TeamExplanationShape {
     team: NameShape<TeamId>,
     contact: Option<ContactNameShape>,
     is_member: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    /// The role that a person gave, which goes before the groups'.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_by_hand: Option<String>,
     held_by: Vec<HolderShape>,
     left: Option<LeftShape>,
     connections: Vec<ThroughShape>,
@@ -92,6 +97,8 @@ struct LookShape {
 struct MappedGroupShape {
     group: GroupShape,
     on_leave: OnLeave,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
     state: GroupState,
     stored: GroupState,
     path: Vec<GroupShape>,
@@ -130,6 +137,8 @@ impl From<TeamExplanation> for TeamExplanationShape {
         Self {
             team: NameShape { id: told.team.id, name: told.team.name },
             is_member: told.membership.as_ref().is_some_and(Membership::stands),
+            role: told.membership.as_ref().and_then(Membership::role).map(str::to_owned),
+            role_by_hand: told.membership.and_then(|one| one.role_by_hand),
             contact: told.contact.map(name),
             held_by: told.held_by.into_iter().map(holder).collect(),
             left: told.left.map(|(at, how)| LeftShape { at, how }),
@@ -161,6 +170,7 @@ impl From<MappedGroup> for MappedGroupShape {
         Self {
             group: GroupShape::from(one.group),
             on_leave: one.on_leave,
+            role: one.role,
             state: one.state,
             stored: match one.stored {
                 Evidence::Member => GroupState::Member,

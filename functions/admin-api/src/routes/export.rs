@@ -38,6 +38,8 @@ struct ExportShape {
 struct HeldShape {
     team: TeamId,
     origins: Vec<Origin>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
     by_hand: Option<ByHand>,
     ended: Option<Ended>,
     updated_at: Timestamp,
@@ -46,6 +48,7 @@ struct HeldShape {
 impl From<Membership> for HeldShape {
     fn from(membership: Membership) -> Self {
         Self {
+            role: membership.role().map(str::to_owned),
             team: membership.team_id,
             origins: membership.origins.into_iter().collect(),
             by_hand: membership.by_hand,

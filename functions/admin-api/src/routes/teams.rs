@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
 use contact_sync_engine::admin::{
-    Outside, TeamDeleted, add_member, create_team, delete_team, read_team, remove_member,
-    rename_team, team, team_members, teams,
+    Outside, RoleByHand, TeamDeleted, add_member, create_team, delete_team, read_team,
+    remove_member, rename_team, team, team_members, teams,
 };
 
 use super::Reply;
@@ -59,7 +59,11 @@ pub(super) async fn members<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 
 pub(super) async fn add<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (account, id, contact) = (call.account()?, call.team()?, call.contact()?);
-    let member = add_member(&api.outside, &call.caller, &account, &id, &contact).await?;
+    let role = match call.optional_document()? {
+        Some(document) => RoleByHand::read(&document)?,
+        None => RoleByHand::AsIs,
+    };
+    let member = add_member(&api.outside, &call.caller, &account, &id, &contact, role).await?;
     Ok(Answer::ok(&MemberShape::from(member)))
 }
 

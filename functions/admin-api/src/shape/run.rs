@@ -15,6 +15,7 @@ use contact_sync_domain::run::{
     Counts, GraphCost, Progress, Run, RunKind, RunStatus, Step, Trigger,
 };
 use contact_sync_domain::segment::{FieldChange, LinkChange, MembershipChange};
+use contact_sync_domain::team::role_of;
 use contact_sync_domain::undo::Undoes;
 use contact_sync_engine::admin::{AppliedChange, Step as Taken};
 use jiff::Timestamp;
@@ -226,9 +227,15 @@ pub(crate) struct ChangeShape {
 
 /// What changes of a membership in a team.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct MoveShape {
     team: TeamId,
     change: &'static str,
+    /// The role by the groups, before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_role: Option<String>,
 }
 
 impl From<&MembershipChange> for MoveShape {
@@ -239,7 +246,12 @@ impl From<&MembershipChange> for MoveShape {
             // Something else holds it now.
             (true, true) | (false, false) => "stayed",
         };
-        Self { team: change.team_id.clone(), change: name }
+        Self {
+            team: change.team_id.clone(),
+            change: name,
+            role: role_of(&change.new).map(str::to_owned),
+            old_role: role_of(&change.old).map(str::to_owned),
+        }
     }
 }
 

@@ -40,11 +40,13 @@ pub(crate) struct TeamOfShape {
     id: TeamId,
     name: String,
     origin: HeldBy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
 }
 
 impl From<TeamOf> for TeamOfShape {
     fn from(team: TeamOf) -> Self {
-        Self { id: team.id, name: team.name, origin: team.origin }
+        Self { id: team.id, name: team.name, origin: team.origin, role: team.role }
     }
 }
 
@@ -57,6 +59,10 @@ pub(crate) struct MemberShape {
     email: Option<String>,
     origin: HeldBy,
     origins: BTreeSet<Origin>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_by_hand: Option<String>,
     updated_at: Timestamp,
 }
 
@@ -67,8 +73,10 @@ impl From<Member> for MemberShape {
             display_name: field(ContactField::DisplayName),
             email: field(ContactField::Email),
             origin: member.membership.held_by().unwrap_or(HeldBy::Manual),
+            role: member.membership.role().map(str::to_owned),
             contact_id: member.membership.contact_id,
             origins: member.membership.origins,
+            role_by_hand: member.membership.role_by_hand,
             updated_at: member.membership.updated_at,
         }
     }

@@ -66,6 +66,7 @@ fn hold(app: &App, contact: &ContactId, groups: &[u128], on_leave: OnLeave) {
             group_id: id(*group),
             user_id: id(USER),
             on_leave,
+            role: None,
         })
         .collect();
     app.outside.store.world().memberships.insert((contact.clone(), team()), membership);

@@ -26,6 +26,7 @@ fn group_of(connection: ConnectionId, on_leave: OnLeave) -> Origin {
         group_id: ObjectId::from_u128(5),
         user_id: ObjectId::from_u128(7),
         on_leave,
+        role: None,
     }
 }
 
@@ -122,11 +123,7 @@ fn put_teams(world: &mut World, people: &People, now: Timestamp) {
 /// Settings that Ada saved, a question that waits, and a decision of hers.
 fn put_decisions(world: &mut World, people: &People, now: Timestamp) {
     let mut settings = Settings::default();
-    settings.teams.push(TeamMapping {
-        group: ObjectId::from_u128(5),
-        team: TeamId::from_bits(1).to_string(),
-        on_leave: OnLeave::Remove,
-    });
+    settings.teams.push(TeamMapping::new(ObjectId::from_u128(5), &TeamId::from_bits(1)));
     settings.notifications.emails.push("ada@old.example".to_owned());
     let version = |version| SettingsVersion {
         version,

@@ -115,6 +115,7 @@ fn three() -> Three {
         group_id: ObjectId::from_u128(5),
         user_id: ObjectId::from_u128(USER),
         on_leave: OnLeave::Remove,
+        role: None,
     };
     put_member(&mut world, &own, 1, by_group);
     put_member(&mut world, &own, 2, Origin::Manual);

@@ -41,6 +41,7 @@ fn hold(app: &App, team: &str, contact: &str, connection: ConnectionId) {
         group_id: ObjectId::from_u128(5),
         user_id: ObjectId::from_u128(7),
         on_leave: OnLeave::Remove,
+        role: None,
     });
     app.outside.store.world().memberships.insert((contact, team), membership);
 }
@@ -185,4 +186,56 @@ async fn settings_map_groups_only_to_teams_that_are_there_and_keep_them_from_bei
         .await
         .problem(409, "requirement-unmet");
     app.ask(Ask::new("DELETE", of_team)).await.expect(204);
+}
+
+#[tokio::test]
+async fn a_person_says_what_somebody_is_in_a_team_and_takes_it_back() {
+    let app = App::with_account();
+    let team = create_team(&app, "North").await;
+    let ana = create_contact(&app, "ana@x.example").await;
+    let put = |body: Value| Ask::put(of_member(&team, &ana), &body);
+    let role = async |ask: Ask| app.ask(ask).await.expect(200).json()["role"].clone();
+    assert_eq!(role(Ask::new("PUT", of_member(&team, &ana))).await, Value::Null);
+    assert_eq!(role(put(json!({"role": " Lead "}))).await, "Lead", "trimmed");
+    let shown = teams_of(&app, &ana).await;
+    assert_eq!(shown[0]["role"], "Lead");
+    let listed = app.ask(Ask::get(of_account(&format!("/teams/{team}/members")))).await;
+    assert_eq!(listed.expect(200).json()["items"][0]["roleByHand"], "Lead");
+    assert_eq!(role(Ask::new("PUT", of_member(&team, &ana))).await, "Lead", "not asked for");
+    assert_eq!(role(put(json!({}))).await, "Lead");
+
+    // What a group gives counts for less, and counts again once the person's is taken back.
+    let place = (ContactId::parse(&ana).unwrap(), TeamId::parse(&team).unwrap());
+    let by_group = Origin::Group {
+        connection_id: ConnectionId::from_bits(2),
+        group_id: ObjectId::from_u128(5),
+        user_id: ObjectId::from_u128(7),
+        on_leave: OnLeave::Remove,
+        role: Some("diver".to_owned()),
+    };
+    {
+        let mut world = app.outside.store.world();
+        world.memberships.get_mut(&place).unwrap().origins.insert(by_group);
+    }
+    assert_eq!(teams_of(&app, &ana).await[0]["role"], "Lead");
+    assert_eq!(role(put(json!({"role": null}))).await, "diver");
+    assert_eq!(teams_of(&app, &ana).await[0]["origin"], "entra");
+
+    for (wrong, pointer) in [
+        (json!({"role": ""}), "/role"),
+        (json!({"role": 7}), "/role"),
+        (json!({"role": "x".repeat(65)}), "/role"),
+        (json!({"role": "a\nb"}), "/role"),
+        (json!({"rôle": "x"}), "/rôle"),
+    ] {
+        assert_eq!(app.ask(put(wrong)).await.problem(422, "invalid-fields"), [pointer]);
+    }
+    let told = app.ask(Ask::get(of_account(&format!("/contacts/{ana}/timeline")))).await;
+    let did: Vec<Value> = told.expect(200).json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one.get("did").cloned())
+        .collect();
+    assert_eq!(did, ["teamRole", "teamRole", "teamJoined", "created"]);
 }

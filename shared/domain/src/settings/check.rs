@@ -8,7 +8,8 @@ mod teams;
 
 use serde_json::Value;
 
-pub use schema::MOST_IGNORED_USERS;
+pub use schema::{MOST_IGNORED_USERS, MOST_OF_A_ROLE};
+pub use teams::{plain, problems as team_problems};
 
 use super::{MappingRow, Problem, Settings};
 use crate::account::CustomField;

@@ -2,7 +2,8 @@
 //!
 //! Lists are compared by what their entries mean, so that a row added at the top is one difference
 //! and not one for each row below it: mapping rows by their target, teams by group and team, plain
-//! values by themselves. Where only the order of entries differs, it counts for `matching` alone.
+//! values by themselves. Where only the order of entries differs, it counts for `matching`, and for
+//! `teams` that say roles, alone.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -99,8 +100,17 @@ fn compare_lists(place: &Place, old: &[Value], new: &[Value], found: &mut Vec<Di
     for (index, entry) in open {
         found.push(place.entry(index, about(entry)).differs(Some(entry), None));
     }
-    // Keys are tried in their order, so that it means something.
-    if found.len() == before && old != new && place.pointer == "/matching" {
+    // Keys are tried in their order, and the first row with a role gives it: that means something.
+    let roles = |entries: &[Value]| -> Vec<Vec<Value>> {
+        let with_role = entries.iter().filter(|entry| entry.get("role").is_some());
+        with_role.map(|entry| identity(entry).into_iter().cloned().collect()).collect()
+    };
+    let is_ordered = match place.pointer.as_str() {
+        "/matching" => true,
+        "/teams" => roles(old) != roles(new),
+        _ => false,
+    };
+    if found.len() == before && old != new && is_ordered {
         let list = |entries: &[Value]| Value::Array(entries.to_vec());
         found.push(place.differs(Some(&list(old)), Some(&list(new))));
     }
@@ -189,6 +199,20 @@ mod tests {
             ]
         );
         assert!(shown(types(json!(["a", "b"])), types(json!(["b", "a"]))).is_empty());
+    }
+
+    #[test]
+    fn the_order_of_teams_means_something_where_they_say_roles() {
+        let row = |number: u32, role: Value| json!({"group": format!("00000000-0000-4000-8000-{number:012}"), "team": "t", "role": role});
+        let teams = |rows: Vec<Value>| json!({"teams": rows});
+        let (lead, diver) = (row(1, json!("lead")), row(2, json!("diver")));
+        let bare = row(3, Value::Null);
+        let turned = |one: &Value, other: &Value| {
+            let before = teams(vec![one.clone(), other.clone()]);
+            shown(before, teams(vec![other.clone(), one.clone()]))
+        };
+        assert_eq!(turned(&lead, &diver)[0].0, "/teams");
+        assert!(turned(&lead, &bare).is_empty(), "no role goes before another one");
     }
 
     #[test]

@@ -114,7 +114,14 @@ impl Membership {
         }
         self.origins.clear();
         self.by_hand = None;
+        self.role_by_hand = None;
         self
+    }
+
+    /// With the role that a person gives, or without one by a person's hand.
+    #[must_use]
+    pub fn with_role(self, role: Option<String>) -> Self {
+        Self { role_by_hand: role, ..self }
     }
 
     /// Without what a connection's groups hold, as each origin says of leaving: the connection is
@@ -149,6 +156,9 @@ impl Membership {
         }
         if self.by_hand.is_none() && self.origins.contains(&Origin::Manual) {
             self.by_hand.clone_from(&other.by_hand);
+        }
+        if self.role_by_hand.is_none() {
+            self.role_by_hand.clone_from(&other.role_by_hand);
         }
         if self.stands() {
             self.ended = None;

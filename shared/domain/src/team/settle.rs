@@ -12,6 +12,8 @@ pub struct TeamRow<'g> {
     pub group: &'g ObjectId,
     /// What leaving it means.
     pub on_leave: OnLeave,
+    /// What its members are in the team, where the mapping says so.
+    pub role: Option<&'g str>,
     /// What was seen.
     pub evidence: Evidence,
 }
@@ -68,7 +70,8 @@ pub struct Observed<'o> {
     pub user: Option<&'o ObjectId>,
     /// How the contact stands.
     pub standing: Standing,
-    /// Every group that the connection maps to the team.
+    /// Every group that the connection maps to the team, in the order of the settings: the first
+    /// that holds the membership and says a role gives it.
     pub rows: &'o [TeamRow<'o>],
 }
 
@@ -111,6 +114,10 @@ impl Membership {
                 (Evidence::Member | Evidence::NotMember | Evidence::Unknown, _) => {}
             }
         }
+        // Who is gone from the directory stays as he is.
+        if matches!(seen.standing, Standing::Linked | Standing::OutOfScope) {
+            self.give_role(seen);
+        }
         self
     }
 
@@ -123,7 +130,30 @@ impl Membership {
             group_id: row.group.clone(),
             user_id: user.clone(),
             on_leave: row.on_leave,
+            role: None,
         });
+    }
+
+    /// Has the first of the rows that hold the membership and say a role give it, and no other.
+    fn give_role(&mut self, seen: &Observed<'_>) {
+        let holds = |row: &&TeamRow<'_>| {
+            self.origins.iter().any(|origin| {
+                matches!(origin, Origin::Group { .. })
+                    && origin.group() == Some((seen.connection, row.group))
+            })
+        };
+        let first = seen.rows.iter().filter(|row| row.role.is_some()).find(holds);
+        let given = |origin: Origin| match origin {
+            Origin::Group { connection_id, group_id, user_id, on_leave, .. }
+                if connection_id == *seen.connection =>
+            {
+                let row = first.filter(|row| *row.group == group_id);
+                let role = row.and_then(|row| row.role).map(str::to_owned);
+                Origin::Group { connection_id, group_id, user_id, on_leave, role }
+            }
+            origin => origin,
+        };
+        self.origins = std::mem::take(&mut self.origins).into_iter().map(given).collect();
     }
 
     /// What leaving means is what the settings say now, not what they said at the joining.
@@ -132,10 +162,10 @@ impl Membership {
             matches!(origin, Origin::Group { .. })
                 && origin.group() == Some((connection, row.group))
         });
-        if let Some(Origin::Group { connection_id, group_id, user_id, .. }) = held.cloned() {
+        if let Some(Origin::Group { connection_id, group_id, user_id, role, .. }) = held.cloned() {
             self.origins.retain(|origin| origin.group() != Some((connection, row.group)));
             let on_leave = row.on_leave;
-            self.origins.insert(Origin::Group { connection_id, group_id, user_id, on_leave });
+            self.origins.insert(Origin::Group { connection_id, group_id, user_id, on_leave, role });
         }
     }
 

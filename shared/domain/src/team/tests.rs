@@ -9,6 +9,8 @@ fn connection(bits: u128) -> ConnectionId {
     ConnectionId::from_bits(bits)
 }
 
+mod roles;
+
 fn membership() -> Membership {
     Membership::none(AccountId::from_bits(1), TeamId::from_bits(1), ContactId::from_bits(1))
 }
@@ -45,6 +47,7 @@ impl Look {
             .map(|(group, on_leave, evidence)| TeamRow {
                 group,
                 on_leave: *on_leave,
+                role: None,
                 evidence: *evidence,
             })
             .collect();

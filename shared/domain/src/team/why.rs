@@ -103,11 +103,17 @@ mod tests {
                     group_id: group.clone(),
                     user_id: user.clone(),
                     on_leave: OnLeave::Remove,
+                    role: None,
                 });
             }
             let rows: Vec<TeamRow<'_>> = evidence
                 .into_iter()
-                .map(|evidence| TeamRow { group: &group, on_leave: OnLeave::Remove, evidence })
+                .map(|evidence| TeamRow {
+                    group: &group,
+                    on_leave: OnLeave::Remove,
+                    role: None,
+                    evidence,
+                })
                 .collect();
             let seen =
                 Observed { connection: &connection, user: Some(&user), standing, rows: &rows };

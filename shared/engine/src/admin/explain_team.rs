@@ -108,6 +108,8 @@ pub struct MappedGroup {
     pub group: Group,
     /// What leaving it means.
     pub on_leave: OnLeave,
+    /// What its members are in the team, where the settings say so.
+    pub role: Option<String>,
     /// What is known of the person and the group.
     pub state: GroupState,
     /// What the stored members, by which runs go, say.
@@ -253,6 +255,7 @@ async fn say(
         let known = user.map_or(Evidence::Unknown, |user| stored.evidence(&row.group, user));
         let mut mapped = looker.mapped(&row.group, around.as_ref(), known, &stored).await;
         mapped.on_leave = row.on_leave;
+        mapped.role.clone_from(&row.role);
         groups.push(mapped);
     }
     let evidence: Vec<TeamRow<'_>> = groups
@@ -260,6 +263,7 @@ async fn say(
         .map(|one| TeamRow {
             group: &one.group.id,
             on_leave: one.on_leave,
+            role: one.role.as_deref(),
             evidence: one.state.evidence(),
         })
         .collect();

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 pub(super) use ending::{Leaver, end_memberships, leave_account, take_over_teams};
-pub use members::{Member, MembersPage, add_member, remove_member, team_members};
+pub use members::{Member, MembersPage, RoleByHand, add_member, remove_member, team_members};
 
 use ending::end;
 
@@ -47,6 +47,8 @@ pub struct TeamOf {
     pub name: String,
     /// Who holds the membership.
     pub origin: HeldBy,
+    /// What the contact is in it, where anybody says so.
+    pub role: Option<String>,
 }
 
 /// How far deleting a team came.
@@ -204,7 +206,8 @@ pub async fn teams_of(
     let of = |membership: &Membership| {
         let team = teams.iter().find(|team| team.id == membership.team_id)?;
         let origin = membership.held_by()?;
-        Some(TeamOf { id: team.id.clone(), name: team.name.clone(), origin })
+        let role = membership.role().map(str::to_owned);
+        Some(TeamOf { id: team.id.clone(), name: team.name.clone(), origin, role })
     };
     let sorted = |memberships: Vec<Membership>| {
         let mut teams: Vec<TeamOf> = memberships.iter().filter_map(of).collect();

@@ -105,14 +105,17 @@ fn told(kind: ContactEventKind, contact: &Contact, linked: &Contact) -> ContactE
     }
 }
 
-/// What holds a membership may change without anybody joining or leaving: nobody is told of that.
+/// What holds a membership may change without anybody joining, leaving or getting another role:
+/// nobody is told of that.
 fn team_event(old: Option<&Membership>, new: &Membership) -> Option<TeamMembershipChanged> {
     let (change, told) = match (old.filter(|old| old.stands()), new.stands()) {
         (None, true) => (TeamChange::Joined, new),
         // Who held it says through which connection it ended.
         (Some(old), false) => (TeamChange::Left, old),
+        (Some(old), true) if old.role() != new.role() => (TeamChange::RoleChanged, new),
         (Some(_), true) | (None, false) => return None,
     };
+    let role = |of: Option<&Membership>| of.filter(|one| one.stands())?.role().map(str::to_owned);
     Some(TeamMembershipChanged {
         schema_version: SCHEMA_VERSION,
         event_id: format!("{}:{}:{}", new.contact_id, new.team_id, new.version),
@@ -123,6 +126,8 @@ fn team_event(old: Option<&Membership>, new: &Membership) -> Option<TeamMembersh
         team_id: new.team_id.clone(),
         change,
         origin: told.held_by().unwrap_or(HeldBy::Manual),
+        role: role(Some(new)),
+        old_role: role(old),
         occurred_at: new.updated_at,
     })
 }

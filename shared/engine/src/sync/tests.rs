@@ -37,6 +37,7 @@ mod scene;
 mod sharing;
 mod stages;
 mod takeovers;
+mod team_roles;
 mod teams;
 mod tombstones;
 mod undo;

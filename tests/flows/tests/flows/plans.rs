@@ -239,7 +239,11 @@ async fn a_plan_shows_who_would_join_which_team_and_the_run_tells_who_did() {
     }
     let mapping = json!({"teams": [{"group": group, "team": team}]});
     let (run, shown) = draft(&scene, &customer, mapping).await;
-    assert_eq!(shown["plan"]["summary"]["teams"], json!({"joins": 2, "leaves": 0}), "{shown}");
+    assert_eq!(
+        shown["plan"]["summary"]["teams"],
+        json!({"joins": 2, "leaves": 0, "roles": 0}),
+        "{shown}"
+    );
     let members = customer.account_path(&format!("/teams/{team}/members"));
     assert_eq!(scene.rest().list(&members).await, Vec::<Value>::new());
 

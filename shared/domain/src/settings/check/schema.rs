@@ -6,6 +6,8 @@ use super::shape::{Member, Shape};
 
 /// How many users a connection ignores one by one: the document stays one `DynamoDB` item.
 pub const MOST_IGNORED_USERS: usize = 2_000;
+/// How many characters a role in a team has at most.
+pub const MOST_OF_A_ROLE: usize = 64;
 const MAX_VALUES: usize = 500;
 const MAX_ROWS: usize = 200;
 
@@ -120,7 +122,10 @@ const SCHEDULE: &[Member] = &[
 
 const TEAM: Shape = Shape::Record(&[
     required("group", Shape::ObjectId),
-    required("team", SHORT),
+    optional("team", SHORT),
+    optional("teamName", Shape::Nullable(&SHORT)),
+    optional("createTeam", Shape::Flag),
+    optional("role", Shape::Nullable(&Shape::Text(MOST_OF_A_ROLE))),
     optional("onLeave", Shape::OneOf(&["remove", "keep"])),
 ]);
 

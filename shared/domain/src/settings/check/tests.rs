@@ -92,7 +92,8 @@ fn a_group_is_mapped_to_teams_that_can_be_and_only_once_to_each() {
     assert_eq!(
         told(json!({"teams": rows})),
         [
-            "/teams/1/team expected a team's id, as /teams answers it",
+            "/teams/1/team expected a team's id, as /teams answers it; or leave it out and say \
+             `teamName`, or `createTeam`",
             "/teams/2 this group and team are mapped already, at /teams/0",
         ]
     );

@@ -142,6 +142,7 @@ fn of_entry(blank: Provenance, entry: &HistoryEntry, target: &Target) -> Provena
         | HistoryKind::Merged { .. }
         | HistoryKind::Deleted
         | HistoryKind::TeamJoined { .. }
+        | HistoryKind::TeamRole { .. }
         | HistoryKind::TeamLeft { .. } => Provenance { writer: Writer::Person { by }, at, ..blank },
     }
 }

@@ -158,6 +158,7 @@ impl<'l, O: Outside> Looker<'l, O> {
         let mut mapped = MappedGroup {
             group: Group { id: group.clone(), display_name: name.cloned().flatten() },
             on_leave: OnLeave::default(),
+            role: None,
             state: GroupState::stored(known),
             stored: known,
             path: Vec::new(),

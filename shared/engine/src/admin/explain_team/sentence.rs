@@ -29,7 +29,7 @@ impl Facts<'_> {
         match self.why {
             Why::Holds => self.holds(),
             Why::Joins => (
-                format!("the person is in {}, and joins the team", self.member_of()),
+                format!("the person is in {}, and joins the team{}", self.member_of(), self.role()),
                 Some(self.soon()),
             ),
             Why::Leaves => (
@@ -74,7 +74,14 @@ impl Facts<'_> {
             return (sentence, self.trouble.map(str::to_owned));
         }
         let seen = if self.is_live { "" } else { ", as last read" };
-        (format!("the person is in {of}{seen}"), None)
+        (format!("the person is in {of}{seen}{}", self.role()), None)
+    }
+
+    /// What the mapped groups make of the person in the team: the first that has him and says so.
+    fn role(&self) -> String {
+        let mut members = self.groups.iter().filter(|one| one.state == GroupState::Member);
+        let first = members.find_map(|one| Some((one.role.as_deref()?, label(&one.group))));
+        first.map_or_else(String::new, |(role, group)| format!(", as `{role}` by {group}"))
     }
 
     fn not_to_be_told(&self) -> (String, Option<String>) {

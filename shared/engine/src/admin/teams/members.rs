@@ -3,11 +3,14 @@
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::history::HistoryKind;
 use contact_sync_domain::id::{AccountId, ContactId, TeamId};
+use contact_sync_domain::settings::check::MOST_OF_A_ROLE;
 use contact_sync_domain::team::{ByHand, Ended, Membership, Origin};
+use serde_json::Value;
 
 use super::{holding, team};
 use crate::admin::contacts::contact;
 use crate::admin::deeds::Deed;
+use crate::admin::document::{Members, plain_text};
 use crate::admin::{ATTEMPTS, AdminError, Caller, Outside, Page};
 use crate::port::{Clock, ContactStore, HistoryStore, SHARDS, StoredContact, TeamStore};
 
@@ -83,13 +86,46 @@ pub async fn team_members(
     Ok(Page { items: items.collect(), next })
 }
 
-/// Puts a contact into a team, whatever else holds it there.
+/// What is asked of the role of somebody who is put into a team by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleByHand {
+    /// Nothing: a role that stands by hand stays.
+    AsIs,
+    /// This role, whatever groups say; without one the groups' counts again.
+    Is(Option<String>),
+}
+
+impl RoleByHand {
+    /// Reads `{role}`.
+    pub fn read(document: &Value) -> Result<Self, AdminError> {
+        let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
+        let asked = match members.value("role") {
+            None => Self::AsIs,
+            Some(value) => match plain_text(value, MOST_OF_A_ROLE) {
+                Ok(None) if value.is_string() => {
+                    members.problem("role", "this cannot be empty; `null` takes the role back");
+                    Self::AsIs
+                }
+                Ok(role) => Self::Is(role),
+                Err(message) => {
+                    members.problem("role", message);
+                    Self::AsIs
+                }
+            },
+        };
+        let problems = members.finish();
+        if problems.is_empty() { Ok(asked) } else { Err(AdminError::Invalid(problems)) }
+    }
+}
+
+/// Puts a contact into a team, whatever else holds it there, and says what it is there.
 pub async fn add_member(
     outside: &impl Outside,
     caller: &Caller,
     account: &AccountId,
     id: &TeamId,
     contact_id: &ContactId,
+    role: RoleByHand,
 ) -> Result<Member, AdminError> {
     let store = outside.store();
     team(store, account, id).await?;
@@ -103,12 +139,21 @@ pub async fn add_member(
             name: caller.name.clone(),
             at: outside.clock().now(),
         });
+        let membership = match &role {
+            RoleByHand::AsIs => membership,
+            RoleByHand::Is(role) => membership.with_role(role.clone()),
+        };
+        let joins = membership.origins != before.origins;
         if membership == before {
             return Ok(Member { membership, contact });
         }
         let membership = membership.next(outside.clock().now());
         if store.put_membership(&membership).await? {
-            let what = HistoryKind::TeamJoined { team: id.clone() };
+            let team = id.clone();
+            let what = match role {
+                RoleByHand::Is(role) if !joins => HistoryKind::TeamRole { team, role },
+                RoleByHand::Is(_) | RoleByHand::AsIs => HistoryKind::TeamJoined { team },
+            };
             let deed = Deed::new(outside, caller, what);
             store.tell(account, &deed.passes(&contact, membership.updated_at)).await?;
             return Ok(Member { membership, contact });

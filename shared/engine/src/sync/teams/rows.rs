@@ -12,6 +12,7 @@ pub(super) struct Row {
     pub(super) group: ObjectId,
     pub(super) team: TeamId,
     on_leave: OnLeave,
+    role: Option<String>,
 }
 
 /// All of them, each known by its place.
@@ -29,7 +30,8 @@ impl Rows {
             .iter()
             .filter_map(|row| {
                 let team = row.team_id().filter(|team| exists(team))?;
-                Some(Row { group: row.group.clone(), team, on_leave: row.on_leave })
+                let (on_leave, role) = (row.on_leave, row.role.clone());
+                Some(Row { group: row.group.clone(), team, on_leave, role })
             })
             .collect();
         let mut teams: Vec<TeamId> = rows.iter().map(|row| row.team.clone()).collect();
@@ -80,6 +82,7 @@ impl Rows {
             .map(|row| TeamRow {
                 group: &row.group,
                 on_leave: row.on_leave,
+                role: row.role.as_deref(),
                 evidence: user.map_or(Evidence::Unknown, |user| members.evidence(&row.group, user)),
             })
             .collect()

@@ -2,7 +2,7 @@
 
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{ObjectId, TeamId};
-use contact_sync_domain::settings::{DisabledAccounts, LinkMode, OnLeave, Settings, TeamMapping};
+use contact_sync_domain::settings::{DisabledAccounts, LinkMode, Settings, TeamMapping};
 use contact_sync_domain::team::Team;
 use serde_json::{Value, json};
 
@@ -95,11 +95,7 @@ pub(super) fn settings(chance: &mut Chance) -> impl FnOnce(&mut Settings) + use<
             map(settings, "manager");
         }
         if teams {
-            settings.teams = vec![TeamMapping {
-                group: group(),
-                team: TeamId::from_bits(1).to_string(),
-                on_leave: OnLeave::Remove,
-            }];
+            settings.teams = vec![TeamMapping::new(group(), &TeamId::from_bits(1))];
         }
     }
 }

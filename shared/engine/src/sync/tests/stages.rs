@@ -6,7 +6,7 @@ use contact_sync_domain::id::{ObjectId, TeamId};
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::{AllOr, GroupScope, OnLeave, Overlap, Settings, TeamMapping};
+use contact_sync_domain::settings::{AllOr, GroupScope, Overlap, Settings, TeamMapping};
 use contact_sync_domain::team::Team;
 use serde_json::json;
 
@@ -163,13 +163,8 @@ async fn regrouped() -> Scene {
     put_team(&scene);
     scene.set_settings(|settings| {
         by_staff_number(settings);
-        settings.teams = [1, 2]
-            .map(|number| TeamMapping {
-                group: group(number),
-                team: TeamId::from_bits(1).to_string(),
-                on_leave: OnLeave::Remove,
-            })
-            .to_vec();
+        settings.teams =
+            [1, 2].map(|number| TeamMapping::new(group(number), &TeamId::from_bits(1))).to_vec();
     });
     put_group(&scene, 1, [1, 2, 3, 4]);
     put_group(&scene, 2, [4, 5]);

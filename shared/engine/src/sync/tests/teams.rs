@@ -23,7 +23,7 @@ pub(super) fn team(number: u128) -> TeamId {
 }
 
 pub(super) fn row(of: u128, to: u128, on_leave: OnLeave) -> TeamMapping {
-    TeamMapping { group: group(of), team: team(to).to_string(), on_leave }
+    TeamMapping { on_leave, ..TeamMapping::new(group(of), &team(to)) }
 }
 
 pub(super) fn put_group(

@@ -18,6 +18,7 @@ fn by_group() -> Origin {
         group_id: ObjectId::from_u128(5),
         user_id: ObjectId::from_u128(7),
         on_leave: OnLeave::Remove,
+        role: None,
     }
 }
 
@@ -45,6 +46,49 @@ fn joining_and_leaving_are_told_once_each_and_nothing_else_is() {
     let by_hand = membership(4, &[Origin::Manual]);
     let back = told(Some(ended), Some(by_hand)).unwrap();
     assert_eq!((&back["change"], &back["connectionId"]), (&json!("joined"), &Value::Null));
+}
+
+#[test]
+fn another_role_is_told_with_the_one_before() {
+    let with = |version: u64, group: Option<&str>, hand: Option<&str>| {
+        let mut origin = by_group();
+        if let Origin::Group { role, .. } = &mut origin {
+            *role = group.map(str::to_owned);
+        }
+        membership(version, &[origin]).with_role(hand.map(str::to_owned))
+    };
+    // Before, after, and what is told: the change, the role then and the one before.
+    for (old, new, expected) in [
+        (None, with(1, Some("lead"), None), Some(("joined", json!("lead"), Value::Null))),
+        (
+            Some(with(1, Some("lead"), None)),
+            with(2, Some("diver"), None),
+            Some(("roleChanged", json!("diver"), json!("lead"))),
+        ),
+        (
+            Some(with(1, Some("lead"), None)),
+            with(2, None, None),
+            Some(("roleChanged", Value::Null, json!("lead"))),
+        ),
+        // A person's goes before: what the groups say is nobody's business then.
+        (Some(with(1, Some("lead"), Some("guest"))), with(2, Some("diver"), Some("guest")), None),
+        (
+            Some(with(1, Some("lead"), None)),
+            membership(2, &[]),
+            Some(("left", Value::Null, json!("lead"))),
+        ),
+        (
+            Some(membership(1, &[])),
+            with(2, Some("lead"), None),
+            Some(("joined", json!("lead"), Value::Null)),
+        ),
+    ] {
+        let told = told(old, Some(new)).map(|event| {
+            (event["change"].clone(), event["role"].clone(), event["oldRole"].clone())
+        });
+        let expected = expected.map(|(change, role, old)| (json!(change), role, old));
+        assert_eq!(told, expected);
+    }
 }
 
 #[test]
