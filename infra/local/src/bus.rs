@@ -13,8 +13,9 @@ use uuid::Uuid;
 pub use pattern::{EventPattern, PatternError};
 
 use crate::clock::LocalClock;
+use crate::dead_letters::DeadLetters;
 use crate::invoke::AsyncInvoker;
-use crate::plan::Plan;
+use crate::plan::{Plan, RelayTarget};
 use crate::template::{ACCOUNT_ID, REGION};
 
 /// Published events that are remembered, for tests and for the job's checks.
@@ -29,6 +30,7 @@ pub struct EventBuses {
     names: BTreeMap<String, String>,
     rules: Vec<BusRule>,
     invoker: Arc<AsyncInvoker>,
+    queues: Arc<DeadLetters>,
     clock: LocalClock,
     published: Mutex<Published>,
 }
@@ -37,8 +39,15 @@ pub struct EventBuses {
 struct BusRule {
     name: String,
     bus: String,
-    function: String,
+    target: Target,
     pattern: EventPattern,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// By name.
+    Function(String),
+    Relay(RelayTarget),
 }
 
 /// The newest events.
@@ -82,7 +91,7 @@ pub(crate) struct EntryError {
 impl EventBuses {
     pub(crate) fn new(
         plan: &Plan,
-        invoker: Arc<AsyncInvoker>,
+        (invoker, queues): (Arc<AsyncInvoker>, Arc<DeadLetters>),
         clock: LocalClock,
     ) -> Result<Self, PatternError> {
         let mut names = BTreeMap::new();
@@ -96,13 +105,22 @@ impl EventBuses {
                 rules.push(BusRule {
                     name: rule.name.clone(),
                     bus: rule.bus.clone(),
-                    function: function.name.clone(),
+                    target: Target::Function(function.name.clone()),
                     pattern: EventPattern::new(&rule.pattern)
                         .map_err(|error| error.in_rule(&function.name, &rule.name))?,
                 });
             }
         }
-        Ok(Self { names, rules, invoker, clock, published: Mutex::default() })
+        for relay in &plan.relays {
+            rules.push(BusRule {
+                name: relay.name.clone(),
+                bus: relay.bus.clone(),
+                target: Target::Relay(relay.target.clone()),
+                pattern: EventPattern::new(&relay.pattern)
+                    .map_err(|error| error.in_rule("the bus", &relay.name))?,
+            });
+        }
+        Ok(Self { names, rules, invoker, queues, clock, published: Mutex::default() })
     }
 
     /// Whether `bus` is a bus of the stack, by name or ARN.
@@ -143,21 +161,39 @@ impl EventBuses {
             "resources": entry.resources,
             "detail": detail,
         });
+        self.deliver(bus, envelope, true);
+        Ok(id)
+    }
+
+    /// Gives an event to whom the rules of its bus name. An event that came from another bus is
+    /// sent on no further, as EventBridge has it.
+    fn deliver(&self, bus: &str, envelope: Value, is_first: bool) {
         let text = envelope.to_string();
         let mut matched = Vec::new();
-        for rule in self.rules.iter().filter(|rule| rule.bus == *bus) {
-            if rule.pattern.matches(text.as_bytes()) {
-                matched.push(rule.name.clone());
-                self.invoker.submit(&rule.function, envelope.clone());
+        for rule in self.rules.iter().filter(|rule| rule.bus == bus) {
+            if !rule.pattern.matches(text.as_bytes()) {
+                continue;
             }
+            match &rule.target {
+                Target::Function(function) => {
+                    self.invoker.submit(function, envelope.clone());
+                }
+                Target::Relay(RelayTarget::Queue(queue)) => {
+                    self.queues.deliver(queue, envelope.clone());
+                }
+                Target::Relay(RelayTarget::Bus(other)) if is_first => {
+                    self.deliver(other, envelope.clone(), false);
+                }
+                Target::Relay(RelayTarget::Bus(_)) => continue,
+            }
+            matched.push(rule.name.clone());
         }
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         if published.events.len() == REMEMBERED_EVENTS {
             published.events.pop_front();
             published.forgotten += 1;
         }
-        published.events.push_back(PublishedEvent { bus: bus.clone(), envelope, matched });
-        Ok(id)
+        published.events.push_back(PublishedEvent { bus: bus.to_owned(), envelope, matched });
     }
 
     /// How many events were accepted so far.

@@ -51,6 +51,17 @@ impl DeadLetters {
             return;
         };
         tracing::warn!(queue = %queue.name, "An event was given up and lies in its dead-letter queue.");
+        self.keep(queue, body, attributes);
+    }
+
+    /// Stores an event in the queue `arn`, to which a rule sends it.
+    pub(crate) fn deliver(&self, arn: &str, event: Value) {
+        if let Some(queue) = self.queues.get(arn) {
+            self.keep(queue, event, BTreeMap::new());
+        }
+    }
+
+    fn keep(&self, queue: &Queue, body: Value, attributes: BTreeMap<String, String>) {
         let mut letters = self.letters.lock().unwrap_or_else(PoisonError::into_inner);
         letters.push(DeadLetter {
             queue: queue.name.clone(),

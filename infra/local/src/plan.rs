@@ -6,6 +6,7 @@
 
 mod event_source;
 mod function;
+mod relay;
 mod role;
 mod storage;
 
@@ -19,6 +20,7 @@ use crate::template::{Scope, Template, TemplateError};
 
 pub use event_source::{Route, Rule, StreamMapping, TemplateSchedule};
 pub use function::{AsyncInvocation, Function};
+pub use relay::{Relay, RelayTarget};
 pub use role::{Condition, Context, Grant, Role, Statement};
 pub use storage::{Bucket, Named, Queue, Table};
 
@@ -34,6 +36,7 @@ pub struct Plan {
     pub schedule_groups: Vec<Named>,
     pub queues: Vec<Queue>,
     pub roles: Vec<Role>,
+    pub relays: Vec<Relay>,
     pub outputs: BTreeMap<String, String>,
     /// Logical ids of resources to what `Ref` gives for them.
     pub references: BTreeMap<String, String>,
@@ -49,7 +52,7 @@ impl Plan {
         let scope = Scope::new(template, stack_name, parameters)?;
         let mut plan = Self::default();
         let mut apis = BTreeMap::new();
-        let mut functions = Vec::new();
+        let (mut functions, mut relays) = (Vec::new(), Vec::new());
         for (logical_id, resource) in &template.resources {
             if !scope.is_present(resource.condition.as_deref(), logical_id)? {
                 continue;
@@ -98,6 +101,10 @@ impl Plan {
                 "AWS::Logs::LogGroup" => {
                     read_properties::<storage::LogGroup>(properties, &at)?;
                 }
+                "AWS::Logs::ResourcePolicy" => {
+                    read_properties::<storage::LogsPolicy>(properties, &at)?;
+                }
+                "AWS::Events::Rule" => relays.push((physical.clone(), properties, at)),
                 "AWS::CloudWatch::Alarm" => {
                     read_properties::<storage::Alarm>(properties, &at)?;
                 }
@@ -119,6 +126,10 @@ impl Plan {
         for (physical, properties, at) in functions {
             let function = Function::read(properties, &physical, &at, &apis, &plan)?;
             plan.functions.push(function);
+        }
+        for (physical, properties, at) in relays {
+            let relay = Relay::read(properties, &physical, &at, &plan)?;
+            plan.relays.push(relay);
         }
         for (name, output) in &template.outputs {
             let at = format!("Outputs.{name}");

@@ -1,4 +1,4 @@
-//! Roles that no function takes: schedules and deployments.
+//! Roles that no function takes: schedules, deployments and the stream of events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +60,15 @@ fn schedules_and_deployments_may_do_what_they_are_for_and_no_more() {
             duty.grants.extend(letters.map(|queue| ("sqs:SendMessage".to_owned(), queue)));
         }
     }
+
+    // Each target of events knows the actions of its own service alone.
+    let streams = ["events:PutEvents", "firehose:PutRecord", "firehose:PutRecordBatch"];
+    let target = "!Ref EventStreamTargetArn".to_owned();
+    let grants = streams.map(|action| (action.to_owned(), target.clone())).into();
+    needed.insert(
+        "EventStreamRole".to_owned(),
+        Duty { service: "events.amazonaws.com", source: None, grants },
+    );
 
     let deployments = get(&template, &["Globals", "Function", "DeploymentPreference", "Role"]);
     let mut shifts = BTreeSet::from([("cloudwatch:DescribeAlarms".to_owned(), "*".to_owned())]);

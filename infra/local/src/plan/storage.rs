@@ -266,6 +266,16 @@ pub(super) struct LogGroup {
     _tags: IgnoredAny,
 }
 
+/// Lets a rule write to a log group; no rule does on one machine.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogsPolicy {
+    #[serde(rename = "PolicyName")]
+    _name: IgnoredAny,
+    #[serde(rename = "PolicyDocument")]
+    _document: IgnoredAny,
+}
+
 /// Alarms watch CloudWatch metrics, which a machine alone does not have.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -64,7 +64,8 @@ impl LocalStack {
             clock.clone(),
             folders.file("queue"),
         )?;
-        let buses = Arc::new(EventBuses::new(&plan, Arc::clone(&invoker), clock.clone())?);
+        let targets = (Arc::clone(&invoker), Arc::clone(&dead_letters));
+        let buses = Arc::new(EventBuses::new(&plan, targets, clock.clone())?);
         let schedules = Arc::new(ScheduleBook::open(
             &plan,
             Arc::clone(&invoker),

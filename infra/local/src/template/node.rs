@@ -24,6 +24,14 @@ pub(crate) enum Node {
         delimiter: String,
         parts: Box<Node>,
     },
+    Split {
+        delimiter: String,
+        text: Box<Node>,
+    },
+    Select {
+        index: usize,
+        list: Box<Node>,
+    },
     FindInMap {
         map: String,
         first: Box<Node>,
@@ -129,6 +137,23 @@ impl Node {
                 Some([Yaml::String(delimiter), parts]) => Ok(Self::Join {
                     delimiter: delimiter.clone(),
                     parts: Box::new(Self::read(parts, at)?),
+                }),
+                _ => Err(shape()),
+            },
+            "Split" => match argument.as_sequence().map(Vec::as_slice) {
+                Some([Yaml::String(delimiter), text]) => Ok(Self::Split {
+                    delimiter: delimiter.clone(),
+                    text: Box::new(Self::read(text, at)?),
+                }),
+                _ => Err(shape()),
+            },
+            "Select" => match argument.as_sequence().map(Vec::as_slice) {
+                Some([Yaml::Number(index), list]) => Ok(Self::Select {
+                    index: index
+                        .as_u64()
+                        .and_then(|index| index.try_into().ok())
+                        .ok_or_else(shape)?,
+                    list: Box::new(Self::read(list, at)?),
                 }),
                 _ => Err(shape()),
             },

@@ -81,9 +81,14 @@ impl Physical {
                 let arn = arn("cloudwatch", format!("alarm:{name}"));
                 (name, vec![("Arn", arn)])
             }
-            "AWS::CloudWatch::Dashboard" | "AWS::S3::BucketPolicy" | "AWS::SQS::QueuePolicy" => {
-                (name, Vec::new())
+            "AWS::Events::Rule" => {
+                let rule = arn("events", format!("rule/{name}"));
+                (name, vec![("Arn", rule)])
             }
+            "AWS::CloudWatch::Dashboard"
+            | "AWS::Logs::ResourcePolicy"
+            | "AWS::S3::BucketPolicy"
+            | "AWS::SQS::QueuePolicy" => (name, Vec::new()),
             unknown => {
                 return Err(TemplateError::UnknownType {
                     at: format!("Resources.{logical_id}"),

@@ -116,6 +116,17 @@ impl Scope {
                 }
                 _ => Err(TemplateError::shape(at, "!Join needs a list")),
             },
+            Node::Split { delimiter, text } => {
+                let text = self.text(text, at)?.unwrap_or_default();
+                let parts = text.split(delimiter.as_str()).map(Value::from).collect();
+                Ok(Some(Value::Array(parts)))
+            }
+            Node::Select { index, list } => match self.value(list, at)? {
+                Some(Value::Array(mut entries)) if *index < entries.len() => {
+                    Ok(Some(entries.swap_remove(*index)))
+                }
+                _ => Err(TemplateError::shape(at, "!Select names no entry of its list")),
+            },
             Node::FindInMap { map, first, second } => {
                 let keys = [self.text(first, at)?, self.text(second, at)?];
                 let mut found = self.mappings.get(map);

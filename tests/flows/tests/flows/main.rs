@@ -17,6 +17,7 @@ mod deliveries;
 mod delta;
 mod drift;
 mod erasure;
+mod event_stream;
 mod fairness;
 mod federation;
 mod full_sync;
