@@ -32,6 +32,8 @@ pub(crate) struct Api<P> {
     pub(crate) outside: P,
     /// Where people reach this installation; `None` = at the API's own address.
     pub(crate) public_base_url: Option<String>,
+    /// The installation's stage, as bundles for support tell it.
+    pub(crate) stage: String,
 }
 
 /// All routes over one outside.

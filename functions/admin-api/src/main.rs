@@ -44,7 +44,8 @@ async fn main() -> Result<(), Error> {
         schedules: SyncSchedules::connect(&sdk, schedules),
         sends_mail: env.optional("MAIL_FROM").is_some(),
     };
-    lambda_http::run(router(Api { outside, public_base_url: env.public_base_url() })).await
+    let stage = env.optional("STAGE").unwrap_or_default();
+    lambda_http::run(router(Api { outside, public_base_url: env.public_base_url(), stage })).await
 }
 
 /// Where the connections' schedules live, and what they may do.

@@ -5,6 +5,7 @@ mod accounts;
 mod actions;
 mod answers;
 mod audit;
+mod bundle;
 mod connections;
 mod contacts;
 mod directory;
@@ -192,6 +193,7 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         get(account!("/contacts/{contact}/provenance"), VIEWER, answers::provenance),
         get(account!("/contacts/{contact}/timeline"), VIEWER, answers::timeline),
         get(account!("/contacts/{contact}/export"), ADMIN, export::export).entered(),
+        get(account!("/contacts/{contact}/bundle"), OPERATOR, bundle::of_contact).entered(),
         post(account!("/contacts/{contact}/erase"), ADMIN, erasure::erase),
         get(account!("/erasures/{erasure}"), ADMIN, erasure::show),
         get(account!("/notifications"), VIEWER, notifications::list),
@@ -262,6 +264,7 @@ fn of_settings_and_runs<P: Outside>() -> Vec<Endpoint<P>> {
         post(connection!("/failures/{user}/retry"), OPERATOR, failures::retry),
         get(connection!("/runs/{run}/changes"), VIEWER, runs::changes),
         get(connection!("/runs/{run}/report"), VIEWER, runs::file),
+        get(connection!("/runs/{run}/bundle"), OPERATOR, bundle::of_run).entered(),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod answers;
 mod audit;
+mod bundle;
 mod caller;
 mod changes;
 mod connections;
@@ -50,6 +51,7 @@ pub use answers::{
     timeline,
 };
 pub use audit::{AuditVerdict, Request, audit, enter, keep_head, verify_audit};
+pub use bundle::{Product, contact_bundle, run_bundle};
 pub use caller::{Caller, Role};
 pub use changes::{AppliedChange, ChangeFilter, ChangeKind, ChangeResult, run_changes};
 pub use connections::{

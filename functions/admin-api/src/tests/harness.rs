@@ -170,7 +170,11 @@ pub(super) fn of_connection(rest: &str) -> String {
 impl App {
     pub(super) fn empty() -> Self {
         let outside = Arc::new(InMemory::new());
-        let api = Api { outside: Shared(Arc::clone(&outside)), public_base_url: None };
+        let api = Api {
+            outside: Shared(Arc::clone(&outside)),
+            public_base_url: None,
+            stage: "dev".to_owned(),
+        };
         Self { outside, router: router(api) }
     }
 

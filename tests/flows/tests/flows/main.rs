@@ -10,6 +10,7 @@
 mod access;
 mod answers;
 mod audit;
+mod bundles;
 mod codes;
 mod consent;
 mod control;

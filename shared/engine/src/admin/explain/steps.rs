@@ -197,6 +197,8 @@ async fn decision(
     let waiting = waiting(outside, about, user).await?;
     let kind = PendingKind::Removal;
     let is_staged = outside.store().is_pending(about.connection, kind, user.as_str()).await?;
+    let kind = PendingKind::Escrow;
+    let is_failing = outside.store().is_pending(about.connection, kind, user.as_str()).await?;
     let link = contact.and_then(|contact| contact.link.as_ref());
     let is_back = matches!(item.outcome, Outcome::Create | Outcome::Update | Outcome::Unchanged);
     let waits = is_staged && (!is_back || is_removal(item));
@@ -211,6 +213,7 @@ async fn decision(
             "since": item.since,
         })),
         "heldByGuard": is_held,
+        "failing": is_failing,
         "actsAt": link.and_then(|link| link.acts_at),
         "planned": link.and_then(|link| link.planned),
     });
@@ -226,7 +229,11 @@ async fn decision(
     }
     let outcome = serde_json::to_value(item.outcome).ok();
     let outcome = outcome.as_ref().and_then(Value::as_str).unwrap_or("unknown").to_owned();
-    let because = item.reason.clone().unwrap_or_else(|| sentence(item.outcome).to_owned());
+    let mut because = item.reason.clone().unwrap_or_else(|| sentence(item.outcome).to_owned());
+    if is_failing {
+        because += "; the contact could not be written before: the list `failures` says when it is \
+                    tried again";
+    }
     Ok(Step::new("decide", outcome, because, details))
 }
 
