@@ -37,6 +37,9 @@ pub struct HistoryEntry {
     /// Why, where the person or the rules said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// For how many days this is told, where the account chose; a year where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_days: Option<u16>,
 }
 
 impl HistoryKind {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::contact::Target;
 use crate::id::{ContactId, ObjectId};
 use crate::run::RunKind;
-use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
+use crate::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
 use crate::standing::Standing;
 
 pub use line::{Changes, ReportEnd, ReportLine};
@@ -51,6 +51,8 @@ pub struct ReportRow {
     pub contact_id: Option<ContactId>,
     /// What was changed of it.
     pub changes: Changes,
+    /// Whether the page told of teams alone: the person is decided about elsewhere, or not at all.
+    pub only_teams: bool,
     /// Why; empty where all is well.
     pub reason: String,
     /// What a person can do about it; empty where nothing is needed.
@@ -160,6 +162,7 @@ pub fn rows(
 ) -> Vec<ReportRow> {
     let deviations: HashMap<&ObjectId, &Deviation> =
         deviations.iter().rev().map(|found| (&found.object_id, found)).collect();
+    let only_teams = segment.phase == Phase::Teams;
     segment
         .items
         .into_iter()
@@ -180,6 +183,7 @@ pub fn rows(
                 what,
                 standing: Standing::of(&item, outcome),
                 changes: changes(&mut item, what),
+                only_teams,
                 object_id: item.object_id,
                 contact_id: item.contact_id,
                 reason: item.reason.unwrap_or_default(),
@@ -201,7 +205,11 @@ fn changes(item: &mut SegmentItem, what: Happened) -> Changes {
         Happened::Unchanged | Happened::Skipped | Happened::Kept => (Vec::new(), None),
     };
     let pending = std::mem::take(&mut item.pending);
-    Changes { fields, pending, link, evidence: item.matched.take() }
+    let memberships = match what {
+        Happened::Left => Vec::new(),
+        _ => item.memberships().to_vec(),
+    };
+    Changes { fields, pending, link, evidence: item.matched.take(), memberships }
 }
 
 fn kind(item: &SegmentItem) -> ContactKind {
@@ -234,6 +242,14 @@ impl ReportRow {
     /// right, and who left stays who left, though later pages found them gone already.
     #[must_use]
     pub fn followed_by(self, later: Self) -> Self {
+        if later.only_teams {
+            return Self { changes: self.changes.moving(later.changes.memberships), ..self };
+        }
+        if self.only_teams {
+            let (before, after) = (self.changes.memberships, later.changes);
+            let memberships = before.into_iter().chain(after.memberships).collect();
+            return Self { changes: Changes { memberships, ..after }, ..later };
+        }
         let standing = later.standing.after(Some(self.standing));
         let outlasts = standing == self.standing && standing != later.standing;
         let left = matches!(standing, Standing::LeftScope | Standing::LeftWaiting | Standing::Gone);
@@ -252,6 +268,9 @@ impl ReportRow {
 
     /// Whether a report of this form on a run of this kind lists the person.
     pub fn is_listed(&self, kind: RunKind, form: ReportForm) -> bool {
+        if self.only_teams {
+            return false;
+        }
         match self.what {
             Happened::Created | Happened::Updated | Happened::Failed => true,
             Happened::Unchanged => kind.reads_everybody(),
@@ -261,6 +280,12 @@ impl ReportRow {
             | Happened::AwaitingReview
             | Happened::Left => form == ReportForm::Extended,
         }
+    }
+
+    /// Whether the lines for machines tell of the person: whoever the extended form lists, and
+    /// whoever only joined or left teams.
+    pub fn has_line(&self, kind: RunKind) -> bool {
+        self.is_listed(kind, ReportForm::Extended) || !self.changes.memberships.is_empty()
     }
 
     /// The word in the column `Sync Status`.

@@ -1,4 +1,4 @@
-//! For how long an account keeps what its runs did.
+//! For how long an account keeps what its runs, and people, did.
 //!
 //! Days come in classes, since a bucket deletes by folder and not by clock: each class has folders
 //! of its own, and one rule for each. A run keeps the class that it began under.
@@ -17,7 +17,7 @@ const SEGMENTS: &str = "segments";
 /// The folder of their reports.
 const REPORTS: &str = "reports";
 
-/// For how long what a run did is kept.
+/// For how long what runs and people did is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retention {
@@ -25,11 +25,13 @@ pub struct Retention {
     pub history_days: u16,
     /// Days for which its report can be read. One of [`CLASSES`].
     pub report_days: u16,
+    /// Days for which what people did to contacts can be read. One of [`CLASSES`].
+    pub deed_days: u16,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { history_days: 30, report_days: 90 }
+        Self { history_days: 30, report_days: 90, deed_days: LONGEST }
     }
 }
 
@@ -52,7 +54,7 @@ impl Retention {
 
 /// Every folder that runs write into, with the days after which the bucket deletes from it.
 pub fn folders() -> Vec<(String, u16)> {
-    let all = |days| Retention { history_days: days, report_days: days };
+    let all = |days| Retention { history_days: days, report_days: days, deed_days: days };
     let segments = CLASSES.map(|days| (all(days).segment_folder(), days));
     let reports = CLASSES.map(|days| (all(days).report_folder(), days));
     segments.into_iter().chain(reports).collect()

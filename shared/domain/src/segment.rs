@@ -3,7 +3,7 @@
 //! Report, timeline, provenance and undo read them, and a slice that takes over replays them
 //! instead of deciding again.
 
-use std::collections::BTreeSet;
+mod membership;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,13 +12,14 @@ use serde_json::Value;
 use crate::actor::Actor;
 use crate::contact::{LinkState, Target};
 use crate::drift::Moved;
-use crate::id::{ContactId, ObjectId, RunId, TeamId};
+use crate::id::{ContactId, ObjectId, RunId};
 use crate::matching::Match;
 use crate::reconcile::GoneCause;
 use crate::review::Question;
 use crate::settings::RemovalAction;
-use crate::team::{Ended, Membership, Origin};
 use crate::trace::Image;
+
+pub use membership::MembershipChange;
 
 /// One page of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,54 +195,6 @@ pub struct ApprovedRemoval {
     pub by: Actor,
     /// Until when it may be done.
     pub until: Timestamp,
-}
-
-/// What changes of a contact's membership in one team.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MembershipChange {
-    /// Which team.
-    pub team_id: TeamId,
-    /// The membership's version before, 0 where there was none; the write's condition.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub version: u64,
-    /// What held it before.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub old: BTreeSet<Origin>,
-    /// What holds it after.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub new: BTreeSet<Origin>,
-    /// What ended it, where it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ended>,
-}
-
-impl MembershipChange {
-    /// What leads from one state of a membership to another.
-    pub fn between(before: &Membership, after: &Membership) -> Self {
-        Self {
-            team_id: before.team_id.clone(),
-            version: before.version,
-            old: before.origins.clone(),
-            new: after.origins.clone(),
-            ended: after.ended.clone(),
-        }
-    }
-
-    /// The membership after the change, where it stands as before it; `None` where it moved.
-    pub fn after(&self, standing: Membership) -> Option<Membership> {
-        let as_before = standing.version == self.version && standing.origins == self.old;
-        as_before.then(|| Membership {
-            origins: self.new.clone(),
-            ended: self.ended.clone(),
-            ..standing
-        })
-    }
-
-    /// Whether the contact was in the team before, and is after.
-    pub fn stands(&self) -> (bool, bool) {
-        (!self.old.is_empty(), !self.new.is_empty())
-    }
 }
 
 impl SegmentItem {

@@ -37,7 +37,7 @@ pub use directory::{
 };
 pub use erasure::ErasureStore;
 pub use graph_budget::{Grant, GraphBudget, LimitOf};
-pub use history::{HISTORY_LIFE, HistoryPage, HistoryStore};
+pub use history::{HistoryPage, HistoryStore, told_until};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
 pub use mail::{Mail, MailError, Mailer};

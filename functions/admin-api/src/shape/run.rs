@@ -240,15 +240,9 @@ struct MoveShape {
 
 impl From<&MembershipChange> for MoveShape {
     fn from(change: &MembershipChange) -> Self {
-        let name = match change.stands() {
-            (false, true) => "joined",
-            (true, false) => "left",
-            // Something else holds it now.
-            (true, true) | (false, false) => "stayed",
-        };
         Self {
             team: change.team_id.clone(),
-            change: name,
+            change: change.name(),
             role: role_of(&change.new).map(str::to_owned),
             old_role: role_of(&change.old).map(str::to_owned),
         }

@@ -313,7 +313,7 @@ async fn a_run_is_kept_for_as_long_as_the_account_wanted_when_it_began() {
         let mut world = app.outside.store.world();
         let stored = world.runs.get_mut(&id).unwrap();
         (stored.pages, stored.report_ready) = (1, true);
-        stored.kept = Retention { history_days: 90, report_days: 30 };
+        stored.kept = Retention { history_days: 90, report_days: 30, ..Retention::default() };
     }
     let day = jiff::SignedDuration::from_hours(24);
     app.outside.clock.advance(day * 90);
@@ -332,10 +332,10 @@ async fn an_account_says_for_how_long_and_what_it_leaves_out_stays() {
     let app = App::with_connection(S::Enabled);
     let path = format!("/v1/accounts/{ACCOUNT}");
     let shown = app.ask(Ask::get(path.clone())).await.expect(200).json();
-    assert_eq!(shown["retention"], json!({"historyDays": 30, "reportDays": 90}));
-    let longer = json!({"retention": {"historyDays": 365}});
+    assert_eq!(shown["retention"], json!({"historyDays": 30, "reportDays": 90, "deedDays": 365}));
+    let longer = json!({"retention": {"historyDays": 365, "deedDays": 30}});
     let changed = app.ask(Ask::patch(path.clone(), &longer).role("admin")).await.expect(200).json();
-    assert_eq!(changed["retention"], json!({"historyDays": 365, "reportDays": 90}));
+    assert_eq!(changed["retention"], json!({"historyDays": 365, "reportDays": 90, "deedDays": 30}));
     let odd = json!({"retention": {"reportDays": 7}});
     let refused = app.ask(Ask::patch(path, &odd).role("admin")).await;
     assert_eq!(refused.problem(422, "invalid-fields"), ["/retention/reportDays"]);

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ReportRow;
-use crate::id::{ContactId, ObjectId, RunId};
+use crate::id::{ContactId, ObjectId, RunId, TeamId};
 use crate::matching::Match;
 use crate::proof::Proof;
 use crate::run::{Counts, Run, RunKind, RunStatus, Trigger};
-use crate::segment::{FieldChange, LinkChange};
+use crate::segment::{FieldChange, LinkChange, MembershipChange};
+use crate::team::role_of;
 
 /// What became of one person, with every field that changed.
 #[derive(Debug, Serialize)]
@@ -30,6 +31,22 @@ pub struct ReportLine<'a> {
     pending: &'a [FieldChange],
     link: Option<&'a LinkChange>,
     evidence: Option<&'a Match>,
+    memberships: Vec<MembershipLine<'a>>,
+}
+
+/// A team that a person joined or left, or that something else holds him in now.
+#[derive(Debug, Serialize)]
+struct MembershipLine<'a> {
+    team: &'a TeamId,
+    change: &'static str,
+    /// The role that a group gives there afterwards.
+    role: Option<&'a str>,
+}
+
+impl<'a> MembershipLine<'a> {
+    fn of(change: &'a MembershipChange) -> Self {
+        Self { team: &change.team_id, change: change.name(), role: role_of(&change.new) }
+    }
 }
 
 impl<'a> ReportLine<'a> {
@@ -50,6 +67,7 @@ impl<'a> ReportLine<'a> {
             pending: &row.changes.pending,
             link: row.changes.link.as_ref(),
             evidence: row.changes.evidence.as_deref(),
+            memberships: row.changes.memberships.iter().map(MembershipLine::of).collect(),
         }
     }
 }
@@ -110,26 +128,32 @@ pub struct Changes {
     pub link: Option<LinkChange>,
     /// What led to a contact that existed before.
     pub evidence: Option<Box<Match>>,
+    /// Teams that were joined and left, in their order.
+    pub memberships: Vec<MembershipChange>,
 }
 
 impl Changes {
+    /// The same with what a later page told of teams.
+    #[must_use]
+    pub(super) fn moving(mut self, later: Vec<MembershipChange>) -> Self {
+        self.memberships.extend(later);
+        self
+    }
+
     /// The changes of an earlier page and of a later one as one; `wrote` says of each whether it
     /// wrote the contact.
     #[must_use]
     pub(super) fn followed_by(self, later: Self, (wrote, writes): (bool, bool)) -> Self {
         let evidence = later.evidence.or(self.evidence);
         let pending = later.pending;
-        match (wrote, writes) {
+        let memberships = self.memberships.into_iter().chain(later.memberships).collect();
+        let (fields, link) = match (wrote, writes) {
             // What was only wanted before is wanted anew, or done by now.
-            (false, _) => Self { fields: later.fields, pending, link: later.link, evidence },
-            (true, false) => Self { fields: self.fields, pending, link: self.link, evidence },
-            (true, true) => Self {
-                fields: folded(self.fields, later.fields),
-                pending,
-                link: linked(self.link, later.link),
-                evidence,
-            },
-        }
+            (false, _) => (later.fields, later.link),
+            (true, false) => (self.fields, self.link),
+            (true, true) => (folded(self.fields, later.fields), linked(self.link, later.link)),
+        };
+        Self { fields, pending, link, evidence, memberships }
     }
 }
 

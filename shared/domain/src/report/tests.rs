@@ -1,9 +1,13 @@
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::*;
 use crate::contact::{LinkState, Target};
+use crate::id::TeamId;
 use crate::reconcile::blank_item;
-use crate::segment::{FieldChange, LinkChange, Phase};
+use crate::segment::{FieldChange, LinkChange, MembershipChange, Phase, Trace};
+use crate::team::Origin;
 
 fn item(user: u128, outcome: Outcome) -> SegmentItem {
     SegmentItem {
@@ -255,8 +259,42 @@ fn a_machine_reads_each_field_and_nothing_is_quoted_for_it() {
             "pending": [],
             "link": {"new": "linked", "userPrincipalName": "ana@contoso.example"},
             "evidence": null,
+            "memberships": [],
         })
     );
+}
+
+#[test]
+fn who_only_joins_a_team_has_a_line_for_machines_and_no_row_and_others_have_both_in_one() {
+    let moves = |user: u128| SegmentItem {
+        trace: Some(Box::new(Trace {
+            memberships: vec![MembershipChange {
+                team_id: TeamId::from_bits(7),
+                version: 0,
+                old: BTreeSet::new(),
+                new: BTreeSet::from([Origin::Manual]),
+                ended: None,
+            }],
+            ..Trace::default()
+        })),
+        ..item(user, Outcome::Unchanged)
+    };
+    let teams = Segment { phase: Phase::Teams, ..segment(vec![moves(1)]) };
+    let moved = rows(teams, &[], |_| None).remove(0);
+    for form in [ReportForm::Simple, ReportForm::Extended] {
+        assert!(!moved.is_listed(RunKind::Full, form), "{form:?}");
+    }
+    assert!(moved.has_line(RunKind::Delta));
+    let line = serde_json::to_value(ReportLine::of(&moved)).unwrap();
+    let joined = json!([{"team": TeamId::from_bits(7), "change": "joined", "role": null}]);
+    assert_eq!(line["memberships"], joined);
+
+    let made = || told(Outcome::Create, Vec::new());
+    for row in [made().followed_by(moved.clone()), moved.followed_by(made())] {
+        assert_eq!(row.what, Happened::Created);
+        assert!(row.is_listed(RunKind::Delta, ReportForm::Simple));
+        assert_eq!(serde_json::to_value(ReportLine::of(&row)).unwrap()["memberships"], joined);
+    }
 }
 
 #[test]

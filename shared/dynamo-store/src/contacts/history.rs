@@ -4,7 +4,7 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_engine::port::{
-    ContactWrite, HISTORY_LIFE, HistoryPage, HistoryStore, SHARDS, StoreError, WriteOutcome,
+    ContactWrite, HistoryPage, HistoryStore, SHARDS, StoreError, WriteOutcome, told_until,
 };
 use jiff::Timestamp;
 
@@ -20,8 +20,7 @@ const HISTORY: &str = "history";
 
 fn item(account: &AccountId, entry: &HistoryEntry) -> Result<Item, StoreError> {
     let mut item = document(&keys::history(account, entry), HISTORY, entry)?;
-    let until = entry.at.saturating_add(HISTORY_LIFE).unwrap_or(Timestamp::MAX);
-    item.insert(name::EXPIRES_AT.to_owned(), expiry(until));
+    item.insert(name::EXPIRES_AT.to_owned(), expiry(told_until(entry)));
     Ok(item)
 }
 

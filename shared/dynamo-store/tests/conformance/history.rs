@@ -26,6 +26,7 @@ fn entry(contact: &Contact, id: u128) -> HistoryEntry {
         before: Some(Box::new(Image::whole(contact))),
         prior: None,
         reason: None,
+        kept_days: None,
     }
 }
 

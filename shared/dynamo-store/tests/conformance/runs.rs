@@ -17,7 +17,7 @@ fn ended(number: u128) -> Run {
     Run { status: RunStatus::Succeeded, ended_at: Some(at(9)), ..run(1, 1, number) }
 }
 
-const USUAL: Retention = Retention { history_days: 30, report_days: 90 };
+const USUAL: Retention = Retention { history_days: 30, report_days: 90, deed_days: 365 };
 
 #[tokio::test]
 async fn a_run_that_ended_is_not_changed_any_more() {

@@ -49,13 +49,12 @@ pub struct AccountChange {
     name: Option<String>,
     time_zone: Option<String>,
     allowed_origins: Option<Vec<String>>,
-    history_days: Option<u16>,
-    report_days: Option<u16>,
+    retention: [Option<u16>; 3],
 }
 
 impl AccountChange {
     /// Reads the members that change:
-    /// `{name?, timeZone?, allowedOrigins?, retention?: {historyDays?, reportDays?}}`.
+    /// `{name?, timeZone?, allowedOrigins?, retention?: {historyDays?, reportDays?, deedDays?}}`.
     pub fn read(document: &Value) -> Result<Self, AdminError> {
         let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
         let name = members.changed_text("name", 256);
@@ -64,15 +63,12 @@ impl AccountChange {
         let allowed_origins = origins(&mut members);
         let retention = members.value("retention").map(read_retention);
         let mut problems = members.finish();
-        let (history_days, report_days) = match retention.unwrap_or(Ok((None, None))) {
-            Ok(days) => days,
-            Err(more) => {
-                problems.extend(more);
-                (None, None)
-            }
-        };
+        let retention = retention.unwrap_or(Ok([None; 3])).unwrap_or_else(|more| {
+            problems.extend(more);
+            [None; 3]
+        });
         if problems.is_empty() {
-            Ok(Self { name, time_zone, allowed_origins, history_days, report_days })
+            Ok(Self { name, time_zone, allowed_origins, retention })
         } else {
             Err(AdminError::Invalid(problems))
         }
@@ -89,10 +85,10 @@ fn known_zone(members: &mut Members<'_>, name: &str) -> Option<String> {
     }
 }
 
-/// Reads `{historyDays?, reportDays?}`, each one of the classes.
-fn read_retention(document: &Value) -> Result<(Option<u16>, Option<u16>), Vec<Problem>> {
+/// Reads `{historyDays?, reportDays?, deedDays?}`, each one of the classes.
+fn read_retention(document: &Value) -> Result<[Option<u16>; 3], Vec<Problem>> {
     let mut members = Members::of(document, "/retention")?;
-    let [history, report] = ["historyDays", "reportDays"].map(|name| {
+    let days = ["historyDays", "reportDays", "deedDays"].map(|name| {
         let value = members.value(name)?;
         let days = value.as_u64().and_then(|days| u16::try_from(days).ok());
         let class = days.filter(|days| CLASSES.contains(days));
@@ -102,7 +98,7 @@ fn read_retention(document: &Value) -> Result<(Option<u16>, Option<u16>), Vec<Pr
         class
     });
     let problems = members.finish();
-    if problems.is_empty() { Ok((history, report)) } else { Err(problems) }
+    if problems.is_empty() { Ok(days) } else { Err(problems) }
 }
 
 fn origins(members: &mut Members<'_>) -> Option<Vec<String>> {
@@ -207,11 +203,10 @@ pub async fn change_account(
         if let Some(origins) = &change.allowed_origins {
             new.allowed_origins.clone_from(origins);
         }
-        if let Some(days) = change.history_days {
-            new.retention.history_days = days;
-        }
-        if let Some(days) = change.report_days {
-            new.retention.report_days = days;
+        let Retention { history_days, report_days, deed_days } = &mut new.retention;
+        for (kept, days) in [history_days, report_days, deed_days].into_iter().zip(change.retention)
+        {
+            *kept = days.unwrap_or(*kept);
         }
         if outside.store().update_account(&new).await? {
             // Also when the zone is the same: an earlier request may have died between the two.
@@ -249,7 +244,7 @@ mod tests {
     fn what_runs_did_is_kept_in_classes_of_days() {
         let read = |retention: Value| AccountChange::read(&json!({"retention": retention}));
         let change = read(json!({"historyDays": 365})).unwrap();
-        assert_eq!((change.history_days, change.report_days), (Some(365), None));
+        assert_eq!(change.retention, [Some(365), None, None]);
         for (retention, pointer) in [
             (json!({"historyDays": 31}), "/retention/historyDays"),
             (json!({"reportDays": "90"}), "/retention/reportDays"),

@@ -258,7 +258,7 @@ async fn import_row(
     row: &GoodRow,
     owner: Option<Contact>,
 ) -> Result<Done, AdminError> {
-    let deed = Deed::new(outside, caller, HistoryKind::Imported);
+    let deed = Deed::new(outside, caller, account.retention, HistoryKind::Imported);
     let Some(owner) = owner else {
         create_by(outside, &deed, account, &row.edit).await?;
         return Ok(Done::Created);

@@ -58,7 +58,7 @@ pub async fn create_contact(
     account: &Account,
     edit: &ContactEdit,
 ) -> Result<Contact, AdminError> {
-    let deed = Deed::new(outside, caller, HistoryKind::Created);
+    let deed = Deed::new(outside, caller, account.retention, HistoryKind::Created);
     create_by(outside, &deed, account, edit).await
 }
 
@@ -109,7 +109,7 @@ pub async fn edit_contact(
     edit: &ContactEdit,
     precondition: &Precondition,
 ) -> Result<Contact, AdminError> {
-    let deed = Deed::new(outside, caller, HistoryKind::Edited);
+    let deed = Deed::new(outside, caller, account.retention, HistoryKind::Edited);
     edit_by(outside, &deed, account, id, edit, precondition).await
 }
 
@@ -191,7 +191,7 @@ pub async fn delete_contact(
             return Err(error);
         }
     }
-    let deed = Deed::new(outside, caller, HistoryKind::Deleted);
+    let deed = Deed::in_account(outside, caller, account, HistoryKind::Deleted).await?;
     remove_contact(outside, (caller, &deed), account, id, precondition).await
 }
 
@@ -204,7 +204,7 @@ pub async fn protect_contact(
     protected: bool,
 ) -> Result<Contact, AdminError> {
     let what = if protected { HistoryKind::Protected } else { HistoryKind::Unprotected };
-    let deed = Deed::new(outside, caller, what);
+    let deed = Deed::in_account(outside, caller, account, what).await?;
     for _ in 0..ATTEMPTS {
         let old = contact(outside.store(), account, id).await?;
         if old.protected == protected {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
-use contact_sync_domain::id::HistoryId;
+use contact_sync_domain::id::{AccountId, HistoryId};
+use contact_sync_domain::retention::{LONGEST, Retention};
 use contact_sync_domain::segment::{FieldChange, Prior};
 use contact_sync_domain::trace::Image;
 use contact_sync_domain::written::WriteId;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Caller, Outside};
-use crate::port::Randomness;
+use crate::port::{AccountStore, Randomness, StoreError};
 
 /// Something that a caller does to a contact.
 #[derive(Debug, Clone)]
@@ -20,12 +21,31 @@ pub(super) struct Deed<'a> {
     id: HistoryId,
     caller: &'a Caller,
     what: HistoryKind,
+    kept: Retention,
 }
 
 impl<'a> Deed<'a> {
-    pub(super) fn new(outside: &impl Outside, caller: &'a Caller, what: HistoryKind) -> Self {
+    /// What a caller does; it is told for as long as the account keeps such things.
+    pub(super) fn new(
+        outside: &impl Outside,
+        caller: &'a Caller,
+        kept: Retention,
+        what: HistoryKind,
+    ) -> Self {
         let id = HistoryId::from_bits(outside.randomness().ordered_bits());
-        Self { id, caller, what }
+        Self { id, caller, what, kept }
+    }
+
+    /// The same where the account is not at hand.
+    pub(super) async fn in_account(
+        outside: &impl Outside,
+        caller: &'a Caller,
+        account: &AccountId,
+        what: HistoryKind,
+    ) -> Result<Self, StoreError> {
+        let found = outside.store().account(account).await?;
+        let kept = found.map(|account| account.retention).unwrap_or_default();
+        Ok(Self::new(outside, caller, kept, what))
     }
 
     /// Who writes what it writes.
@@ -83,6 +103,7 @@ impl<'a> Deed<'a> {
             before: old.map(|old| Box::new(Image::of(old))),
             prior: mark.and_then(Prior::of),
             reason: None,
+            kept_days: Some(self.kept.deed_days).filter(|days| *days != LONGEST),
         }
     }
 }

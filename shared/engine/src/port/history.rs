@@ -5,12 +5,17 @@ use std::future::Future;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_domain::retention::LONGEST;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ContactWrite, StoreError, WriteOutcome};
 
-/// How long what a person did is told: as long as anything is.
-pub const HISTORY_LIFE: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// Until when an entry is told: as long as the account said when it was made, and otherwise as long
+/// as anything is.
+pub fn told_until(entry: &HistoryEntry) -> Timestamp {
+    let life = SignedDuration::from_hours(24 * i64::from(entry.kept_days.unwrap_or(LONGEST)));
+    entry.at.saturating_add(life).unwrap_or(Timestamp::MAX)
+}
 
 /// A page of what people did to a contact, newest first.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +26,8 @@ pub struct HistoryPage {
     pub next: Option<String>,
 }
 
-/// The histories of contacts: each entry is kept for [`HISTORY_LIFE`], and goes with its account.
+/// The histories of contacts: each entry is kept as [`told_until`] says, and goes with its
+/// account.
 pub trait HistoryStore: Send + Sync {
     /// Writes a contact as [`super::ContactStore::write`] does, together with what a person did:
     /// both or none.

@@ -86,8 +86,13 @@ where
     async fn segment(&self, page: u32) -> Result<Option<Segment>, StoreError> {
         let (connection, run) = (&self.run.connection_id, &self.run.id);
         let segment = load_segment(self.stores, self.blobs, connection, run, page).await?;
-        // Who moves between teams has his row where the run decided about the contact.
-        Ok(segment.filter(|segment| segment.phase != Phase::Teams))
+        Ok(segment.map(|mut segment| {
+            if segment.phase == Phase::Teams {
+                // What was left as it was is told where the run decided about the contact.
+                segment.items.retain(joins_or_leaves);
+            }
+            segment
+        }))
     }
 
     /// The present e-mails of those contacts whose segment does not hold them.
@@ -122,10 +127,15 @@ where
         let went_as_intended = !deviating.contains(&item.object_id);
         let is_listed_nowhere = went_as_intended
             && item.outcome == Outcome::Unchanged
+            && item.memberships().is_empty()
             && !self.run.kind.reads_everybody();
         let email = Target::Field(ContactField::Email);
         let is_told = item.email.is_some()
             || (went_as_intended && item.fields.iter().any(|change| change.field == email));
         !(is_listed_nowhere || is_told)
     }
+}
+
+fn joins_or_leaves(item: &SegmentItem) -> bool {
+    item.outcome == Outcome::Unchanged && !item.memberships().is_empty()
 }

@@ -94,7 +94,7 @@ impl<'r, H: Sheet> Files<'r, H> {
     pub(super) fn add(&mut self, row: &ReportRow) -> Result<(), ReportError> {
         self.simple.add(self.run, row)?;
         self.extended.add(self.run, row)?;
-        if row.is_listed(self.run.kind, ReportForm::Extended) {
+        if row.has_line(self.run.kind) {
             self.lines.add(row)?;
         }
         Ok(())

@@ -132,6 +132,14 @@ async fn gh_16_to_18_groups_are_mapped_to_teams_and_who_is_added_lands_there_at_
     );
     let run = customer.sync_now().await;
     assert_eq!(run["status"], "succeeded", "{run}");
+    let (lines, _) = customer.json_lines(run["id"].as_str().unwrap()).await;
+    let moves = |person: &Person| {
+        let line = lines.iter().find(|line| line["objectId"] == person.id());
+        line.map(|line| line["memberships"].clone()).unwrap_or_default()
+    };
+    assert_eq!(moves(&people[3]), json!([{"team": north, "change": "joined", "role": null}]));
+    assert!(moves(&people[2]).to_string().contains("\"left\""), "{}", moves(&people[2]));
+    assert_eq!(moves(&people[0]), json!([]), "whom nothing moved");
     assert_eq!(
         members(&scene, &customer, &north).await,
         held(&[by_group[0], by_group[1], (&people[3], "entra"), (&people[4], "manual")])

@@ -201,7 +201,7 @@ impl<'a, O: Outside> Desk<'a, O> {
             action,
             run: item.run.clone(),
         };
-        Deed::new(self.outside, self.caller, what)
+        Deed::new(self.outside, self.caller, self.account.retention, what)
     }
 
     /// Tells a decision that left its contact as it was, beside the contact.

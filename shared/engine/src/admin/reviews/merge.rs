@@ -37,7 +37,7 @@ impl<O: Outside> Approval<'_, '_, O> {
             take_over_teams(outside, &stays, &other, user).await?;
             // Its user is not put on the ignore list: he will be linked to the one that stays.
             let what = HistoryKind::Merged { into: stays.clone() };
-            let deed = Deed::new(outside, self.desk.caller, what);
+            let deed = Deed::new(outside, self.desk.caller, self.desk.account.retention, what);
             if !take_away(outside, &other, Some(&deed)).await? {
                 return Err(AdminError::Moved);
             }
@@ -49,7 +49,8 @@ impl<O: Outside> Approval<'_, '_, O> {
     /// one keeps until it goes: the mapping says which one is the person's.
     async fn fill(&self, stays: &ContactId, other: &Contact) -> Result<(), AdminError> {
         let what = HistoryKind::Filled { from: other.id.clone() };
-        let deed = Deed::new(self.desk.outside, self.desk.caller, what);
+        let deed =
+            Deed::new(self.desk.outside, self.desk.caller, self.desk.account.retention, what);
         let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
         let kept = contact(store, account, stays).await?;
         let mut filled = Contact {

@@ -154,7 +154,7 @@ pub async fn add_member(
                 RoleByHand::Is(role) if !joins => HistoryKind::TeamRole { team, role },
                 RoleByHand::Is(_) | RoleByHand::AsIs => HistoryKind::TeamJoined { team },
             };
-            let deed = Deed::new(outside, caller, what);
+            let deed = Deed::in_account(outside, caller, account, what).await?;
             store.tell(account, &deed.passes(&contact, membership.updated_at)).await?;
             return Ok(Member { membership, contact });
         }
@@ -188,7 +188,7 @@ pub async fn remove_member(
         if store.put_membership(&membership.next(now)).await? {
             if let Some(StoredContact::Present(contact)) = store.get(account, contact_id).await? {
                 let what = HistoryKind::TeamLeft { team: id.clone() };
-                let deed = Deed::new(outside, caller, what);
+                let deed = Deed::in_account(outside, caller, account, what).await?;
                 store.tell(account, &deed.passes(&contact, now)).await?;
             }
             return Ok(());

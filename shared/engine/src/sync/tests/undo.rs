@@ -155,6 +155,7 @@ pub(super) async fn edit(scene: &Scene, id: &ContactId, field: ContactField, val
         before: None,
         prior: None,
         reason: None,
+        kept_days: None,
     };
     let write = ContactWrite { contact, expected_version, fence: None };
     scene.worker.stores.write_told(&write, &entry).await.unwrap();
