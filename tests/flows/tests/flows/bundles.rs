@@ -24,13 +24,18 @@ fn of_the_directory(scene: &Scene, customer: &Customer<'_>) -> BTreeSet<String> 
 
 fn leaves(value: &Value, texts: &mut BTreeSet<String>) {
     match value {
-        Value::String(text) if text.len() > 3 => {
+        // A plain word or a few digits stand in any document, and in digests, by accident.
+        Value::String(text) if text.len() > 3 && !text.chars().all(is_plain) => {
             texts.insert(text.clone());
         }
         Value::Array(entries) => entries.iter().for_each(|entry| leaves(entry, texts)),
         Value::Object(members) => members.values().for_each(|value| leaves(value, texts)),
         _ => {}
     }
+}
+
+fn is_plain(letter: char) -> bool {
+    letter.is_ascii_lowercase() || letter.is_ascii_digit()
 }
 
 /// J13: support asks for screenshots, and with them gets everybody's names and addresses. The bundle
