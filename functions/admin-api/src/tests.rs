@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod answers;
+mod approving;
 mod audit;
 mod connections;
 mod contacts;

@@ -1,13 +1,17 @@
 //! Previews, and what may be done with their plans.
 
 use contact_sync_domain::connection::ConnectionStatus as S;
-use contact_sync_domain::id::RunId;
+use contact_sync_domain::id::{ContactId, ObjectId, RunId};
 use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan, Summary};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::RunStatus;
+use contact_sync_domain::segment::{Outcome, Phase, Segment};
 use contact_sync_engine::port::Clock;
+use contact_sync_engine::segments::store_segment;
 use serde_json::{Value, json};
 
-use super::harness::{Answer, App, Ask, connection_id, of_connection, tenant};
+use super::harness::{Answer, App, Ask, account_id, connection_id, of_connection, tenant};
 
 async fn preview(app: &App) -> Answer {
     app.ask(Ask::post(of_connection("/previews"), &json!({})).role("operator")).await
@@ -143,4 +147,26 @@ async fn a_drift_audit_is_asked_for_as_a_run_and_mended_by_its_plan() {
     let answer = fix("approver", one).await;
     assert_eq!(answer.problem(422, "invalid-fields"), ["/items"]);
     assert!(app.outside.store.world().states[&connection_id()].queue.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_large_plan_did_is_told_from_the_first_page_on() {
+    let app = App::with_connection(S::Enabled);
+    let id = planned(&app, 0).await;
+    let item = blank_item(&ObjectId::from_u128(1), Some(ContactId::from_bits(1)), Outcome::Create);
+    let segment = Segment::of(30, Phase::Apply, 1, vec![item]);
+    let (store, blobs) = (&app.outside.store, &app.outside.blobs);
+    let kept = (&id, Retention::default());
+    store_segment(store, blobs, &account_id(), &connection_id(), kept, segment).await.unwrap();
+    {
+        let mut world = app.outside.store.world();
+        let run = world.runs.get_mut(&id).unwrap();
+        // Thirty pages that showed, and one that tells what was done.
+        (run.status, run.pages) = (RunStatus::Succeeded, 31);
+        run.plan.as_mut().unwrap().pages = 30;
+    }
+    let changes = app.ask(Ask::get(of_connection(&format!("/runs/{id}/changes")))).await;
+    let changes = changes.expect(200).json();
+    assert_eq!(changes["items"][0]["kind"], "create", "{changes}");
+    assert_eq!(changes["nextCursor"], Value::Null);
 }

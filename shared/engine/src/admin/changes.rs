@@ -149,7 +149,9 @@ pub async fn run_changes(
     let limit = usize::from(limit);
     let mut items = Vec::new();
     let told = run.told_pages();
-    for page in first.max(told.start)..told.end {
+    // What a plan applied lies behind its own pages.
+    let first = first.max(told.start);
+    for page in first..told.end {
         if items.len() >= limit || page - first >= MOST_SEGMENTS {
             return Ok(Page { items, next: Some(format!("{page}.0")) });
         }

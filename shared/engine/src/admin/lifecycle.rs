@@ -5,7 +5,7 @@
 //! pausing; what stops work comes after the state that forbids it.
 
 use contact_sync_domain::account::Account;
-use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
+use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus, PausedFor};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::Settings;
@@ -18,6 +18,7 @@ use super::document::Members;
 use super::runs::queue_run;
 use super::schedule::set_schedule;
 use super::sharing::ask_sharers;
+use super::undo::rest;
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
     Clock, ConnectionStore, Directory, PendingKind, PendingStore, RunStore, Schedules,
@@ -134,6 +135,29 @@ pub(super) async fn enable_with(
     Ok(true)
 }
 
+/// Has a connection rest, and queues the approved plan that takes back what it did. Where that is not
+/// to be done any more, the connection goes on syncing.
+pub(super) async fn rest_with(
+    outside: &impl Outside,
+    account: &Account,
+    found: &Connection,
+    plan: &Run,
+) -> Result<bool, AdminError> {
+    rest(outside, found).await?;
+    let store = outside.store();
+    let is_queued = store.enqueue_planned(plan).await?;
+    if is_queued || found.status != ConnectionStatus::Enabled {
+        return Ok(is_queued);
+    }
+    let stands = store.run(&found.account_id, &found.id, &plan.id).await?;
+    if stands.is_none_or(|run| run.status.is_terminal()) {
+        let settings = store.settings(&found.account_id, &found.id).await?.settings;
+        set_schedule(outside, account, found, &settings, ConnectionStatus::Enabled).await?;
+        step_back(outside, found).await;
+    }
+    Ok(false)
+}
+
 /// Refuses a connection whose tenant is not its account's: a move was begun and not ended.
 async fn check_claim(store: &impl TenantStore, found: &Connection) -> Result<(), AdminError> {
     let Some(tenant) = &found.tenant else { return Ok(()) };
@@ -150,19 +174,25 @@ async fn check_claim(store: &impl TenantStore, found: &Connection) -> Result<(),
     Err(AdminError::NotNow { from: found.status, fix })
 }
 
-/// Puts a connection back to the state it was found in, as far as the store answers.
+/// Puts a connection back to the state it was found in, as far as the store answers and nobody else
+/// changed it.
 async fn step_back(outside: &impl Outside, found: &Connection) {
     let store = outside.store();
+    let is_ours = |changed: &Connection| match found.status {
+        ConnectionStatus::Enabled => changed.paused_for == Some(PausedFor::Undone),
+        _ => changed.status == ConnectionStatus::Enabled,
+    };
     if let Ok(Some(mut changed)) = store.connection(&found.account_id, &found.id).await
-        && changed.status == ConnectionStatus::Enabled
+        && is_ours(&changed)
     {
         changed.status = found.status;
+        changed.paused_for = found.paused_for;
         changed.version += 1;
         changed.updated_at = outside.clock().now();
         if !matches!(store.update_connection(&changed).await, Ok(true)) {
             tracing::warn!(
                 connection.id = %found.id,
-                "could not take back the start of connection {}",
+                "could not put back the state of connection {}",
                 found.id
             );
         }

@@ -13,9 +13,8 @@ use serde_json::Value;
 use super::connections::connection;
 use super::document::Members;
 use super::fixing::{chosen_removals, read_removals};
-use super::lifecycle::{check_requirements, enable_with};
+use super::lifecycle::{check_requirements, enable_with, rest_with};
 use super::settings::{checked_draft, save_planned, take_effect};
-use super::undo::rest;
 use super::{AdminError, Caller, Outside, Role};
 use crate::port::{Clock, Randomness, RunStore, SettingsCause, SettingsStore, SyncStateStore};
 
@@ -216,8 +215,7 @@ pub async fn apply_plan(
     if undoes {
         let plan = Some(Box::new(plan.clone()));
         let queued = Run { status: RunStatus::Queued, plan, ..found.clone() };
-        rest(outside, &connection).await?;
-        let is_queued = store.enqueue_planned(&queued).await?;
+        let is_queued = rest_with(outside, account, &connection, &queued).await?;
         return if is_queued { Ok(queued) } else { Err(AdminError::Moved) };
     }
     let enables = matches!(connection.status, ConnectionStatus::Ready | ConnectionStatus::Disabled);

@@ -11,11 +11,10 @@ use contact_sync_domain::review::{Departure, ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, RunKind};
 use jiff::SignedDuration;
 
-use super::connections::connection;
 use super::contacts::write;
 use super::deeds::Deed;
 use super::plans::Approval as PlanApproval;
-use super::runs::request_run;
+use super::runs::{check_syncs, request_run};
 use super::{AdminError, Caller, Outside};
 use crate::port::{Clock, PendingItem, PendingKind, PendingStore, ReviewStore, StoreError};
 
@@ -35,7 +34,8 @@ pub async fn approve_held(
     approval: &PlanApproval,
 ) -> Result<Run, AdminError> {
     let (store, id) = (outside.store(), &run.connection_id);
-    let found = connection(store, &account.id, id).await?;
+    // Before anything is stored: what is approved counts for a day, whoever was told that it does not.
+    let found = check_syncs(outside, &account.id, id).await?;
     let Some(plan) = run.plan.as_deref() else { return Err(AdminError::PlanNotReady) };
     let held = held_now(outside, &found.id).await?;
     check(plan, &held, approval, outside)?;
@@ -47,6 +47,13 @@ pub async fn approve_held(
         })
         .collect::<Result<_, _>>()?;
     store.put_pending(&found.id, PendingKind::Approved, &approved).await?;
+    let queued = request_run(outside, &account.id, id, RunKind::Delta).await;
+    if queued.is_err() {
+        // It was paused in this moment, say.
+        let keys: Vec<String> = approved.into_iter().map(|item| item.key).collect();
+        store.delete_pending(&found.id, PendingKind::Approved, &keys).await?;
+        return queued;
+    }
     tracing::info!(
         account.id = %account.id,
         connection.id = %found.id,
@@ -55,7 +62,7 @@ pub async fn approve_held(
         "the removals that run {} held back were approved",
         run.id
     );
-    request_run(outside, &account.id, id, RunKind::Delta).await
+    queued
 }
 
 /// Whether the plan is the one that was shown, and may still be approved.

@@ -68,8 +68,8 @@ where
                     failed.push(pending(user, &failure)?);
                     kept.insert(user.clone(), failure);
                 }
-                // Nothing is decided yet.
-                Outcome::Deferred => {}
+                // Nothing is decided yet, or nothing was done: what failed is still to be tried.
+                Outcome::Deferred | Outcome::Left => {}
                 Outcome::Create
                 | Outcome::Update
                 | Outcome::Unchanged
@@ -80,8 +80,7 @@ where
                 | Outcome::Deactivate
                 | Outcome::Delete
                 | Outcome::Keep
-                | Outcome::Restore
-                | Outcome::Left => {
+                | Outcome::Restore => {
                     gone.extend(kept.remove(user).map(|failure| failure.object_id.to_string()));
                 }
             }

@@ -7,6 +7,7 @@ use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::plans::{apply, planned};
 use super::scene::{Scene, connection_id, contact_id, start, user, user_with};
 use crate::port::{PendingKind, PendingStore};
 
@@ -107,6 +108,22 @@ async fn whoever_left_the_directory_is_kept_no_longer() {
     scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(13));
     scene.full().await;
     assert_eq!(kept(&scene).await, []);
+}
+
+#[tokio::test]
+async fn whoever_failed_and_is_left_by_a_plan_is_still_to_be_tried() {
+    let mut scene = failing().await;
+    scene.worker.stores.world().unreadable_contacts.clear();
+    let (plan, _) = planned(&mut scene).await;
+    // He changes once more before it is applied: the plan does nothing to him.
+    let changed = user_with(3, &json!({"jobTitle": "Major"}));
+    scene.worker.directory.inner.entra().put_user(changed);
+    let done = apply(&mut scene, &plan, None).await;
+    assert_eq!((done.status, title(&scene, 3)), (RunStatus::Succeeded, None), "{done:?}");
+    let failures = kept(&scene).await;
+    assert_eq!(failures.len(), 1, "he is shown, and tried again");
+    assert_eq!(scene.state().work.escrowed, 1);
+    assert_eq!(scene.state().work.next_due, Some(start() + hours(6)));
 }
 
 #[tokio::test]
