@@ -12,7 +12,7 @@ mod tenants;
 pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
 pub(crate) use contact::{ContactShape, EventShape};
 pub(crate) use notice::NoticeShape;
-pub(crate) use review::{DecidedShape, ListDecidedShape, ReviewShape};
+pub(crate) use review::{DecidedShape, ListDecidedShape, ReviewListShape};
 pub(crate) use run::{ChangeShape, RunShape};
 pub(crate) use step::StepShape;
 pub(crate) use team::{MemberShape, TeamShape};

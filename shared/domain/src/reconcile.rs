@@ -31,7 +31,7 @@ use crate::mapping::{Mapped, Mapping};
 use crate::matching::{MatchKeys, Matched};
 use crate::review::RejectedSet;
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
-use crate::segment::{FieldChange, Outcome, SegmentItem};
+use crate::segment::{Outcome, SegmentItem};
 use crate::settings::{ChangeMode, DisabledAccounts, LinkMode, Policies, Problem, Settings};
 
 /// The rules of one run, compiled from one settings version.
@@ -349,10 +349,16 @@ impl Rules {
     }
 }
 
-/// The mark by which the next full run passes a contact over; none while a change of it waits for a
-/// person, so that the run counts it again.
-fn decided_for_good(wanted: &Wanted, pending: &[FieldChange]) -> Option<String> {
-    pending.is_empty().then(|| hex(wanted.fingerprint))
+/// Notes from what an item was decided: as the mark by which the next full run passes the contact
+/// over, or, while a change of it waits for a person or was refused, beside it, so that the run counts
+/// it again and a plan can still be held against the directory.
+fn sign(item: &mut SegmentItem, wanted: &Wanted, refused: usize) {
+    let told = hex(wanted.fingerprint);
+    if item.pending.is_empty() && refused == 0 {
+        item.fingerprint = Some(told);
+    } else {
+        item.trace.get_or_insert_default().told = Some(told);
+    }
 }
 
 fn is_own(contact: &Contact, user: &ObjectId, tie: Tie<'_>) -> bool {

@@ -185,6 +185,9 @@ pub struct Trace {
     /// Whether the contact is protected, so that only people may do what the policies name.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub protected: bool,
+    /// Digest of what the decision took from the directory, where the contact gets no mark of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
 }
 
 /// Who approved of a removal.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::contact::{Contact, ContactField, ContactSource, ContactStatus, Link, SyncMark, Target};
 use crate::id::RunId;
 use crate::reconcile::GoneCause;
-use crate::segment::{Outcome, Prior, Trace};
+use crate::segment::{Outcome, Prior, SegmentItem, Trace};
 
 impl Prior {
     /// What a contact's mark names; `None` for the mark of a decision, and for one that names no
@@ -39,6 +39,21 @@ impl Trace {
         let goes = outcome == Outcome::Delete;
         let before = if goes { Image::whole(contact) } else { Image::of(contact) };
         Self { cause: Some(cause), ..Self::replacing(contact, before) }
+    }
+}
+
+impl SegmentItem {
+    /// Digest of what the decision took from the directory, whether or not the contact is marked with
+    /// it.
+    pub fn told(&self) -> Option<&str> {
+        self.fingerprint.as_deref().or_else(|| self.trace.as_ref()?.told.as_deref())
+    }
+
+    /// Leaves the contact without its mark, so that the next run decides it anew.
+    pub fn unmark(&mut self) {
+        if let Some(told) = self.fingerprint.take() {
+            self.trace.get_or_insert_default().told = Some(told);
+        }
     }
 }
 

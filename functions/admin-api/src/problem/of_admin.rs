@@ -35,6 +35,7 @@ impl From<AdminError> for Problem {
             | AdminError::PlanDiffers
             | AdminError::PlanMoved { .. }
             | AdminError::RemovalsUnconfirmed { .. }
+            | AdminError::ListUnconfirmed { .. }
             | AdminError::RunNotEnded(_) => of_plan(error),
             AdminError::ExternalIdTaken
             | AdminError::EmailTaken

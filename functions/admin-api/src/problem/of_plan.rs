@@ -47,6 +47,16 @@ pub(super) fn of_plan(error: AdminError) -> Problem {
             ),
         )
         .with_errors(at("/removals", "not the number of the plan's removals")),
+        AdminError::ListUnconfirmed { count } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "removals-unconfirmed",
+            "Not the number that was shown",
+            format!(
+                "{count} items of the list stand as they were shown. If the contacts of all of \
+                 them are to go, send `count`: {count}."
+            ),
+        )
+        .with_errors(at("/count", "not the number of the items that were shown")),
         other => unexpected(&other),
     }
 }

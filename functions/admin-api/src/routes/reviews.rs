@@ -6,7 +6,7 @@ use contact_sync_domain::id::ReviewId;
 use contact_sync_domain::review::ReviewList;
 use contact_sync_engine::admin::{
     ListRequest, Outside, ReviewRequest, account, decide_list, decide_review, list_names,
-    review_decisions, reviews,
+    review_decisions, reviews, shown_as_of,
 };
 
 use super::Reply;
@@ -14,7 +14,7 @@ use crate::answer::Answer;
 use crate::api::Api;
 use crate::call::Call;
 use crate::problem::Problem;
-use crate::shape::{DecidedShape, ListDecidedShape, ReviewShape};
+use crate::shape::{DecidedShape, ListDecidedShape, ReviewListShape};
 
 pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (account, connection) = (call.account()?, call.connection()?);
@@ -22,8 +22,10 @@ pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let list = named
         .ok_or_else(|| Problem::bad_query(format!("`list` is needed: one of {}.", list_names())))?;
     let (cursor, limit) = (call.cursor(), call.limit()?);
+    // Before the items: whatever comes in between counts as newer.
+    let as_of = shown_as_of(&api.outside, &account, &connection, list).await?;
     let page = reviews(&api.outside, &account, &connection, list, cursor, limit).await?;
-    Ok(Answer::list(page, ReviewShape::from))
+    Ok(Answer::ok(&ReviewListShape::of(page, as_of)))
 }
 
 pub(super) async fn decisions<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

@@ -6,7 +6,7 @@ use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{ReviewAction, ReviewList, ReviewUser};
 use contact_sync_domain::segment::FieldChange;
 use contact_sync_domain::settings::RemovalAction;
-use contact_sync_engine::admin::{Decided, ListDecided, ReviewEntry};
+use contact_sync_engine::admin::{Decided, ListDecided, Page, ReviewEntry};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -64,6 +64,22 @@ impl From<ReviewEntry> for ReviewShape {
             remedy: item.remedy,
             since: item.since,
         }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReviewListShape {
+    items: Vec<ReviewShape>,
+    next_cursor: Option<String>,
+    /// What whoever decides all of the list names.
+    as_of: u64,
+}
+
+impl ReviewListShape {
+    pub(crate) fn of(page: Page<ReviewEntry>, as_of: u64) -> Self {
+        let items = page.items.into_iter().map(ReviewShape::from).collect();
+        Self { items, next_cursor: page.next, as_of }
     }
 }
 

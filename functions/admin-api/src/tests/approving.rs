@@ -1,24 +1,28 @@
 //! What is approved is done, and what is refused leaves nothing behind that is done later.
 
+use std::ops::RangeInclusive;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::approval::HeldSet;
 use contact_sync_domain::connection::ConnectionStatus as S;
-use contact_sync_domain::id::{ContactId, RunId};
+use contact_sync_domain::id::{ContactId, ObjectId, ReviewId, RunId};
 use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan, Summary};
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{Departure, ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::RemovalAction;
+use contact_sync_domain::sync_state::QueuedRun;
 use contact_sync_engine::admin::{AdminError, Caller, Role, apply_plan, read_approval};
 use contact_sync_engine::port::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::harness::{App, Ask, account_id, connection_id, of_connection};
+use super::harness::{Answer, App, Ask, account_id, connection_id, of_connection};
+use super::ignoring::linked;
 use super::outside::Shared;
 use super::questions::{put, question};
 
 /// A removal that the guard holds back.
-pub(super) fn held(app: &App, number: u128, version: u64) -> ReviewItem {
+fn held(app: &App, number: u128, version: u64) -> ReviewItem {
     let departure = Departure {
         action: Some(RemovalAction::Delete),
         held: true,
@@ -104,4 +108,139 @@ async fn an_undo_that_was_cancelled_before_it_was_approved_leaves_the_connection
     app.outside.store.world().runs.insert(seen.id.clone(), approved);
     assert!(matches!(approve().await, Err(AdminError::Moved)));
     assert_eq!(app.outside.store.world().connections[&connection_id()].status, S::Paused);
+}
+
+async fn shown_list(app: &App, list: &str) -> Value {
+    app.ask(Ask::get(of_connection(&format!("/reviews?list={list}")))).await.expect(200).json()
+}
+
+async fn decide_all(app: &App, body: &Value) -> Answer {
+    app.ask(Ask::post(of_connection("/reviews"), body).role("approver")).await
+}
+
+/// Who is approved of.
+fn approved(app: &App) -> Vec<String> {
+    let world = app.outside.store.world();
+    world.pending.values().map(|item| item.key.clone()).collect()
+}
+
+/// A connection that syncs, stands at this fence, and holds these removals back.
+fn holding(app: &App, fence: u64, numbers: RangeInclusive<u128>) {
+    for number in numbers {
+        linked(app, number);
+        put(&mut app.outside.store.world(), &held(app, number, fence - 1));
+    }
+    app.outside.store.world().states.get_mut(&connection_id()).unwrap().fence = fence;
+}
+
+#[tokio::test]
+async fn accepting_all_removals_approves_those_that_were_shown_and_nobody_else() {
+    let app = App::with_connection(S::Enabled);
+    holding(&app, 5, 1..=3);
+    let shown = shown_list(&app, "removals").await;
+    assert_eq!(shown["items"].as_array().unwrap().len(), 3);
+    // A run blocks four more before the answer comes.
+    holding(&app, 9, 4..=7);
+    let accept = |as_of: Value, count: Value| json!({"list": "removals", "action": "accept", "asOf": as_of, "count": count});
+    for body in
+        [accept(shown["asOf"].clone(), json!(7)), accept(shown["asOf"].clone(), json!(null))]
+    {
+        let refused = decide_all(&app, &body).await;
+        assert_eq!(refused.problem(422, "removals-unconfirmed"), ["/count"]);
+    }
+    let never_shown = decide_all(&app, &accept(json!(99), json!(7))).await;
+    assert_eq!(never_shown.problem(422, "invalid-fields"), ["/asOf"]);
+    let unbound = decide_all(&app, &json!({"list": "removals", "action": "accept"})).await;
+    assert_eq!(unbound.problem(422, "invalid-fields"), ["/asOf"]);
+    assert_eq!(approved(&app), Vec::<String>::new(), "nothing was approved so far");
+
+    let done = decide_all(&app, &accept(shown["asOf"].clone(), json!(3))).await.expect(202).json();
+    assert_eq!((&done["done"], done["failed"].as_array().unwrap().len()), (&json!(3), 4), "{done}");
+    assert!(done["failed"][0]["reason"].as_str().unwrap().contains("shown"), "{done}");
+    let three: Vec<String> = (1..=3).map(|one| ObjectId::from_u128(one).to_string()).collect();
+    assert_eq!(approved(&app), three, "four contacts would be deleted unseen");
+}
+
+#[tokio::test]
+async fn what_changed_in_any_list_since_it_was_shown_is_left() {
+    let app = App::with_connection(S::Enabled);
+    app.outside.store.world().states.get_mut(&connection_id()).unwrap().fence = 5;
+    let now = app.outside.clock.now();
+    let changed = |number, version| ReviewItem {
+        version,
+        contact_id: Some(ContactId::from_bits(number)),
+        ..question(now, ReviewList::Changes, number)
+    };
+    (1..=2).for_each(|number| put(&mut app.outside.store.world(), &changed(number, 4)));
+    let shown = shown_list(&app, "changes").await;
+    // The page at work asks about one of them anew.
+    put(&mut app.outside.store.world(), &changed(2, 5));
+    let body = json!({"list": "changes", "action": "reject", "asOf": shown["asOf"]});
+    let done = decide_all(&app, &body).await.expect(202).json();
+    assert_eq!(done["done"], 1, "{done}");
+    assert_eq!(done["failed"][0]["id"], ReviewId::of(&ObjectId::from_u128(2)).as_str(), "{done}");
+    assert_eq!(shown_list(&app, "changes").await["items"][0]["version"], 5, "it waits still");
+}
+
+#[tokio::test]
+async fn whoever_was_ignored_after_the_list_was_shown_stays_ignored() {
+    let app = App::with_connection(S::Enabled);
+    let ignore = async |users: RangeInclusive<u128>| {
+        let users: Vec<String> = users.map(|one| ObjectId::from_u128(one).to_string()).collect();
+        let settings = json!({"scope": {"ignoredUsers": users}});
+        let ask = Ask::put(of_connection("/settings"), &settings).header("if-match", "*");
+        app.ask(ask).await.expect(200);
+    };
+    ignore(1..=2).await;
+    let shown = shown_list(&app, "ignored").await;
+    ignore(1..=3).await;
+    let body = json!({"list": "ignored", "action": "unignore", "asOf": shown["asOf"]});
+    let done = decide_all(&app, &body).await.expect(202).json();
+    assert_eq!((&done["done"], done["failed"].as_array().unwrap().len()), (&json!(2), 1), "{done}");
+    let left = shown_list(&app, "ignored").await;
+    assert_eq!(left["items"].as_array().unwrap().len(), 1, "{left}");
+    assert_eq!(left["items"][0]["user"]["objectId"], ObjectId::from_u128(3).as_str());
+}
+
+#[tokio::test]
+async fn runs_that_somebody_asks_for_never_fill_the_state_that_syncing_needs() {
+    let app = App::with_connection(S::Enabled);
+    let waiting = |number: u128| QueuedRun {
+        run_id: RunId::from_bits(number),
+        kind: RunKind::User,
+        trigger: Trigger::Manual,
+    };
+    app.outside.store.world().states.get_mut(&connection_id()).unwrap().queue =
+        (1..=99).map(waiting).collect();
+    let of = |number: u128| json!({"kind": "user", "user": ObjectId::from_u128(number)});
+    let ask = async |body: Value| app.ask(Ask::post(of_connection("/runs"), &body)).await;
+    let last = ask(of(1)).await.expect(202).json();
+    for body in [of(2), of(3)] {
+        let refused = ask(body).await;
+        refused.problem(409, "wrong-state");
+        assert!(refused.text.contains("wait for this connection"), "{refused:?}");
+    }
+    assert_eq!(ask(of(1)).await.expect(202).json()["id"], last["id"], "the one that waits");
+    let everybody = Ask::post(of_connection("/reset"), &json!({"all": true}));
+    app.ask(everybody).await.problem(409, "wrong-state");
+    // What covers all of them is never refused.
+    ask(json!({"kind": "full"})).await.expect(202);
+    assert_eq!(app.outside.store.world().states[&connection_id()].queue.len(), 101);
+}
+
+#[tokio::test]
+async fn undo_plans_have_their_bound_too() {
+    let app = App::with_connection(S::Enabled);
+    let now = app.outside.clock.now();
+    let ids = (account_id(), connection_id());
+    let done = Run::queued(RunId::from_bits(5), ids, (RunKind::Full, Trigger::Manual), 0, now);
+    let done = Run { status: RunStatus::Succeeded, ended_at: Some(now), ..done };
+    app.outside.store.world().runs.insert(done.id.clone(), done.clone());
+    let path = of_connection(&format!("/runs/{}/undo", done.id));
+    let of = |number: u128| json!({"changes": [ContactId::from_bits(number)]});
+    for number in 1..=100 {
+        app.ask(Ask::post(&path, &of(number))).await.expect(202);
+    }
+    app.ask(Ask::post(&path, &of(101))).await.problem(409, "wrong-state");
+    app.ask(Ask::post(&path, &of(7))).await.expect(202);
 }

@@ -10,11 +10,11 @@ use contact_sync_domain::settings::check::MOST_IGNORED_USERS;
 use contact_sync_engine::port::{Clock, StoredContact};
 use serde_json::{Value, json};
 
-use super::harness::{Answer, App, Ask, account_id, of_account, of_connection};
+use super::harness::{Answer, App, Ask, account_id, connection_id, of_account, of_connection};
 use super::questions::{put, question};
 
 /// A contact of this user.
-fn linked(app: &App, number: u128) -> ContactId {
+pub(super) fn linked(app: &App, number: u128) -> ContactId {
     let made = app.add_linked_contact();
     let id = ContactId::from_bits(number);
     let email = format!("p{number}@contoso.example");
@@ -31,6 +31,7 @@ fn linked(app: &App, number: u128) -> ContactId {
 
 /// A question about the contact of each of these users.
 fn ask_about(app: &App, list: ReviewList, users: impl Iterator<Item = u128>) {
+    app.outside.store.world().states.get_mut(&connection_id()).unwrap().fence = 5;
     for number in users {
         let contact_id = Some(linked(app, number));
         let item = ReviewItem { contact_id, ..question(app.outside.clock.now(), list, number) };
@@ -61,7 +62,10 @@ fn contacts(app: &App) -> usize {
 }
 
 async fn decide_all(app: &App, list: &str, action: &str) -> Answer {
-    let body = json!({"list": list, "action": action});
+    let shown = app.ask(Ask::get(of_connection(&format!("/reviews?list={list}&limit=100")))).await;
+    let shown = shown.expect(200).json();
+    let count = shown["items"].as_array().unwrap().len();
+    let body = json!({"list": list, "action": action, "asOf": shown["asOf"], "count": count});
     app.ask(Ask::post(of_connection("/reviews"), &body)).await
 }
 

@@ -177,7 +177,7 @@ async fn a_connection_that_rests_writes_nothing_and_says_what_helps() {
             refused.problem(409, "wrong-state");
             assert!(detail(&refused).contains(helps), "{status:?}: {}", detail(&refused));
         }
-        let all = json!({"list": "conflicts", "action": "link"});
+        let all = json!({"list": "conflicts", "action": "link", "asOf": 0});
         app.ask(Ask::post(of_connection("/reviews"), &all)).await.problem(409, "wrong-state");
         assert_eq!(app.outside.store.world().contacts, before, "{status:?}");
         // What writes no contact waits for nothing.

@@ -2,7 +2,7 @@
 
 use super::asking;
 use super::item::{failed, item_of};
-use super::{Claimant, GoneCause, Rules, Tie, Wanted, decided_for_good, status_of, user_address};
+use super::{Claimant, GoneCause, Rules, Tie, Wanted, sign, status_of, user_address};
 use crate::contact::{Contact, ContactStatus, LinkState};
 use crate::directory::DirectoryUser;
 use crate::review::{ReviewAction, ReviewList};
@@ -87,7 +87,7 @@ impl Rules {
         item.status = status;
         item.link = link;
         // A contact that lacks what was refused is not decided for good.
-        item.fingerprint = decided_for_good(wanted, &item.pending).filter(|_| refused == 0);
+        sign(&mut item, wanted, refused);
         item
     }
 }

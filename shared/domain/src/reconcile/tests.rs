@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::contact::{LinkState, SyncMark};
 use crate::id::AccountId;
+use crate::segment::FieldChange;
 use crate::settings::{LinkMode, NameOfExisting, Removal, RemovalAction};
 
 const TENANT: u128 = 9;

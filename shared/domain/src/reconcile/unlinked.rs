@@ -2,7 +2,7 @@
 
 use super::asking;
 use super::item::{failed, item_of};
-use super::{Claimant, Found, Rules, Tie, Wanted, decided_for_good, hex, status_of, user_address};
+use super::{Claimant, Found, Rules, Tie, Wanted, hex, sign, status_of, user_address};
 use crate::contact::{Contact, ContactSource, LinkState};
 use crate::directory::DirectoryUser;
 use crate::id::ContactId;
@@ -198,7 +198,7 @@ impl Rules {
             item.question =
                 asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
         }
-        item.fingerprint = decided_for_good(wanted, &item.pending);
+        sign(&mut item, wanted, 0);
         item
     }
 

@@ -119,6 +119,12 @@ pub enum AdminError {
         /// How many there are.
         count: u64,
     },
+    /// Not as many items were shown as the request names, or it names no number.
+    #[error("{count} items were shown")]
+    ListUnconfirmed {
+        /// How many stand as they were shown.
+        count: u64,
+    },
     /// What the run does cannot be taken back while it still does it.
     #[error("run {0} has not ended")]
     RunNotEnded(RunId),
@@ -204,6 +210,7 @@ impl AdminError {
             | Self::PlanDiffers
             | Self::PlanMoved { .. }
             | Self::RemovalsUnconfirmed { .. }
+            | Self::ListUnconfirmed { .. }
             | Self::RunNotEnded(_)
             | Self::Stale
             | Self::VersionNeeded

@@ -4,6 +4,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, RunId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::sync_state::QueuedRun;
 use serde_json::{Value, json};
 
 use super::accounts::account as account_of;
@@ -14,7 +15,7 @@ use super::explain::{Step, explain_to};
 use super::explain_team::find_person;
 use super::grounds::Grounds;
 use super::plans::actor;
-use super::runs::check_syncs;
+use super::runs::{check_room, check_syncs};
 use super::{AdminError, Caller, Outside};
 use crate::port::{
     Clock, DecisionStore, Directory, Randomness, RunStore, SettingsStore, SyncStateStore,
@@ -94,7 +95,8 @@ pub async fn reset(
             run_about(outside, account, id, &user, (Trigger::Reset, caller)).await
         }
         Reset::Group(group) => {
-            check_syncs(outside, &account.id, id).await?;
+            let found = check_syncs(outside, &account.id, id).await?;
+            check_room(&found, &waiting(outside, account, id).await?)?;
             let tenant = connected(outside, &account.id, id).await?.id;
             if outside.directory().find_group(&tenant, &group).await?.is_none() {
                 return Err(AdminError::NotFound("group"));
@@ -105,7 +107,8 @@ pub async fn reset(
             Ok(run)
         }
         Reset::All => {
-            check_syncs(outside, &account.id, id).await?;
+            let found = check_syncs(outside, &account.id, id).await?;
+            check_room(&found, &waiting(outside, account, id).await?)?;
             let run = asked(outside, account, id, (RunKind::Full, Trigger::Reset), caller).await?;
             outside.store().enqueue(&run).await?;
             Ok(run)
@@ -122,9 +125,9 @@ pub(super) async fn run_about(
     (trigger, caller): (Trigger, &Caller),
 ) -> Result<Run, AdminError> {
     let store = outside.store();
-    check_syncs(outside, &account.id, id).await?;
-    let queue = store.sync_state(&account.id, id).await?.map(|state| state.queue);
-    for queued in queue.into_iter().flatten().filter(|queued| queued.kind == RunKind::User) {
+    let found = check_syncs(outside, &account.id, id).await?;
+    let waiting = waiting(outside, account, id).await?;
+    for queued in waiting.iter().filter(|queued| queued.kind == RunKind::User) {
         let run = store.run(&account.id, id, &queued.run_id).await?;
         let stands_for_it =
             |run: &Run| run.status == RunStatus::Queued && run.user.as_ref() == Some(user);
@@ -132,10 +135,21 @@ pub(super) async fn run_about(
             return Ok(run);
         }
     }
+    check_room(&found, &waiting)?;
     let run = asked(outside, account, id, (RunKind::User, trigger), caller).await?;
     let run = Run { user: Some(user.clone()), ..run };
     store.enqueue(&run).await?;
     Ok(run)
+}
+
+/// What waits for the connection's worker.
+async fn waiting(
+    outside: &impl Outside,
+    account: &Account,
+    id: &ConnectionId,
+) -> Result<Vec<QueuedRun>, AdminError> {
+    let state = outside.store().sync_state(&account.id, id).await?;
+    Ok(state.map(|state| state.queue).unwrap_or_default())
 }
 
 async fn asked(

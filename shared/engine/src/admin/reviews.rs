@@ -6,6 +6,7 @@ mod letting_go;
 mod list;
 mod merge;
 mod request;
+mod shown;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::Contact;
@@ -20,9 +21,11 @@ use super::settings::{Ignoring, change_ignored};
 use super::{AdminError, Caller, Outside};
 use crate::port::{ContactStore, DecisionStore, StoredContact};
 use desk::{Desk, is_planned, needs_user};
+use shown::Shown;
 
 pub use list::{ReviewEntry, review_decisions, reviews};
 pub use request::{ListRequest, ReviewRequest, list_names};
+pub use shown::shown_as_of;
 
 /// How many items of a list one request decides: as many as surely fit into a function's time.
 const AT_ONCE: u16 = 100;
@@ -106,8 +109,8 @@ async fn decided_before(
     Ok(Decided { item: item.clone(), action: made.action, contact })
 }
 
-/// Decides all of a list, as many as fit, and says where to go on. Each stands for itself: one that
-/// cannot be decided leaves the others alone.
+/// Decides all of a list that was shown, as many as fit, and says where to go on. Each stands for
+/// itself: one that cannot be decided, or came or changed since, leaves the others alone.
 pub async fn decide_list(
     outside: &impl Outside,
     caller: &Caller,
@@ -117,8 +120,12 @@ pub async fn decide_list(
 ) -> Result<ListDecided, AdminError> {
     let desk = Desk::open(outside, caller, account, id).await?;
     desk.may(request.action)?;
+    let shown = Shown::named(&desk, request).await?;
+    shown.check_number(&desk, request).await?;
     let cursor = request.cursor.as_deref();
-    let page = reviews(outside, &account.id, id, request.list, cursor, AT_ONCE).await?;
+    let mut page = reviews(outside, &account.id, id, request.list, cursor, AT_ONCE).await?;
+    let newer: Vec<ReviewEntry> =
+        page.items.extract_if(.., |entry| !shown.has(&entry.item)).collect();
     let users: Vec<ObjectId> =
         page.items.iter().map(|entry| entry.item.user.object_id.clone()).collect();
     let mut grounds = None;
@@ -152,7 +159,12 @@ pub async fn decide_list(
         .buffered(DECIDERS)
         .collect()
         .await;
-    let mut failed = Vec::new();
+    let unseen = || {
+        let why = "it came to the list, or changed, after what was shown; look at it first";
+        AdminError::ReviewMoved(why.to_owned())
+    };
+    let mut failed: Vec<(ReviewId, AdminError)> =
+        newer.iter().map(|entry| (entry.item.id(), unseen())).collect();
     let mut done = 0;
     for (id, result) in results {
         match result {

@@ -3,6 +3,7 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::sync_state::QueuedRun;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,6 +16,9 @@ use crate::port::{Clock, ConnectionStore, Randomness, RunStore, SettingsStore, S
 
 /// How often a page of a narrowed list reads on: runs that a filter wants may lie far apart.
 const MOST_READS: usize = 20;
+
+/// How many runs that somebody asked for may wait for one connection.
+pub(super) const MOST_WAITING: usize = 100;
 
 /// By how much a run's id may tell another time than the run itself: the list is in the order of ids.
 const SLACK: SignedDuration = SignedDuration::from_secs(60);
@@ -173,6 +177,17 @@ pub(super) async fn check_syncs(
     }
     check_requirements(&store.settings(account, id).await?.settings)?;
     Ok(found)
+}
+
+/// Refuses another run where very many wait: they lie in one item of the store, beside the work that
+/// goes on.
+pub(super) fn check_room(found: &Connection, waiting: &[QueuedRun]) -> Result<(), AdminError> {
+    if waiting.len() < MOST_WAITING {
+        return Ok(());
+    }
+    let fix = "very many runs wait for this connection already; ask again when some have ended, or \
+               for one run of all";
+    Err(AdminError::NotNow { from: found.status, fix })
 }
 
 /// Records a run and puts it on its connection's queue.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::connections::{connection, take_action};
 use super::document::Members;
+use super::runs::check_room;
 use super::schedule::set_schedule;
 use super::{AdminError, Caller, Outside};
 use crate::port::{AccountStore, Clock, Randomness, RunStore, SettingsStore, SyncStateStore};
@@ -152,7 +153,8 @@ async fn queue(
         return Err(AdminError::NotNow { from: found.status, fix });
     }
     let waiting = store.of_lane(Lane::Plan).sync_state(account, id).await?;
-    for queued in waiting.map(|state| state.queue).unwrap_or_default() {
+    let waiting = waiting.map(|state| state.queue).unwrap_or_default();
+    for queued in &waiting {
         let run = store.run(account, id, &queued.run_id).await?;
         let is_same =
             |run: &Run| run.status == RunStatus::Queued && run.undoes.as_deref() == Some(&undoes);
@@ -160,6 +162,7 @@ async fn queue(
             return Ok(run);
         }
     }
+    check_room(&found, &waiting)?;
     let run = Run {
         undoes: Some(Box::new(undoes)),
         requested_by: Some(caller.actor()),

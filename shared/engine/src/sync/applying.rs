@@ -302,7 +302,8 @@ fn is_as_planned(
         Some(Person::Here(_, View::Out { cause, because })) => Some((*cause, because.clone())),
         Some(Person::Here(_, View::In(wanted))) => {
             let told = hex(wanted.fingerprint);
-            return !is_leaving && item.fingerprint.as_ref().is_none_or(|known| *known == told);
+            // What only asks is decided anew by whoever answers.
+            return !is_leaving && item.told().map_or(!writes(item), |known| known == told);
         }
         Some(Person::Here(_, View::Failed { .. } | View::Unknown { .. })) => None,
     };

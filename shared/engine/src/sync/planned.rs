@@ -139,6 +139,30 @@ where
         Ok(())
     }
 
+    /// Why a plan that somebody approved is not begun any more: it holds for the settings that it was
+    /// made under, and for a day. What is taken back goes by no settings, and by the contacts alone. `wanted` is the settings'
+    /// version that it counts on.
+    pub(super) fn outlived(
+        &self,
+        kind: RunKind,
+        plan: &Plan,
+        desk: &Desk,
+        wanted: u64,
+    ) -> Option<String> {
+        let approved = plan.approved.as_ref().filter(|_| kind != RunKind::Undo)?;
+        let current = desk.settings.version;
+        if current != wanted {
+            return Some(format!(
+                "the settings were replaced while the approved plan waited, and are in version \
+                 {current} by now; nothing of it was done; preview again"
+            ));
+        }
+        (self.clock.now().duration_since(approved.at) >= PLAN_LIFE).then(|| {
+            "the approved plan waited for more than a day; nothing of it was done; preview again"
+                .to_owned()
+        })
+    }
+
     /// Writes a stored page of the plan again over what is stored, as an earlier slice did in its own
     /// memory. Who moved since then is left as he is: nothing of the plan will come about for him.
     pub(super) async fn write_again(

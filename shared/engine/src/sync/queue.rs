@@ -163,7 +163,8 @@ where
         Ok(())
     }
 
-    async fn withdraw(
+    /// Ends a run that waits.
+    pub(super) async fn withdraw(
         &self,
         connection: &Connection,
         queued: &QueuedRun,

@@ -64,8 +64,13 @@ where
             (point.page, point.first_page) = (plan.pages, plan.pages);
         }
         let is_over = stored.as_ref().is_some_and(|run| run.status.is_terminal());
-        if is_over || (applies && !point.applies) {
-            // It was cancelled while it waited.
+        let outlived =
+            plan.and_then(|plan| self.outlived(queued.kind, plan, desk, point.settings_version));
+        if let Some(reason) = &outlived {
+            self.withdraw(&desk.connection, queued, reason).await?;
+        }
+        if is_over || outlived.is_some() || (applies && !point.applies) {
+            // It was cancelled while it waited, or waited too long.
             held.drop_queued = Some(queued.run_id.clone());
             held.checkpoint(&self.stores).await?;
             return Ok(Ended::Run);

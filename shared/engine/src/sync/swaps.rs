@@ -42,7 +42,7 @@ where
             if turns_inactive(&item) {
                 // The guard counts that: the next run decides it.
                 item.status = None;
-                item.fingerprint = None;
+                item.unmark();
             }
             if let (Some(key), Some(_)) = (new_email_key(&item), existing) {
                 wants.entry(key).or_insert((position, item));

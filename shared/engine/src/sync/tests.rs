@@ -1,6 +1,7 @@
 //! Runs on a directory and stores in memory.
 
 mod approvals;
+mod approved_plans;
 mod asking;
 mod by_group;
 mod cancel;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use self::expected::{
     Fate, Fields, GETHOMESAFE, HAPPYFOX, LYNES, Product, SYNCRO, World, as_written,
 };
+use crate::reviews::decide_all;
 
 const PEOPLE: u32 = 5_000;
 
@@ -339,8 +340,7 @@ async fn lynes_by_hand_stands_a_directory_of_many_years() {
     scene.settle().await;
     let run = sync(&scene, &customer).await;
     assert_eq!(customer.contacts_by_user().await, before, "LY-20: {run}");
-    let all = json!({"list": "changes", "action": "accept"});
-    let all = scene.rest().post(&customer.path("/reviews"), &all).await.expect(202).json();
+    let all = decide_all(&scene, &customer, "changes", "accept").await;
     assert_eq!(all["done"], link.len(), "LY-35: {all}");
     let after = customer.contacts_by_user().await;
     for person in &link {
@@ -367,8 +367,7 @@ async fn linked_by_hand(scene: &Scene, customer: &Customer<'_>, product: &Produc
     sync(scene, customer).await;
     let matched = scene.rest().list(&customer.path("/reviews?list=matched")).await;
     assert_eq!(matched.len(), certain.len(), "LY-23");
-    let all = json!({"list": "matched", "action": "accept"});
-    let all = scene.rest().post(&customer.path("/reviews"), &all).await.expect(202).json();
+    let all = decide_all(scene, customer, "matched", "accept").await;
     assert_eq!((&all["done"], &all["failed"]), (&json!(certain.len()), &json!([])), "LY-26: {all}");
     let contacts = customer.contacts_by_user().await;
     assert_eq!(contacts.len(), certain.len());

@@ -149,6 +149,39 @@ async fn all_that_the_guard_holds_back_is_approved_by_plan_and_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whom_a_list_did_not_show_is_not_approved_with_it() {
+    let scene = Scene::with_users(40).await;
+    let (customer, people) = deleting(&scene, deletes()).await;
+    let contacts = customer.contacts().await.len();
+    delete(&scene, &people[2..9]);
+    scene.settle().await;
+    let path = customer.path("/reviews?list=removals");
+    let shown = scene.rest().get(&path).await.expect(200).json();
+    assert_eq!(shown["items"].as_array().unwrap().len(), 7, "{shown}");
+    // A group loses its members, say, while somebody looks at the seven.
+    delete(&scene, &people[9..17]);
+    scene.settle().await;
+    let all = json!({"list": "removals", "action": "accept"});
+    let accept = async |as_of: &Value, count: Value| {
+        let mut body = all.clone();
+        (body["asOf"], body["count"]) = (as_of.clone(), count);
+        scene.rest().post(&customer.path("/reviews"), &body).await
+    };
+    let unbound = scene.rest().post(&customer.path("/reviews"), &all).await.expect(422);
+    assert_eq!(unbound.problem(), "invalid-fields");
+    for count in [Value::Null, json!(15)] {
+        let refused = accept(&shown["asOf"], count).await.expect(422);
+        assert_eq!(refused.problem(), "removals-unconfirmed");
+    }
+    let done = accept(&shown["asOf"], json!(7)).await.expect(202).json();
+    let left = done["failed"].as_array().unwrap().len();
+    assert_eq!((&done["done"], left), (&json!(7), 8), "{done}");
+    scene.settle().await;
+    assert_eq!(customer.contacts().await.len(), contacts - 7, "{}", scene.story());
+    assert_eq!(removals(&scene, &customer).await.len(), 8, "they wait for a look of their own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_leaves_has_days_of_grace_and_keeps_his_contact_when_he_is_back_in_time() {
     let scene = Scene::with_users(20).await;
     let mut removal = deletes();

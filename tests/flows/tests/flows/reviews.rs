@@ -31,8 +31,16 @@ pub(crate) async fn decide(
     scene.rest().post(&path, &body).await
 }
 
-async fn decide_all(scene: &Scene, customer: &Customer<'_>, name: &str, action: &str) -> Value {
-    let body = json!({"list": name, "action": action});
+/// Decides all of a list as it stands.
+pub(crate) async fn decide_all(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    name: &str,
+    action: &str,
+) -> Value {
+    let shown =
+        scene.rest().get(&customer.path(&format!("/reviews?list={name}"))).await.expect(200);
+    let body = json!({"list": name, "action": action, "asOf": shown.json()["asOf"]});
     scene.rest().post(&customer.path("/reviews"), &body).await.expect(202).json()
 }
 

@@ -40,7 +40,7 @@ async fn a_contact_that_two_people_are_asked_about_goes_to_one_of_them() {
         let candidates = vec![wanted.clone()];
         put(&app, &ReviewItem { candidates, ..item(&app, ReviewList::Conflicts, number) });
     }
-    let all = json!({"list": "conflicts", "action": "link"});
+    let all = json!({"list": "conflicts", "action": "link", "asOf": 4});
     let all = app.ask(Ask::post(of_connection("/reviews"), &all)).await.expect(202).json();
     assert_eq!((&all["done"], all["failed"].as_array().unwrap().len()), (&json!(1), 1), "{all}");
     let taker = contact(&app, &wanted).unwrap().link.unwrap().object_id;

@@ -308,7 +308,8 @@ pub(super) fn needs_user(list: ReviewList, action: ReviewAction) -> bool {
     }
 }
 
-fn writes_contacts(action: ReviewAction) -> bool {
+/// Whether an action changes or removes contacts, at once or with the next run.
+pub(super) fn writes_contacts(action: ReviewAction) -> bool {
     match action {
         ReviewAction::Accept
         | ReviewAction::Link

@@ -20,6 +20,10 @@ pub struct ReviewRequest {
 pub struct ListRequest {
     pub(super) list: ReviewList,
     pub(super) action: ReviewAction,
+    /// Up to which version the list was shown.
+    pub(super) as_of: u64,
+    /// How many items were shown, where that must be said.
+    pub(super) count: Option<u64>,
     pub(super) cursor: Option<String>,
 }
 
@@ -50,7 +54,7 @@ impl ReviewRequest {
 }
 
 impl ListRequest {
-    /// Reads `{list, action, cursor?}`.
+    /// Reads `{list, action, asOf, count?, cursor?}`.
     pub fn read(document: &Value) -> Result<Self, AdminError> {
         let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
         let list = members.text("list", 32).and_then(|word| {
@@ -61,6 +65,20 @@ impl ListRequest {
             list
         });
         let action = read_action(&mut members);
+        let as_of = members.value("asOf").and_then(Value::as_u64);
+        if as_of.is_none() {
+            members.problem("asOf", "expected the list's `asOf` as it was shown, a whole number");
+        }
+        let count = match members.value("count") {
+            None | Some(Value::Null) => None,
+            Some(count) => {
+                let count = count.as_u64();
+                if count.is_none() {
+                    members.problem("count", "expected how many items were shown");
+                }
+                count
+            }
+        };
         let cursor = members.changed_text("cursor", 512);
         if let (Some(list), Some(action)) = (list, action)
             && !list.actions().contains(&action)
@@ -68,8 +86,10 @@ impl ListRequest {
             members.problem("action", not_of(list));
         }
         let problems = members.finish();
-        match (list, action) {
-            (Some(list), Some(action)) if problems.is_empty() => Ok(Self { list, action, cursor }),
+        match (list, action, as_of) {
+            (Some(list), Some(action), Some(as_of)) if problems.is_empty() => {
+                Ok(Self { list, action, as_of, count, cursor })
+            }
             _ => Err(AdminError::Invalid(problems)),
         }
     }
