@@ -16,6 +16,7 @@ use contact_sync_dynamo_store::DynamoStore;
 use contact_sync_graph_client::{Endpoints, GraphClient};
 use contact_sync_lambda_shell::env::{Env, EnvError};
 use contact_sync_lambda_shell::{SystemClock, fatal, logs, sdk_config};
+use contact_sync_mailer::{Sender, SesMailer};
 use contact_sync_report_store::BlobStore;
 use contact_sync_secret_store::Credentials;
 use contact_sync_sync_schedules::{ScheduleTarget, SyncSchedules};
@@ -42,7 +43,11 @@ async fn main() -> Result<(), Error> {
             .map_err(fatal)?,
         blobs: BlobStore::connect(&sdk, data_bucket),
         schedules: SyncSchedules::connect(&sdk, schedules),
-        sends_mail: env.optional("MAIL_FROM").is_some(),
+        mailer: env.optional("MAIL_FROM").map(|from| {
+            let configuration_set = env.optional("MAIL_CONFIGURATION_SET");
+            SesMailer::connect(&sdk, Sender { from, configuration_set })
+        }),
+        portal_url: env.optional("PORTAL_URL"),
     };
     let stage = env.optional("STAGE").unwrap_or_default();
     lambda_http::run(router(Api { outside, public_base_url: env.public_base_url(), stage })).await

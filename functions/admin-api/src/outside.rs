@@ -4,6 +4,7 @@ use contact_sync_dynamo_store::DynamoStore;
 use contact_sync_engine::admin::Outside;
 use contact_sync_graph_client::GraphClient;
 use contact_sync_lambda_shell::{SystemClock, SystemRandomness};
+use contact_sync_mailer::SesMailer;
 use contact_sync_report_store::BlobStore;
 use contact_sync_secret_store::Credentials;
 use contact_sync_sync_schedules::SyncSchedules;
@@ -14,7 +15,9 @@ pub(crate) struct Aws {
     pub(crate) graph: GraphClient<Credentials, SystemClock>,
     pub(crate) blobs: BlobStore,
     pub(crate) schedules: SyncSchedules,
-    pub(crate) sends_mail: bool,
+    /// Absent where the installation sends no mail.
+    pub(crate) mailer: Option<SesMailer>,
+    pub(crate) portal_url: Option<String>,
 }
 
 impl Outside for Aws {
@@ -22,11 +25,15 @@ impl Outside for Aws {
     type Directory = GraphClient<Credentials, SystemClock>;
     type Blobs = BlobStore;
     type Schedules = SyncSchedules;
+    type Mailer = SesMailer;
     type Clock = SystemClock;
     type Randomness = SystemRandomness;
 
-    fn sends_mail(&self) -> bool {
-        self.sends_mail
+    fn mailer(&self) -> Option<&SesMailer> {
+        self.mailer.as_ref()
+    }
+    fn portal_url(&self) -> Option<&str> {
+        self.portal_url.as_deref()
     }
     fn store(&self) -> &DynamoStore {
         &self.store

@@ -26,6 +26,7 @@ mod runs;
 mod settings;
 mod teams;
 mod tenants;
+mod welcome;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -169,6 +170,7 @@ pub(crate) fn table<P: Outside>() -> Vec<Endpoint<P>> {
     table.extend(of_settings_and_runs());
     table.extend(of_plans());
     table.extend(run_control::endpoints());
+    table.extend(welcome::endpoints());
     table
 }
 

@@ -8,6 +8,7 @@ mod run;
 mod step;
 mod team;
 mod tenants;
+mod welcome;
 
 pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
 pub(crate) use contact::{ContactShape, EventShape};
@@ -17,6 +18,7 @@ pub(crate) use run::{ChangeShape, RunShape};
 pub(crate) use step::StepShape;
 pub(crate) use team::{MemberShape, TeamShape};
 pub(crate) use tenants::{OverlapShape, TenantUseShape};
+pub(crate) use welcome::{RenderedShape, WelcomeShape, WelcomeTemplateShape};
 
 use contact_sync_domain::account::{Account, CustomField};
 use contact_sync_domain::id::AccountId;

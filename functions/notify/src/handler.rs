@@ -1,9 +1,11 @@
-//! One event in; a notice raised, or mailed. One task: the digests that are due.
+//! One event in; a notice raised, or mailed, or a newcomer welcomed. One task: the digests that are due.
 
+use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_engine::notices::{
     Digested, NoticeError, NoticeStores, deliver, raise, tell_digests,
 };
 use contact_sync_engine::port::{Clock, Mailer, Randomness};
+use contact_sync_engine::welcome::{Post, WelcomeError, WelcomeStores, Welcomed};
 use contact_sync_lambda_shell::Chain;
 use contact_sync_lambda_shell::context::deadline;
 use contact_sync_lambda_shell::invocation::InvocationError;
@@ -38,6 +40,9 @@ pub(crate) enum Failure {
     /// A notice was not raised or not mailed.
     #[error("people may not have been told")]
     Notice(#[from] NoticeError),
+    /// Somebody was not welcomed.
+    #[error("somebody was not welcomed")]
+    Welcome(#[from] WelcomeError),
     /// Some digests were not told; they are still due.
     #[error("{0} digests were not told")]
     Digests(usize),
@@ -48,6 +53,7 @@ impl From<Failure> for Diagnostic {
         let error_type = match &failure {
             Failure::Input(_) => "Input",
             Failure::Notice(_) => "Notice",
+            Failure::Welcome(_) => "Welcome",
             Failure::Digests(_) => "Digests",
         };
         Self { error_type: error_type.to_owned(), error_message: failure.to_string() }
@@ -61,7 +67,7 @@ pub(crate) async fn handle<S, M, C, R>(
     event: LambdaEvent<Value>,
 ) -> Result<(), Failure>
 where
-    S: NoticeStores,
+    S: NoticeStores + WelcomeStores,
     M: Mailer,
     C: Clock,
     R: Randomness,
@@ -80,7 +86,7 @@ async fn act<S, M, C, R>(
     until: Timestamp,
 ) -> Result<(), Failure>
 where
-    S: NoticeStores,
+    S: NoticeStores + WelcomeStores,
     M: Mailer,
     C: Clock,
     R: Randomness,
@@ -114,9 +120,49 @@ where
                 "mailed notice {notice}"
             );
         }
+        Input::Newcomer(account, contact) => {
+            let Some(mailer) = mailer else { return Ok(()) };
+            let portal_url = portal_url.as_deref();
+            let post = Post { stores, mailer, clock, randomness, portal_url };
+            said(post.welcome(&account, &contact).await?, (&account, &contact));
+        }
         Input::Digests => report(tell_digests(stores, clock, randomness, until).await)?,
     }
     Ok(())
+}
+
+/// What became of a welcome: whose contact it was about, and nothing about the person.
+fn said(welcomed: Welcomed, (account, contact): (&AccountId, &ContactId)) {
+    match welcomed {
+        Welcomed::Sent => tracing::info!(
+            account.id = %account,
+            contact.id = %contact,
+            welcomes.sent = 1_u64,
+            "welcomed contact {contact}"
+        ),
+        Welcomed::Uncertain => tracing::warn!(
+            account.id = %account,
+            contact.id = %contact,
+            welcomes.uncertain = 1_u64,
+            "nobody knows whether contact {contact} was welcomed; it is not done again by itself"
+        ),
+        Welcomed::Known => tracing::info!(
+            account.id = %account,
+            contact.id = %contact,
+            "contact {contact} is welcomed already"
+        ),
+        Welcomed::AddressKnown => tracing::info!(
+            account.id = %account,
+            contact.id = %contact,
+            "the address of contact {contact} was welcomed before"
+        ),
+        Welcomed::Unwanted(reason) => tracing::info!(
+            account.id = %account,
+            contact.id = %contact,
+            reason,
+            "contact {contact} is not welcomed: {reason}"
+        ),
+    }
 }
 
 /// One line for the whole, one for each that failed.

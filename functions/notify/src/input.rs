@@ -3,7 +3,7 @@
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ConnectionSilent, NoticeRaised, SyncRunFinished,
 };
-use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, NoticeId};
 use contact_sync_engine::notices::Hint;
 use contact_sync_lambda_shell::invocation::{Invocation, InvocationError, detail as read};
 use serde::Deserialize;
@@ -16,6 +16,8 @@ pub(crate) enum Input {
     News(AccountId, ConnectionId, Hint),
     /// A notice was raised: mail it.
     Raised(AccountId, NoticeId),
+    /// Sync made a contact for somebody who is to be welcomed.
+    Newcomer(AccountId, ContactId),
     /// Tell the digests whose time has come.
     Digests,
 }
@@ -27,6 +29,14 @@ const TASKS: &str = "{\"task\": \"digest\"}";
 #[serde(rename_all = "camelCase")]
 enum Task {
     Digest,
+}
+
+/// Of a contact's event, who it is about: everything else is read anew.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Newcomer {
+    account_id: AccountId,
+    contact_id: ContactId,
 }
 
 impl Input {
@@ -53,6 +63,10 @@ impl Input {
             "ConnectionSilent" => {
                 let detail: ConnectionSilent = read("ConnectionSilent", detail)?;
                 Ok(Self::News(detail.account_id, detail.connection_id, Hint::Silence))
+            }
+            "ContactCreated" => {
+                let detail: Newcomer = read("ContactCreated", detail)?;
+                Ok(Self::Newcomer(detail.account_id, detail.contact_id))
             }
             "NoticeRaised" => {
                 let detail: NoticeRaised = read("NoticeRaised", detail)?;
@@ -84,6 +98,8 @@ mod tests {
         assert_eq!(event("connection-silent"), news(Hint::Silence));
         let raised = Input::Raised(AccountId::from_bits(1), NoticeId::from_bits(4));
         assert_eq!(event("notice-raised"), raised);
+        let newcomer = Input::Newcomer(AccountId::from_bits(1), ContactId::from_bits(5));
+        assert_eq!(event("contact-created"), newcomer);
         assert_eq!(event("digest"), Input::Digests);
     }
 

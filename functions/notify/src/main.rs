@@ -1,4 +1,5 @@
-//! Tells people what changed for their connections, once: in the product and by mail.
+//! Tells people what changed for their connections, once: in the product and by mail. Welcomes
+//! whoever sync made a contact for.
 
 mod handler;
 mod input;

@@ -68,6 +68,9 @@ pub struct SyncMark {
     /// In which of the run's pages that was decided, or [`Self::NO_PAGE`].
     #[serde(default)]
     pub page: u32,
+    /// Whether sync made it where the settings welcome people: who returns keeps no such mark.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub welcome: bool,
 }
 
 impl SyncMark {

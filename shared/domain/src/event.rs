@@ -89,6 +89,9 @@ pub struct ContactEvent {
     pub contact_id: ContactId,
     /// The whole contact after the change; null once removed.
     pub contact: Option<Contact>,
+    /// Whether the person is to be welcomed: sync made the contact, and never made it before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub welcome: bool,
     /// When.
     pub occurred_at: Timestamp,
 }

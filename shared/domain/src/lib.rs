@@ -49,4 +49,5 @@ pub mod team;
 pub mod trace;
 pub mod undo;
 pub mod value_counts;
+pub mod welcome;
 pub mod written;

@@ -86,9 +86,21 @@ pub struct Summary {
     pub guard: GuardView,
     /// How many memberships in teams would begin and end.
     pub teams: TeamsView,
+    /// How many people would be welcomed by mail at most: nobody is welcomed twice.
+    #[serde(skip_serializing_if = "is_none")]
+    pub welcomes: u64,
+    /// Of the contacts that taking back would delete: how many were to be welcomed when they were
+    /// made. A mail is not taken back.
+    #[serde(skip_serializing_if = "is_none")]
+    pub welcomed: u64,
     /// Of a drift audit: how many differences came of which side.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub moved: BTreeMap<Moved, u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes by reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How many memberships in teams a plan would begin and end.

@@ -50,6 +50,7 @@ pub struct Rules {
     /// Whether a person decided already, also about protected contacts.
     approved: bool,
     disabled_are_inactive: bool,
+    welcomes: bool,
     /// Digest of everything that shapes a decision besides the user.
     digest: u64,
 }
@@ -146,6 +147,7 @@ impl Rules {
             approved: false,
             disabled_are_inactive: settings.scope.disabled_accounts
                 == DisabledAccounts::IncludeAsInactive,
+            welcomes: settings.welcome_email,
             digest: rules_digest(settings),
         })
     }
@@ -153,6 +155,11 @@ impl Rules {
     /// When the run began.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Whether whoever gets a contact is welcomed.
+    pub fn welcomes(&self) -> bool {
+        self.welcomes
     }
 
     /// Whom sync means.

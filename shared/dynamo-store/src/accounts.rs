@@ -8,7 +8,7 @@ use contact_sync_engine::port::{AccountStore, ConnectionStore, SHARDS, StoreErro
 use crate::item::{self, document, number, read_document, text, text_of};
 use crate::table::{Condition, Query};
 use crate::transaction::{Transacted, Transaction};
-use crate::{DynamoStore, cursor, keys};
+use crate::{DynamoStore, cursor, keys, welcomes};
 
 const KIND: &str = "account";
 
@@ -135,8 +135,11 @@ impl AccountStore for DynamoStore {
         self.state.purge("BatchWriteItem receipts", receipts).await?;
         self.erase_audit(&AuditChain::Account(account.id.clone())).await?;
         let operation = "BatchWriteItem account";
-        for partition in [keys::notices_partition(&account.id), keys::mailed_partition(&account.id)]
-        {
+        for partition in [
+            keys::notices_partition(&account.id),
+            keys::mailed_partition(&account.id),
+            welcomes::partition(&account.id),
+        ] {
             self.state.purge(operation, partition).await?;
         }
         // The account's own item goes last: until then the call can be repeated.

@@ -29,6 +29,7 @@ mod table;
 mod teams;
 mod tenants;
 mod transaction;
+mod welcomes;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;

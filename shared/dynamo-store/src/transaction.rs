@@ -200,6 +200,11 @@ fn parts(condition: Option<Condition>) -> (Option<String>, Option<Item>) {
 }
 
 impl Transacted {
+    /// Whether all of it was done.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
     /// What stood under the key of the write at `place`, where its condition did not hold.
     pub(crate) fn standing(&self, place: usize) -> Option<&Item> {
         match self {

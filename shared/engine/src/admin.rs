@@ -44,6 +44,7 @@ mod sharing;
 mod teams;
 mod tenants;
 mod undo;
+mod welcome;
 
 pub use accounts::{AccountChange, NewAccount, account, accounts, change_account, create_account};
 pub use answers::{
@@ -109,6 +110,10 @@ pub use teams::{
 };
 pub use tenants::{TenantUse, grant_tenant, read_accounts, read_tenant, tenant_accounts};
 pub use undo::{read_changes, read_since, request_undo, request_undo_since};
+pub use welcome::{
+    Trial as WelcomeTrial, WelcomesIn, preview_welcome, read_trial, read_welcome, save_welcome,
+    test_welcome, welcome_again, welcome_template, welcomes,
+};
 
 /// How often a change is tried again when somebody else was faster.
 const ATTEMPTS: usize = 3;

@@ -23,6 +23,8 @@ pub(crate) struct Stamp<'a> {
     pub(crate) run: &'a str,
     /// In which of the run's pages that was decided.
     pub(crate) page: u32,
+    /// Whether a contact that never was is to be welcomed.
+    pub(crate) welcomes: bool,
     /// Who writes: the run, or what a person did.
     pub(crate) by: WriteId,
     /// When.
@@ -37,7 +39,7 @@ pub(crate) fn contact_after(
     before: Option<&Contact>,
     version: u64,
 ) -> Contact {
-    let Stamp { account, tie, fence, settings_version, run, page, by, now } = stamp;
+    let Stamp { account, tie, fence, settings_version, run, page, welcomes, by, now } = stamp;
     let mut contact = before.cloned().unwrap_or_else(|| Contact {
         id: item
             .contact_id
@@ -103,12 +105,19 @@ pub(crate) fn contact_after(
         | Outcome::Keep
         | Outcome::Left => {}
     }
+    // A version tells that it was a contact before, whoever made it then.
+    let is_new = before.is_none() && version == 0 && item.outcome == Outcome::Create;
+    let welcome = match before {
+        Some(before) => before.sync.as_ref().is_some_and(|mark| mark.welcome),
+        None => welcomes && is_new,
+    };
     contact.sync = Some(SyncMark {
         source_version: fence,
         settings_version,
         fingerprint: item.fingerprint.clone(),
         run: run.to_owned(),
         page,
+        welcome,
     });
     contact.version = version + 1;
     contact.updated_at = now;

@@ -20,3 +20,4 @@ pub mod segments;
 mod split;
 pub mod sync;
 mod undo;
+pub mod welcome;

@@ -23,6 +23,7 @@ mod subscriptions;
 mod sync_states;
 mod teams;
 mod tenants;
+mod welcomes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,7 @@ use contact_sync_domain::segment::Deviation;
 use contact_sync_domain::subscription::Subscription;
 use contact_sync_domain::sync_state::{Lane, SyncState};
 use contact_sync_domain::team::{Membership, Team};
+use contact_sync_domain::welcome::{Welcome, WelcomeTemplate};
 use jiff::Timestamp;
 
 use crate::port::{
@@ -115,6 +117,12 @@ pub struct World {
     pub digests: BTreeMap<(Timestamp, ConnectionId), DigestDue>,
     /// Mails of notices by a digest of the address: whether sent, and until when somebody is at it.
     pub mailed: BTreeMap<(NoticeId, String), (bool, Timestamp)>,
+    /// What accounts' welcome mails say.
+    pub welcome_templates: BTreeMap<AccountId, WelcomeTemplate>,
+    /// Who was welcomed.
+    pub welcomes: BTreeMap<(AccountId, ContactId), Welcome>,
+    /// Under which addresses, by their digest; without a contact once the person was forgotten.
+    pub welcomed_addresses: BTreeMap<(AccountId, String), Option<ContactId>>,
     /// Requests that carried an idempotency key, by its hash.
     pub keyed: BTreeMap<String, KeyedRequest>,
     /// Contacts and their tombstones.

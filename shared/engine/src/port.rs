@@ -20,6 +20,7 @@ mod subscriptions;
 mod sync;
 mod teams;
 mod tenants;
+mod welcomes;
 
 pub use audit::{AuditPage, AuditStore};
 pub use connections::{
@@ -57,3 +58,4 @@ pub use sync::{
 };
 pub use teams::{MembershipKey, MembershipPage, Renamed, TeamStore};
 pub use tenants::{Granted, TenantClaim, TenantGrant, TenantStore, TenantTaken};
+pub use welcomes::{WelcomeClaim, WelcomeFilter, WelcomePage, WelcomeStore};

@@ -135,6 +135,18 @@ impl Scene {
         self.set(&item, "#doc.#renewedAt = :renewed, #doc.#expiresAt = :ends", &values).await;
     }
 
+    /// Whoever set out to welcome people and did not say what became of it is dead by now.
+    pub async fn let_welcomes_grow_old(&self) {
+        for item in self.items("StateTable").await {
+            if item["kind"]["S"] == "welcome" {
+                let then = earlier(&item, "at", SignedDuration::from_mins(5));
+                let since = json!({"N": then.as_nanosecond().to_string()});
+                let values = json!({":at": {"S": then.to_string()}, ":since": since});
+                self.set(&item, "#doc.#at = :at, #since = :since", &values).await;
+            }
+        }
+    }
+
     /// Our record of Contoso's subscription on a resource, as DynamoDB writes it.
     pub async fn subscription_record(&self, resource: &str) -> Value {
         let tenant = self.tenant.to_string();

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::settings;
 use contact_sync_engine::admin::{AdminError, pointer};
-use contact_sync_engine::port::ScheduleError;
+use contact_sync_engine::port::{MailError, ScheduleError};
 
 use super::of_directory::of_directory;
 use super::of_plan::of_plan;
@@ -20,6 +20,7 @@ impl From<AdminError> for Problem {
             }
             AdminError::Directory(ref cause) => of_directory(cause),
             AdminError::Schedule(ref cause) => of_schedule(&error, cause),
+            AdminError::Mail(ref cause) => of_mail(&error, cause),
             AdminError::NotFound(_)
             | AdminError::RoleTooSmall { .. }
             | AdminError::OperatorsOnly
@@ -69,6 +70,37 @@ fn invalid(errors: Vec<settings::Problem>) -> Problem {
     };
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-fields", "Fields are wrong", detail)
         .with_errors(errors)
+}
+
+/// Why a mail was not sent.
+fn of_mail(error: &AdminError, cause: &MailError) -> Problem {
+    let title = "The mail was not sent";
+    match cause {
+        MailError::Throttled(_) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "mail-busy",
+            title,
+            "The mail service asks us to wait; nothing was sent.",
+        )
+        .retry_after(10),
+        MailError::Refused { code, .. } => conflict(
+            "mail-refused",
+            title,
+            format!(
+                "The mail service refuses it ({code}): the sender must be verified with it, and \
+                 in its sandbox every address too."
+            ),
+        ),
+        MailError::Unavailable(_) => {
+            failed(error);
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "mail-uncertain",
+                "The mail service did not answer",
+                "Nobody knows whether the mail was sent; look into the mailbox first.",
+            )
+        }
+    }
 }
 
 /// What is wrong with the request itself.

@@ -162,6 +162,10 @@ struct SummaryShape {
     leaving: BTreeMap<GoneCause, u64>,
     guard: GuardView,
     teams: TeamsView,
+    /// How many people would be welcomed by mail at most.
+    welcomes: u64,
+    /// Of an undo, how many of those whom it deletes were to be welcomed when they were made.
+    welcomed: u64,
     /// Of a drift audit, how many differences came of which side.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     moved: BTreeMap<Moved, u64>,
@@ -176,8 +180,18 @@ struct ReasonShape {
 
 impl From<Plan> for PlanShape {
     fn from(plan: Plan) -> Self {
-        let Summary { by_kind, by_field, by_reason, removals, leaving, guard, teams, moved } =
-            plan.summary;
+        let Summary {
+            by_kind,
+            by_field,
+            by_reason,
+            removals,
+            leaving,
+            guard,
+            teams,
+            welcomes,
+            welcomed,
+            moved,
+        } = plan.summary;
         let shape =
             |Reason { reason, remedy, count }: Reason| ReasonShape { reason, remedy, count };
         let by_reason = by_reason.into_iter().map(shape).collect();
@@ -190,6 +204,8 @@ impl From<Plan> for PlanShape {
                 leaving,
                 guard,
                 teams,
+                welcomes,
+                welcomed,
                 moved,
             },
             settings_version: plan.basis.settings_version,

@@ -61,6 +61,7 @@ async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value:
     after.set(&target, Some(json!(value)));
     after.wrote(WriteId::from(&run), [&target]);
     after.sync = Some(SyncMark {
+        welcome: false,
         source_version: 1,
         settings_version: 0,
         fingerprint: None,

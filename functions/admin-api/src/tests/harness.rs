@@ -284,6 +284,7 @@ impl App {
                 planned: None,
             }),
             sync: Some(SyncMark {
+                welcome: false,
                 source_version: 1,
                 settings_version: 0,
                 fingerprint: Some("ab".to_owned()),

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId};
 use contact_sync_engine::admin::Outside;
-use contact_sync_engine::memory::{Counter, HeldClock, MemoryBlobs, MemoryDirectory, MemoryStore};
+use contact_sync_engine::memory::{
+    Counter, HeldClock, MemoryBlobs, MemoryDirectory, MemoryMailer, MemoryStore,
+};
 use contact_sync_engine::port::{Group, ScheduleError, Schedules};
 use serde_json::json;
 
@@ -46,6 +48,7 @@ pub(super) struct InMemory {
     pub(super) chance: Counter,
     /// Whether the installation has a sender of mail.
     pub(super) sends_mail: AtomicBool,
+    pub(super) mailer: MemoryMailer,
 }
 
 impl InMemory {
@@ -63,6 +66,7 @@ impl InMemory {
             clock: HeldClock::at("2026-03-02T12:00:00Z".parse().unwrap()),
             chance: Counter::default(),
             sends_mail: AtomicBool::new(true),
+            mailer: MemoryMailer::default(),
         }
     }
 }
@@ -88,11 +92,15 @@ impl Outside for Shared {
     type Directory = MemoryDirectory;
     type Blobs = MemoryBlobs;
     type Schedules = MemorySchedules;
+    type Mailer = MemoryMailer;
     type Clock = HeldClock;
     type Randomness = Counter;
 
-    fn sends_mail(&self) -> bool {
-        self.0.sends_mail.load(Ordering::Relaxed)
+    fn mailer(&self) -> Option<&MemoryMailer> {
+        self.0.sends_mail.load(Ordering::Relaxed).then_some(&self.0.mailer)
+    }
+    fn portal_url(&self) -> Option<&str> {
+        Some("https://portal.host.example")
     }
     fn store(&self) -> &MemoryStore {
         &self.0.store

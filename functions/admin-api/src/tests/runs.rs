@@ -363,6 +363,7 @@ async fn events_are_read_again_from_any_point_and_only_ones_own() {
         connection_id: None,
         contact_id: ContactId::from_bits(1),
         contact: None,
+        welcome: false,
         occurred_at: app.outside.clock.now(),
     };
     let other = AccountId::from_bits(2);

@@ -76,6 +76,7 @@ impl World {
                 planned: None,
             }),
             sync: Some(SyncMark {
+                welcome: false,
                 source_version: 1,
                 settings_version: 0,
                 fingerprint: None,

@@ -14,6 +14,7 @@
 //! | `u` `t` `n` `l` | linked user (16 bytes), its tenant (16 bytes), its UPN, where it stands |
 //! | `d` `e` | when what is planned may be done: nanoseconds; what it is, by a letter |
 //! | `sv` `sg` `p` `r` `q` | source version, settings version, fingerprint, run and page (from 1 on) of the last sync write |
+//! | `h` | present: to be welcomed when it was made |
 //! | `w` | who wrote what: empty where the run in `r` wrote all that is managed and has a value; else for each writer 16 bytes, how long the rest is (2 bytes), targets as in `m` |
 //!
 //! A tombstone has `v`, `c`, `sv`, the `r` and `q` of its removal, and `z` where a person was erased.
@@ -237,6 +238,9 @@ pub(super) fn contact(
         if mark.page > 0 {
             set("q", number(mark.page));
         }
+        if mark.welcome {
+            set("h", AttributeValue::Bool(true));
+        }
     }
     if !contact.written.is_empty() {
         set("w", bytes(writers::packed(contact)));
@@ -371,6 +375,7 @@ fn sync_mark(item: &Item) -> Option<SyncMark> {
             None => text_of(item, "r").unwrap_or_default().to_owned(),
         },
         page: number_of(item, "q").unwrap_or_default(),
+        welcome: item.contains_key("h"),
     })
 }
 

@@ -126,6 +126,7 @@ pub(crate) fn contact(account: u128, number: u128, fence: u64) -> Contact {
             planned: None,
         }),
         sync: Some(SyncMark {
+            welcome: false,
             source_version: fence,
             settings_version: 0,
             fingerprint: Some(format!("{number:032x}")),
@@ -185,6 +186,7 @@ pub(crate) fn event(account: u128, number: u64) -> ContactEvent {
         connection_id: None,
         contact_id: ContactId::from_bits(u128::from(number)),
         contact: None,
+        welcome: false,
         occurred_at: at(0),
     }
 }

@@ -17,7 +17,9 @@ use serde_json::Value;
 use super::document::Members;
 use super::redacting::redact;
 use super::{AdminError, Caller, Outside};
-use crate::port::{Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoredContact};
+use crate::port::{
+    Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoredContact, WelcomeStore,
+};
 
 /// Reads `{confirm}`, which must be the contact's own id.
 pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
@@ -78,6 +80,7 @@ pub async fn erase_contact(
         found = found.and(store.erase_asked(&connection.id, id, user).await?);
     }
     found.answers += store.erase_answers(account, id).await?;
+    store.forget_welcome(account, id).await?;
     let stands_for = ObjectId::from_u128(outside.randomness().ordered_bits());
     let gone = ErasureReceipt {
         version: receipt.version + 1,

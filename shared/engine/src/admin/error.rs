@@ -7,7 +7,7 @@ use contact_sync_domain::settings::Problem;
 use thiserror::Error;
 
 use super::Role;
-use crate::port::{DirectoryError, ScheduleError, StoreError};
+use crate::port::{DirectoryError, MailError, ScheduleError, StoreError};
 
 /// Why a request was not carried out. What a caller can mend comes first.
 #[derive(Debug, Error)]
@@ -163,6 +163,9 @@ pub enum AdminError {
     /// Scheduling failed.
     #[error("the connection's schedule could not be set")]
     Schedule(#[from] ScheduleError),
+    /// A mail that somebody asked for was not sent, or nobody knows.
+    #[error("the mail was not sent")]
+    Mail(#[from] MailError),
     /// The directory failed.
     #[error("the directory could not be read")]
     Directory(#[from] DirectoryError),
@@ -182,6 +185,7 @@ impl AdminError {
                 true
             }
             Self::Directory(error) => error.is_transient(),
+            Self::Mail(error) => error.is_transient(),
             Self::NotFound(_)
             | Self::RoleTooSmall { .. }
             | Self::OperatorsOnly

@@ -2,9 +2,10 @@
 
 use crate::port::{
     AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
-    DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, NoticeStore,
-    PauseStore, PendingStore, Randomness, ReviewStore, RunStore, Schedules, SegmentStore,
-    SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TeamStore, TenantStore,
+    DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, Mailer,
+    NoticeStore, PauseStore, PendingStore, Randomness, ReviewStore, RunStore, Schedules,
+    SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TeamStore,
+    TenantStore, WelcomeStore,
 };
 
 /// A store of everything.
@@ -30,6 +31,7 @@ pub trait AdminStore:
     + SyncStateStore
     + TeamStore
     + TenantStore
+    + WelcomeStore
 {
 }
 
@@ -55,6 +57,7 @@ impl<S> AdminStore for S where
         + SyncStateStore
         + TeamStore
         + TenantStore
+        + WelcomeStore
 {
 }
 
@@ -68,13 +71,17 @@ pub trait Outside: Send + Sync + 'static {
     type Blobs: Blobs;
     /// The connections' schedules.
     type Schedules: Schedules;
+    /// Who sends mail.
+    type Mailer: Mailer;
     /// The time.
     type Clock: Clock;
     /// Chance.
     type Randomness: Randomness;
 
-    /// Whether the installation has a sender of mail.
-    fn sends_mail(&self) -> bool;
+    /// Who sends mail; absent where the installation has no sender.
+    fn mailer(&self) -> Option<&Self::Mailer>;
+    /// Where people look after their connections, where the installation says.
+    fn portal_url(&self) -> Option<&str>;
     /// Where state and contacts are kept.
     fn store(&self) -> &Self::Store;
     /// The connected directories.

@@ -154,7 +154,7 @@ async fn check_outside(
     settings: &Settings,
 ) -> Result<(), AdminError> {
     let mut missing = missing_teams(outside.store(), &account.id, settings).await?;
-    missing.extend(mail::unsent(outside, settings));
+    missing.extend(mail::unsent(outside, &account.id, settings).await?);
     if missing.is_empty() { Ok(()) } else { Err(AdminError::Invalid(missing)) }
 }
 

@@ -71,6 +71,9 @@ impl AccountStore for MemoryStore {
             .map(|(id, _)| id)
             .collect();
         world.mailed.retain(|(of, _), _| !own.contains(of));
+        world.welcome_templates.remove(&account.id);
+        world.welcomes.retain(|(of, _), _| *of != account.id);
+        world.welcomed_addresses.retain(|(of, _), _| *of != account.id);
         world.events.retain(|event| event.account_id != account.id);
         Ok(())
     }

@@ -5,11 +5,11 @@ mod contacts;
 mod people;
 mod work;
 
-use contact_sync_domain::id::{ConnectionId, RunId};
+use contact_sync_domain::id::{ConnectionId, ContactId, RunId};
 use contact_sync_domain::sync_state::Lane;
 
 use super::overlay::Over;
-use crate::port::{SettingsVersion, SyncStateStore};
+use crate::port::{SettingsVersion, StoredContact, SyncStateStore};
 
 /// The stores of a lane. One type serves both lanes, so that the worker is compiled once.
 #[derive(Debug)]
@@ -34,6 +34,16 @@ impl<S> LaneStores<S> {
     /// Whether a connection's plan is made under a draft.
     pub(crate) fn is_draft(&self, connection: &ConnectionId) -> bool {
         self.over.look().is_some_and(|over| over.draft(connection).is_some())
+    }
+
+    /// Whether a contact that the plan made is to be welcomed.
+    pub(crate) fn is_to_be_welcomed(&self, id: &ContactId) -> bool {
+        self.over.look().is_some_and(|over| match over.contact(id) {
+            Some(StoredContact::Present(contact)) => {
+                contact.sync.as_ref().is_some_and(|mark| mark.welcome)
+            }
+            Some(StoredContact::Tombstone { .. }) | None => false,
+        })
     }
 
     /// A run begins or goes on.

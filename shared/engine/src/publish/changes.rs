@@ -62,7 +62,8 @@ fn contact_event(
     match (old, new) {
         // A contact that comes back goes on counting from its tombstone.
         (None | Some(Tombstone { .. }), Some(Present(new))) => {
-            Some(told(ContactEventKind::Created, new, new))
+            let welcome = new.sync.as_ref().is_some_and(|mark| mark.welcome);
+            Some(ContactEvent { welcome, ..told(ContactEventKind::Created, new, new) })
         }
         // A write that raised no version changed nothing that anybody reads.
         (Some(Present(old)), Some(Present(new))) if new.version <= old.version => None,
@@ -101,6 +102,7 @@ fn told(kind: ContactEventKind, contact: &Contact, linked: &Contact) -> ContactE
         contact_id: contact.id.clone(),
         // What sync keeps for itself is nobody's business.
         contact: Some(Contact { sync: None, written: Vec::new(), ..contact.clone() }),
+        welcome: false,
         occurred_at: contact.updated_at,
     }
 }

@@ -204,10 +204,37 @@ where
         Ok(())
     }
 
+    /// Whom the plan makes a contact for that never was one.
+    fn to_be_welcomed<'a>(&self, items: impl Iterator<Item = &'a SegmentItem>) -> u64 {
+        let made = items.filter(|item| item.outcome == Outcome::Create);
+        let made = made.filter_map(|item| item.contact_id.as_ref());
+        made.fold(0, |count, id| count + u64::from(self.stores.is_to_be_welcomed(id)))
+    }
+
+    /// How many of those whom an undo deletes were to be welcomed when they were made.
+    async fn were_welcomed<'a>(
+        &self,
+        pass: &Pass,
+        items: impl Iterator<Item = &'a SegmentItem>,
+    ) -> Result<u64, Stop> {
+        let deleted = items.filter(|item| item.outcome == Outcome::Delete);
+        let ids: Vec<ContactId> = deleted.filter_map(|item| item.contact_id.clone()).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let standing = self.stores.syncing().get_many(&pass.account.id, &ids).await?;
+        let marks = standing.into_iter().filter_map(|one| match one {
+            Some(StoredContact::Present(contact)) => contact.sync,
+            Some(StoredContact::Tombstone { .. }) | None => None,
+        });
+        Ok(marks.fold(0, |count, mark| count + u64::from(mark.welcome)))
+    }
+
     async fn sum_up(&self, held: &mut Held, pass: &Pass) -> Result<Plan, Stop> {
         let draft = self.stores.is_draft(&pass.connection.id);
         let basis = Basis { settings_version: pass.point.settings_version, draft };
         let mut teller = Teller::of(&basis);
+        let (mut welcomes, mut welcomed) = (0, 0);
         for page in 0..pass.point.page {
             held.check_time(&self.clock)?;
             let (connection, run) = (&pass.connection.id, &pass.point.run_id);
@@ -218,6 +245,11 @@ where
                 deviations.iter().rev().map(|one| (&one.object_id, one)).collect();
             for item in &segment.items {
                 teller.tell(item, went.get(&item.object_id).copied()).map_err(unwritten)?;
+            }
+            let goes = |item: &&SegmentItem| !went.contains_key(&item.object_id);
+            welcomes += self.to_be_welcomed(segment.items.iter().filter(goes));
+            if pass.point.kind == RunKind::Undo {
+                welcomed += self.were_welcomed(pass, segment.items.iter().filter(goes)).await?;
             }
         }
         let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
@@ -230,6 +262,7 @@ where
         // Taking back uses up nothing of the guard's window, and always says what it removes.
         let holds = count > if pass.point.kind == RunKind::Undo { 0 } else { left };
         summary.guard = GuardView { count, allowed, left, holds };
+        (summary.welcomes, summary.welcomed) = (welcomes, welcomed);
         Ok(Plan {
             hash,
             pages: pass.point.page,

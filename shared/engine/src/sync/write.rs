@@ -352,6 +352,7 @@ pub(super) fn written(
         settings_version: pass.point.settings_version,
         run: pass.point.run_id.as_str(),
         page: segment.page,
+        welcomes: pass.rules.welcomes() && pass.point.kind != RunKind::Undo,
         by: WriteId::from(&pass.point.run_id),
         now,
     };

@@ -23,7 +23,7 @@ impl Unit {
 }
 
 /// A number of the log, its metric and its unit.
-const NUMBERS: [(&str, &str, Unit); 39] = [
+const NUMBERS: [(&str, &str, Unit); 41] = [
     // An ended run.
     ("sync.seen", "UsersSeen", Unit::Count),
     ("sync.created", "ContactsCreated", Unit::Count),
@@ -73,6 +73,9 @@ const NUMBERS: [(&str, &str, Unit); 39] = [
     // What people were told.
     ("notices.raised", "NoticesRaised", Unit::Count),
     ("notices.mailed", "NoticesMailed", Unit::Count),
+    // Whom sync made contacts for.
+    ("welcomes.sent", "WelcomesSent", Unit::Count),
+    ("welcomes.uncertain", "WelcomesUncertain", Unit::Count),
     // An answer of the REST API.
     ("http.duration_ms", "RequestDuration", Unit::Milliseconds),
     ("report.rows_extended", "ReportRows", Unit::Count),

@@ -55,3 +55,4 @@ mod throttling;
 mod undo;
 mod variants;
 mod webhook;
+mod welcome;

@@ -6,7 +6,6 @@ use crate::settings::{Problem, Settings};
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     let features = settings.features;
     let asked = [
-        (settings.welcome_email, "/welcomeEmail", "welcome mails"),
         (features.licences, "/features/licences", "licences"),
         (features.sign_in, "/features/signIn", "sign-in activity"),
         (features.mfa, "/features/mfa", "authentication methods"),

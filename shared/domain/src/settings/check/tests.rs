@@ -110,7 +110,6 @@ fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
             json!({"notifications": {"emails": ["a@x", "b@x\r\nBcc: c@x"]}}),
             "/notifications/emails/1 expected an e-mail address",
         ),
-        (json!({"welcomeEmail": true}), "/welcomeEmail not available yet: welcome mails"),
         (
             json!({"features": {"mfa": true}}),
             "/features/mfa not available yet: authentication methods",

@@ -49,6 +49,7 @@ fn person() -> Contact {
             planned: None,
         }),
         sync: Some(SyncMark {
+            welcome: true,
             source_version: 9_876_543,
             settings_version: 123,
             fingerprint: Some("00ff00ff00ff00ff00ff00ff00ff00ff".into()),

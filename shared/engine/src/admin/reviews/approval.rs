@@ -260,6 +260,8 @@ impl<O: Outside> Approval<'_, '_, O> {
             settings_version: self.desk.settings.version,
             run: &review.run,
             page: SyncMark::NO_PAGE,
+            // Who decided about the person tells them, too.
+            welcomes: false,
             by: self.deed.by(),
             now,
         };

@@ -74,7 +74,7 @@ pub async fn validate(
         }
     };
     validation.errors = missing_teams(outside.store(), &account.id, &settings).await?;
-    validation.errors.extend(unsent(outside, &settings));
+    validation.errors.extend(unsent(outside, &account.id, &settings).await?);
     let tenant = match (found.status, &found.tenant) {
         (ConnectionStatus::Invited | ConnectionStatus::Disconnected, _) | (_, None) => {
             validation.warnings.push(Problem {

@@ -40,6 +40,7 @@ fn contact(version: u64) -> Contact {
             planned: None,
         }),
         sync: Some(SyncMark {
+            welcome: false,
             source_version: 9,
             settings_version: 1,
             fingerprint: Some("ab".into()),

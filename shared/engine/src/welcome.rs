@@ -1,0 +1,241 @@
+//! Welcoming whoever sync made a contact for: one mail, at most once.
+//!
+//! The claim comes before the mail and stands for ever, whatever becomes of the contact. So whoever
+//! dies between the two, or does not hear what the mail service says, leaves a person without a
+//! welcome, and never one with two; such claims are listed, and people send those mails by hand.
+
+use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::contact::{Contact, ContactField};
+use contact_sync_domain::email::{email_key, is_plausible_email};
+use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_domain::welcome::{Rendered, Values, Welcome, WelcomeState};
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::port::{
+    AccountStore, Clock, ConnectionStore, ContactStore, Mail, MailError, Mailer, Randomness,
+    SettingsStore, StoreError, StoredContact, WelcomeClaim, WelcomeStore,
+};
+
+/// Longer than an invocation lives: whoever claimed a welcome and is over it is dead.
+pub const AT_WORK: SignedDuration = SignedDuration::from_secs(90);
+
+/// So long a mail waits for the mail service, each time longer, before it is given up for now.
+const PATIENCE: [SignedDuration; 4] = [
+    SignedDuration::from_secs(1),
+    SignedDuration::from_secs(2),
+    SignedDuration::from_secs(4),
+    SignedDuration::from_secs(8),
+];
+
+/// Everything that welcomes need of the state.
+pub trait WelcomeStores:
+    AccountStore + ConnectionStore + ContactStore + SettingsStore + WelcomeStore
+{
+}
+
+impl<S> WelcomeStores for S where
+    S: AccountStore + ConnectionStore + ContactStore + SettingsStore + WelcomeStore
+{
+}
+
+/// With what mails are sent.
+#[derive(Debug)]
+pub struct Post<'a, S, M, C, R> {
+    /// The state.
+    pub stores: &'a S,
+    /// The mail service.
+    pub mailer: &'a M,
+    /// The time.
+    pub clock: &'a C,
+    /// Chance.
+    pub randomness: &'a R,
+    /// Where people look after their connections.
+    pub portal_url: Option<&'a str>,
+}
+
+/// What became of a welcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Welcomed {
+    /// The mail was sent now.
+    Sent,
+    /// It was sent before, or somebody else is at it.
+    Known,
+    /// Nobody knows whether it was sent; it is not sent again by itself.
+    Uncertain,
+    /// Another contact of the account was welcomed under the same address.
+    AddressKnown,
+    /// Nobody is to be welcomed, for this reason.
+    Unwanted(&'static str),
+}
+
+/// Why somebody was not welcomed.
+#[derive(Debug, Error)]
+pub enum WelcomeError {
+    /// The store failed.
+    #[error("the state store failed")]
+    Store(#[from] StoreError),
+    /// The mail was not sent, and may be sent later.
+    #[error("the welcome mail was not sent")]
+    Mail(#[source] MailError),
+}
+
+/// Digest of an address within its account: the same person has another one elsewhere.
+fn address_of(account: &AccountId, email: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update(account.as_str())
+        .chain_update([0])
+        .chain_update(email_key(email))
+        .finalize();
+    digest.iter().take(16).fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
+}
+
+impl<S, M, C, R> Post<'_, S, M, C, R>
+where
+    S: WelcomeStores,
+    M: Mailer,
+    C: Clock,
+    R: Randomness,
+{
+    /// Welcomes somebody whose contact sync made, if the settings still say so at this moment.
+    pub async fn welcome(
+        &self,
+        account: &AccountId,
+        id: &ContactId,
+    ) -> Result<Welcomed, WelcomeError> {
+        let before = self.stores.welcome(account, id).await?;
+        if let Some(known) = before.as_ref().filter(|one| one.state != WelcomeState::Failed) {
+            return Ok(self.standing(known));
+        }
+        let Some(StoredContact::Present(contact)) = self.stores.get(account, id).await? else {
+            return Ok(Welcomed::Unwanted("the contact was removed"));
+        };
+        if !contact.sync.as_ref().is_some_and(|mark| mark.welcome) {
+            return Ok(Welcomed::Unwanted("the contact existed before"));
+        }
+        let Some(link) = &contact.link else {
+            return Ok(Welcomed::Unwanted("the contact was unlinked"));
+        };
+        let connection = self.stores.connection(account, &link.connection_id).await?;
+        let stopped = [ConnectionStatus::Disabled, ConnectionStatus::Disconnected];
+        if connection.is_none_or(|connection| stopped.contains(&connection.status)) {
+            return Ok(Welcomed::Unwanted("the connection was stopped"));
+        }
+        // Who turns it off stops what is still on its way.
+        let settings = self.stores.settings(account, &link.connection_id).await?.settings;
+        if !settings.welcome_email {
+            return Ok(Welcomed::Unwanted("welcome mails were turned off"));
+        }
+        self.send(&contact, before).await
+    }
+
+    /// Sends the mail of a welcome that came to nothing, or of which nobody knows, because somebody
+    /// says so.
+    pub async fn welcome_again(
+        &self,
+        contact: &Contact,
+        before: Welcome,
+    ) -> Result<Welcomed, WelcomeError> {
+        match self.standing(&before) {
+            Welcomed::Uncertain => {}
+            _ if before.state == WelcomeState::Failed => {}
+            standing => return Ok(standing),
+        }
+        self.send(contact, Some(before)).await
+    }
+
+    /// What a claim says that stands already.
+    fn standing(&self, known: &Welcome) -> Welcomed {
+        let is_over = self.clock.now().duration_since(known.at) >= AT_WORK;
+        match known.state {
+            WelcomeState::Claimed if is_over => Welcomed::Uncertain,
+            WelcomeState::Claimed | WelcomeState::Sent | WelcomeState::Failed => Welcomed::Known,
+        }
+    }
+
+    async fn send(
+        &self,
+        contact: &Contact,
+        before: Option<Welcome>,
+    ) -> Result<Welcomed, WelcomeError> {
+        let account = &contact.account_id;
+        let Some(email) = contact.email().map(str::trim).filter(|it| is_plausible_email(it)) else {
+            return Ok(Welcomed::Unwanted("the contact has no address"));
+        };
+        let Some(written) = self.written(contact, email).await? else {
+            return Ok(Welcomed::Unwanted("the account has no template"));
+        };
+        let claim = Welcome {
+            account_id: account.clone(),
+            contact_id: contact.id.clone(),
+            connection_id: contact.link.as_ref().map(|link| link.connection_id.clone()),
+            address: Some(address_of(account, email)),
+            state: WelcomeState::Claimed,
+            reason: None,
+            attempt: format!("{:032x}", self.randomness.bits()),
+            version: before.map_or(1, |before| before.version + 1),
+            at: self.clock.now(),
+        };
+        match self.stores.claim_welcome(&claim).await? {
+            WelcomeClaim::Ours => {}
+            WelcomeClaim::Theirs => return Ok(Welcomed::Known),
+            WelcomeClaim::AddressWelcomed => return Ok(Welcomed::AddressKnown),
+        }
+        let mail = Mail {
+            to: email.to_owned(),
+            subject: written.subject,
+            text: written.text,
+            html: written.html,
+        };
+        let (state, reason, answer) = match self.sent(&mail).await {
+            Ok(()) => (WelcomeState::Sent, None, Ok(Welcomed::Sent)),
+            // The claim stands as it is, and says so.
+            Err(MailError::Unavailable(_)) => return Ok(Welcomed::Uncertain),
+            Err(error @ MailError::Throttled(_)) => {
+                (WelcomeState::Failed, Some("Throttled".to_owned()), Err(error))
+            }
+            Err(MailError::Refused { code, source }) => {
+                let reason = Some(code.clone());
+                (WelcomeState::Failed, reason, Err(MailError::Refused { code, source }))
+            }
+        };
+        let at = self.clock.now();
+        let settled = Welcome { state, reason, version: claim.version + 1, at, ..claim };
+        self.stores.settle_welcome(&settled).await?;
+        answer.map_err(WelcomeError::Mail)
+    }
+
+    /// The mail to a contact; `None` where the account has no template.
+    async fn written(
+        &self,
+        contact: &Contact,
+        email: &str,
+    ) -> Result<Option<Rendered>, StoreError> {
+        let account = &contact.account_id;
+        let Some(template) = self.stores.welcome_template(account).await? else { return Ok(None) };
+        let Some(account) = self.stores.account(account).await? else { return Ok(None) };
+        let display_name = contact.fields.get(&ContactField::DisplayName).map(String::as_str);
+        Ok(Some(template.render(&Values {
+            display_name,
+            email,
+            account_name: &account.name,
+            portal_url: self.portal_url,
+        })))
+    }
+
+    /// Sends a mail, at the mail service's pace. What it does not take was not sent, so that it is
+    /// offered again under the same claim.
+    async fn sent(&self, mail: &Mail) -> Result<(), MailError> {
+        for patience in PATIENCE {
+            match self.mailer.send(mail).await {
+                Err(MailError::Throttled(_)) => self.clock.sleep(patience).await,
+                answer => return answer.map(drop),
+            }
+        }
+        self.mailer.send(mail).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests;
