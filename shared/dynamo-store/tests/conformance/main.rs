@@ -27,3 +27,4 @@ mod tables;
 mod teams;
 mod tenants;
 mod waiting_runs;
+mod welcomes;

@@ -1,5 +1,6 @@
 mod plans;
 mod teams;
+mod welcomes;
 
 use contact_sync_domain::connection::{Attention, Tenant};
 use contact_sync_domain::contact::{ContactSource, ContactStatus, Link, LinkState, SyncMark};
