@@ -138,6 +138,13 @@ impl Run {
         if is_approved { Lane::Main } else { self.kind.lane() }
     }
 
+    /// From when on it wrote. What is applied of a plan begins anew, after it was approved.
+    pub fn wrote_from(&self) -> Timestamp {
+        let began = self.started_at.unwrap_or(self.queued_at);
+        let approved = self.plan.as_ref().and_then(|plan| plan.approved.as_ref());
+        approved.map_or(began, |approved| approved.at.max(began))
+    }
+
     /// The pages that tell what it did, or would do while it is only planned.
     pub fn told_pages(&self) -> Range<u32> {
         match &self.plan {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::actor::Actor;
 use crate::contact::{LinkState, Target};
 use crate::drift::Moved;
-use crate::id::{ContactId, ObjectId, RunId};
+use crate::id::{ContactId, HistoryId, ObjectId, RunId};
 use crate::matching::Match;
 use crate::reconcile::GoneCause;
 use crate::review::Question;
@@ -179,6 +179,9 @@ pub struct Trace {
     /// What stands again after a restoration, beyond the fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<Image>>,
+    /// What a person did that a restoration takes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deed: Option<HistoryId>,
     /// Which side moved, as a drift audit found out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,

@@ -3,16 +3,30 @@
 //! What somebody changed since is theirs: it is judged field by field, and one such field keeps the
 //! whole contact as it is.
 
+mod decided;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contact::{Contact, ContactStatus, Link, LinkState, Target};
+use crate::history::HistoryEntry;
 use crate::id::{ContactId, RunId};
 use crate::reconcile::blank_item;
 use crate::segment::{FieldChange, LinkChange, Outcome, Prior, SegmentItem, Trace};
 use crate::trace::Image;
 use crate::written::WriteId;
+
+pub use decided::{who, written_by};
+
+/// Who made a write that is taken back.
+#[derive(Debug, Clone, Copy)]
+pub enum Author<'a> {
+    /// A page of a run.
+    Page(&'a Prior),
+    /// A person, as this entry tells.
+    Person(&'a HistoryEntry),
+}
 
 /// What a run of that kind takes back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +34,8 @@ use crate::written::WriteId;
 pub struct Undoes {
     /// The runs, the newest first.
     pub runs: Vec<RunId>,
-    /// The moment since which everything was asked to be taken back; absent where one run was.
+    /// The moment since which everything was asked to be taken back, also what people decided in
+    /// reviews; absent where one run was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// Of these contacts only; of all where nobody is named.
@@ -44,6 +59,8 @@ pub enum Stands<'c> {
     Removed {
         /// By which page; absent where a person did it.
         by: Option<&'c Prior>,
+        /// In which version.
+        version: u64,
         /// Because the person behind it was erased on request.
         erased: bool,
     },
@@ -88,8 +105,8 @@ pub enum Refusal {
     NotKept,
 }
 
-/// What undoes an item that was written as it says, at this place, by the undoing run `own`.
-pub fn inverse(done: &SegmentItem, place: &Prior, own: &RunId, stands: Stands<'_>) -> Inverse {
+/// What undoes an item that was written as it says, by this author, for the undoing run `own`.
+pub fn inverse(done: &SegmentItem, author: Author<'_>, own: &RunId, stands: Stands<'_>) -> Inverse {
     match done.outcome {
         Outcome::Create => unmade(done, stands),
         Outcome::Restore if done.version == 0 => unmade(done, stands),
@@ -97,9 +114,9 @@ pub fn inverse(done: &SegmentItem, place: &Prior, own: &RunId, stands: Stands<'_
         | Outcome::Restore
         | Outcome::StopUpdating
         | Outcome::Unlink
-        | Outcome::Deactivate => put_back(done, place, stands),
-        Outcome::AwaitingReview if done.link.is_some() => put_back(done, place, stands),
-        Outcome::Delete => brought_back(done, place, own, stands),
+        | Outcome::Deactivate => put_back(done, author, stands),
+        Outcome::AwaitingReview if done.link.is_some() => put_back(done, author, stands),
+        Outcome::Delete => brought_back(done, author, own, stands),
         Outcome::AwaitingReview
         | Outcome::Unchanged
         | Outcome::Skipped
@@ -137,7 +154,7 @@ fn unmade(done: &SegmentItem, stands: Stands<'_>) -> Inverse {
 }
 
 /// The change that gives a contact back what it had.
-fn put_back(done: &SegmentItem, place: &Prior, stands: Stands<'_>) -> Inverse {
+fn put_back(done: &SegmentItem, author: Author<'_>, stands: Stands<'_>) -> Inverse {
     let Stands::Contact(contact) = stands else { return Inverse::Refused(Refusal::Removed) };
     let mut fields = Vec::new();
     for change in &done.fields {
@@ -147,7 +164,7 @@ fn put_back(done: &SegmentItem, place: &Prior, stands: Stands<'_>) -> Inverse {
                 field: change.field.clone(),
                 old: now,
                 new: change.old.clone(),
-                source: format!("run {}", place.run),
+                source: author.source(),
                 rule: "undo".to_owned(),
             });
         } else if now != change.old {
@@ -186,12 +203,16 @@ fn put_back(done: &SegmentItem, place: &Prior, stands: Stands<'_>) -> Inverse {
 }
 
 /// The contact that was deleted, in its tombstone's place.
-fn brought_back(done: &SegmentItem, place: &Prior, own: &RunId, stands: Stands<'_>) -> Inverse {
+fn brought_back(
+    done: &SegmentItem,
+    author: Author<'_>,
+    own: &RunId,
+    stands: Stands<'_>,
+) -> Inverse {
     match stands {
         Stands::Contact(_) => return Inverse::Refused(Refusal::MadeAnew),
         Stands::Removed { erased: true, .. } => return Inverse::Refused(Refusal::Erased),
-        // What undoing removed had been made after it.
-        Stands::Removed { by, .. } if by.is_none_or(|by| by != place && by.run != *own) => {
+        Stands::Removed { by, version, .. } if !is_by(author, own, by, version) => {
             return Inverse::Refused(Refusal::Removed);
         }
         Stands::Removed { .. } | Stands::Nothing => {}
@@ -210,7 +231,7 @@ fn brought_back(done: &SegmentItem, place: &Prior, own: &RunId, stands: Stands<'
         field,
         old: Value::Null,
         new,
-        source: format!("run {}", place.run),
+        source: author.source(),
         rule: "undo".to_owned(),
     });
     let after = Image { whole: None, ..image.clone() };
@@ -219,9 +240,27 @@ fn brought_back(done: &SegmentItem, place: &Prior, own: &RunId, stands: Stands<'
         status: Some(image.status),
         link: link_change(None, image.link.as_ref()),
         adopted: image.link.is_some(),
-        trace: Some(Box::new(Trace { after: Some(Box::new(after)), ..Trace::default() })),
+        trace: Some(Box::new(Trace {
+            after: Some(Box::new(after)),
+            deed: match author {
+                Author::Page(_) => None,
+                Author::Person(entry) => Some(entry.id.clone()),
+            },
+            ..Trace::default()
+        })),
         ..blank_item(&done.object_id, done.contact_id.clone(), Outcome::Restore)
     }))
+}
+
+/// Whether a contact was removed by whoever's write is undone, or by undoing, which had been made
+/// after that.
+fn is_by(author: Author<'_>, own: &RunId, by: Option<&Prior>, version: u64) -> bool {
+    match (author, by) {
+        (_, Some(by)) if by.run == *own => true,
+        (Author::Page(place), Some(by)) => by == place,
+        (Author::Person(entry), None) => entry.version == version,
+        (Author::Page(_), None) | (Author::Person(_), Some(_)) => false,
+    }
 }
 
 /// What a contact was beyond its fields, where it still is what the item made of it.

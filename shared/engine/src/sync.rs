@@ -63,6 +63,7 @@ pub(crate) use own_contacts::{contacts_of_users, find_managers};
 pub(crate) use people::{Person, gone_sentence};
 pub(crate) use teams::Follower;
 pub(crate) use terms::Terms;
+pub(crate) use undoing::MOST_DECISIONS;
 pub(crate) use watched::{
     Watched, WatchedBy, groups_digest, scope_groups, watched_groups, watched_with_rivals,
 };

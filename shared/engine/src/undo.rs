@@ -4,8 +4,8 @@
 use contact_sync_domain::contact::Target;
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::id::RunId;
-use contact_sync_domain::review::ReviewAction;
-use contact_sync_domain::undo::Refusal;
+use contact_sync_domain::review::{Decision, ReviewAction, ReviewList};
+use contact_sync_domain::undo::{Refusal, who};
 use contact_sync_domain::written::WriteId;
 
 /// Why nothing of a contact is taken back, given what people did to it, the newest first.
@@ -47,9 +47,55 @@ fn writer(field: &Target, by: Option<WriteId>, deeds: &[HistoryEntry]) -> Option
 
 /// Who did something, and when, as a phrase.
 fn named(deed: &HistoryEntry) -> String {
-    let actor = &deed.actor;
-    let who = actor.name.as_ref().or(actor.subject.as_ref()).unwrap_or(&actor.role);
-    format!("by {who} at {}", deed.at)
+    format!("by {} at {}", who(deed), deed.at)
+}
+
+/// That a decision is taken back, and what is left to do for whoever wants that to last.
+pub(crate) fn undone_sentence(decision: &Decision, by: &str) -> (String, Option<String>) {
+    let Decision { action, list, at, .. } = decision;
+    let told =
+        format!("takes back `{}` in `{}`, decided by {by} at {at}", action.name(), list.name());
+    let ignores = match action {
+        ReviewAction::Delete => true,
+        ReviewAction::Unlink => *list != ReviewList::Removals,
+        _ => false,
+    };
+    let remedy = "the user stays on the ignore list (scope.ignoredUsers): take them off it before \
+                  the connection syncs again";
+    (told, ignores.then(|| remedy.to_owned()))
+}
+
+/// Why a decision is not taken back, and what helps.
+pub(crate) fn told_only(decision: &Decision) -> (String, String) {
+    let Decision { action, list, at, actor, .. } = decision;
+    let by = actor.as_deref().unwrap_or("somebody");
+    let what = format!("`{}` in `{}`, decided by {by} at {at}", action.name(), list.name());
+    let (why, helps) = match action {
+        ReviewAction::Merge => (
+            "two contacts were made one, which is not taken back",
+            "make the other contact anew by hand, and link it",
+        ),
+        ReviewAction::Ignore | ReviewAction::Unignore => (
+            "whom to ignore stands in the settings, which are not taken back",
+            "change scope.ignoredUsers",
+        ),
+        ReviewAction::Keep | ReviewAction::Reject => (
+            "it refused something, and nothing of the contact was changed by it",
+            "forget the refusal where it should be asked again",
+        ),
+        ReviewAction::Accept if *list == ReviewList::Removals => (
+            "it approved of what a run does, which is taken back with that run",
+            "reject it in the list `removals` where it still waits",
+        ),
+        ReviewAction::Accept
+        | ReviewAction::Link
+        | ReviewAction::Create
+        | ReviewAction::Unlink
+        | ReviewAction::Delete => {
+            ("nothing that it wrote is known", "look at the contact's timeline")
+        }
+    };
+    (format!("{what}, is not taken back: {why}"), helps.to_owned())
 }
 
 fn links(what: &HistoryKind) -> bool {

@@ -219,7 +219,15 @@ pub enum Stage {
         /// Whose teams were taken back last, behind all its pages.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         teams: Option<ContactId>,
+        /// How many of the decisions that people made since were looked at, the newest first.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        decided: u32,
     },
     /// Record the end.
     Finish,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -66,7 +66,7 @@ fn over(before: &Contact) -> Box<Trace> {
 }
 
 fn now(item: &SegmentItem, contact: &Contact) -> Inverse {
-    inverse(item, &place(), &own(), Stands::Contact(contact))
+    inverse(item, Author::Page(&place()), &own(), Stands::Contact(contact))
 }
 
 fn undone(inverse: Inverse) -> SegmentItem {
@@ -160,7 +160,7 @@ fn a_contact_that_was_made_goes_again_with_nothing_of_anybody_elses_on_it() {
     let let_go = Contact { link: None, ..contact() };
     assert_eq!(now(&item, &let_go), Inverse::Refused(Refusal::Link));
     let nobody = Stands::Nothing;
-    assert_eq!(inverse(&item, &place(), &own(), nobody), Inverse::Nothing);
+    assert_eq!(inverse(&item, Author::Page(&place()), &own(), nobody), Inverse::Nothing);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_deleted_contact_stands_again_with_all_that_it_had_unless_others_came_first(
     let undoing = Prior { run: own(), page: 9 };
     let stands = |by| Stands::Removed { by, erased: false };
     for stands in [stands(Some(&own_page)), stands(Some(&undoing)), Stands::Nothing] {
-        let back = undone(inverse(&item, &place(), &own(), stands));
+        let back = undone(inverse(&item, Author::Page(&place()), &own(), stands));
         assert_eq!((back.outcome, back.version, back.fields.len()), (Outcome::Restore, 0, 2));
         let after = back.trace.unwrap().after.unwrap();
         assert!(after.protected && after.whole.is_none());
@@ -186,11 +186,11 @@ fn a_deleted_contact_stands_again_with_all_that_it_had_unless_others_came_first(
         (Stands::Contact(&before), Refusal::MadeAnew),
     ];
     for (stands, refusal) in cases {
-        let found = inverse(&item, &place(), &own(), stands);
+        let found = inverse(&item, Author::Page(&place()), &own(), stands);
         assert_eq!(found, Inverse::Refused(refusal));
     }
     let unkept = SegmentItem { trace: None, ..item };
-    let found = inverse(&unkept, &place(), &own(), stands(Some(&own_page)));
+    let found = inverse(&unkept, Author::Page(&place()), &own(), stands(Some(&own_page)));
     assert_eq!(found, Inverse::Refused(Refusal::NotKept));
 }
 

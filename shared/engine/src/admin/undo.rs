@@ -15,8 +15,11 @@ use super::document::Members;
 use super::runs::check_room;
 use super::schedule::set_schedule;
 use super::{AdminError, Caller, Outside};
-use crate::port::{AccountStore, Clock, Randomness, RunStore, SettingsStore, SyncStateStore};
+use crate::port::{
+    AccountStore, Clock, DecisionStore, Randomness, RunStore, SettingsStore, SyncStateStore,
+};
 use crate::segments::segments_expired;
+use crate::sync::MOST_DECISIONS;
 
 /// How many contacts one request may name.
 const MOST_CONTACTS: usize = 1_000;
@@ -27,8 +30,9 @@ const MOST_RUNS: usize = 500;
 /// How many runs are read at once.
 const PAGE: u16 = 100;
 
-/// By how much longer ago than it wrote a run may have been asked for: a plan waits for a day.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(48);
+/// By how much longer ago than it wrote a run may have been asked for: a connection may rest for
+/// long with what waits for it.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24 * 31);
 
 /// Reads `{changes?}`: whose changes are taken back; everybody's where nobody is named.
 pub fn read_changes(document: &Value) -> Result<Vec<ContactId>, AdminError> {
@@ -83,7 +87,8 @@ pub async fn request_undo(
     queue(outside, &found.account_id, &found.connection_id, undoes, caller).await
 }
 
-/// Asks for a plan that takes back everything that runs did which began at this moment or later.
+/// Asks for a plan that takes back everything that runs did which began at this moment or later, and
+/// what people decided in reviews since.
 pub async fn request_undo_since(
     outside: &impl Outside,
     account: &AccountId,
@@ -93,6 +98,7 @@ pub async fn request_undo_since(
 ) -> Result<Run, AdminError> {
     let store = outside.store();
     connection(store, account, id).await?;
+    check_decisions(store, id, since).await?;
     let mut found: Vec<(Timestamp, RunId)> = Vec::new();
     let mut cursor = None;
     loop {
@@ -101,7 +107,7 @@ pub async fn request_undo_since(
         let is_past = |run: &Run| since.duration_since(run.queued_at) > LONGEST_WAIT;
         let is_over = page.runs.last().is_none_or(is_past);
         for run in page.runs {
-            let began = wrote_from(&run);
+            let began = run.wrote_from();
             // What waits, or only shows what it would do, wrote nothing yet.
             if began < since || matches!(run.status, RunStatus::Queued | RunStatus::Planned) {
                 continue;
@@ -128,10 +134,30 @@ pub async fn request_undo_since(
     queue(outside, account, id, undoes, caller).await
 }
 
-/// From when on a run wrote.
-fn wrote_from(run: &Run) -> Timestamp {
-    let approved = run.plan.as_ref().and_then(|plan| plan.approved.as_ref());
-    approved.map_or_else(|| run.started_at.unwrap_or(run.queued_at), |approved| approved.at)
+/// Refuses a moment since which more was decided than one plan takes back.
+async fn check_decisions(
+    store: &impl DecisionStore,
+    id: &ConnectionId,
+    since: Timestamp,
+) -> Result<(), AdminError> {
+    let mut count = 0;
+    let mut cursor = None;
+    loop {
+        let page = store.decisions(id, cursor.as_deref(), PAGE).await?;
+        let page = page.ok_or(AdminError::BadCursor)?;
+        let new = page.decisions.iter().filter(|decision| decision.at >= since).count();
+        count += new;
+        if count > MOST_DECISIONS {
+            let message = format!(
+                "more than {MOST_DECISIONS} decisions were made since; name a later moment"
+            );
+            return Err(AdminError::invalid("/since", message));
+        }
+        cursor = page.cursor;
+        if new < page.decisions.len() || cursor.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 fn check_ended(run: &Run) -> Result<(), AdminError> {

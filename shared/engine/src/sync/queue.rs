@@ -1,6 +1,7 @@
 //! The runs that wait: asked for by schedules, each once, and ended where nobody can do them.
 
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
+use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{ConnectionId, RunId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::drive::{Desk, Request, Worker};
+use super::full::select_hash;
 use super::pass::Held;
 use super::reaction::stopped;
 use super::{Stop, SyncStores};
@@ -180,8 +182,11 @@ where
     }
 
     pub(super) async fn queue_full(&self, held: &mut Held, desk: &Desk) -> Result<(), Stop> {
-        // The look that could not be done is part of the full run.
-        held.work.users_delta = None;
+        // The look that could not be done is part of the full run. What tracks other attributes
+        // than the settings read by now goes on telling changes until that run has its own place.
+        let selected = select_hash(&UserSelection::of(&desk.settings.settings));
+        held.work.users_delta =
+            held.work.users_delta.take().filter(|cursor| cursor.select_hash != selected);
         let now = self.clock.now();
         let id = self.new_run_id();
         let run = queued_run(&desk.connection, id, Trigger::Sweep, &desk.settings, now);

@@ -75,9 +75,8 @@ pub(super) fn advance(
         return;
     }
     if let (Phase::Undo, NextStep::Next(place)) = (phase, next) {
-        let place = place.split_once('.');
-        if let Some((Ok(run), Ok(left))) = place.map(|(run, left)| (run.parse(), left.parse())) {
-            pass.point.stage = Stage::Undo { run, left: Some(left), teams: None };
+        if let Some(stage) = undo_stage(place) {
+            pass.point.stage = stage;
         }
         return;
     }
@@ -110,4 +109,15 @@ pub(super) fn advance(
         }
     };
     pass.point.stage = stage;
+}
+
+/// The place `run.left.decided` of a page that takes back, where `left` is empty before any page of
+/// the run; `decided` is missing of pages from before decisions were taken back, too.
+fn undo_stage(place: &str) -> Option<Stage> {
+    let mut parts = place.split('.');
+    let run = parts.next()?.parse().ok()?;
+    let left = parts.next().filter(|left| !left.is_empty());
+    let left = left.map(str::parse).transpose().ok()?;
+    let decided = parts.next().map_or(Ok(0), str::parse).ok()?;
+    Some(Stage::Undo { run, left, teams: None, decided })
 }

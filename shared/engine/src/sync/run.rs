@@ -43,7 +43,7 @@ where
         let stage = match queued.kind {
             _ if applies => Stage::Apply { page: 0 },
             RunKind::Full | RunKind::Preview | RunKind::Drift => Stage::Baseline,
-            RunKind::Undo => Stage::Undo { run: 0, left: None, teams: None },
+            RunKind::Undo => Stage::Undo { run: 0, left: None, teams: None, decided: 0 },
             RunKind::Delta => delta_stage(held, desk).unwrap_or(Stage::Baseline),
             // Where a look has no place to start from, everybody must be read, too.
             RunKind::User => delta_stage(held, desk)
@@ -296,9 +296,7 @@ where
                 Stage::References if pass.point.recorded => {
                     Box::pin(self.references(held, pass)).await?;
                 }
-                Stage::Undo { run, left, teams } => {
-                    Box::pin(self.take_back(held, pass, run, (left, teams))).await?;
-                }
+                Stage::Undo { .. } => Box::pin(self.take_back(held, pass)).await?,
                 Stage::Apply { page } => Box::pin(self.apply_plan(held, pass, page)).await?,
                 Stage::Judge if pass.point.recorded || is_due(held, pass, self.clock.now()) => {
                     Box::pin(self.judge(held, pass)).await?;

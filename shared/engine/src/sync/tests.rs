@@ -3,6 +3,7 @@
 mod approvals;
 mod approved_plans;
 mod asking;
+mod backfill;
 mod by_group;
 mod cancel;
 mod chance;
@@ -42,6 +43,7 @@ mod team_roles;
 mod teams;
 mod tombstones;
 mod undo;
+mod undo_decisions;
 mod undo_law;
 mod undo_teams;
 mod unreadable;

@@ -5,19 +5,22 @@
 //! back. Within a run the teams come last: a contact is taken back whole or left whole. It asks
 //! nothing of the directory.
 
+mod decisions;
 mod teams;
 
 use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::history::HistoryEntry;
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::{ContactId, ObjectId, RunId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{
     Deviation, NextStep, Outcome, Phase, Prior, Segment, SegmentItem,
 };
 use contact_sync_domain::sync_state::Stage;
-use contact_sync_domain::undo::{Inverse, Refusal, Stands, Undoes, inverse};
+use contact_sync_domain::undo::{Author, Inverse, Refusal, Stands, Undoes, inverse};
+use jiff::Timestamp;
 
+pub(crate) use self::decisions::MOST_DECISIONS;
 use self::teams::Moves;
 use super::apply::writes;
 use super::decide::present;
@@ -44,8 +47,9 @@ struct Taken<'u> {
     moves: &'u Moves,
     /// Which page.
     place: Prior,
-    /// Where the plan goes on behind it: the run's place, and how many of its pages are left.
-    next: (u32, u32),
+    /// Where the plan goes on behind it: the run's place, how many of its pages are left, and how
+    /// many decisions were looked at.
+    next: (u32, u32, u32),
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -56,25 +60,30 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// Goes through the pages that are left, the last first.
-    pub(super) async fn take_back(
-        &self,
-        held: &mut Held,
-        pass: &mut Pass,
-        from: u32,
-        (left, behind): (Option<u32>, Option<ContactId>),
-    ) -> Result<(), Stop> {
+    /// Goes through what is left, the last first: the pages of the runs, and what people decided
+    /// between them.
+    pub(super) async fn take_back(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        let Stage::Undo { run: from, mut left, teams: mut behind, decided: looked_at } =
+            pass.point.stage.clone()
+        else {
+            return Ok(());
+        };
         let undoes = pass.stored.as_ref().and_then(|run| run.undoes.clone());
         let Some(undoes) = undoes else {
             return Err(Stop::Failed("what it takes back is not kept any more".to_owned()));
         };
-        let (mut left, mut behind) = (left, behind);
-        for (place, id) in (0_u32..).zip(&undoes.runs).skip_while(|(place, _)| *place < from) {
+        let decided = self.decided_since(pass, &undoes).await?;
+        let mut looked_at = usize::try_from(looked_at).unwrap_or(usize::MAX);
+        let mut place = from;
+        for id in undoes.runs.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
             let done = self.stores.run(&pass.account.id, &pass.connection.id, id).await?;
-            let Some(done) = done.filter(|run| !segments_expired(run, self.clock.now())) else {
-                let told = format!("what run {id} did is not kept any more");
-                return Err(Stop::Failed(told));
-            };
+            let done = done.filter(|run| !segments_expired(run, self.clock.now()));
+            let done = done.ok_or_else(|| not_kept(id))?;
+            if left.is_none() {
+                let (all, from) = ((decided.as_slice(), looked_at), (place, done.wrote_from()));
+                looked_at = self.take_back_decisions(held, pass, all, from).await?;
+            }
+            let count = u32::try_from(looked_at).unwrap_or(u32::MAX);
             let told = done.told_pages();
             let moves = self.moves_of(&undoes, &done).await?;
             let mut rest = left.take().unwrap_or(u32::MAX).min(told.end - told.start);
@@ -83,14 +92,18 @@ where
                 self.check_allowed(pass).await?;
                 rest -= 1;
                 let page = Prior { run: id.clone(), page: told.start + rest };
-                let next = (place, rest);
+                let next = (place, rest, count);
                 let taken = Taken { undoes: &undoes, moves: &moves, place: page, next };
                 self.take_back_page(held, pass, &taken).await?;
-                pass.point.stage = Stage::Undo { run: place, left: Some(rest), teams: None };
+                pass.point.stage =
+                    Stage::Undo { run: place, left: Some(rest), teams: None, decided: count };
             }
-            self.take_back_teams(held, pass, place, (&moves, behind.take())).await?;
-            pass.point.stage = Stage::Undo { run: place + 1, left: None, teams: None };
+            self.take_back_teams(held, pass, (place, count), (&moves, behind.take())).await?;
+            place += 1;
+            pass.point.stage = Stage::Undo { run: place, left: None, teams: None, decided: count };
         }
+        let (all, oldest) = ((decided.as_slice(), looked_at), (place, Timestamp::MIN));
+        self.take_back_decisions(held, pass, all, oldest).await?;
         pass.point.stage = Stage::Finish;
         Ok(())
     }
@@ -103,8 +116,7 @@ where
     ) -> Result<(), Stop> {
         let (connection, Prior { run, page }) = (pass.connection.id.clone(), &taken.place);
         let segment = load_segment(&self.stores, &self.blobs, &connection, run, *page).await?;
-        // A number may stand for no segment: a page without anybody on it leaves none.
-        let Some(segment) = segment else { return Ok(()) };
+        let segment = segment.ok_or_else(|| not_kept(run))?;
         if segment.phase == Phase::Teams {
             return Ok(());
         }
@@ -114,12 +126,12 @@ where
         if items.is_empty() {
             return Ok(());
         }
-        let (run, left) = taken.next;
+        let (run, left, decided) = taken.next;
         let segment = Segment {
             generation: pass.point.generation,
             link_hash: people_hash(items.iter().map(|item| &item.object_id)),
             // Where it goes on stands in the page: who finishes it after a death goes on there.
-            next: NextStep::Next(format!("{run}.{left}")),
+            next: NextStep::Next(format!("{run}.{left}.{decided}")),
             ..Segment::of(pass.point.page, Phase::Undo, held.fence(), items)
         };
         if let Some((writes, moves)) = self.exchange(pass, &segment, &stored).await? {
@@ -152,14 +164,8 @@ where
         let elsewhere = self.linked_elsewhere(pass, &done).await?;
         let mut items = Vec::new();
         for Done { item, contact, is_known } in &done {
-            let stands = match stored.get(contact) {
-                Some(StoredContact::Present(contact)) => Stands::Contact(contact),
-                Some(StoredContact::Tombstone { by, erased, .. }) => {
-                    Stands::Removed { by: by.as_ref(), erased: *erased }
-                }
-                None => Stands::Nothing,
-            };
-            let refusal = match inverse(item, &taken.place, &pass.point.run_id, stands) {
+            let (author, stands) = (Author::Page(&taken.place), stands(stored.get(contact)));
+            let refusal = match inverse(item, author, &pass.point.run_id, stands) {
                 _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,
                 Inverse::Refused(refusal) => refusal,
                 Inverse::Nothing => continue,
@@ -222,6 +228,22 @@ where
             other.is_linked_to(&pass.connection.id, user).then(|| user.clone())
         };
         Ok(let_go.iter().zip(&contacts).filter_map(has_another).collect())
+    }
+}
+
+/// That pages of a run are gone: what it did cannot be told, and is not half taken back.
+fn not_kept(run: &RunId) -> Stop {
+    Stop::Failed(format!("what run {run} did is not kept any more"))
+}
+
+/// What stands where a contact was.
+fn stands(stored: Option<&StoredContact>) -> Stands<'_> {
+    match stored {
+        Some(StoredContact::Present(contact)) => Stands::Contact(contact),
+        Some(StoredContact::Tombstone { version, by, erased, .. }) => {
+            Stands::Removed { by: by.as_ref(), version: *version, erased: *erased }
+        }
+        None => Stands::Nothing,
     }
 }
 

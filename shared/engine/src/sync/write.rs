@@ -330,6 +330,8 @@ fn stays_removed(
     match ignored {
         // What a run removed comes back when that is undone, whomever the settings ignore.
         _ if is_by_run && pass.point.kind == RunKind::Undo => None,
+        // What a person removed, where that very deed is.
+        _ if !is_by_run && item.trace.as_ref().is_some_and(|trace| trace.deed.is_some()) => None,
         _ if pass.ignored.contains(user) => Some(Attempt::Ignored),
         None => Some(Attempt::Removed),
         Some(ignored) => ignored.contains(user).then_some(Attempt::Ignored),

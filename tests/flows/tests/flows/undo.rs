@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use contact_sync_flows::{Customer, Scene};
 use serde_json::{Value, json};
 
+use crate::reviews::{about, decide};
+
 /// The whole of a field, by contact.
 fn by_contact(contacts: &[Value], field: &str) -> BTreeMap<String, Value> {
     let told = contacts.iter().map(|contact| {
@@ -112,4 +114,80 @@ async fn everybody_whom_a_first_sync_made_is_gone_again_by_one_undo() {
     assert_eq!(customer.contacts().await, Vec::<Value>::new());
     let email = made[0]["fields"]["email"].clone();
     customer.create_contact(json!({"email": email})).await;
+}
+
+/// What people decided in a bad hour is taken back with one request, also where somebody disabled the
+/// connection in panic first, and nothing is enabled by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_decided_since_is_taken_back_while_the_connection_is_disabled() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let [one, two, made, ignored, leaver] = &people[..5] else { panic!("{people:?}") };
+    for person in [one, two] {
+        customer.create_contact(json!({"email": person.address(), "city": "Rome"})).await;
+    }
+    let by_hand = customer.create_contact(json!({"email": "other@by.hand"})).await;
+    let review = json!({
+        "policies": {"create": "review", "link": "review", "lockManaged": false,
+                     "removal": {"softDeleted": "review", "hardDeleted": "review"}},
+    });
+    customer.change_settings(review).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let item = about(&scene, &customer, "available", leaver.id()).await;
+    decide(&scene, &customer, &item, json!({"action": "create"})).await.expect(202);
+    scene.sim.delete_user(scene.tenant, leaver.id()).unwrap();
+    scene.settle().await;
+    let before = customer.contacts().await;
+    let since = customer.sync_now().await["endedAt"].clone();
+
+    let item = about(&scene, &customer, "removals", leaver.id()).await;
+    decide(&scene, &customer, &item, json!({"action": "delete"})).await.expect(202);
+    for person in [one, two] {
+        let item = about(&scene, &customer, "matched", person.id()).await;
+        decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+    }
+    let item = about(&scene, &customer, "available", made.id()).await;
+    decide(&scene, &customer, &item, json!({"action": "create"})).await.expect(202);
+    let item = about(&scene, &customer, "available", people[5].id()).await;
+    let chosen = json!({"action": "link", "contact": by_hand["id"]});
+    decide(&scene, &customer, &item, chosen).await.expect(202);
+    let item = about(&scene, &customer, "available", ignored.id()).await;
+    decide(&scene, &customer, &item, json!({"action": "ignore"})).await.expect(202);
+    let edited = customer.linked_contact(two.id()).await["id"].clone();
+    let path = customer.account_path(&format!("/contacts/{}", edited.as_str().unwrap()));
+    scene.rest().patch(&path, &json!({"fields": {"displayName": "By hand"}})).await.expect(200);
+    assert_ne!(customer.contacts().await.len(), before.len() + 1);
+    customer.act("disable").await.expect(202);
+
+    let refused = scene.rest().post(&customer.path("/runs"), &json!({"kind": "undo"})).await;
+    assert!(refused.expect(422).json().to_string().contains("/undo"), "it names the route");
+    let plan = planned(&scene, &customer, "/undo", json!({"since": since})).await;
+    let told = changes(&scene, &customer, &plan).await;
+    let left: Vec<&Value> = told.iter().filter(|change| change["result"] == "skipped").collect();
+    assert_eq!(left.len(), 2, "{left:#?}");
+    let reasons: Vec<&str> = left.iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    assert!(reasons.iter().any(|one| one.starts_with("displayName was changed since, by ")));
+    assert!(reasons.iter().any(|one| one.starts_with("`ignore` in `available`, decided by ")));
+    let done = applied(&scene, &customer, &plan).await;
+    assert_eq!(done["status"], "succeeded", "{done}");
+    assert_eq!(customer.status().await, "disabled");
+    let without = |contacts: &[Value], field: &str| {
+        let mut told = by_contact(contacts, field);
+        told.remove(edited.as_str().unwrap());
+        told
+    };
+    let now = customer.contacts().await;
+    for field in ["email", "city", "displayName", "jobTitle"] {
+        assert_eq!(without(&now, field), without(&before, field), "{field}");
+    }
+    let linked = |contacts: &[Value]| {
+        let linked = contacts.iter().filter(|one| one["link"] != Value::Null);
+        linked.map(|one| one["link"]["objectId"].clone()).collect::<Vec<Value>>()
+    };
+    assert_eq!(linked(&before), [json!(leaver.id())]);
+    assert_eq!(linked(&now).len(), 2, "the leaver's, and whose was edited: {now:#?}");
+    assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
 }

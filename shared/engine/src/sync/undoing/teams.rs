@@ -12,6 +12,7 @@ use contact_sync_domain::team::Origin;
 use contact_sync_domain::undo::{Refusal, Undoes};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::not_kept;
 use crate::port::{Blobs, Clock, Directory, Randomness, SegmentStore, TeamStore};
 use crate::segments::load_segment;
 use crate::sync::pass::{Held, Pass};
@@ -66,9 +67,10 @@ where
     async fn moved_on(&self, run: &Run, page: u32) -> Result<Vec<SegmentItem>, Stop> {
         let (connection, id) = (&run.connection_id, &run.id);
         let segment = load_segment(&self.stores, &self.blobs, connection, id, page).await?;
-        let Some(segment) = segment.filter(|one| one.phase == Phase::Teams) else {
+        let segment = segment.ok_or_else(|| not_kept(id))?;
+        if segment.phase != Phase::Teams {
             return Ok(Vec::new());
-        };
+        }
         let deviations = self.stores.deviations(connection, id, page).await?;
         let went = |item: &SegmentItem| {
             item.outcome != Outcome::Left
@@ -118,7 +120,7 @@ where
         &self,
         held: &mut Held,
         pass: &mut Pass,
-        run: u32,
+        (run, decided): (u32, u32),
         (moves, behind): (&Moves, Option<ContactId>),
     ) -> Result<(), Stop> {
         let is_left = |one: &&ContactId| behind.as_ref().is_none_or(|behind| *one > behind);
@@ -132,7 +134,7 @@ where
             }
             let segment = self.teams_page(held, pass, items).await?;
             let teams = some.last().map(|contact| (*contact).clone());
-            pass.point.stage = Stage::Undo { run, left: Some(0), teams };
+            pass.point.stage = Stage::Undo { run, left: Some(0), teams, decided };
             self.settle_moves(held, pass, &segment).await?;
         }
         Ok(())
