@@ -198,6 +198,7 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         get(account!("/contacts/{contact}/bundle"), OPERATOR, bundle::of_contact).entered(),
         post(account!("/contacts/{contact}/erase"), ADMIN, erasure::erase),
         get(account!("/erasures/{erasure}"), ADMIN, erasure::show),
+        post(account!("/erasures/{erasure}/lift"), ADMIN, erasure::lift),
         get(account!("/notifications"), VIEWER, notifications::list),
         post(account!("/notifications/{notification}/read"), VIEWER, notifications::mark_read),
     ]

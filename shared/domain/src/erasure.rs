@@ -8,17 +8,21 @@ use crate::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId, 
 /// For how long backups of the tables go back.
 pub const BACKUPS_LAST: SignedDuration = SignedDuration::from_hours(35 * 24);
 
+/// For how long an invocation that goes through what runs left may be at it.
+const LONGEST_SLICE: SignedDuration = SignedDuration::from_mins(4);
+
 /// How far forgetting came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ErasureState {
     /// Not done yet: the same request goes on.
     Working,
-    /// Whatever stands for the present is gone; what runs left is being gone through. The same
-    /// request goes on.
+    /// Whatever stands for the present is gone; what runs left is being gone through.
     Redacting,
     /// Nothing tells of the person any more.
     Done,
+    /// That was so; since then the person may be synced again.
+    Lifted,
 }
 
 /// What was found of a person, and is gone.
@@ -102,9 +106,43 @@ pub struct Redaction {
     /// The next entry of the account's event log; absent once all were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<u64>,
+    /// Whether the log does not tell yet that the contact was removed: what it is told before that
+    /// may show the contact.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_untold: bool,
     /// The run that is next, newest first within its connection; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<RedactionPlace>,
+    /// Whether every run was gone through once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_through: bool,
+    /// Runs that were at work then, or whose report was: once they are at rest they are gone
+    /// through again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<RedactionPlace>,
+    /// Whether nothing can be done but to wait for them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
+}
+
+impl Redaction {
+    /// At the beginning, with this in the user's place.
+    pub fn new(stands_for: ObjectId) -> Self {
+        Self {
+            stands_for,
+            events: Some(0),
+            is_untold: false,
+            at: None,
+            is_through: false,
+            open: Vec::new(),
+            waits: false,
+        }
+    }
+
+    /// Whether nothing is left to go through or to wait for.
+    pub fn is_done(&self) -> bool {
+        self.is_through && self.events.is_none() && self.open.is_empty()
+    }
 }
 
 /// A run that is being gone through.
@@ -150,4 +188,53 @@ pub struct ErasureReceipt {
     /// How far going through what runs left came, while it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redaction: Option<Redaction>,
+    /// When it was written last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Timestamp>,
+    /// Under which other ids the person is kept from getting a contact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub barred: Vec<ContactId>,
+    /// When the person was let in again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted_at: Option<Timestamp>,
+}
+
+impl ErasureReceipt {
+    /// Where it is listed while what runs left is being gone through.
+    pub fn open(&self) -> Option<OpenErasure> {
+        let redaction = self.redaction.as_ref()?;
+        Some(OpenErasure {
+            account_id: self.account_id.clone(),
+            receipt_id: self.id.clone(),
+            step: self.version,
+            waits: redaction.waits,
+            written_at: self.written_at,
+        })
+    }
+}
+
+/// A receipt of a person whom what runs left may still name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenErasure {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which.
+    pub receipt_id: ErasureId,
+    /// Its version.
+    pub step: u64,
+    /// Whether it waits for runs that are at work.
+    #[serde(default)]
+    pub waits: bool,
+    /// When it was written last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Timestamp>,
+}
+
+impl OpenErasure {
+    /// Whether somebody should go on with it: nobody has for so long that nobody is at it.
+    pub fn is_left(&self, now: Timestamp) -> bool {
+        let stood = self.written_at.map(|at| now.duration_since(at));
+        self.waits || stood.is_none_or(|stood| stood >= LONGEST_SLICE)
+    }
 }

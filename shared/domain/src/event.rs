@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::contact::Contact;
-use crate::id::{AccountId, ConnectionId, ContactId, NoticeId, ReviewId, RunId, TeamId, TenantId};
+use crate::erasure::OpenErasure;
+use crate::id::{
+    AccountId, ConnectionId, ContactId, ErasureId, NoticeId, ReviewId, RunId, TeamId, TenantId,
+};
 use crate::notice::NoticeKind;
 use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
@@ -46,6 +49,8 @@ pub enum Event {
     ReviewWaiting(ReviewWaiting),
     /// `ConnectionSilent`.
     ConnectionSilent(ConnectionSilent),
+    /// `ErasureRequested`.
+    ErasureRequested(ErasureRequested),
 }
 
 impl Event {
@@ -64,6 +69,7 @@ impl Event {
             Self::ConnectionAttention(_) => "ConnectionAttention",
             Self::ReviewWaiting(_) => "ReviewWaiting",
             Self::ConnectionSilent(_) => "ConnectionSilent",
+            Self::ErasureRequested(_) => "ErasureRequested",
         }
     }
 }
@@ -358,6 +364,31 @@ pub struct ConnectionSilent {
     pub what: Option<Missed>,
     /// Since when; null where nothing is missed any more.
     pub since: Option<Timestamp>,
+}
+
+/// A person was forgotten, and what runs left is to be gone through from where that came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErasureRequested {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// The receipt.
+    pub receipt_id: ErasureId,
+    /// The receipt's version.
+    pub step: u64,
+}
+
+impl From<OpenErasure> for ErasureRequested {
+    fn from(open: OpenErasure) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            account_id: open.account_id,
+            receipt_id: open.receipt_id,
+            step: open.step,
+        }
+    }
 }
 
 /// A connection needs a person.

@@ -2,24 +2,30 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
+use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId,
 };
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::review::ReviewList;
+use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::Lane;
-use contact_sync_engine::port::{ErasureStore, SHARDS, StoreError, StoredContact};
+use contact_sync_engine::port::{ErasureStore, EventsForgotten, SHARDS, StoreError, StoredContact};
+use jiff::Timestamp;
 
 use crate::contacts::{TOMBSTONE, read};
 use crate::failure::{Answer, Defect, unavailable};
-use crate::item::{Item, document, name, number, number_of, read_document, text};
+use crate::item::{Item, document, expiry, name, number, number_of, read_document, text, to_map};
 use crate::keys::{self, Key};
 use crate::segments::inline_segment;
 use crate::table::{Condition, Query};
-use crate::{DynamoStore, stands};
+use crate::transaction::{Transacted, Transaction};
+use crate::{DynamoStore, runs, stands};
 
-const KIND: &str = "receipt";
+pub(crate) const KIND: &str = "receipt";
+
+/// What leads to a receipt that is open.
+const OPEN: &str = "open erasure";
 
 /// How often a contact that others change meanwhile is read again.
 const ATTEMPTS: u32 = 10;
@@ -118,6 +124,7 @@ impl ErasureStore for DynamoStore {
     }
 
     async fn put_receipt(&self, receipt: &ErasureReceipt) -> Result<bool, StoreError> {
+        let operation = "TransactWriteItems receipt";
         let before = receipt.version.saturating_sub(1);
         let condition = if before == 0 {
             Condition::absent()
@@ -125,8 +132,28 @@ impl ErasureStore for DynamoStore {
             Condition::new("#doc.#version = :before", vec![(":before", number(before))])
         };
         let item = document(&keys::receipt(&receipt.account_id, &receipt.id), KIND, receipt)?;
-        let answer = self.state.put_if("PutItem receipt", item, condition).await?;
-        stands(KIND, answer, receipt)
+        let key = keys::open_erasure(&receipt.account_id, &receipt.id);
+        let write = Transaction::new().put(operation, &self.state, item, Some(condition))?;
+        let write = match receipt.open() {
+            Some(open) => write.put(operation, &self.state, document(&key, OPEN, &open)?, None)?,
+            None => write.delete(operation, &self.state, &key)?,
+        };
+        match write.commit(operation, &self.state).await? {
+            Transacted::Done => Ok(true),
+            refused @ Transacted::Refused(_) => {
+                stands(KIND, Answer::Refused(refused.standing(0).cloned()), receipt)
+            }
+        }
+    }
+
+    async fn open_erasures(&self) -> Result<Vec<OpenErasure>, StoreError> {
+        let query = Query { partition: keys::OPEN_ERASURES.to_owned(), ..Query::default() };
+        let items = self.state.query_all("Query erasures", query).await?;
+        items.into_iter().map(|item| read_document(OPEN, item)).collect()
+    }
+
+    async fn close_erasure(&self, account: &AccountId, id: &ErasureId) -> Result<(), StoreError> {
+        self.state.delete("DeleteItem erasure", &keys::open_erasure(account, id)).await.map(drop)
     }
 
     async fn bury_for_good(
@@ -156,6 +183,27 @@ impl ErasureStore for DynamoStore {
             }
         }
         Err(unavailable(operation)(Defect::Contended))
+    }
+
+    async fn lift(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = keys::contact(account, contact);
+        let Some(mut item) = self.contacts.get("GetItem contact", &key).await? else {
+            return Ok(());
+        };
+        if !matches!(read(&item), Ok(StoredContact::Tombstone { erased: true, .. })) {
+            return Ok(());
+        }
+        // Nothing else writes in its place.
+        item.remove("z");
+        item.insert("sv".to_owned(), number(0));
+        item.insert(name::EXPIRES_AT.to_owned(), expiry(expires_at));
+        let condition = Condition::new("attribute_exists(#z)", vec![]);
+        self.contacts.put_if("PutItem tombstone", item, condition).await.map(drop)
     }
 
     async fn erase_beside(
@@ -212,12 +260,22 @@ impl ErasureStore for DynamoStore {
         self.state.put("PutItem segment", item).await
     }
 
+    async fn replace_run(&self, run: &Run) -> Result<bool, StoreError> {
+        let item = runs::item(run)?;
+        let status = to_map(runs::KIND, &run.status)?;
+        let condition = Condition::new(
+            "#doc.#status = :status AND #doc.#reportReady = :ready",
+            vec![(":status", status), (":ready", AttributeValue::Bool(run.report_ready))],
+        );
+        Ok(matches!(self.state.put_if("PutItem run", item, condition).await?, Answer::Done(())))
+    }
+
     async fn forget_events(
         &self,
         account: &AccountId,
         contact: &ContactId,
         from: u64,
-    ) -> Result<(u64, Option<u64>), StoreError> {
+    ) -> Result<EventsForgotten, StoreError> {
         self.take_from_events(account, contact, from).await
     }
 

@@ -5,20 +5,21 @@
 //! reader that goes from number to number misses nothing. The events stand in their account's log;
 //! the common log leads there.
 
+mod forgetting;
 mod reading;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::event::ContactEvent;
-use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_domain::id::AccountId;
 use contact_sync_engine::port::{EventLog, EventPage, StoreError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::pause;
 use crate::failure::{Defect, corrupt, unavailable};
-use crate::item::{Item, bytes, bytes_of, expiry, name, number, number_of, text, text_of};
+use crate::item::{Item, bytes, expiry, name, number, number_of, text};
 use crate::keys::{self, Log};
-use crate::segments::{pack, unpack};
-use crate::table::{Condition, Query};
+use crate::segments::pack;
+use crate::table::Condition;
 use crate::transaction::{Attempt, Transacted, Transaction};
 use crate::{DynamoStore, cursor};
 
@@ -38,9 +39,6 @@ const NUMBER: &str = "number";
 
 /// How much JSON one entry holds before it is compressed; an item takes 400 KB.
 const ENTRY_BYTES: usize = 300_000;
-
-/// How many entries are looked through at once for a person who is forgotten.
-const READ: u16 = 50;
 
 /// How long events can be replayed.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -159,55 +157,6 @@ impl DynamoStore {
             }
             pause(attempts).await;
         }
-    }
-
-    /// Takes a contact's values out of the entries that one query reads from a number on.
-    pub(crate) async fn take_from_events(
-        &self,
-        account: &AccountId,
-        contact: &ContactId,
-        from: u64,
-    ) -> Result<(u64, Option<u64>), StoreError> {
-        let log = Log::of(Some(account));
-        let head = self.state.get("GetItem events", &log.head()).await?;
-        let next: u64 = head.as_ref().and_then(|head| number_of(head, NEXT)).unwrap_or_default();
-        let last = keys::bucket(next);
-        let from =
-            if from == 0 { self.oldest_bucket(&log, 0, last).await? * keys::BUCKET } else { from };
-        if from >= next {
-            return Ok((0, None));
-        }
-        let bucket = keys::bucket(from);
-        let before = from.checked_sub(1).filter(|before| keys::bucket(*before) == bucket);
-        let query = Query {
-            partition: log.bucket_partition(bucket),
-            after: before.map(|before| log.entry(before).sk),
-            limit: Some(READ),
-            strongly: true,
-            ..Query::default()
-        };
-        let page = self.state.query("Query events", query).await?;
-        let mut forgotten = 0;
-        let mut reached = None;
-        for mut item in page.items {
-            reached = text_of(&item, name::SK).and_then(|number| number.parse::<u64>().ok());
-            let Some(packed) = bytes_of(&item, BODY) else { continue };
-            let mut events: Vec<ContactEvent> = unpack(KIND, packed)?;
-            let mut shown = 0;
-            for event in events.iter_mut().filter(|event| event.contact_id == *contact) {
-                shown += u64::from(event.contact.take().is_some());
-            }
-            if shown > 0 {
-                item.insert(BODY.to_owned(), bytes(pack(KIND, &events)?));
-                self.state.put("PutItem events", item).await?;
-                forgotten += shown;
-            }
-        }
-        let on = match (page.next, reached) {
-            (Some(_), Some(reached)) => reached + 1,
-            _ => (bucket + 1) * keys::BUCKET,
-        };
-        Ok((forgotten, (on < next).then_some(on)))
     }
 
     /// Deletes an account's events. What leads to them from the common log then leads nowhere.

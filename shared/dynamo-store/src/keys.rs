@@ -185,6 +185,13 @@ pub(crate) fn receipt(account: &AccountId, id: &ErasureId) -> Key {
     Key::new(receipts_partition(account), id.as_str())
 }
 
+/// The receipts of all accounts that are open.
+pub(crate) const OPEN_ERASURES: &str = "ERASING#ALL";
+
+pub(crate) fn open_erasure(account: &AccountId, id: &ErasureId) -> Key {
+    Key::new(OPEN_ERASURES, format!("{account}#{id}"))
+}
+
 pub(crate) fn audit_partition(chain: &AuditChain) -> String {
     format!("AUDIT#{chain}")
 }

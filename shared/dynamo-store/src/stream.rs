@@ -5,7 +5,7 @@ use contact_sync_engine::publish::ChangedItem;
 use serde::de::DeserializeOwned;
 
 use crate::item::{Item, name, read_document, text_of};
-use crate::{connections, contacts, notices, reviews, runs, sync_states, teams};
+use crate::{connections, contacts, erasures, notices, reviews, runs, sync_states, teams};
 
 /// Tells what an item was and is. An image that the stream leaves out is an empty map.
 pub fn changed_item(
@@ -42,6 +42,10 @@ pub fn changed_item(
         notices::KIND => {
             ChangedItem::Notice { old: whole(notices::KIND, old)?, new: whole(notices::KIND, new)? }
         }
+        erasures::KIND => ChangedItem::Erasure {
+            old: whole(erasures::KIND, old)?,
+            new: whole(erasures::KIND, new)?,
+        },
         _ => ChangedItem::Other,
     })
 }

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod port;
 pub mod publish;
 pub mod readiness;
+pub mod redacting;
 pub mod renewal;
 pub mod report;
 pub mod segments;

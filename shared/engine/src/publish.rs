@@ -8,6 +8,7 @@ mod batch;
 mod changes;
 
 use contact_sync_domain::connection::Connection;
+use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::notice::Notice;
 use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::run::Run;
@@ -81,6 +82,13 @@ pub enum ChangedItem {
         old: Option<Box<Notice>>,
         /// After. Absent when its time was up, or its account was erased.
         new: Option<Box<Notice>>,
+    },
+    /// A receipt of a person who is forgotten.
+    Erasure {
+        /// Before.
+        old: Option<Box<ErasureReceipt>>,
+        /// After. Absent when its account was erased.
+        new: Option<Box<ErasureReceipt>>,
     },
     /// Anything else in the tables; nobody is told.
     Other,

@@ -22,9 +22,9 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::port::{
-    AccountStore, Clock, ConnectionStore, Directory, DirectoryError, EventPublisher, PauseStore,
-    Randomness, SettingsStore, StoreError, SubscriptionError, SubscriptionStore, Subscriptions,
-    SyncStateStore, TenantStore,
+    AccountStore, Clock, ConnectionStore, Directory, DirectoryError, ErasureStore, EventPublisher,
+    PauseStore, Randomness, SettingsStore, StoreError, SubscriptionError, SubscriptionStore,
+    Subscriptions, SyncStateStore, TenantStore,
 };
 use crate::publish::AnnouncementError;
 use crate::readiness::ReadinessError;
@@ -33,6 +33,7 @@ use crate::readiness::ReadinessError;
 pub trait RenewalStores:
     AccountStore
     + ConnectionStore
+    + ErasureStore
     + PauseStore
     + SettingsStore
     + SubscriptionStore
@@ -44,6 +45,7 @@ pub trait RenewalStores:
 impl<S> RenewalStores for S where
     S: AccountStore
         + ConnectionStore
+        + ErasureStore
         + PauseStore
         + SettingsStore
         + SubscriptionStore

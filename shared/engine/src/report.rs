@@ -25,7 +25,7 @@ use crate::port::{
 use pages::Pages;
 use sheets::Files;
 
-pub(crate) use redact::redact_report;
+pub(crate) use redact::{has_plan_report, redact_report};
 pub use sheets::{PACKED_LINES, ReportFile, Sheet, report_stem};
 
 /// What became of a report.

@@ -51,6 +51,7 @@ impl From<AdminError> for Problem {
             | AdminError::TenantInUse(_)
             | AdminError::RequirementUnmet(_)
             | AdminError::RunEnded
+            | AdminError::ErasureNotDone
             | AdminError::ReviewMoved(_)
             | AdminError::ReviewImpossible(_)
             | AdminError::GroupTooLarge(_)
@@ -246,6 +247,12 @@ fn of_state(error: AdminError) -> Problem {
             "run-ended",
             "The run has ended",
             "What it did stands in its changes; there is nothing left to stop.".to_owned(),
+        ),
+        AdminError::ErasureNotDone => conflict(
+            "erasure-not-done",
+            "The person is still being forgotten",
+            "What runs left is still being gone through; read the receipt until it says done."
+                .to_owned(),
         ),
         AdminError::Moved => conflict(
             "version-moved",

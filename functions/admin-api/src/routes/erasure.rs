@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures};
 use contact_sync_domain::id::{ContactId, ErasureId};
-use contact_sync_engine::admin::{Outside, account, erase_contact, erasure, read_confirmation};
+use contact_sync_engine::admin::{
+    Outside, account, erase_contact, erasure, lift_erasure, read_confirmation,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -25,6 +27,7 @@ struct ReceiptShape {
     found: Erasures,
     history_until: Timestamp,
     backups_until: Timestamp,
+    lifted_at: Option<Timestamp>,
 }
 
 impl From<ErasureReceipt> for ReceiptShape {
@@ -38,6 +41,7 @@ impl From<ErasureReceipt> for ReceiptShape {
             found: receipt.found,
             history_until: receipt.history_until,
             backups_until: receipt.backups_until,
+            lifted_at: receipt.lifted_at,
         }
     }
 }
@@ -50,9 +54,19 @@ pub(super) async fn erase<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     Ok(Answer::accepted(&ReceiptShape::from(receipt)))
 }
 
+fn receipt_of(call: &Call) -> Result<ErasureId, Problem> {
+    ErasureId::parse(call.param("erasure")).or(Err(Problem::not_found("erasure")))
+}
+
+pub(super) async fn lift<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?.id;
+    let receipt = lift_erasure(&api.outside, &account, &receipt_of(&call)?).await?;
+    Ok(Answer::ok(&ReceiptShape::from(receipt)))
+}
+
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let account = account(api.outside.store(), &call.account()?).await?.id;
-    let id = ErasureId::parse(call.param("erasure")).or(Err(Problem::not_found("erasure")))?;
+    let id = receipt_of(&call)?;
     let receipt = erasure(&api.outside, &account, &id).await?;
     Ok(Answer::ok(&ReceiptShape::from(receipt)))
 }

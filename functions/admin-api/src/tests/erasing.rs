@@ -2,9 +2,13 @@
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::contact::{ContactField, Target};
+use contact_sync_domain::erasure::ErasureState;
 use contact_sync_domain::id::{ContactId, ObjectId, ReviewId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
+use contact_sync_engine::memory::HeldClock;
 use contact_sync_engine::port::{Clock, StoredContact};
+use contact_sync_engine::redacting::{Redacted, redact};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::harness::{ACCOUNT, App, Ask, connection_id, of_account};
@@ -47,6 +51,16 @@ fn erase(contact: &ContactId) -> Ask {
     Ask::post(path, &json!({"confirm": contact.as_str()}))
 }
 
+/// Goes through what runs left, a day later: nobody tells here that the contact was removed.
+async fn redact_all(app: &App) {
+    let receipt = app.outside.store.world().receipts.values().next().cloned().unwrap();
+    let clock = HeldClock::at(app.outside.clock.now() + SignedDuration::from_hours(25));
+    let about = (&receipt.account_id, &receipt.id);
+    let (store, blobs) = (&app.outside.store, &app.outside.blobs);
+    let redacted = redact(store, blobs, &clock, about, Timestamp::MAX).await.unwrap();
+    assert_eq!(redacted, Redacted::Done);
+}
+
 /// Nothing that stands for the present says who it was.
 #[track_caller]
 fn assert_forgotten(app: &App, contact: &ContactId) {
@@ -69,7 +83,9 @@ fn assert_forgotten(app: &App, contact: &ContactId) {
 async fn whoever_is_forgotten_leaves_nothing_but_a_receipt() {
     let (app, contact) = lived_in().await;
     let receipt = app.ask(erase(&contact)).await.expect(202).json();
-    assert_eq!(receipt["state"], "done");
+    assert_eq!(receipt["state"], "redacting");
+    assert_eq!(app.ask(erase(&contact)).await.expect(202).json(), receipt, "somebody is at it");
+    redact_all(&app).await;
     let found = json!({
         "contacts": 1, "memberships": 1, "history": 2, "reviews": 0, "decisions": 1,
         "refusals": 0, "waiting": 0, "answers": 1,
@@ -83,7 +99,8 @@ async fn whoever_is_forgotten_leaves_nothing_but_a_receipt() {
     assert_forgotten(&app, &contact);
     app.ask(Ask::get(of_account(&format!("/contacts/{contact}")))).await.problem(404, "not-found");
     let path = of_account(&format!("/erasures/{}", receipt["id"].as_str().unwrap()));
-    assert_eq!(app.ask(Ask::get(&path)).await.expect(200).json(), receipt);
+    let receipt = app.ask(Ask::get(&path)).await.expect(200).json();
+    assert_eq!(receipt["state"], "done");
     assert_eq!(app.ask(erase(&contact)).await.expect(202).json(), receipt, "asked again");
     // Nobody else learns of it.
     let other = path.replace(ACCOUNT, "acc_00000000000000000000000000000002");
@@ -99,7 +116,8 @@ async fn forgetting_that_dies_anywhere_is_ended_by_the_same_request() {
         let is_whole = app.outside.store.world().calls_left != Some(0);
         app.outside.store.world().calls_left = None;
         let again = app.ask(erase(&contact)).await.expect(202).json();
-        assert_eq!(again["state"], "done", "died at call {calls}: {first:?}");
+        assert_eq!(again["state"], "redacting", "died at call {calls}: {first:?}");
+        redact_all(&app).await;
         assert_forgotten(&app, &contact);
         if is_whole {
             assert!(calls > 8, "{calls}");
@@ -127,10 +145,49 @@ async fn nobody_is_forgotten_by_mistake() {
 async fn whoever_was_removed_before_can_be_forgotten_too() {
     let (app, contact) = lived_in().await;
     app.ask(Ask::new("DELETE", of_account(&format!("/contacts/{contact}")))).await.expect(204);
-    assert_eq!(app.ask(erase(&contact)).await.expect(202).json()["state"], "done");
+    assert_eq!(app.ask(erase(&contact)).await.expect(202).json()["state"], "redacting");
+    redact_all(&app).await;
     let world = app.outside.store.world();
     assert!(matches!(
         world.contacts.get(&contact),
         Some(StoredContact::Tombstone { erased: true, .. })
     ));
+}
+
+#[tokio::test]
+async fn what_nobody_is_at_any_more_is_gone_on_with_by_the_same_request() {
+    let (app, contact) = lived_in().await;
+    app.ask(erase(&contact)).await.expect(202);
+    let step = || app.outside.store.world().receipts.values().next().unwrap().version;
+    let before = step();
+    app.ask(erase(&contact)).await.expect(202);
+    assert_eq!(step(), before, "somebody is at it");
+    app.outside.clock.advance(SignedDuration::from_mins(5));
+    app.ask(erase(&contact)).await.expect(202);
+    assert_eq!(step(), before + 1, "that is told to whoever goes on");
+}
+
+#[tokio::test]
+async fn whoever_is_let_in_again_is_so_once_and_can_be_forgotten_again() {
+    let (app, contact) = lived_in().await;
+    let receipt = app.ask(erase(&contact)).await.expect(202).json();
+    let path = of_account(&format!("/erasures/{}", receipt["id"].as_str().unwrap()));
+    let lift = || Ask::post(format!("{path}/lift"), &json!({}));
+    app.ask(lift()).await.problem(409, "erasure-not-done");
+    redact_all(&app).await;
+    app.ask(lift().role("approver")).await.problem(403, "role-too-small");
+    let lifted = app.ask(lift()).await.expect(200).json();
+    assert_eq!((&lifted["state"], lifted["liftedAt"].is_string()), (&json!("lifted"), true));
+    assert_eq!(app.ask(lift()).await.expect(200).json(), lifted, "asked again");
+    assert!(matches!(
+        app.outside.store.world().contacts.get(&contact),
+        Some(StoredContact::Tombstone { erased: false, version: 2.., .. })
+    ));
+    app.ask(erase(&contact)).await.expect(202);
+    redact_all(&app).await;
+    assert_forgotten(&app, &contact);
+    let receipt = app.outside.store.world().receipts.values().next().cloned().unwrap();
+    assert_eq!((receipt.state, receipt.lifted_at), (ErasureState::Done, None));
+    let unknown = of_account("/erasures/ers_00000000000000000000000000000099/lift");
+    app.ask(Ask::post(unknown, &json!({}))).await.problem(404, "not-found");
 }

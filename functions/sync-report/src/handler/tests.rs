@@ -5,7 +5,7 @@ use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, Outcome, Phase, Segment, SegmentItem};
-use contact_sync_engine::memory::{MemoryBlobs, MemoryStore};
+use contact_sync_engine::memory::{HeldClock, MemoryBlobs, MemoryStore};
 use contact_sync_engine::port::SegmentRef;
 use contact_sync_engine::report::ReportFile;
 use contact_sync_engine::segments::store_segment;
@@ -24,7 +24,7 @@ struct World {
 
 impl World {
     async fn handle(&self, case: &str) -> Result<(), Failure> {
-        handle(&self.store, &self.blobs, event(case)).await
+        handle(&self.store, &self.blobs, &HeldClock::at(Timestamp::UNIX_EPOCH), event(case)).await
     }
 }
 
@@ -157,4 +157,9 @@ async fn a_report_that_cannot_be_compiled_is_tried_again() {
     let world = world(RunKind::Full).await;
     world.store.world().segments.insert((ids().2, 0), SegmentRef::Blob("lost".into()));
     assert!(world.handle("full-run-finished").await.is_err());
+}
+
+#[tokio::test]
+async fn a_receipt_that_went_with_its_account_is_nobodys_trouble() {
+    World::default().handle("erasure-requested").await.unwrap();
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::samples::{account_id, at, connection_id, contact, write};
 use crate::tables::{CONTACTS, STATE, Tables};
 
-fn receipt(version: u64) -> ErasureReceipt {
+pub(crate) fn receipt(version: u64) -> ErasureReceipt {
     ErasureReceipt {
         id: ErasureId::from_bits(7),
         account_id: account_id(1),
@@ -27,6 +27,9 @@ fn receipt(version: u64) -> ErasureReceipt {
         backups_until: at(35),
         redaction: None,
         person: None,
+        written_at: None,
+        barred: vec![],
+        lifted_at: None,
     }
 }
 

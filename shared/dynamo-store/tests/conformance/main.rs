@@ -13,6 +13,7 @@ mod contacts_listed;
 mod contention;
 mod erasures;
 mod event_log;
+mod forgetting;
 mod graph_budget;
 mod history;
 mod idempotency;

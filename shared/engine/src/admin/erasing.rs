@@ -14,8 +14,8 @@ use contact_sync_domain::retention::LONGEST;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::contacts::TOMBSTONE_LIFE;
 use super::document::Members;
-use super::redacting::redact;
 use super::{AdminError, Caller, Outside};
 use crate::port::{
     Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoredContact, WelcomeStore,
@@ -37,8 +37,8 @@ pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), Ad
 }
 
 /// Forgets the person behind a contact: the contact, its address, link, teams and history, and
-/// whatever people were asked, decided and refused about it; then takes the person out of what runs
-/// left, as far as one request comes. The same request goes on.
+/// whatever people were asked, decided and refused about it. What runs left is gone through
+/// afterwards, without anybody's doing. The same request goes on where one died.
 pub async fn erase_contact(
     outside: &impl Outside,
     caller: &Caller,
@@ -47,27 +47,32 @@ pub async fn erase_contact(
 ) -> Result<ErasureReceipt, AdminError> {
     let store = outside.store();
     let receipt = match begun(outside, account, id).await? {
-        Some(receipt) if receipt.state == ErasureState::Done => return Ok(receipt),
-        Some(receipt) if receipt.state == ErasureState::Redacting => {
-            return redact(outside, receipt).await;
-        }
-        Some(receipt) => receipt,
-        None => begin(outside, caller, account, id).await?,
+        Some(receipt) => match receipt.state {
+            ErasureState::Done => return Ok(receipt),
+            ErasureState::Redacting => return go_on(outside, receipt).await,
+            ErasureState::Working => receipt,
+            ErasureState::Lifted => begin(outside, caller, account, id, receipt.version).await?,
+        },
+        None => begin(outside, caller, account, id, 0).await?,
     };
     let person = receipt.person.clone().unwrap_or_default();
     let mut found = receipt.found;
     // What stood there may have moved since the receipt was written.
     let was = store.bury_for_good(account, id).await?.map(|contact| person_of(&contact));
     found.contacts = 1;
+    // Whatever stood there when forgetting began is told to be removed.
+    let is_untold = was.is_some() || receipt.person.is_some();
     let mut people: Vec<ErasedPerson> = was.into_iter().collect();
     if !people.contains(&person) {
         people.push(person);
     }
+    let mut barred = Vec::new();
     for user in people.iter().filter_map(|one| one.user.as_ref()) {
         // Of a contact that existed before: its user would get one of his own.
         let derived = ContactId::derived(account, &user.tenant_id, &user.object_id);
         if derived != *id {
             store.bury_for_good(account, &derived).await?;
+            barred.push(derived);
         }
         store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
     }
@@ -88,13 +93,58 @@ pub async fn erase_contact(
         found,
         // By what the person is found in what runs left.
         person: people.into_iter().find(|one| one.user.is_some()),
-        redaction: Some(Redaction { stands_for, events: Some(0), at: None }),
+        redaction: Some(Redaction { is_untold, ..Redaction::new(stands_for) }),
+        written_at: Some(outside.clock().now()),
+        barred,
         ..receipt
     };
-    if !store.put_receipt(&gone).await? {
-        return Err(AdminError::Moved);
+    put(outside, gone).await
+}
+
+/// Has what nobody is at any more gone on with, as the sweep does.
+async fn go_on(
+    outside: &impl Outside,
+    receipt: ErasureReceipt,
+) -> Result<ErasureReceipt, AdminError> {
+    let now = outside.clock().now();
+    let Some(redaction) = receipt.redaction.clone() else { return Ok(receipt) };
+    if redaction.waits || !receipt.open().is_some_and(|open| open.is_left(now)) {
+        return Ok(receipt);
     }
-    redact(outside, gone).await
+    let version = receipt.version + 1;
+    put(outside, ErasureReceipt { version, written_at: Some(now), ..receipt }).await
+}
+
+async fn put(
+    outside: &impl Outside,
+    receipt: ErasureReceipt,
+) -> Result<ErasureReceipt, AdminError> {
+    if outside.store().put_receipt(&receipt).await? { Ok(receipt) } else { Err(AdminError::Moved) }
+}
+
+/// Lets sync make a contact of the person again, from the next run on, without anything of what was
+/// known. A receipt that says so already stays as it is.
+pub async fn lift_erasure(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ErasureId,
+) -> Result<ErasureReceipt, AdminError> {
+    let receipt = erasure(outside, account, id).await?;
+    match receipt.state {
+        ErasureState::Lifted => return Ok(receipt),
+        ErasureState::Done => {}
+        ErasureState::Working | ErasureState::Redacting => {
+            return Err(AdminError::ErasureNotDone);
+        }
+    }
+    let now = outside.clock().now();
+    let until = now.checked_add(TOMBSTONE_LIFE).unwrap_or(Timestamp::MAX);
+    for contact in receipt.barred.iter().chain([&receipt.contact_id]) {
+        outside.store().lift(account, contact, until).await?;
+    }
+    let version = receipt.version + 1;
+    let state = ErasureState::Lifted;
+    put(outside, ErasureReceipt { version, state, lifted_at: Some(now), ..receipt }).await
 }
 
 /// A receipt.
@@ -124,6 +174,7 @@ async fn begin(
     caller: &Caller,
     account: &AccountId,
     id: &ContactId,
+    before: u64,
 ) -> Result<ErasureReceipt, AdminError> {
     let store = outside.store();
     let contact = match store.get(account, id).await? {
@@ -142,7 +193,7 @@ async fn begin(
         id: receipt_of(id),
         account_id: account.clone(),
         contact_id: id.clone(),
-        version: 1,
+        version: before + 1,
         requested_at: now,
         requested_by: caller.subject.clone(),
         state: ErasureState::Working,
@@ -152,8 +203,11 @@ async fn begin(
         backups_until: now.checked_add(BACKUPS_LAST).unwrap_or(Timestamp::MAX),
         person: contact.as_deref().map(person_of),
         redaction: None,
+        written_at: Some(now),
+        barred: Vec::new(),
+        lifted_at: None,
     };
-    if store.put_receipt(&receipt).await? { Ok(receipt) } else { Err(AdminError::Moved) }
+    put(outside, receipt).await
 }
 
 fn person_of(contact: &Contact) -> ErasedPerson {

@@ -77,6 +77,9 @@ pub enum AdminError {
     /// The run has ended; nothing is left of it to stop.
     #[error("the run has ended")]
     RunEnded,
+    /// A person is still being forgotten.
+    #[error("the erasure is not done")]
+    ErasureNotDone,
     /// Somebody else changed it at the same time.
     #[error("it was changed by somebody else at the same time")]
     Moved,
@@ -204,6 +207,7 @@ impl AdminError {
             | Self::TenantInUse(_)
             | Self::RequirementUnmet(_)
             | Self::RunEnded
+            | Self::ErasureNotDone
             | Self::ReviewMoved(_)
             | Self::ReviewImpossible(_)
             | Self::GroupTooLarge(_)

@@ -1,15 +1,21 @@
 //! Forgetting one person.
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
+use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
+use contact_sync_domain::event::ContactEventKind;
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId,
 };
 use contact_sync_domain::retention::Retention;
+use contact_sync_domain::run::Run;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::MemoryStore;
-use crate::port::{ErasureStore, SegmentRef, StoreError, StoredContact};
+use crate::port::{ErasureStore, EventsForgotten, SegmentRef, StoreError, StoredContact};
+
+/// How many told events are gone through at once.
+const EVENTS: usize = 3;
 
 /// Whether anything of this says one of these ids.
 fn names(thing: &impl Serialize, ids: &[String]) -> bool {
@@ -42,6 +48,15 @@ impl ErasureStore for MemoryStore {
         Ok(holds)
     }
 
+    async fn open_erasures(&self) -> Result<Vec<OpenErasure>, StoreError> {
+        Ok(self.up()?.receipts.values().filter_map(ErasureReceipt::open).collect())
+    }
+
+    /// What is open is told by the receipts themselves here.
+    async fn close_erasure(&self, _: &AccountId, _: &ErasureId) -> Result<(), StoreError> {
+        self.up().map(drop)
+    }
+
     async fn bury_for_good(
         &self,
         _: &AccountId,
@@ -64,6 +79,21 @@ impl ErasureStore for MemoryStore {
         };
         world.contacts.insert(contact.clone(), tombstone);
         Ok(was)
+    }
+
+    async fn lift(
+        &self,
+        _: &AccountId,
+        contact: &ContactId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(StoredContact::Tombstone { source_version, expires_at, erased, .. }) =
+            self.up()?.contacts.get_mut(contact)
+            && *erased
+        {
+            (*source_version, *expires_at, *erased) = (0, until, false);
+        }
+        Ok(())
     }
 
     async fn erase_beside(
@@ -121,18 +151,39 @@ impl ErasureStore for MemoryStore {
         Ok(())
     }
 
+    async fn replace_run(&self, run: &Run) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let Some(standing) = world.runs.get_mut(&run.id) else { return Ok(false) };
+        let is_same = (standing.status, standing.report_ready) == (run.status, run.report_ready);
+        if is_same {
+            *standing = run.clone();
+        }
+        Ok(is_same)
+    }
+
     async fn forget_events(
         &self,
-        _: &AccountId,
+        account: &AccountId,
         contact: &ContactId,
-        _: u64,
-    ) -> Result<(u64, Option<u64>), StoreError> {
+        from: u64,
+    ) -> Result<EventsForgotten, StoreError> {
         let mut world = self.up()?;
-        let mut forgotten = 0;
-        for event in world.events.iter_mut().filter(|event| event.contact_id == *contact) {
-            forgotten += u64::from(event.contact.take().is_some());
+        let own = world.events.iter_mut().filter(|event| event.account_id == *account);
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let (mut events, mut next, mut tells_removal) = (0, from, false);
+        for event in own.skip(from).take(EVENTS) {
+            next += 1;
+            if event.contact_id == *contact {
+                events += u64::from(event.contact.take().is_some());
+                tells_removal |= event.kind == ContactEventKind::Removed;
+            }
         }
-        Ok((forgotten, None))
+        Ok(EventsForgotten {
+            events,
+            next: u64::try_from(next).unwrap_or(u64::MAX),
+            is_end: next < from + EVENTS,
+            tells_removal,
+        })
     }
 
     async fn erase_answers(

@@ -3,11 +3,26 @@
 use std::future::Future;
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::erasure::{ErasureReceipt, Erasures};
+use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId};
 use contact_sync_domain::retention::Retention;
+use contact_sync_domain::run::Run;
+use jiff::Timestamp;
 
 use super::StoreError;
+
+/// What going through a part of an account's told events came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventsForgotten {
+    /// Events that showed the contact.
+    pub events: u64,
+    /// The entry that is next.
+    pub next: u64,
+    /// Whether there is none yet.
+    pub is_end: bool,
+    /// Whether one told that the contact was removed.
+    pub tells_removal: bool,
+}
 
 /// Receipts, and taking away what lies around a contact.
 pub trait ErasureStore: Send + Sync {
@@ -18,11 +33,22 @@ pub trait ErasureStore: Send + Sync {
         id: &ErasureId,
     ) -> impl Future<Output = Result<Option<ErasureReceipt>, StoreError>> + Send;
 
-    /// Stores a receipt if none, or the version before it, stands.
+    /// Stores a receipt if none, or the version before it, stands; with it, it is listed among the
+    /// open ones or no more.
     fn put_receipt(
         &self,
         receipt: &ErasureReceipt,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The receipts of all accounts that are open.
+    fn open_erasures(&self) -> impl Future<Output = Result<Vec<OpenErasure>, StoreError>> + Send;
+
+    /// Takes a receipt off that list, whose account may have gone with it.
+    fn close_erasure(
+        &self,
+        account: &AccountId,
+        id: &ErasureId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Puts a tombstone in a contact's place, whatever stands there, that no write takes away and
     /// time does not either; answers the contact that stood there.
@@ -31,6 +57,15 @@ pub trait ErasureStore: Send + Sync {
         account: &AccountId,
         contact: &ContactId,
     ) -> impl Future<Output = Result<Option<Box<Contact>>, StoreError>> + Send;
+
+    /// Makes such a tombstone one like any other, which goes at `expires_at`; whatever else stands
+    /// there stays.
+    fn lift(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Deletes what lies beside a contact: memberships and what people did to it.
     fn erase_beside(
@@ -57,15 +92,18 @@ pub trait ErasureStore: Send + Sync {
         inline: Vec<u8>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Puts a run in the place of itself, where its status and its report's are the same; `false`
+    /// otherwise.
+    fn replace_run(&self, run: &Run) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Takes a contact's values out of some of an account's told events, from an entry of its log
-    /// on; answers out of how many, and which entry is next. The events themselves stay, so that
-    /// readers miss none.
+    /// on. The events themselves stay, so that readers miss none.
     fn forget_events(
         &self,
         account: &AccountId,
         contact: &ContactId,
         from: u64,
-    ) -> impl Future<Output = Result<(u64, Option<u64>), StoreError>> + Send;
+    ) -> impl Future<Output = Result<EventsForgotten, StoreError>> + Send;
 
     /// Deletes answers that tell of a contact and are kept for requests that are sent again.
     fn erase_answers(

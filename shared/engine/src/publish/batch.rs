@@ -85,6 +85,7 @@ async fn record(
             | Event::ConnectionAttention(_)
             | Event::ReviewWaiting(_)
             | Event::ConnectionSilent(_)
+            | Event::ErasureRequested(_)
             | Event::NoticeRaised(_)
             | Event::TeamMembershipChanged(_) => None,
         })

@@ -2,10 +2,12 @@
 
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
+use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ConnectionSilent, ContactEvent, ContactEventKind,
-    Event, NoticeRaised, ReportReady, RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested,
-    SyncRunFinished, SyncRunPlanned, TeamChange, TeamMembershipChanged,
+    ErasureRequested, Event, NoticeRaised, ReportReady, RequestTrigger, ReviewWaiting,
+    SCHEMA_VERSION, SyncRequested, SyncRunFinished, SyncRunPlanned, TeamChange,
+    TeamMembershipChanged,
 };
 use contact_sync_domain::notice::Notice;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
@@ -48,6 +50,12 @@ pub fn events_of(change: &StreamChange) -> Vec<Event> {
             new.as_ref().and_then(|new| review_event(old.as_deref(), new)).into_iter().collect()
         }
         ChangedItem::Notice { old: None, new: Some(new) } => vec![notice_event(new)],
+        ChangedItem::Erasure { old, new } => new
+            .as_ref()
+            .and_then(|new| erasure_event(old.as_deref(), new))
+            .map(Event::ErasureRequested)
+            .into_iter()
+            .collect(),
         // That somebody read it, or that its time was up.
         ChangedItem::Notice { .. } | ChangedItem::Other => Vec::new(),
     }
@@ -161,6 +169,13 @@ fn notice_event(new: &Notice) -> Event {
         title: new.title.clone(),
         run_id: new.run_id.clone(),
     })
+}
+
+/// What waits for runs at work is gone on with by the sweep.
+fn erasure_event(old: Option<&ErasureReceipt>, new: &ErasureReceipt) -> Option<ErasureRequested> {
+    let is_new = old.is_none_or(|old| old.version < new.version);
+    let open = new.open().filter(|open| is_new && !open.waits);
+    open.map(ErasureRequested::from)
 }
 
 fn run_events(old: Option<&Run>, new: &Run) -> Vec<Event> {

@@ -48,6 +48,10 @@ where
             Ok(pause) => self.sweep_states(deadline, pause.is_some(), &mut swept).await,
             Err(error) => swept.failure = Some(error.into()),
         }
+        match self.sweep_erasures().await {
+            Ok(erasing) => swept.erasing = erasing,
+            Err(error) => swept.failure = Some(error),
+        }
         let now = self.clock.now();
         let expiring = AtomicUsize::new(0);
         let look_after = async |record: &Subscription| {
@@ -86,6 +90,16 @@ where
                 }
             }
         }
+    }
+
+    /// Has people forgotten whom runs may still tell of, where nobody is at it; answers how many.
+    async fn sweep_erasures(&self) -> Result<usize, RenewalError> {
+        let now = self.clock.now();
+        let open = self.stores.open_erasures().await?;
+        let left = open.into_iter().filter(|open| open.is_left(now));
+        let events: Vec<Event> = left.map(|open| Event::ErasureRequested(open.into())).collect();
+        announce(&self.bus, &events).await?;
+        Ok(events.len())
     }
 
     async fn sweep_page(

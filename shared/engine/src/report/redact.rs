@@ -26,23 +26,36 @@ pub(crate) async fn redact_report(
 ) -> Result<u64, StoreError> {
     let mut changed = 0;
     for stem in stems(run) {
+        let key = |file: ReportFile| file.key_of(run, &stem);
         let mut emails = HashSet::new();
-        // The simple form tells of people by their addresses alone: the extended one says whose.
-        for file in [ReportFile::Extended, ReportFile::Simple, ReportFile::JsonLines] {
-            let key = file.key_of(run, &stem);
-            let Some(bytes) = blobs.get(&key).await? else { continue };
-            let (left, content_type) = match file {
-                ReportFile::Extended => (without_person(&bytes, &is_meant, &mut emails), TABLE),
-                ReportFile::Simple => (without_addresses(&bytes, &emails), TABLE),
-                ReportFile::JsonLines => (without_lines(&bytes, &is_meant)?, PACKED_LINES),
-            };
+        let extended = blobs.get(&key(ReportFile::Extended)).await?;
+        let extended = extended.and_then(|table| without_person(&table, &is_meant, &mut emails));
+        // The simple form tells of people by their addresses alone, and the extended one says whose
+        // they are: so it is written last, and whoever goes on after a crash finds them again.
+        let simple = blobs.get(&key(ReportFile::Simple)).await?;
+        let simple = simple.and_then(|table| without_addresses(&table, &emails));
+        let lines = match blobs.get(&key(ReportFile::JsonLines)).await? {
+            Some(lines) => without_lines(&lines, &is_meant)?,
+            None => None,
+        };
+        for (file, left, content_type) in [
+            (ReportFile::Simple, simple, TABLE),
+            (ReportFile::JsonLines, lines, PACKED_LINES),
+            (ReportFile::Extended, extended, TABLE),
+        ] {
             if let Some(left) = left {
-                blobs.put(&key, left, content_type).await?;
+                blobs.put(&key(file), left, content_type).await?;
                 changed += 1;
             }
         }
     }
     Ok(changed)
+}
+
+/// Whether the report of a run's plan is there, which nothing marks.
+pub(crate) async fn has_plan_report(blobs: &impl Blobs, run: &Run) -> Result<bool, StoreError> {
+    // The last to be stored.
+    Ok(blobs.get(&ReportFile::JsonLines.key(run)).await?.is_some())
 }
 
 /// The records of a table, each with its line's end, as RFC 4180 divides them.

@@ -34,6 +34,7 @@ mod plans;
 mod proof;
 mod proposals;
 mod queue;
+mod redacted;
 mod replay;
 mod scene;
 mod sharing;

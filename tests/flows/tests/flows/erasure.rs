@@ -1,6 +1,6 @@
 //! Forgetting one person of an account that goes on.
 
-use contact_sync_flows::Scene;
+use contact_sync_flows::{Scene, eventually, function_logs};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -31,6 +31,11 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     rest.send(Method::PUT, &member, &[], None).await.expect(200);
     let protect = customer.account_path(&format!("/contacts/{contact}/protect"));
     rest.send(Method::POST, &protect, &[("idempotency-key", "kept")], Some(&json!({}))).await;
+    let about = json!({"kind": "user", "user": person.id()});
+    let about = rest.post(&customer.path("/runs"), &about).await.expect(202).json();
+    let about = customer.path(&format!("/runs/{}", about["id"].as_str().unwrap()));
+    scene.settle().await;
+    assert_eq!(rest.get(&about).await.expect(200).json()["user"], person.id());
     let others: Vec<Value> = customer.contacts().await;
     let others: Vec<Value> = others.into_iter().filter(|one| one["id"] != *contact).collect();
 
@@ -62,8 +67,15 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     let erase = customer.account_path(&format!("/contacts/{contact}/erase"));
     rest.post(&erase, &json!({"confirm": other.id()})).await.expect(422);
     let receipt = rest.post(&erase, &json!({"confirm": contact})).await.expect(202).json();
+    assert_eq!(receipt["state"], "redacting", "{receipt}");
+    let shown = customer.account_path(&format!("/erasures/{}", receipt["id"].as_str().unwrap()));
+    let receipt =
+        eventually("what runs left is gone through without anybody's doing", async || {
+            let receipt = rest.get(&shown).await.expect(200).json();
+            (receipt["state"] == "done").then_some(receipt)
+        })
+        .await;
     scene.settle().await;
-    assert_eq!(receipt["state"], "done");
     for what in
         ["memberships", "reviews", "decisions", "refusals", "answers", "pages", "reports", "events"]
     {
@@ -72,6 +84,7 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     let address = person.address().to_lowercase();
     let marks = ["Canary", address.as_str(), person.id()];
     nothing_has(&scene, &marks).await;
+    assert_eq!(rest.get(&about).await.expect(200).json()["user"], Value::Null);
     let told = customer.events().await;
     assert!(
         told.iter().all(|event| event["contactId"] != *contact || event["contact"].is_null()),
@@ -92,10 +105,35 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     assert_eq!(row.cell("Email"), "", "{row:?}");
     assert!(row.cell("Reason").contains("Erased"), "{row:?}");
     assert_eq!(customer.contacts().await, others);
-    let shown = customer.account_path(&format!("/erasures/{}", receipt["id"].as_str().unwrap()));
     assert_eq!(rest.get(&shown).await.expect(200).json(), receipt);
     let neighbour = scene.customer("neighbour").await;
     scene.rest_as(&neighbour.account, "admin").get(&shown).await.expect(404);
+
+    // Let in again, he is somebody new, of whom nothing is known.
+    let lift = format!("{shown}/lift");
+    let stranger = scene.rest_as(&neighbour.account, "admin");
+    stranger.post(&lift, &json!({})).await.expect(404);
+    for _ in 0..2 {
+        let lifted = rest.post(&lift, &json!({})).await.expect(200).json();
+        assert_eq!(lifted["state"], "lifted", "{lifted}");
+    }
+    let run = customer.sync_now().await;
+    assert_eq!(run["counts"]["created"], 1, "{run}\n{}", scene.story());
+    let back = customer.linked_contact(person.id()).await;
+    assert_eq!(back["fields"]["jobTitle"], "Canary Title 3", "{back}");
+    assert_eq!(back["fields"]["email"].as_str().unwrap().to_lowercase(), address);
+    let timeline = format!("/contacts/{}/timeline", back["id"].as_str().unwrap());
+    let past = rest.get(&customer.account_path(&timeline)).await.expect(200).json();
+    let past: Vec<&Value> = past["items"].as_array().unwrap().iter().collect();
+    assert_eq!(past.len(), 1, "{past:?}");
+    let entered = rest.get(&customer.account_path("/audit")).await.expect(200).json();
+    let entered: Vec<&str> = entered["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|item| item["entry"]["what"].as_str())
+        .collect();
+    assert!(entered.iter().any(|what| what.ends_with("/lift")), "{entered:?}");
 }
 
 /// No item of either table and no stored file has any of these marks.
@@ -109,6 +147,12 @@ async fn nothing_has(scene: &Scene, marks: &[&str]) {
     }
     let mut left = scene.blobs();
     left.extend(scene.packed_items("StateTable").await);
+    left.extend(function_logs(&scene.stack).into_iter().map(|(name, log)| {
+        let log = log.to_lowercase();
+        let line =
+            log.lines().find(|line| marks.iter().any(|mark| line.contains(&mark.to_lowercase())));
+        (format!("the log of {name}"), line.unwrap_or_default().to_owned())
+    }));
     for (key, text) in left {
         let mark = marks.iter().find(|mark| text.contains(&mark.to_lowercase()));
         assert_eq!(mark, None, "{key} still has {text}");

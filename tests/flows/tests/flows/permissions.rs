@@ -200,6 +200,9 @@ async fn look_first(scene: &Scene, customer: &Customer<'_>) {
 /// Somebody of whom runs tell, on a page above 8 KB and on a small one, is forgotten.
 async fn forget(scene: &Scene, customer: &Customer<'_>) {
     let renamed = customer.people_in_scope().into_iter().next().unwrap();
+    let about = json!({"kind": "user", "user": renamed.id()});
+    scene.rest().post(&customer.path("/runs"), &about).await.expect(202);
+    scene.settle().await;
     let contact = customer.linked_contact(renamed.id()).await["id"].clone();
     let path = customer.account_path(&format!("/contacts/{}/erase", contact.as_str().unwrap()));
     eventually("nothing tells of the person", async || {

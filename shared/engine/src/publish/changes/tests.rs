@@ -1,3 +1,4 @@
+mod erasures;
 mod plans;
 mod teams;
 mod welcomes;

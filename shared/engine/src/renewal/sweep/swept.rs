@@ -23,6 +23,8 @@ pub struct Swept {
     pub released: usize,
     /// Subscriptions that Graph refused; polling covers them.
     pub refused: usize,
+    /// Forgotten people of whom what runs left is gone through further.
+    pub erasing: usize,
     /// Subscriptions that end within a day although half of their life is to be extended.
     pub expiring: usize,
     /// Connections whose turn it was that miss what should have come by now.
