@@ -1,10 +1,21 @@
-//! The deletion guard: how many removals one rolling window allows.
+//! The deletion guard: how many removals one rolling window allows, of a connection, and where its
+//! settings say so of a cause of leaving or of a group.
+
+mod limit;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The limits an admin sets.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub use limit::{CauseLimits, GroupLimit, Limit, LimitView, Limited};
+
+use crate::id::ObjectId;
+use crate::reconcile::GoneCause;
+use crate::segment::SegmentItem;
+
+/// The limits an admin sets. A narrower one never lets more go than the connection's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct GuardLimits {
     /// At most this many removals per window, however large the directory.
@@ -13,11 +24,21 @@ pub struct GuardLimits {
     pub max_percent: f64,
     /// The rolling window, in hours.
     pub window_hours: u32,
+    /// Limits of causes.
+    pub causes: CauseLimits,
+    /// Limits of groups, each once.
+    pub groups: Vec<GroupLimit>,
 }
 
 impl Default for GuardLimits {
     fn default() -> Self {
-        Self { max_count: 500, max_percent: 5.0, window_hours: 24 }
+        Self {
+            max_count: 500,
+            max_percent: 5.0,
+            window_hours: 24,
+            causes: CauseLimits::default(),
+            groups: Vec::new(),
+        }
     }
 }
 
@@ -40,6 +61,80 @@ pub struct GuardEntry {
     pub count: u64,
     /// The run it belongs to: judging the same run again counts once.
     pub run: String,
+    /// How many of which cause; earlier releases did not say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub causes: BTreeMap<GoneCause, u64>,
+    /// How many of which group that has a limit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<ObjectId, u64>,
+}
+
+/// Removals, as the limits count them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// All of them.
+    pub count: u64,
+    /// By cause.
+    pub causes: BTreeMap<GoneCause, u64>,
+    /// By group that has a limit; one removal may count to several.
+    pub groups: BTreeMap<ObjectId, u64>,
+}
+
+impl Counted {
+    /// Counts a removal.
+    pub fn add(&mut self, removal: Removal<'_>) {
+        self.count += 1;
+        *self.causes.entry(removal.cause).or_default() += 1;
+        for group in removal.groups {
+            *self.groups.entry(group.clone()).or_default() += 1;
+        }
+    }
+
+    /// Each number, or the other's where that is higher.
+    fn at_least(&mut self, other: &Self) {
+        self.count = self.count.max(other.count);
+        raise(&mut self.causes, &other.causes, u64::max);
+        raise(&mut self.groups, &other.groups, u64::max);
+    }
+}
+
+impl Extend<GuardEntry> for Counted {
+    fn extend<I: IntoIterator<Item = GuardEntry>>(&mut self, entries: I) {
+        for entry in entries {
+            self.count += entry.count;
+            raise(&mut self.causes, &entry.causes, |one, other| one + other);
+            raise(&mut self.groups, &entry.groups, |one, other| one + other);
+        }
+    }
+}
+
+fn raise<K: Ord + Clone>(
+    numbers: &mut BTreeMap<K, u64>,
+    by: &BTreeMap<K, u64>,
+    with: fn(u64, u64) -> u64,
+) {
+    for (key, more) in by {
+        let number = numbers.entry(key.clone()).or_default();
+        *number = with(*number, *more);
+    }
+}
+
+/// A removal that a run asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Removal<'r> {
+    /// What led to it.
+    pub cause: GoneCause,
+    /// The groups with a limit that the user is in, or left before the removal.
+    pub groups: &'r [ObjectId],
+}
+
+impl<'r> Removal<'r> {
+    /// What an item that removes is to the guard. Whoever is in scope and becomes inactive does so
+    /// because the sign-in is blocked.
+    pub fn of(item: &'r SegmentItem) -> Self {
+        let groups = item.trace.as_ref().map_or(&[] as &[_], |trace| &trace.limited);
+        Self { cause: item.cause().unwrap_or(GoneCause::Disabled), groups }
+    }
 }
 
 /// The removals that a run asks for.
@@ -47,26 +142,36 @@ pub struct GuardEntry {
 pub struct Asked<'r> {
     /// Which run.
     pub run: &'r str,
-    /// How many it has done already.
-    pub done: u64,
-    /// How many more it would do.
-    pub count: u64,
+    /// What it has done already.
+    pub done: &'r Counted,
+    /// What more it would do.
+    pub removals: &'r [Removal<'r>],
+}
+
+/// What the shares are taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Base<'b> {
+    /// How many contacts are linked.
+    pub linked: u64,
+    /// How many members of each group with a limit are linked, where that was counted: of a group
+    /// that nobody counted yet a share is nothing.
+    pub members: &'b BTreeMap<ObjectId, u64>,
 }
 
 /// The guard's answer to a batch of removals.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// All of them, and the window to store.
-    Allowed(GuardWindow),
-    /// None of them.
-    Blocked {
-        /// How many may still go in this window.
-        left: u64,
-        /// The window's whole allowance.
-        allowed: u64,
-        /// The window to store: what the run did before counts all the same.
-        window: GuardWindow,
-    },
+pub struct Verdict {
+    /// The window to store: what goes counts, and what the run did before.
+    pub window: GuardWindow,
+    /// The limits that the removals exceed: whatever one of them names waits.
+    pub exceeded: Vec<LimitView>,
+}
+
+impl Verdict {
+    /// Whether a removal waits.
+    pub fn holds(&self, removal: Removal<'_>) -> bool {
+        self.exceeded.iter().any(|limit| limit.of.names(removal))
+    }
 }
 
 /// How far a window is used up.
@@ -86,54 +191,112 @@ impl GuardLimits {
     /// Removals that one window allows when `linked` contacts are tied to the directory:
     /// min(`max_count`, max(5, ceil(`max_percent` % of linked))).
     pub fn allowance(&self, linked: u64) -> u64 {
-        #[expect(clippy::cast_precision_loss, reason = "directories are far below 2^52 people")]
-        let share = (linked as f64 * self.max_percent.clamp(0.0, 100.0) / 100.0).ceil();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the share is between 0 and linked"
-        )]
-        let share = share as u64;
-        self.max_count.min(share.max(5))
+        self.max_count.min(limit::share(self.max_percent, linked).max(5))
     }
 
-    /// Judges the removals that a run asks for, all at once: all, or none. What the run removed
-    /// before counts with them, so that a run that is judged again after a crash, of other people by
-    /// then, gets no more than it would have got at once.
+    /// Whether anything beside the connection has a limit.
+    pub fn has_narrower(&self) -> bool {
+        !self.groups.is_empty() || self.causes != CauseLimits::default()
+    }
+
+    /// What has a limit, the connection itself first.
+    fn limited(&self) -> impl Iterator<Item = Limited> {
+        let causes = GoneCause::ALL.into_iter().filter(|cause| self.causes.of(*cause).is_some());
+        let groups = self.groups.iter().map(|limit| Limited::Group(limit.group.clone()));
+        std::iter::once(Limited::Connection).chain(causes.map(Limited::Cause)).chain(groups)
+    }
+
+    /// How many one window allows of this.
+    fn allowed(&self, of: &Limited, base: Base<'_>) -> u64 {
+        match of {
+            Limited::Connection => self.allowance(base.linked),
+            Limited::Cause(cause) => {
+                self.causes.of(*cause).map_or(u64::MAX, |limit| limit.allowance(base.linked))
+            }
+            Limited::Group(group) => {
+                let members = base.members.get(group).copied().unwrap_or(0);
+                let limits = self.groups.iter().filter(|limit| limit.group == *group);
+                limits.map(|limit| limit.limit().allowance(members)).min().unwrap_or(u64::MAX)
+            }
+        }
+    }
+
+    /// Judges the removals that a run asks for, all at once and by every limit: of what a limit
+    /// names all goes, or nothing. What the run removed before counts with them, so that a run that
+    /// is judged again after a crash, of other people by then, gets no more than it would have got
+    /// at once.
     pub fn judge(
         &self,
         window: &GuardWindow,
         asked: Asked<'_>,
-        linked: u64,
+        base: Base<'_>,
         now: Timestamp,
     ) -> Verdict {
-        let mut kept: Vec<GuardEntry> = self.standing(window, now).cloned().collect();
-        let granted: u64 =
-            kept.iter().filter(|entry| entry.run == asked.run).map(|entry| entry.count).sum();
-        kept.retain(|entry| entry.run != asked.run);
-        let others: u64 = kept.iter().map(|entry| entry.count).sum();
-        let allowed = self.allowance(linked);
-        let (stands, wanted) = (granted.max(asked.done), asked.done + asked.count);
-        let blocked = wanted > stands && wanted + others > allowed;
-        let count = if blocked { stands } else { stands.max(wanted) };
-        if count > 0 {
+        let standing = self.standing(window, now).cloned();
+        let (own, mut kept): (Vec<GuardEntry>, Vec<GuardEntry>) =
+            standing.partition(|entry| entry.run == asked.run);
+        // It stands as it was granted: what is removed of it is removed rightly.
+        let mut stands = Counted::default();
+        stands.extend(own);
+        stands.at_least(asked.done);
+        let others = GuardWindow { done: kept.clone() };
+        let mut exceeded = Vec::new();
+        for of in self.limited() {
+            let named = asked.removals.iter().filter(|removal| of.names(**removal));
+            let count = u64::try_from(named.count()).unwrap_or(u64::MAX);
+            let granted = of.counted(&stands);
+            let wanted = of.counted(asked.done) + count;
+            let room = self.room_of(&of, &others, base, now);
+            if wanted > granted && wanted + room.used > room.allowed {
+                let left = room.allowed.saturating_sub(room.used + granted);
+                let used = room.used + granted;
+                let next_release = room.next_release;
+                let room = Room { used, left, next_release, ..room };
+                exceeded.push(LimitView::new(of, count, room, true));
+            }
+        }
+        let verdict = Verdict { window: GuardWindow::default(), exceeded };
+        let mut counted = asked.done.clone();
+        for removal in asked.removals.iter().filter(|removal| !verdict.holds(**removal)) {
+            counted.add(*removal);
+        }
+        counted.at_least(&stands);
+        if counted.count > 0 {
             // What was granted before is done from now on, or was just now: its window begins anew.
-            kept.push(GuardEntry { at: now, count, run: asked.run.to_owned() });
+            let Counted { count, causes, groups } = counted;
+            kept.push(GuardEntry { at: now, count, run: asked.run.to_owned(), causes, groups });
         }
-        let window = GuardWindow { done: kept };
-        if blocked {
-            Verdict::Blocked { left: allowed.saturating_sub(others + stands), allowed, window }
-        } else {
-            Verdict::Allowed(window)
-        }
+        Verdict { window: GuardWindow { done: kept }, ..verdict }
     }
 
     /// How much of the window is used and left at `now`.
-    pub fn room(&self, window: &GuardWindow, linked: u64, now: Timestamp) -> Room {
+    pub fn room(&self, window: &GuardWindow, base: Base<'_>, now: Timestamp) -> Room {
+        self.room_of(&Limited::Connection, window, base, now)
+    }
+
+    /// What the limits beside the connection's say to so many removals.
+    pub fn narrower(
+        &self,
+        window: &GuardWindow,
+        asked: &Counted,
+        base: Base<'_>,
+        now: Timestamp,
+    ) -> Vec<LimitView> {
+        let narrower = self.limited().filter(|of| *of != Limited::Connection);
+        let views = narrower.map(|of| {
+            let room = self.room_of(&of, window, base, now);
+            let count = of.counted(asked);
+            LimitView::new(of, count, room, count > room.left)
+        });
+        views.collect()
+    }
+
+    fn room_of(&self, of: &Limited, window: &GuardWindow, base: Base<'_>, now: Timestamp) -> Room {
         let span = SignedDuration::from_hours(i64::from(self.window_hours));
-        let used = self.standing(window, now).map(|entry| entry.count).sum();
-        let first = self.standing(window, now).map(|entry| entry.at).min();
-        let allowed = self.allowance(linked);
+        let counting = || self.standing(window, now).filter(|entry| of.counted_in(entry) > 0);
+        let used = counting().map(|entry| of.counted_in(entry)).sum();
+        let first = counting().map(|entry| entry.at).min();
+        let allowed = self.allowed(of, base);
         Room {
             allowed,
             used,
@@ -155,90 +318,4 @@ impl GuardLimits {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(hour: i64) -> Timestamp {
-        Timestamp::from_second(1_000_000 + hour * 3600).unwrap()
-    }
-
-    #[test]
-    fn the_allowance_is_the_smaller_of_count_and_share_and_never_below_five() {
-        let limits = GuardLimits::default();
-        for (linked, allowed) in [(0, 5), (10, 5), (100, 5), (101, 6), (2_000, 100), (100_000, 500)]
-        {
-            assert_eq!(limits.allowance(linked), allowed, "{linked} linked");
-        }
-        assert_eq!(GuardLimits { max_count: 0, ..limits }.allowance(1_000), 0);
-    }
-
-    fn ask(run: &str, done: u64, count: u64) -> Asked<'_> {
-        Asked { run, done, count }
-    }
-
-    #[test]
-    fn a_slow_drip_is_stopped_by_the_window_and_released_after_it() {
-        let limits = GuardLimits { max_count: 10, max_percent: 100.0, window_hours: 24 };
-        let mut window = GuardWindow::default();
-        for (hour, run) in [(0, "a"), (1, "b")] {
-            let Verdict::Allowed(next) = limits.judge(&window, ask(run, 0, 5), 1_000, at(hour))
-            else {
-                panic!("within the allowance")
-            };
-            window = next;
-        }
-        let third = limits.judge(&window, ask("c", 0, 1), 1_000, at(2));
-        let expected = Verdict::Blocked { left: 0, allowed: 10, window: window.clone() };
-        assert_eq!(third, expected);
-        assert!(matches!(
-            limits.judge(&window, ask("d", 0, 5), 1_000, at(24)),
-            Verdict::Allowed(_)
-        ));
-    }
-
-    #[test]
-    fn judging_a_run_again_after_a_crash_counts_once_and_grants_no_more() {
-        let limits = GuardLimits { max_count: 5, max_percent: 100.0, window_hours: 24 };
-        let Verdict::Allowed(window) =
-            limits.judge(&GuardWindow::default(), ask("a", 0, 5), 100, at(0))
-        else {
-            panic!("within the allowance")
-        };
-        let again = |done, count| limits.judge(&window, ask("a", done, count), 100, at(0));
-        for (done, count) in [(0, 5), (2, 3), (2, 1), (5, 0)] {
-            assert_eq!(again(done, count), Verdict::Allowed(window.clone()), "{done} and {count}");
-        }
-        for (done, count) in [(5, 1), (5, 5), (2, 4)] {
-            let expected = Verdict::Blocked { left: 0, allowed: 5, window: window.clone() };
-            assert_eq!(again(done, count), expected, "{done} and {count}");
-        }
-    }
-
-    #[test]
-    fn what_was_done_after_its_grant_had_left_the_window_counts_all_the_same() {
-        let limits = GuardLimits { max_count: 5, max_percent: 100.0, window_hours: 24 };
-        for count in [0, 3] {
-            let judged = limits.judge(&GuardWindow::default(), ask("a", 5, count), 100, at(30));
-            let (Verdict::Allowed(window) | Verdict::Blocked { window, .. }) = judged;
-            let next = limits.judge(&window, ask("b", 0, 1), 100, at(31));
-            assert!(matches!(next, Verdict::Blocked { left: 0, .. }), "{count}: {next:?}");
-        }
-    }
-
-    #[test]
-    fn what_a_crashed_run_does_hours_later_begins_the_window_anew() {
-        let limits = GuardLimits { max_count: 5, max_percent: 100.0, window_hours: 24 };
-        let mut window = GuardWindow::default();
-        for (hour, done, count) in [(0, 0, 5), (12, 1, 4)] {
-            let judged = limits.judge(&window, ask("a", done, count), 100, at(hour));
-            let Verdict::Allowed(next) = judged else { panic!("granted at once") };
-            window = next;
-        }
-        let other = |hour| limits.judge(&window, ask("b", 0, 5), 100, at(hour));
-        assert!(matches!(other(24), Verdict::Blocked { left: 0, .. }));
-        let room = limits.room(&window, 100, at(24));
-        let expected = Room { allowed: 5, used: 5, left: 0, next_release: Some(at(36)) };
-        assert_eq!(room, expected, "the window says when it makes room");
-        assert!(matches!(other(36), Verdict::Allowed(_)));
-    }
-}
+mod tests;

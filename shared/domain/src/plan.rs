@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::actor::Actor;
 use crate::drift::Moved;
+use crate::guard::LimitView;
 use crate::id::ObjectId;
 use crate::reconcile::GoneCause;
 use crate::report::Happened;
@@ -150,8 +151,11 @@ pub struct GuardView {
     pub allowed: u64,
     /// How many of them are left.
     pub left: u64,
-    /// Whether the guard would hold them back.
+    /// Whether the guard would hold them back, or some of them.
     pub holds: bool,
+    /// What the limits of causes and groups say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitView>,
 }
 
 /// What a plan intends for one person, after what earlier pages of it intended (0 = nothing yet):

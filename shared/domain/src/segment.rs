@@ -191,6 +191,9 @@ pub struct Trace {
     /// Digest of what the decision took from the directory, where the contact gets no mark of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<String>,
+    /// The groups with a limit of removals to which a removal counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limited: Vec<ObjectId>,
 }
 
 /// Who approved of a removal.

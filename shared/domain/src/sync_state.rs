@@ -9,11 +9,13 @@ mod late;
 pub use checkpoint::{Checkpoint, Ending, Stage};
 pub use late::LateJoiners;
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::guard::GuardWindow;
-use crate::id::{AccountId, ConnectionId, RunId};
+use crate::guard::{GuardWindow, LimitView};
+use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
 use crate::latency::Delays;
 use crate::run::{RunKind, Trigger};
 
@@ -129,6 +131,10 @@ pub struct Work {
     /// How many contacts are linked, as the last full run counted.
     #[serde(default)]
     pub linked: u64,
+    /// How many members of each group with a limit of removals are linked, as the last full run
+    /// counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<ObjectId, u64>,
     /// Whether runs hold memberships of teams: settings that map no group any more have them ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_teams: bool,
@@ -161,6 +167,9 @@ pub struct Work {
     /// How many removals the guard held back when it was last asked.
     #[serde(default, skip_serializing_if = "is_none")]
     pub held: u64,
+    /// The limits that held them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<LimitView>,
     /// The earliest instant at which something here comes due: a grace period ends, or a failed
     /// record is to be tried again. The sweep asks for a look then.
     #[serde(default, skip_serializing_if = "Option::is_none")]

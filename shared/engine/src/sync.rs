@@ -21,6 +21,7 @@ mod full;
 mod groups;
 mod index;
 mod judge;
+mod limits;
 mod listing;
 mod lookup;
 mod member_set;

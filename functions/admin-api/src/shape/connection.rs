@@ -2,6 +2,7 @@
 
 use contact_sync_domain::connection::{ConnectionStatus, PausedFor, PermissionState, Tenant};
 use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::guard::LimitView;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
 use contact_sync_domain::silence::Silence;
@@ -115,11 +116,12 @@ struct GuardShape {
     held: u64,
     window_hours: u32,
     next_release: Option<Timestamp>,
+    limits: Vec<LimitView>,
 }
 
 impl From<GuardState> for GuardShape {
     fn from(guard: GuardState) -> Self {
-        let GuardState { room, held, window_hours } = guard;
+        let GuardState { room, held, window_hours, limits } = guard;
         Self {
             allowed: room.allowed,
             used: room.used,
@@ -127,6 +129,7 @@ impl From<GuardState> for GuardShape {
             held,
             window_hours,
             next_release: room.next_release,
+            limits,
         }
     }
 }

@@ -26,7 +26,13 @@ async fn planned(app: &App, removals: u64) -> RunId {
     world.plan_states.get_mut(&connection_id()).unwrap().queue.clear();
     let run = world.runs.get_mut(&id).unwrap();
     run.status = RunStatus::Planned;
-    let guard = GuardView { count: removals, allowed: 5, left: 5, holds: removals > 5 };
+    let guard = GuardView {
+        count: removals,
+        allowed: 5,
+        left: 5,
+        holds: removals > 5,
+        ..GuardView::default()
+    };
     run.plan = Some(Box::new(Plan {
         hash: "aa".to_owned(),
         pages: 0,

@@ -1,6 +1,7 @@
 //! Checking a settings document: everything that is wrong with it, at once, each with its place.
 
 mod availability;
+mod guard;
 mod notifications;
 mod schema;
 mod shape;
@@ -42,6 +43,7 @@ pub fn check(
         ScopeRule::compile(&settings.scope).err(),
         Timing::compile(&settings.schedule, account_zone).err(),
         Some(teams::problems(&settings.teams)),
+        Some(guard::problems(&settings)),
         Some(notifications::problems(&settings.notifications)),
         MatchKeys::compile(&settings, custom_fields).err(),
         Some(availability::problems(&settings)),

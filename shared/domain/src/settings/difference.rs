@@ -122,6 +122,8 @@ fn identity(entry: &Value) -> Vec<&Value> {
     match (member("target"), member("group"), member("team")) {
         (Some(target), _, _) => vec![target],
         (None, Some(group), Some(team)) => vec![group, team],
+        // A limit of the guard.
+        (None, Some(group), None) => vec![group],
         _ => vec![entry],
     }
 }

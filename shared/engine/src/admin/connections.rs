@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus};
-use contact_sync_domain::guard::Room;
+use contact_sync_domain::guard::{Base, Counted, GuardLimits, LimitView, Room};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
+use contact_sync_domain::sync_state::Work;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -92,7 +93,7 @@ pub struct Overview {
 }
 
 /// What the removal guard allows, and holds back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardState {
     /// The window, used up and left.
     pub room: Room,
@@ -100,6 +101,8 @@ pub struct GuardState {
     pub held: u64,
     /// How long the window is.
     pub window_hours: u32,
+    /// The limits of causes and groups.
+    pub limits: Vec<LimitView>,
 }
 
 /// How Graph notifies of changes of one resource.
@@ -194,14 +197,9 @@ pub async fn overview(
     let next_run_at = (connection.status == ConnectionStatus::Enabled)
         .then(|| next_run_at(&current.settings, account, now))
         .flatten();
-    let limits = current.settings.policies.guard;
     let work = state.as_ref().map(|state| &state.work);
-    let window = work.map(|work| work.guard.clone()).unwrap_or_default();
-    let guard = GuardState {
-        room: limits.room(&window, work.map_or(0, |work| work.linked), now),
-        held: work.map_or(0, |work| work.held),
-        window_hours: limits.window_hours,
-    };
+    let guard =
+        guard_state(&current.settings.policies.guard, work.unwrap_or(&Work::default()), now);
     let subscriptions = match &connection.tenant {
         Some(tenant) if connection.status.keeps_cursors() => {
             subscription_views(store, &tenant.id, &connection.id, now).await?
@@ -220,6 +218,24 @@ pub async fn overview(
         subscriptions,
         connection,
     })
+}
+
+/// How far the limits are used up, and which of them held removals back last.
+fn guard_state(guard: &GuardLimits, work: &Work, now: Timestamp) -> GuardState {
+    let base = Base { linked: work.linked, members: &work.members };
+    let mut limits = guard.narrower(&work.guard, &Counted::default(), base, now);
+    for limit in &mut limits {
+        if let Some(held) = work.held_by.iter().find(|held| held.of == limit.of) {
+            (limit.count, limit.holds) = (held.count, true);
+            limit.name.clone_from(&held.name);
+        }
+    }
+    GuardState {
+        room: guard.room(&work.guard, base, now),
+        held: work.held,
+        window_hours: guard.window_hours,
+        limits,
+    }
 }
 
 /// The subscription on users, which every connection wants, and the one on groups, which only those

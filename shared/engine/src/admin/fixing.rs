@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use contact_sync_domain::guard::{Counted, Removal};
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::SegmentItem;
@@ -75,7 +76,7 @@ pub(super) async fn chosen_removals(
     outside: &impl Outside,
     run: &Run,
     chosen: &[ObjectId],
-) -> Result<u64, AdminError> {
+) -> Result<Counted, AdminError> {
     let chosen_set: HashSet<&ObjectId> = chosen.iter().collect();
     let pages = run.plan.as_ref().map_or(0, |plan| plan.pages);
     let chosen_set = &chosen_set;
@@ -102,8 +103,9 @@ pub(super) async fn chosen_removals(
         let message = format!("the plan would do nothing about {user}");
         return Err(AdminError::invalid("/items", message));
     }
-    let removals = found.iter().filter(|item| is_removal(item)).count();
-    Ok(u64::try_from(removals).unwrap_or(u64::MAX))
+    let mut removals = Counted::default();
+    found.iter().filter(|item| is_removal(item)).for_each(|item| removals.add(Removal::of(item)));
+    Ok(removals)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use contact_sync_domain::account::Account;
 use contact_sync_domain::actor::Actor;
 use contact_sync_domain::connection::ConnectionStatus;
+use contact_sync_domain::guard::LimitView;
 use contact_sync_domain::id::{ConnectionId, ObjectId, RunId, TenantId};
 use contact_sync_domain::plan::{Approved, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
@@ -197,7 +198,10 @@ pub async fn apply_plan(
     let (removals, holds) = match &approval.items {
         Some(chosen) => {
             let removals = chosen_removals(outside, found, chosen).await?;
-            (removals, guard.holds && (undoes || removals > guard.left) && removals > 0)
+            let exceeded = |limit: &LimitView| limit.of.counted(&removals) > limit.left;
+            let count = removals.count;
+            let exceeds = undoes || count > guard.left || guard.limits.iter().any(exceeded);
+            (count, guard.holds && exceeds && count > 0)
         }
         None => (guard.count, guard.holds),
     };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use contact_sync_domain::guard::{Counted, Removal};
 use contact_sync_domain::plan::{Basis, Reason, Summary, intention, plan_hash};
 use contact_sync_domain::report::Happened;
 use contact_sync_domain::segment::{Deviation, SegmentItem};
@@ -34,6 +35,7 @@ pub(crate) struct Teller {
     reasons: Vec<Reason>,
     places: HashMap<(String, Option<String>), usize>,
     summary: Summary,
+    removals: Counted,
 }
 
 impl Teller {
@@ -45,7 +47,13 @@ impl Teller {
             reasons: Vec::new(),
             places: HashMap::new(),
             summary: Summary::default(),
+            removals: Counted::default(),
         }
+    }
+
+    /// What the removal guard counts of it.
+    pub(crate) fn removals(&self) -> &Counted {
+        &self.removals
     }
 
     /// Takes in an item, and what it came to where that is something else.
@@ -102,6 +110,7 @@ impl Teller {
             }
             if is_removal(item) {
                 self.summary.guard.count += 1;
+                self.removals.add(Removal::of(item));
                 if let Some(cause) = cause {
                     *self.summary.removals.entry(cause).or_default() += 1;
                 }

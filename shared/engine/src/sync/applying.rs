@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contact_sync_domain::guard::{Asked, Verdict};
+use contact_sync_domain::guard::{Asked, Counted, Removal};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::plan::Plan;
 use contact_sync_domain::reconcile::{View, hex};
@@ -17,6 +17,7 @@ use super::apply::{is_removal, writes};
 use super::batch::new_email_key;
 use super::decide::present;
 use super::judge::come_due;
+use super::limits::{Shares, said_by};
 use super::pass::{Held, Pass};
 use super::people::{Person, gone_sentence};
 use super::reading::people_hash;
@@ -157,39 +158,49 @@ where
         plan: &Plan,
         chosen: Option<&HashSet<&ObjectId>>,
     ) -> Result<bool, Stop> {
-        let mut count = plan.summary.guard.count;
-        if chosen.is_some() && count > 0 {
-            count = 0;
-            for page in 0..plan.pages {
-                let planned = self.planned_items(pass, page, chosen).await?;
-                let planned = planned.unwrap_or_default();
-                let removals = planned.iter().filter(|item| is_removal(item)).count();
-                count += u64::try_from(removals).unwrap_or(u64::MAX);
-            }
-        }
-        if count == 0 {
+        if plan.summary.guard.count == 0 {
             return Ok(true);
         }
+        let mut removals = Vec::new();
+        for page in 0..plan.pages {
+            let planned = self.planned_items(pass, page, chosen).await?.unwrap_or_default();
+            removals.extend(planned.into_iter().filter(is_removal));
+        }
+        if removals.is_empty() {
+            return Ok(true);
+        }
+        let count = if chosen.is_some() {
+            u64::try_from(removals.len()).unwrap_or(u64::MAX)
+        } else {
+            plan.summary.guard.count
+        };
         let said = plan.approved.as_ref().and_then(|approved| approved.removals);
         if pass.point.kind == RunKind::Undo {
             // What a run made is no mass of leavers: whoever takes it back says how much it is.
             return Ok(said == Some(count));
         }
-        let limits = pass.rules.policies().guard;
-        let asked = Asked { run: pass.point.run_id.as_str(), done: 0, count };
-        let linked = held.work.linked;
-        match limits.judge(&held.work.guard, asked, linked, self.clock.now()) {
-            Verdict::Allowed(window) => held.work.guard = window,
-            Verdict::Blocked { .. } if said == Some(count) => return Ok(true),
-            Verdict::Blocked { left, allowed, .. } => {
-                pass.point.blocked = true;
-                pass.point.note = Some(format!(
-                    "{count} removals of the plan were left: the guard allows {allowed} and {left} \
-                     are left by now; preview again and confirm their number"
-                ));
-                return Ok(false);
+        let removals: Vec<Removal<'_>> = removals.iter().map(Removal::of).collect();
+        let (run, done) = (pass.point.run_id.as_str(), &Counted::default());
+        let asked = Asked { run, done, removals: &removals };
+        let (limits, shares) = (&pass.rules.policies().guard, Shares::of(held, pass));
+        let verdict = limits.judge(&held.work.guard, asked, shares.base(), self.clock.now());
+        if !verdict.exceeded.is_empty() {
+            if said == Some(count) {
+                return Ok(true);
             }
+            // What a plan removes goes whole or not at all.
+            let hours = limits.window_hours;
+            let exceeded = self.named(pass, verdict.exceeded).await;
+            let said: Vec<String> = exceeded.iter().map(|limit| said_by(limit, hours)).collect();
+            pass.point.blocked = true;
+            pass.point.note = Some(format!(
+                "{count} removals of the plan were left: {} by now; preview again and confirm \
+                 their number",
+                said.join("; ")
+            ));
+            return Ok(false);
         }
+        held.work.guard = verdict.window;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
         Ok(true)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use contact_sync_domain::approval::{Approval, HeldSet, removal_of};
-use contact_sync_domain::guard::Room;
+use contact_sync_domain::guard::{Limited, Room};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan, Summary};
 use contact_sync_domain::reconcile::GoneCause;
@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::decide::present;
-use super::index::Index;
+use super::limits::Shares;
 use super::page::run_of;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
@@ -138,9 +138,11 @@ where
         removals: &[SegmentItem],
     ) -> Result<(), Stop> {
         let now = self.clock.now();
-        let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
+        let shares = Shares::of(held, pass);
         let Room { allowed, left, .. } =
-            pass.rules.policies().guard.room(&held.work.guard, linked, now);
+            pass.rules.policies().guard.room(&held.work.guard, shares.base(), now);
+        let narrower = held.work.held_by.iter().filter(|limit| limit.of != Limited::Connection);
+        let limits = narrower.cloned().collect();
         let mut causes: BTreeMap<GoneCause, u64> = BTreeMap::new();
         for item in removals {
             *causes.entry(item.cause().unwrap_or(GoneCause::Disabled)).or_default() += 1;
@@ -152,7 +154,7 @@ where
             basis: Basis { settings_version: pass.point.settings_version, draft: false },
             summary: Summary {
                 removals: causes,
-                guard: GuardView { count, allowed, left, holds: true },
+                guard: GuardView { count, allowed, left, holds: true, limits },
                 ..Summary::default()
             },
             made_at: now,

@@ -60,6 +60,7 @@ where
                 held.work.rivals = pass.point.rivals.clone().or(held.work.rivals.take());
                 held.work.linked = pass.index.as_ref().map_or(0, Index::linked)
                     + pass.point.counts.created.saturating_sub(pass.created_before);
+                held.work.members = pass.members_at_end();
                 self.note_sync(pass, now).await?;
             }
         } else if !is_cancelled {

@@ -40,13 +40,14 @@ where
         // What was known before, if anything: a group that is empty all at once is doubted.
         let groups = pass.watched.clone();
         let (account, connection) = (&pass.account.id, &pass.connection.id);
-        let known = MemberSets::load(&self.blobs, account, connection, &groups).await?;
-        let known = known.unwrap_or_default();
+        let stored = MemberSets::load_known(&self.blobs, account, connection, &groups).await?;
+        let known = if stored.are_all(&groups) { stored.clone() } else { MemberSets::default() };
         let mut cost = GraphCost::default();
         let read = known.read(&self.directory, &pass.tenant, &groups, &mut cost).await;
-        let read = believed(pass, &known, read, cost)?;
+        let mut read = believed(pass, &known, read, cost)?;
+        read.note_left(&stored, &pass.settings.policies.guard.groups);
         held.work.groups_digest = Some(groups_digest(&groups));
-        read.store(&known, &self.blobs, &pass.account.id, &pass.connection.id).await?;
+        read.store(&stored, &self.blobs, &pass.account.id, &pass.connection.id).await?;
         pass.set_members(read);
         held.work.groups_delta = Some(self.groups_cursor(link));
         Ok(())
@@ -62,7 +63,8 @@ where
         let known = pass.members.clone();
         let mut cost = GraphCost::default();
         let read = known.read(&self.directory, &pass.tenant, &pass.watched, &mut cost).await;
-        let read = believed(pass, &known, read, cost)?;
+        let mut read = believed(pass, &known, read, cost)?;
+        read.note_left(&known, &pass.settings.policies.guard.groups);
         pass.set_members(read);
         pass.has_fresh_groups = true;
         Ok(())
@@ -84,7 +86,8 @@ where
         let known = pass.members.clone();
         let mut cost = GraphCost::default();
         let newer = known.follow(&self.directory, &pass.tenant, &groups, &changes, &mut cost).await;
-        let newer = believed(pass, &known, newer, cost)?;
+        let mut newer = believed(pass, &known, newer, cost)?;
+        newer.note_left(&known, &pass.settings.policies.guard.groups);
         let of = |is_meant: fn(&Watched) -> bool| {
             let meant: Vec<&Watched> = groups.iter().filter(|one| is_meant(one)).collect();
             known.differing(&newer, &meant)

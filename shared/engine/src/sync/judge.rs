@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason};
-use contact_sync_domain::guard::{Asked, Verdict};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-use contact_sync_domain::sync_state::{Lane, Stage};
+use contact_sync_domain::sync_state::Stage;
 
 use jiff::Timestamp;
 
@@ -16,7 +15,6 @@ use super::apply::{is_removal, unreadable_item};
 use super::approvals::by_approval;
 use super::collisions::judgement;
 use super::decide::{decide_due, present};
-use super::index::Index;
 use super::pass::{Held, Pass};
 use super::staging::StagedRemoval;
 use super::{Stop, SyncStores, Worker};
@@ -53,16 +51,29 @@ where
     /// anything is removed, so that a crash in between cannot make room for more. What people
     /// approved of is done beside it.
     pub(super) async fn judge(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
+        let waits = self.judge_staged(held, pass).await?;
+        self.settle_left(pass, &waits).await?;
+        pass.point.stage = Stage::Teams;
+        Ok(())
+    }
+
+    /// The same; answers who goes on waiting.
+    async fn judge_staged(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+    ) -> Result<HashSet<String>, Stop> {
         let waiting = self.stores.pending(&pass.connection.id, PendingKind::Removal).await?;
         let now = self.clock.now();
         held.work.next_due = held.work.next_due.filter(|at| *at > now);
         // Where changes wait for the run, so does this.
         if waiting.is_empty() || pass.rules.is_holding() {
-            held.work.held = if waiting.is_empty() { 0 } else { held.work.held };
-            pass.point.stage = Stage::Teams;
-            return Ok(());
+            if waiting.is_empty() {
+                (held.work.held, held.work.held_by) = (0, Vec::new());
+            }
+            return Ok(waiting.into_iter().map(|item| item.key).collect());
         }
-        held.work.held = 0;
+        (held.work.held, held.work.held_by) = (0, Vec::new());
         held.check_time(&self.clock)?;
         let approvals = self.approvals(pass).await?;
         let mut due = Vec::new();
@@ -81,8 +92,7 @@ where
             }
         }
         if due.is_empty() {
-            pass.point.stage = Stage::Teams;
-            return Ok(());
+            return Ok(waiting.into_iter().map(|item| item.key).collect());
         }
         self.record_start(held, pass).await?;
         self.mark_asked(held, pass).await?;
@@ -93,7 +103,7 @@ where
         let (approved, others) = by_approval(removals, &approvals, now);
         let (waits, asked): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|item| early.contains_key(&item.object_id));
-        let granted = self.ask_guard(held, pass, asked.len());
+        let (granted, asked) = self.ask_guard(held, pass, asked).await;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await?;
         // Failed records of this run are judged again by the next.
@@ -109,11 +119,9 @@ where
         let mut items = approved;
         items.extend(spared);
         items.extend(unreadable);
-        if granted {
-            items.extend(asked);
-        } else {
+        items.extend(granted);
+        if !asked.is_empty() {
             held_back.extend(asked.iter().map(|item| item.object_id.to_string()));
-            held.work.held = u64::try_from(asked.len()).unwrap_or(u64::MAX);
             self.ask_about(held, pass, (&asked, &early), &stored, &approvals).await?;
             self.show_held(held, pass, &asked).await?;
         }
@@ -141,8 +149,9 @@ where
         // What was approved and could not be done yet may be done by the next run.
         let open: HashSet<String> = kept.difference(&held_back).cloned().collect();
         self.forget_approvals(pass, approvals, &open).await?;
-        pass.point.stage = Stage::Teams;
-        Ok(())
+        let over: HashSet<String> = over.into_iter().collect();
+        let keys = waiting.into_iter().map(|item| item.key);
+        Ok(keys.filter(|key| !over.contains(key)).collect())
     }
 
     /// Asks nobody any more about those who were due and neither are decided now nor kept.
@@ -160,34 +169,6 @@ where
             .cloned()
             .collect();
         self.forget_planned(pass, &settled).await
-    }
-
-    /// Asks the guard about so many removals. What it grants counts from now on; what it does not is
-    /// told in the run.
-    fn ask_guard(&self, held: &mut Held, pass: &mut Pass, removals: usize) -> bool {
-        let count = u64::try_from(removals).unwrap_or(u64::MAX);
-        let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
-        let guard = pass.rules.policies().guard;
-        let asked = Asked { run: pass.point.run_id.as_str(), done: pass.removed, count };
-        match guard.judge(&held.work.guard, asked, linked, self.clock.now()) {
-            // A plan shows what the guard would hold back, and uses up nothing of its window.
-            Verdict::Allowed(_) | Verdict::Blocked { .. } if pass.lane == Lane::Plan => true,
-            Verdict::Allowed(window) => {
-                held.work.guard = window;
-                true
-            }
-            Verdict::Blocked { left, allowed, window } => {
-                held.work.guard = window;
-                pass.point.blocked = true;
-                pass.point.note = Some(format!(
-                    "{count} removals wait: the guard allows {allowed} in {} hours and {left} are \
-                     left; look at them in the list `removals` and approve or refuse each, approve \
-                     all by applying this run with their number, or restore the people",
-                    guard.window_hours
-                ));
-                false
-            }
-        }
     }
 
     /// Asks the directory for everybody who is staged, and decides them anew: what is left are the

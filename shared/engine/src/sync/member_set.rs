@@ -26,10 +26,15 @@ pub(crate) struct MemberSet {
     pub(crate) inner: Vec<u128>,
     /// While it is doubted, this is what was known before.
     pub(crate) doubt: Option<Doubt>,
+    /// Who was in it and has not been judged since, where the group has a limit of removals.
+    pub(crate) left: Vec<u128>,
 }
 
 /// What the stored form begins with.
 const FORM: u8 = 1;
+
+/// The same where somebody left whom the removal guard still counts to the group.
+const WITH_LEFT: u8 = 2;
 
 impl MemberSet {
     pub(super) fn sort(&mut self) {
@@ -42,6 +47,21 @@ impl MemberSet {
     /// Users who are not in the other set.
     pub(super) fn without<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = u128> + 's {
         self.users.iter().filter(|user| other.users.binary_search(user).is_err()).copied()
+    }
+
+    /// Remembers who was in the group before and is not by now.
+    pub(super) fn note_left(&mut self, before: &Self) {
+        let mut left: Vec<u128> = before.without(self).collect();
+        let back = |user: &u128| self.users.binary_search(user).is_ok();
+        left.extend(before.left.iter().filter(|user| !back(user)));
+        left.sort_unstable();
+        left.dedup();
+        self.left = left;
+    }
+
+    /// Whether a user is in the group, or left it and has not been judged since.
+    pub(super) fn counts(&self, user: &ObjectId) -> bool {
+        self.knows(user) || self.left.binary_search(&user.as_u128()).is_ok()
     }
 
     /// Whether any of these groups is this one, or inside it.
@@ -124,7 +144,8 @@ impl MemberSet {
         }
     }
 
-    /// The stored form: one byte each for form and doubt, the number of inner groups, then ids.
+    /// The stored form: one byte each for form and doubt, the number of inner groups, in the second
+    /// form the number of those who left, then ids.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let doubt = match self.doubt {
             None => 0,
@@ -133,16 +154,30 @@ impl MemberSet {
             Some(Doubt::Emptied) => 3,
         };
         let inner = u32::try_from(self.inner.len()).unwrap_or(u32::MAX);
-        let mut bytes = vec![FORM, doubt];
+        let form = if self.left.is_empty() { FORM } else { WITH_LEFT };
+        let mut bytes = vec![form, doubt];
         bytes.extend(inner.to_be_bytes());
-        bytes.extend(self.inner.iter().chain(&self.users).flat_map(|id| id.to_be_bytes()));
+        if form == WITH_LEFT {
+            let left = u32::try_from(self.left.len()).unwrap_or(u32::MAX);
+            bytes.extend(left.to_be_bytes());
+        }
+        let ids = self.inner.iter().chain(&self.left).chain(&self.users);
+        bytes.extend(ids.flat_map(|id| id.to_be_bytes()));
         bytes
     }
 
     /// Reads the stored form; `None` for anything else.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (head, ids) = bytes.split_at_checked(6)?;
-        let [FORM, doubt, inner @ ..] = head else { return None };
+        let [form, doubt, inner @ ..] = head else { return None };
+        let (left, ids) = match *form {
+            FORM => (0, ids),
+            WITH_LEFT => {
+                let (left, ids) = ids.split_at_checked(4)?;
+                (u32::from_be_bytes(left.try_into().ok()?), ids)
+            }
+            _ => return None,
+        };
         let doubt = match doubt {
             0 => None,
             1 => Some(Doubt::Missing),
@@ -156,8 +191,10 @@ impl MemberSet {
             .filter_map(|chunk| chunk.try_into().ok().map(u128::from_be_bytes))
             .collect();
         let inner = usize::try_from(inner).ok().filter(|inner| *inner <= ids.len())?;
-        let users = ids.split_off(inner);
-        Some(Self { users, inner: ids, doubt })
+        let mut others = ids.split_off(inner);
+        let left = usize::try_from(left).ok().filter(|left| *left <= others.len())?;
+        let users = others.split_off(left);
+        Some(Self { users, inner: ids, doubt, left: others })
     }
 }
 

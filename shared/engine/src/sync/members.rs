@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use contact_sync_domain::guard::GroupLimit;
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::scope::Memberships;
@@ -158,6 +159,51 @@ impl MemberSets {
         self.sets.values().any(|set| set.knows(user))
     }
 
+    /// Remembers who left the groups that have a limit of removals, as last known: the guard counts
+    /// them to their group until they are judged.
+    pub(crate) fn note_left(&mut self, known: &MemberSets, limits: &[GroupLimit]) {
+        for (key, set) in &mut self.sets {
+            set.left.clear();
+            if let Some(before) = known.sets.get(key)
+                && limits.iter().any(|limit| limit.group == key.0)
+            {
+                set.note_left(before);
+            }
+        }
+    }
+
+    /// Whether anybody is remembered who left.
+    pub(crate) fn remembers_left(&self) -> bool {
+        self.sets.values().any(|set| !set.left.is_empty())
+    }
+
+    /// Forgets those who left and of whom this is not so.
+    pub(crate) fn keep_left(&mut self, is_open: impl Fn(&ObjectId) -> bool) {
+        for set in self.sets.values_mut() {
+            set.left.retain(|user| is_open(&ObjectId::from_u128(*user)));
+        }
+    }
+
+    /// To which of these limits a removal of the user counts: he is in the group, or left it and has
+    /// not been judged since.
+    pub(crate) fn limits_of(&self, user: &ObjectId, limits: &[GroupLimit]) -> Vec<ObjectId> {
+        let counts = |limit: &&GroupLimit| {
+            let sets = self.sets.iter().filter(|((group, _), _)| *group == limit.group);
+            sets.into_iter().any(|(_, set)| set.counts(user))
+        };
+        limits.iter().filter(counts).map(|limit| limit.group.clone()).collect()
+    }
+
+    /// Everybody whose removal counts to a group, each once.
+    pub(crate) fn counted_to(&self, group: &ObjectId) -> Vec<ObjectId> {
+        let sets = self.sets.iter().filter(|((one, _), _)| one == group);
+        let mut users: Vec<u128> =
+            sets.flat_map(|(_, set)| set.users.iter().chain(&set.left)).copied().collect();
+        users.sort_unstable();
+        users.dedup();
+        users.into_iter().map(ObjectId::from_u128).collect()
+    }
+
     /// Takes over the sets of other groups.
     pub(crate) fn absorb(&mut self, others: MemberSets) {
         self.sets.extend(others.sets);
@@ -171,18 +217,32 @@ impl MemberSets {
         connection: &ConnectionId,
         groups: &[Watched],
     ) -> Result<Option<Self>, StoreError> {
+        let stored = Self::load_known(blobs, account, connection, groups).await?;
+        Ok(stored.are_all(groups).then_some(stored))
+    }
+
+    /// Reads those of the sets that are stored.
+    pub(crate) async fn load_known(
+        blobs: &impl Blobs,
+        account: &AccountId,
+        connection: &ConnectionId,
+        groups: &[Watched],
+    ) -> Result<Self, StoreError> {
         let mut sets = BTreeMap::new();
         for watched in groups {
             let bytes = blobs.get(&key(account, connection, &watched.key())).await?;
-            match bytes.and_then(|bytes| MemberSet::from_bytes(&bytes)) {
-                Some(set) => {
-                    sets.insert(watched.key(), set);
-                }
-                None if watched.is_only_for_rivals() => {}
-                None => return Ok(None),
+            if let Some(set) = bytes.and_then(|bytes| MemberSet::from_bytes(&bytes)) {
+                sets.insert(watched.key(), set);
             }
         }
-        Ok(Some(Self { sets }))
+        Ok(Self { sets })
+    }
+
+    /// Whether all of these are among them that are needed for more than to know whom others mean.
+    pub(crate) fn are_all(&self, groups: &[Watched]) -> bool {
+        let is_known =
+            |one: &Watched| one.is_only_for_rivals() || self.sets.contains_key(&one.key());
+        groups.iter().all(is_known)
     }
 
     /// Stores what differs from the stored sets for the next slices and deltas.

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::UserSelection;
+use contact_sync_domain::guard::Counted;
 use contact_sync_domain::id::{AccountId, ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Wants};
@@ -101,7 +102,7 @@ where
             proposed: HashMap::new(),
             lookup: None,
             waiting: None,
-            removed: 0,
+            removed: Counted::default(),
             staged: None,
             kept: None,
             tried_again: false,

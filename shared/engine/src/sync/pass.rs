@@ -7,6 +7,7 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::escrow::Failure;
+use contact_sync_domain::guard::{Counted, Removal};
 use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie, Wants};
@@ -190,7 +191,7 @@ pub(super) struct Pass {
     /// Full runs only: who waits for people, read when first needed.
     pub(super) waiting: Option<Waiting>,
     /// How many removals that the guard counts the run has done so far, over all its slices.
-    pub(super) removed: u64,
+    pub(super) removed: Counted,
     /// Users whose removal is staged, read when first needed.
     pub(super) staged: Option<HashMap<ObjectId, Known>>,
     /// Who failed and is kept, read when first needed.
@@ -291,7 +292,9 @@ impl Pass {
         let mut ids = 0;
         for (item, outcome) in outcomes {
             ids += 1;
-            self.removed += u64::from(is_done_removal(item, outcome));
+            if is_done_removal(item, outcome) {
+                self.removed.add(Removal::of(item));
+            }
             match &item.awaits {
                 Some(manager) => self.awaiting.insert(item.object_id.clone(), manager.clone()),
                 None => self.awaiting.remove(&item.object_id),

@@ -14,7 +14,7 @@ use super::apply::writes;
 use super::decide::present;
 use super::drive::Desk;
 use super::ending::conclusion;
-use super::index::Index;
+use super::limits::Shares;
 use super::page::run_of;
 use super::pass::{Held, Pass};
 use super::reaction::stopped;
@@ -58,6 +58,7 @@ where
             done: held.state.wanted,
             guard: main.guard,
             linked: main.linked,
+            members: main.members,
             asks: main.asks,
             holds_teams: main.holds_teams,
             planned: std::mem::take(&mut held.work.planned),
@@ -252,16 +253,22 @@ where
                 welcomed += self.were_welcomed(pass, segment.items.iter().filter(goes)).await?;
             }
         }
-        let linked = pass.index.as_ref().map_or(held.work.linked, Index::linked);
+        let shares = Shares::of(held, pass);
         let now = self.clock.now();
+        let removals = teller.removals().clone();
         let (hash, mut summary) = teller.end();
-        let limits = pass.rules.policies().guard;
-        let room = limits.room(&held.work.guard, linked, now);
+        let guard = &pass.rules.policies().guard;
+        let (window, base) = (&held.work.guard, shares.base());
+        let room = guard.room(window, base, now);
+        let undoes = pass.point.kind == RunKind::Undo;
+        // What a run made is no mass of leavers.
+        let limits = if undoes { Vec::new() } else { guard.narrower(window, &removals, base, now) };
+        let limits = self.named(pass, limits).await;
         let count = summary.guard.count;
         let (allowed, left) = (room.allowed, room.left);
         // Taking back uses up nothing of the guard's window, and always says what it removes.
-        let holds = count > if pass.point.kind == RunKind::Undo { 0 } else { left };
-        summary.guard = GuardView { count, allowed, left, holds };
+        let holds = count > if undoes { 0 } else { left } || limits.iter().any(|one| one.holds);
+        summary.guard = GuardView { count, allowed, left, holds, limits };
         (summary.welcomes, summary.welcomed) = (welcomes, welcomed);
         Ok(Plan {
             hash,

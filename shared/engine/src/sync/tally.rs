@@ -76,6 +76,20 @@ impl Tally {
         self.kinds.get(&fold(user)).is_some_and(|known| known.kind == Kind::Open)
     }
 
+    /// Whether it was decided what becomes of this person, and nobody is asked.
+    pub(crate) fn settled(&self, user: &ObjectId) -> bool {
+        self.kinds.get(&fold(user)).is_some_and(|known| match known.kind {
+            Kind::Failed | Kind::Waiting | Kind::LeftWaiting | Kind::Open => false,
+            Kind::Created
+            | Kind::Updated
+            | Kind::Unchanged
+            | Kind::Skipped
+            | Kind::LeftScope
+            | Kind::Gone
+            | Kind::Staged => true,
+        })
+    }
+
     /// Whether the run made or changed this person's contact, or let it go.
     pub(crate) fn wrote(&self, user: &ObjectId) -> bool {
         let person = fold(user);

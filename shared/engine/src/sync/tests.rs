@@ -21,6 +21,7 @@ mod guard;
 mod happenings;
 mod laws;
 mod leaving;
+mod limits;
 mod lookup;
 mod lost;
 mod managers;

@@ -10,6 +10,8 @@ pub const MOST_IGNORED_USERS: usize = 2_000;
 pub const MOST_OF_A_ROLE: usize = 64;
 const MAX_VALUES: usize = 500;
 const MAX_ROWS: usize = 200;
+/// Each is counted wherever removals are: few enough to be read at a glance.
+const MAX_GROUP_LIMITS: usize = 20;
 
 const SHORT: Shape = Shape::Text(256);
 
@@ -104,7 +106,31 @@ const GUARD: &[Member] = &[
     optional("maxCount", Shape::Whole(0, 1_000_000)),
     optional("maxPercent", Shape::Number(0.0, 100.0)),
     optional("windowHours", Shape::Whole(1, 720)),
+    optional("causes", Shape::Record(CAUSE_LIMITS)),
+    optional("groups", Shape::List(&GROUP_LIMIT, MAX_GROUP_LIMITS)),
 ];
+
+const CAUSE_LIMITS: &[Member] = &[
+    optional("softDeleted", Shape::Nullable(&LIMIT)),
+    optional("hardDeleted", Shape::Nullable(&LIMIT)),
+    optional("outOfScope", Shape::Nullable(&LIMIT)),
+    optional("leftGroup", Shape::Nullable(&LIMIT)),
+    optional("disabled", Shape::Nullable(&LIMIT)),
+];
+
+const LIMIT: Shape = Shape::Record(&[
+    optional("maxCount", Shape::Nullable(&LIMIT_COUNT)),
+    optional("maxPercent", Shape::Nullable(&LIMIT_PERCENT)),
+]);
+
+const GROUP_LIMIT: Shape = Shape::Record(&[
+    required("group", Shape::ObjectId),
+    optional("maxCount", Shape::Nullable(&LIMIT_COUNT)),
+    optional("maxPercent", Shape::Nullable(&LIMIT_PERCENT)),
+]);
+
+const LIMIT_COUNT: Shape = Shape::Whole(0, 1_000_000);
+const LIMIT_PERCENT: Shape = Shape::Number(0.0, 100.0);
 
 const SCHEDULE: &[Member] = &[
     optional(

@@ -100,6 +100,45 @@ fn a_group_is_mapped_to_teams_that_can_be_and_only_once_to_each() {
 }
 
 #[test]
+fn a_limit_says_a_number_and_is_of_a_group_that_is_read_and_of_each_only_once() {
+    let id = |group: u32| format!("00000000-0000-0000-0000-{group:012}");
+    let guard = |guard: Value| {
+        json!({"scope": {"groups": {"any": [id(1)]}}, "policies": {"guard": guard},
+               "teams": [{"group": id(2), "team": format!("team_{:032x}", 1)}]})
+    };
+    let sound = json!({
+        "causes": {"disabled": {"maxCount": 0}, "leftGroup": {"maxPercent": 0.5}, "softDeleted": null},
+        "groups": [{"group": id(1), "maxCount": 3}, {"group": id(2), "maxPercent": 10, "maxCount": 9}]
+    });
+    let sound = check(&guard(sound), &[], "UTC").unwrap();
+    assert_eq!(sound.policies.guard.groups.len(), 2);
+    assert!(sound.policies.guard.has_narrower());
+    let wrong = json!({
+        "causes": {"elsewhere": {"maxCount": 1}, "disabled": {}, "outOfScope": {"maxPercent": 101}},
+        "groups": [{"group": id(1), "maxCount": 3}, {"group": id(3), "maxCount": 1},
+                   {"group": id(1), "maxCount": 4}, {"group": id(2), "maxCount": null}]
+    });
+    assert_eq!(
+        told(guard(wrong)),
+        [
+            "/policies/guard/causes/elsewhere there is no setting `elsewhere`",
+            "/policies/guard/causes/outOfScope/maxPercent expected a number from 0 to 100, found 101",
+            "/policies/guard/causes/disabled expected `maxCount`, `maxPercent` or both",
+            "/policies/guard/groups/1/group nobody reads this group: expected one that \
+             `scope.groups` names, or that is mapped in `teams`",
+            "/policies/guard/groups/2 this group has a limit already, at /policies/guard/groups/0",
+            "/policies/guard/groups/3 expected `maxCount`, `maxPercent` or both",
+        ]
+    );
+    let many: Vec<Value> =
+        (0..21).map(|group| json!({"group": id(group), "maxCount": 1})).collect();
+    assert_eq!(
+        told(guard(json!({"groups": many}))),
+        ["/policies/guard/groups at most 20 entries, found 21"]
+    );
+}
+
+#[test]
 fn what_only_a_later_release_does_is_refused_where_it_is_asked() {
     for (document, expected) in [
         (

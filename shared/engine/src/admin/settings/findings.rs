@@ -2,6 +2,7 @@
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::guard::LimitView;
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::review::ReviewUser;
 use contact_sync_domain::scope::Clause;
@@ -116,7 +117,7 @@ pub struct LeavingCount {
 }
 
 /// What the guard would say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GuardForecast {
     /// Contacts that the run would take something from.
@@ -127,6 +128,8 @@ pub struct GuardForecast {
     pub left: u64,
     /// Whether all of them would wait.
     pub would_stop: bool,
+    /// What the limits of causes say.
+    pub limits: Vec<LimitView>,
 }
 
 /// A mapping of a group to a team.

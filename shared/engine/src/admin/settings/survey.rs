@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::email::email_key;
+use contact_sync_domain::guard;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::{GoneCause, View, Wanted, Wants};
 use contact_sync_domain::scope::{Clause, Memberships, ScopeDecision, ScopeRule};
@@ -69,7 +70,7 @@ pub(super) struct Survey<'a, O> {
     newly_out: BTreeMap<Clause, Counted>,
     leaving: BTreeMap<(&'static str, &'static str), Counted>,
     /// Contacts from which something would be taken.
-    removals: u64,
+    removals: guard::Counted,
     /// Whoever was seen: Graph repeats people.
     seen: HashSet<ObjectId>,
     /// Who wants which address.
@@ -122,7 +123,7 @@ impl<'a, O: Outside> Survey<'a, O> {
             newly_in: BTreeMap::new(),
             newly_out: BTreeMap::new(),
             leaving: BTreeMap::new(),
-            removals: 0,
+            removals: guard::Counted::default(),
             seen: HashSet::new(),
             wanted: HashMap::new(),
             keys: HashMap::new(),

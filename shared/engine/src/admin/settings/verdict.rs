@@ -1,6 +1,7 @@
 //! What of a reading an admin must correct, or should know.
 
 use contact_sync_domain::expression::SourceExpression;
+use contact_sync_domain::guard::Limited;
 use contact_sync_domain::scope::ScopeRule;
 use contact_sync_domain::settings::{AllOr, Problem, Settings};
 
@@ -59,7 +60,19 @@ pub(super) fn warnings(found: &Surveyed, settings: &Settings, everybody: bool) -
             message: "nobody in the directory is meant by this scope".to_owned(),
         });
     }
-    if let Some(guard) = found.guard.filter(|guard| guard.would_stop) {
+    let guard = found.guard.as_ref();
+    for limit in guard.into_iter().flat_map(|guard| &guard.limits).filter(|limit| limit.holds) {
+        let Limited::Cause(cause) = &limit.of else { continue };
+        warnings.push(Problem {
+            pointer: format!("/policies/guard/causes/{}", cause.name()),
+            message: format!(
+                "{} contacts would be unlinked, deactivated or deleted for this cause, and the \
+                 guard allows {} in {} hours, of which {} are left: all of them would wait",
+                limit.count, limit.allowed, settings.policies.guard.window_hours, limit.left
+            ),
+        });
+    }
+    if let Some(guard) = guard.filter(|guard| guard.would_stop) {
         warnings.push(Problem {
             pointer: "/policies/guard".to_owned(),
             message: format!(

@@ -14,7 +14,7 @@ fn watched(nested: bool) -> Watched {
 }
 
 fn set(users: &[u128], inner: &[u128]) -> MemberSet {
-    MemberSet { users: users.to_vec(), inner: inner.to_vec(), doubt: None }
+    MemberSet { users: users.to_vec(), inner: inner.to_vec(), ..MemberSet::default() }
 }
 
 fn edge(number: u128, kind: MemberKind, is_gone: bool) -> MemberEdge {
@@ -100,11 +100,24 @@ fn of_a_group_without_its_nested_ones_the_edges_tell_all() {
 }
 
 #[test]
+fn whoever_left_is_remembered_until_he_is_back_or_judged() {
+    let before = MemberSet { left: vec![4, 9], ..set(&[1, 2, 3], &[]) };
+    let mut now = set(&[2, 4, 6], &[]);
+    now.note_left(&before);
+    assert_eq!(now.left, [1, 3, 9], "one is back");
+    for (user, counts) in [(2, true), (3, true), (9, true), (4, true), (5, false)] {
+        assert_eq!(now.counts(&id(user)), counts, "{user}");
+    }
+}
+
+#[test]
 fn a_set_is_read_back_as_it_was_stored() {
     for doubt in [None, Some(Doubt::Missing), Some(Doubt::Unreadable), Some(Doubt::Emptied)] {
         let stored = MemberSet { doubt, ..set(&[1, 2, u128::MAX], &[7]) };
         assert_eq!(MemberSet::from_bytes(&stored.to_bytes()), Some(stored));
     }
+    let left = MemberSet { left: vec![4, 5], ..set(&[1, 2, u128::MAX], &[7]) };
+    assert_eq!(MemberSet::from_bytes(&left.to_bytes()), Some(left));
     assert_eq!(MemberSet::from_bytes(&[]), None);
     assert_eq!(MemberSet::from_bytes(&1_u128.to_be_bytes()), None, "another form");
 }

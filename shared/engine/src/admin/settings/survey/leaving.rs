@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::DirectoryUser;
-use contact_sync_domain::guard::Room;
+use contact_sync_domain::guard::{Base, Limited, Removal, Room};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
@@ -26,7 +26,7 @@ impl<O: Outside> Survey<'_, O> {
         cause: GoneCause,
     ) {
         if is_removal(item) {
-            self.removals += 1;
+            self.removals.add(Removal::of(item));
         }
         match (Standing::of(item, item.outcome), user) {
             // A run counts whoever waits for a person among those in scope, in the directory or not.
@@ -56,7 +56,7 @@ impl<O: Outside> Survey<'_, O> {
 
     /// Counts somebody in scope whose contact loses something.
     pub(super) fn let_go(&mut self, cause: GoneCause, action: &'static str, user: &DirectoryUser) {
-        self.removals += 1;
+        self.removals.add(Removal { cause, groups: &[] });
         self.leaving.entry((cause.name(), action)).or_default().add(user);
     }
 
@@ -107,11 +107,15 @@ impl<O: Outside> Survey<'_, O> {
     pub(super) async fn ask_guard(&self) -> Result<GuardForecast, AdminError> {
         let (account, connection) = (self.terms.account, self.terms.tie.connection);
         let state = self.outside.store().sync_state(account, connection).await?;
-        let window = state.map(|state| state.work.guard).unwrap_or_default();
+        let work = state.map(|state| state.work).unwrap_or_default();
         let linked = self.index.as_ref().map_or(0, Index::linked);
         let guard = &self.terms.rules.policies().guard;
-        let (removals, now) = (self.removals, self.outside.clock().now());
-        let Room { allowed, left, .. } = guard.room(&window, linked, now);
-        Ok(GuardForecast { removals, allowed, left, would_stop: removals > left })
+        let (removals, now) = (self.removals.count, self.outside.clock().now());
+        let base = Base { linked, members: &work.members };
+        let Room { allowed, left, .. } = guard.room(&work.guard, base, now);
+        // Who left which group is not looked at here: a preview tells it.
+        let mut limits = guard.narrower(&work.guard, &self.removals, base, now);
+        limits.retain(|limit| matches!(limit.of, Limited::Cause(_)));
+        Ok(GuardForecast { removals, allowed, left, would_stop: removals > left, limits })
     }
 }
