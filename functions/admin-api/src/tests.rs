@@ -24,6 +24,7 @@ mod reviews;
 mod runs;
 mod settings;
 mod settings_forecast;
+mod settings_teams;
 mod settings_validate;
 mod settings_versions;
 mod sharing;

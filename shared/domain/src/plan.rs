@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::actor::Actor;
 use crate::drift::Moved;
 use crate::guard::LimitView;
-use crate::id::ObjectId;
+use crate::id::{ObjectId, TeamId};
 use crate::reconcile::GoneCause;
 use crate::report::Happened;
 use crate::segment::{MembershipChange, Outcome, SegmentItem};
@@ -94,6 +94,9 @@ pub struct Summary {
     /// made. A mail is not taken back.
     #[serde(skip_serializing_if = "is_none")]
     pub welcomed: u64,
+    /// Teams that applying it makes first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub new_teams: Vec<NewTeam>,
     /// Of a drift audit: how many differences came of which side.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub moved: BTreeMap<Moved, u64>,
@@ -102,6 +105,16 @@ pub struct Summary {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes by reference")]
 fn is_none(count: &u64) -> bool {
     *count == 0
+}
+
+/// A team that is made when a plan is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewTeam {
+    /// The id that it gets.
+    pub id: TeamId,
+    /// Its name.
+    pub name: String,
 }
 
 /// How many memberships in teams a plan would begin and end.

@@ -99,9 +99,9 @@ pub use runs::{Asked, RunFilter, read_asked, request_run, run, runs};
 pub use settings::{
     AttributeCoverage, ClauseCount, Counted, CoverageProfile, Example, FileTenant, GuardForecast,
     HistoryEntry, Import, Imported as ImportedSettings, LeavingCount, NeededPermission,
-    ReasonCount, Saved, SettingsFile, SharedEmail, Stopped, Surveyed, TeamCount, Trial, Tried,
-    Validation, coverage, export_settings, import_settings, roll_back, save_settings, settings,
-    settings_history, settings_version, try_settings, validate,
+    ReasonCount, Saved, SettingsFile, SharedEmail, Stopped, Surveyed, TeamCount, TeamToMake, Trial,
+    Tried, Validation, coverage, export_settings, import_settings, roll_back, save_settings,
+    settings, settings_history, settings_version, try_settings, validate,
 };
 pub use teams::{
     Member, MembersPage, RoleByHand, TeamDeleted, TeamOf, add_member, create_team, delete_team,

@@ -11,9 +11,9 @@ use contact_sync_domain::settings::{Difference, Problem, Settings};
 use contact_sync_engine::admin::{
     AttributeCoverage, ClauseCount, Counted, Example, GuardForecast, HistoryEntry, Import,
     ImportedSettings, LeavingCount, NeededPermission, Outside, ReasonCount, Saved, SharedEmail,
-    Stopped, Surveyed, TeamCount, Trial, Validation, account, coverage, export_settings,
-    import_settings, roll_back, save_settings, settings, settings_history, settings_version,
-    try_settings, validate,
+    Stopped, Surveyed, TeamCount, TeamToMake, Trial, Validation, account, coverage,
+    export_settings, import_settings, roll_back, save_settings, settings, settings_history,
+    settings_version, try_settings, validate,
 };
 use contact_sync_engine::port::SettingsCause;
 use jiff::Timestamp;
@@ -39,6 +39,7 @@ struct Verdict {
     scope_change: Option<ScopeChangeShape>,
     removals: Option<RemovalsShape>,
     teams: Vec<TeamCount>,
+    teams_to_make: Vec<TeamToMake>,
     #[serde(flatten)]
     reading: ReadingShape,
 }
@@ -140,7 +141,8 @@ impl ReadingShape {
 
 impl From<Validation> for Verdict {
     fn from(validation: Validation) -> Self {
-        let Validation { errors, warnings, permissions, people, stopped, cost } = validation;
+        let Validation { errors, warnings, permissions, people, stopped, teams_to_make, cost } =
+            validation;
         let seen = people.as_ref().map(|people| people.seen);
         let verdict = Self {
             valid: errors.is_empty(),
@@ -152,6 +154,7 @@ impl From<Validation> for Verdict {
             scope_change: None,
             removals: None,
             teams: Vec::new(),
+            teams_to_make,
             reading: ReadingShape::new(seen, stopped, cost),
         };
         match people {
@@ -233,6 +236,7 @@ struct ImportShape {
     run: Option<String>,
     changes: Vec<Difference>,
     warnings: Vec<Problem>,
+    teams_to_make: Vec<TeamToMake>,
     settings: Settings,
 }
 
@@ -296,14 +300,23 @@ pub(super) async fn import<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let account = account(api.outside.store(), &call.account()?).await?;
     let id = call.connection()?;
     let dry_run = call.flag("dryRun")?;
-    let import = Import { document: &call.document()?, only_try: dry_run };
+    let create_teams = call.flag("createTeams")?;
+    let import = Import { document: &call.document()?, only_try: dry_run, create_teams };
     let precondition = call.precondition()?;
     let imported =
         import_settings(&api.outside, &call.caller, &account, &id, &precondition, import).await?;
-    let ImportedSettings { settings, changes, warnings, saved } = imported;
+    let ImportedSettings { settings, changes, warnings, teams_to_make, saved } = imported;
     let version = saved.as_ref().map(|saved| saved.version.version);
     let run = saved.and_then(|saved| saved.run).map(|run| run.to_string());
-    let shape = ImportShape { dry_run, version, run: run.clone(), changes, warnings, settings };
+    let shape = ImportShape {
+        dry_run,
+        version,
+        run: run.clone(),
+        changes,
+        warnings,
+        teams_to_make,
+        settings,
+    };
     let mut answer = Answer::ok(&shape);
     if let Some(version) = version {
         answer = answer.with_version(version);

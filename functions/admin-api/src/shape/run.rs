@@ -6,7 +6,7 @@ use contact_sync_domain::actor::Actor;
 use contact_sync_domain::drift::Moved;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TeamId};
 use contact_sync_domain::matching::Match;
-use contact_sync_domain::plan::{Approved, GuardView, Plan, Reason, Summary, TeamsView};
+use contact_sync_domain::plan::{Approved, GuardView, NewTeam, Plan, Reason, Summary, TeamsView};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::query_plan::Reading;
 use contact_sync_domain::reconcile::GoneCause;
@@ -166,6 +166,9 @@ struct SummaryShape {
     welcomes: u64,
     /// Of an undo, how many of those whom it deletes were to be welcomed when they were made.
     welcomed: u64,
+    /// Teams that applying it makes first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    new_teams: Vec<NewTeam>,
     /// Of a drift audit, how many differences came of which side.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     moved: BTreeMap<Moved, u64>,
@@ -190,6 +193,7 @@ impl From<Plan> for PlanShape {
             teams,
             welcomes,
             welcomed,
+            new_teams,
             moved,
         } = plan.summary;
         let shape =
@@ -206,6 +210,7 @@ impl From<Plan> for PlanShape {
                 teams,
                 welcomes,
                 welcomed,
+                new_teams,
                 moved,
             },
             settings_version: plan.basis.settings_version,

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ObjectId, TeamId};
+use sha2::{Digest, Sha256};
+
+use crate::id::{ConnectionId, ObjectId, TeamId, leading_bits};
+use crate::team::name_key;
 
 /// A group whose members join a team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +15,7 @@ pub struct TeamMapping {
     pub group: ObjectId,
     /// The team's id. Saved settings always name one; empty in a document that names the team, or
     /// has it made.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub team: String,
     /// The team's name, where a document names no team of the account by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +50,19 @@ impl TeamMapping {
     /// The team's id; settings that were checked always name one.
     pub fn team_id(&self) -> Option<TeamId> {
         TeamId::parse(&self.team).ok()
+    }
+
+    /// The row as a draft has it that goes beyond a version of the settings: its team, which is not
+    /// there yet, gets this id. The same draft gets the same ids.
+    pub fn reserve(&mut self, connection: &ConnectionId, version: u64) {
+        let Some(name) = self.team_name.as_deref().filter(|_| self.create_team) else { return };
+        let digest = Sha256::new()
+            .chain_update("drafted team")
+            .chain_update(connection.as_str())
+            .chain_update(version.to_be_bytes())
+            .chain_update(name_key(name))
+            .finalize();
+        self.team = TeamId::from_bits(leading_bits(&digest)).to_string();
     }
 
     /// The row as it is saved: it names this team by its id alone.

@@ -81,7 +81,7 @@ async fn request_plan(
     }
     let settings = store.settings(account, id).await?;
     let draft = if let Some(document) = &draft {
-        Some(checked_draft(outside, caller, whose, &settings, document).await?)
+        Some(checked_draft(outside, caller, whose, (&found, &settings), document).await?)
     } else {
         check_requirements(&settings.settings)?;
         None

@@ -34,7 +34,7 @@ use super::sharing::ask_sharers_after;
 use super::{AdminError, Caller, Outside, Precondition};
 use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, SettingsVersion};
 
-use teams::missing_teams;
+use teams::{find_teams, make_teams};
 
 pub use coverage::AttributeCoverage;
 pub(super) use drafts::{checked_draft, save_planned};
@@ -47,6 +47,7 @@ pub use history::{HistoryEntry, roll_back, settings_history, settings_version};
 pub(super) use ignoring::{Ignoring, change_ignored};
 pub use people::Stopped;
 pub use profile::{CoverageProfile, coverage};
+pub use teams::TeamToMake;
 pub use tester::{Trial, Tried, try_settings};
 pub use validate::{NeededPermission, Validation, validate};
 
@@ -147,15 +148,21 @@ fn next(
     }
 }
 
-/// Refuses settings that name what is not there.
+/// Refuses settings that name what is not there, and has them name the teams that are by their ids;
+/// answers which teams are still to be made, `drafted` telling whether a draft gave them ids.
 async fn check_outside(
     outside: &impl Outside,
-    account: &Account,
-    settings: &Settings,
-) -> Result<(), AdminError> {
-    let mut missing = missing_teams(outside.store(), &account.id, settings).await?;
-    missing.extend(mail::unsent(outside, &account.id, settings).await?);
-    if missing.is_empty() { Ok(()) } else { Err(AdminError::Invalid(missing)) }
+    found: &Connection,
+    settings: &mut Settings,
+    drafted: bool,
+) -> Result<Vec<TeamToMake>, AdminError> {
+    let mut teams = find_teams(outside, found, settings, drafted).await?;
+    teams.problems.extend(mail::unsent(outside, &found.account_id, settings).await?);
+    if teams.problems.is_empty() {
+        Ok(teams.make)
+    } else {
+        Err(AdminError::Invalid(teams.problems))
+    }
 }
 
 /// Saves a checked version after the one it is based on, and sets in motion what follows from it.
@@ -163,10 +170,12 @@ async fn save(
     outside: &impl Outside,
     account: &Account,
     base: Base,
-    next: SettingsVersion,
+    mut next: SettingsVersion,
 ) -> Result<Saved, AdminError> {
     let Base { connection: found, current } = base;
-    check_outside(outside, account, &next.settings).await?;
+    check_outside(outside, &found, &mut next.settings, false).await?;
+    // Should saving fail now, the next attempt finds them by their names.
+    make_teams(outside, &account.id, &mut next.settings).await?;
     let version = SettingsVersion { version: current.version + 1, ..next };
     if !outside.store().save_settings(&account.id, &found.id, &version).await? {
         return Err(AdminError::Stale);

@@ -19,7 +19,7 @@ use super::{ATTEMPTS, AdminError, Outside, Page, Precondition};
 use crate::port::{Clock, ConnectionStore, Randomness, Renamed, SHARDS, SettingsStore, TeamStore};
 
 /// Teams of an account at most: each contact that is shown names its teams.
-const MOST_TEAMS: usize = 1_000;
+pub(super) const MOST_TEAMS: usize = 1_000;
 
 /// How many of a team's memberships are looked at in one request.
 const LOOK: u16 = 200;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan};
+use contact_sync_domain::plan::{Basis, GuardView, NewTeam, PLAN_LIFE, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_domain::segment::{Outcome, Segment, SegmentItem};
+use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::{Planned, Stage, Work};
 use jiff::{SignedDuration, Timestamp};
 
@@ -270,6 +271,7 @@ where
         let holds = count > if undoes { 0 } else { left } || limits.iter().any(|one| one.holds);
         summary.guard = GuardView { count, allowed, left, holds, limits };
         (summary.welcomes, summary.welcomed) = (welcomes, welcomed);
+        summary.new_teams = new_teams(&pass.settings);
         Ok(Plan {
             hash,
             pages: pass.point.page,
@@ -280,6 +282,17 @@ where
             approved: None,
         })
     }
+}
+
+/// The teams that a draft has made once it is saved.
+fn new_teams(settings: &Settings) -> Vec<NewTeam> {
+    let drafted = settings.teams.iter().filter(|row| row.create_team);
+    let named = drafted
+        .filter_map(|row| Some(NewTeam { id: row.team_id()?, name: row.team_name.clone()? }));
+    let mut teams: Vec<NewTeam> = named.collect();
+    teams.sort_by(|one, other| one.id.cmp(&other.id));
+    teams.dedup_by(|one, other| one.id == other.id);
+    teams
 }
 
 fn unwritten(source: serde_json::Error) -> StoreError {

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
 use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
+use contact_sync_domain::settings::TeamMapping;
 use contact_sync_domain::sync_state::{Lane, Stage};
 use contact_sync_domain::team::{Membership, Observed, Standing, Team};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -125,7 +126,8 @@ where
         Ok(())
     }
 
-    /// Of the teams that groups are mapped to, those that there are.
+    /// Of the teams that groups are mapped to, those that there are; with those of a draft, which
+    /// are made with it.
     async fn mapped_teams(&self, pass: &Pass) -> Result<HashSet<TeamId>, Stop> {
         let rows = Rows::of(&pass.settings, |_| true);
         let mapped: Vec<TeamId> = rows.teams().cloned().collect();
@@ -135,7 +137,9 @@ where
             .buffer_unordered(WRITERS)
             .try_collect()
             .await?;
-        Ok(teams.into_iter().flatten().map(|team| team.id).collect())
+        let drafted = pass.settings.teams.iter().filter(|row| row.create_team);
+        let drafted = drafted.filter_map(TeamMapping::team_id);
+        Ok(teams.into_iter().flatten().map(|team| team.id).chain(drafted).collect())
     }
 
     /// Whoever is in a mapped group, has a contact, and is not yet held in its team.

@@ -1,5 +1,7 @@
 //! Teams that follow groups, and the people whom somebody put there.
 
+mod made;
+
 use contact_sync_flows::{Customer, Person, Scene, SceneOptions};
 use reqwest::Method;
 use serde_json::{Value, json};

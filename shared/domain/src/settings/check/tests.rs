@@ -277,3 +277,51 @@ fn a_key_that_finds_nobody_is_refused_where_it_stands() {
     let keys = json!({"matching": ["userPrincipalName", "mobilePhone", "email"]});
     assert!(check(&keys, &[], "UTC").is_ok());
 }
+
+#[test]
+fn a_row_of_teams_says_its_team_by_id_or_by_name_or_has_it_made() {
+    let group = |number: u32| format!("00000000-0000-0000-0000-{number:012}");
+    for (row, wrong) in [
+        (json!({"team": format!("team_{:032x}", 1)}), None),
+        (json!({"teamName": "North"}), None),
+        (json!({"createTeam": true}), None),
+        (json!({"createTeam": true, "teamName": "North", "role": "lead"}), None),
+        (json!({"createTeam": false}), Some("/teams/0/team")),
+        (json!({}), Some("/teams/0/team")),
+        (json!({"createTeam": true, "team": "North"}), Some("/teams/0/team")),
+        (json!({"teamName": ""}), Some("/teams/0/teamName")),
+        (json!({"createTeam": true, "role": "two\nlines"}), Some("/teams/0/role")),
+        (json!({"createTeam": true, "role": "r".repeat(65)}), Some("/teams/0/role")),
+    ] {
+        let mut whole = row.clone();
+        whole["group"] = json!(group(1));
+        let told = check(&json!({"teams": [whole]}), &[], "UTC").err().unwrap_or_default();
+        let pointers: Vec<&str> = told.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, wrong.into_iter().collect::<Vec<_>>(), "{row}");
+    }
+    let twice = json!([
+        {"group": group(1), "teamName": "North"},
+        {"group": group(1), "teamName": "South"},
+        {"group": group(1), "teamName": "NORTH"},
+    ]);
+    let told = check(&json!({"teams": twice}), &[], "UTC").unwrap_err();
+    assert_eq!((told.len(), told[0].pointer.as_str()), (1, "/teams/2"));
+}
+
+#[test]
+fn the_same_draft_gives_its_teams_the_same_ids_and_another_one_others() {
+    use crate::id::{ConnectionId, ObjectId, TeamId};
+    use crate::settings::TeamMapping;
+    let id = |connection: u128, version: u64, name: &str| {
+        let any = TeamId::from_bits(0);
+        let mut row = TeamMapping::new(ObjectId::from_u128(1), &any);
+        row.team.clear();
+        row.team_name = Some(name.to_owned());
+        row.create_team = true;
+        row.reserve(&ConnectionId::from_bits(connection), version);
+        row.team_id().unwrap()
+    };
+    assert_eq!(id(1, 3, "North"), id(1, 3, "NORTH"), "however it is spelt");
+    let others = [id(2, 3, "North"), id(1, 4, "North"), id(1, 3, "South")];
+    assert!(!others.contains(&id(1, 3, "North")));
+}

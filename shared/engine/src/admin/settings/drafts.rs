@@ -8,21 +8,26 @@ use contact_sync_domain::settings::{Problem, Settings};
 use serde_json::Value;
 
 use super::routing::check_priority;
-use super::{check_outside, follow, next};
+use super::{check_outside, follow, make_teams, next};
 use crate::admin::lifecycle::check_requirements;
 use crate::admin::{AdminError, Caller, Outside};
 use crate::port::{SettingsCause, SettingsStore, SettingsVersion};
 
 /// A draft, if it could be saved after the current version. Its number is the one it goes beyond.
+/// Teams that saving it makes have ids already, and are not made.
 pub(in crate::admin) async fn checked_draft(
     outside: &impl Outside,
     caller: &Caller,
     account: &Account,
-    current: &SettingsVersion,
+    (found, current): (&Connection, &SettingsVersion),
     document: &Value,
 ) -> Result<SettingsVersion, AdminError> {
-    let settings = checked(outside, caller, account, &current.settings, document).await;
-    let settings = settings.map_err(in_request)?;
+    let draft = Draft { document, drafted: false };
+    let settings = checked(outside, caller, account, (found, &current.settings), draft).await;
+    let mut settings = settings.map_err(in_request)?;
+    for row in &mut settings.teams {
+        row.reserve(&found.id, current.version);
+    }
     let draft = next(outside, caller, settings, SettingsCause::Saved);
     Ok(SettingsVersion { version: current.version, ..draft })
 }
@@ -48,7 +53,10 @@ pub(in crate::admin) async fn save_planned(
     }
     // What it names may be gone since it was planned.
     let document = serde_json::to_value(&draft.settings).unwrap_or_default();
-    let settings = checked(outside, caller, account, &current.settings, &document).await?;
+    let draft_of = Draft { document: &document, drafted: true };
+    let planned = (found, &current.settings);
+    let mut settings = checked(outside, caller, account, planned, draft_of).await?;
+    make_teams(outside, &account.id, &mut settings).await?;
     let version =
         SettingsVersion { version: draft.version + 1, ..next(outside, caller, settings, cause) };
     if !store.save_settings(&account.id, &found.id, &version).await? {
@@ -58,17 +66,25 @@ pub(in crate::admin) async fn save_planned(
     Ok(version)
 }
 
+/// A draft as a document.
+#[derive(Clone, Copy)]
+struct Draft<'a> {
+    document: &'a Value,
+    /// Whether it was planned: what is to be made has its ids.
+    drafted: bool,
+}
+
 async fn checked(
     outside: &impl Outside,
     caller: &Caller,
     account: &Account,
-    current: &Settings,
-    document: &Value,
+    (found, current): (&Connection, &Settings),
+    Draft { document, drafted }: Draft<'_>,
 ) -> Result<Settings, AdminError> {
     let mut settings =
         check(document, &account.custom_fields, &account.time_zone).map_err(AdminError::Invalid)?;
     check_priority(caller, current, document, &mut settings)?;
-    check_outside(outside, account, &settings).await?;
+    check_outside(outside, found, &mut settings, drafted).await?;
     check_requirements(&settings)?;
     Ok(settings)
 }

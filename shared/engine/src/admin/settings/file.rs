@@ -12,11 +12,12 @@ use serde_json::Value;
 use super::ignoring::keep_ignored;
 use super::references::{References, look_up};
 use super::routing::keep_priority;
+use super::teams::{TeamToMake, find_teams};
 use super::{Saved, base, next, save, settings};
 use crate::admin::connections::connection;
 use crate::admin::document::Members;
 use crate::admin::{AdminError, Caller, Outside, Precondition};
-use crate::port::{Clock, SettingsCause};
+use crate::port::{Clock, SettingsCause, TeamStore};
 
 /// What such a file calls itself.
 const FORMAT: &str = "entra-contact-sync/settings";
@@ -25,7 +26,7 @@ const FORMAT: &str = "entra-contact-sync/settings";
 const SCHEMA_VERSION: u64 = 1;
 
 /// A file of settings. It names nothing of the connection that it comes from; groups, users and
-/// teams in it are those of `tenant` and its account.
+/// teams in it are those of `tenant` and its account, teams by their names, too.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SettingsFile {
@@ -61,6 +62,8 @@ pub struct Import<'a> {
     pub document: &'a Value,
     /// Whether nothing shall be saved.
     pub only_try: bool,
+    /// Whether teams that the account does not have are made, under the names in the file.
+    pub create_teams: bool,
 }
 
 /// What importing a file did, or would do.
@@ -72,6 +75,8 @@ pub struct Imported {
     pub changes: Vec<Difference>,
     /// What the importer should know.
     pub warnings: Vec<Problem>,
+    /// Teams that importing made, or would make; their rows as pointers into the file.
+    pub teams_to_make: Vec<TeamToMake>,
     /// The new version; absent where the import was only tried.
     pub saved: Option<Saved>,
 }
@@ -84,7 +89,14 @@ pub async fn export_settings(
 ) -> Result<SettingsFile, AdminError> {
     let found = connection(outside.store(), &account.id, id).await?;
     let current = settings(outside.store(), &account.id, id).await?;
-    let text = serde_json::to_string(&current.settings).unwrap_or_default();
+    let teams = outside.store().teams(&account.id).await?;
+    let mut settings = current.settings;
+    // Another account finds its own teams by their names.
+    for row in &mut settings.teams {
+        let team = teams.iter().find(|team| team.id.as_str() == row.team);
+        row.team_name = team.map(|team| team.name.clone());
+    }
+    let text = serde_json::to_string(&settings).unwrap_or_default();
     let named = |field: &&CustomField| text.contains(&format!("custom.{}", field.key));
     Ok(SettingsFile {
         format: FORMAT,
@@ -93,7 +105,7 @@ pub async fn export_settings(
         version: current.version,
         tenant: found.tenant.map(|tenant| FileTenant { id: tenant.id, name: tenant.name }),
         custom_fields: account.custom_fields.iter().filter(named).cloned().collect(),
-        settings: current.settings,
+        settings,
     })
 }
 
@@ -109,12 +121,20 @@ pub async fn import_settings(
     precondition: &Precondition,
     import: Import<'_>,
 ) -> Result<Imported, AdminError> {
-    let Import { document, only_try } = import;
+    let Import { document, only_try, create_teams } = import;
     let file = ReadFile::read(document)?;
     let base = base(outside, account, id, precondition).await?;
     let mut settings = check(file.settings, &account.custom_fields, &account.time_zone)
         .map_err(|problems| AdminError::Invalid(in_file(problems)))?;
     let mut warnings = field_warnings(&file.custom_fields, account);
+    for row in settings.teams.iter_mut().filter(|row| create_teams && row.team_name.is_some()) {
+        row.create_team = true;
+    }
+    let teams = find_teams(outside, &base.connection, &mut settings, false).await?;
+    if !teams.problems.is_empty() {
+        return Err(AdminError::Invalid(in_file(teams.problems)));
+    }
+    let teams_to_make = teams.make.into_iter().map(rows_in_file).collect();
     if keep_priority(caller, &base.current.settings, &mut settings) {
         warnings.push(Problem {
             pointer: "/settings/routing/priority".to_owned(),
@@ -152,14 +172,26 @@ pub async fn import_settings(
             ),
         });
     }
-    let changes = differences(&base.current.settings, &settings);
+    let before = base.current.settings.clone();
     let saved = if only_try {
         None
     } else {
         let next = next(outside, caller, settings.clone(), SettingsCause::Imported);
         Some(save(outside, account, base, next).await?)
     };
-    Ok(Imported { settings, changes, warnings, saved })
+    if let Some(saved) = &saved {
+        settings.clone_from(&saved.version.settings);
+    }
+    let changes = differences(&before, &settings);
+    Ok(Imported { settings, changes, warnings, teams_to_make, saved })
+}
+
+/// Places of rows in the settings, as places in the file.
+fn rows_in_file(mut team: TeamToMake) -> TeamToMake {
+    for row in &mut team.rows {
+        row.insert_str(0, "/settings");
+    }
+    team
 }
 
 /// What the settings name, looked up where there is a directory to look into.

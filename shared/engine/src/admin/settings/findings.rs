@@ -138,8 +138,11 @@ pub struct GuardForecast {
 pub struct TeamCount {
     /// The group.
     pub group: ObjectId,
-    /// The team.
-    pub team: String,
+    /// The team; `None` of one that is not made yet.
+    pub team: Option<String>,
+    /// The name of one that is not made yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team_name: Option<String>,
     /// Members of the group who have a contact, or would get one.
     pub members: u64,
 }

@@ -112,7 +112,8 @@ impl<'a, O: Outside> Survey<'a, O> {
                     .iter()
                     .map(|row| TeamCount {
                         group: row.group.clone(),
-                        team: row.team.clone(),
+                        team: Some(row.team.clone()).filter(|team| !team.is_empty()),
+                        team_name: row.team_name.clone(),
                         members: 0,
                     })
                     .collect(),

@@ -17,7 +17,7 @@ use super::mail::unsent;
 use super::people::{People, Stopped};
 use super::references::look_up;
 use super::survey::{Judged, Survey};
-use super::teams::missing_teams;
+use super::teams::{TeamToMake, find_teams};
 use super::verdict::{unknown_attribute, unread_group, warnings};
 use crate::admin::connections::connection;
 use crate::admin::grounds::{followed, others};
@@ -39,6 +39,8 @@ pub struct Validation {
     pub people: Option<Surveyed>,
     /// Why not everybody was seen.
     pub stopped: Option<Stopped>,
+    /// Teams that saving makes.
+    pub teams_to_make: Vec<TeamToMake>,
     /// What looking cost.
     pub cost: GraphCost,
 }
@@ -66,14 +68,17 @@ pub async fn validate(
 ) -> Result<Validation, AdminError> {
     let found = connection(outside.store(), &account.id, id).await?;
     let mut validation = Validation::default();
-    let settings = match check(document, &account.custom_fields, &account.time_zone) {
+    let mut settings = match check(document, &account.custom_fields, &account.time_zone) {
         Ok(settings) => settings,
         Err(errors) => {
             validation.errors = errors;
             return Ok(validation);
         }
     };
-    validation.errors = missing_teams(outside.store(), &account.id, &settings).await?;
+    let teams = find_teams(outside, &found, &mut settings, false).await?;
+    validation.errors = teams.problems;
+    validation.teams_to_make = teams.make;
+    validation.cost.add(teams.cost);
     validation.errors.extend(unsent(outside, &account.id, &settings).await?);
     let tenant = match (found.status, &found.tenant) {
         (ConnectionStatus::Invited | ConnectionStatus::Disconnected, _) | (_, None) => {
