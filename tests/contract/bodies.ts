@@ -1,5 +1,6 @@
 // The resources whose bodies the simulator sends. Closed schemas are generated from these types.
 import type {
+    AdministrativeUnit,
     ChangeNotificationCollection,
     Device,
     DirectoryObject,
@@ -20,6 +21,7 @@ import type {
 } from "@microsoft/microsoft-graph-types";
 
 export interface Bodies {
+    administrativeUnit: AdministrativeUnit;
     changeNotificationCollection: ChangeNotificationCollection;
     device: Device;
     directoryObject: DirectoryObject;

@@ -26,6 +26,8 @@ mod units {
     pub(super) const BY_IDS: u64 = 2;
     pub(super) const MEMBERS_PAGE: u64 = 2;
     pub(super) const TRANSITIVE_MEMBERS_PAGE: u64 = 4;
+    /// Of an administrative unit: among what the table calls other reads.
+    pub(super) const UNIT_PAGE: u64 = 1;
     /// A delta page, a fresh delta token, a count.
     pub(super) const OTHER: u64 = 1;
 }
@@ -37,17 +39,28 @@ pub enum Reading {
     /// Lists the whole directory.
     #[default]
     Directory,
-    /// Reads the members of the scope's groups by their ids.
+    /// Reads the members of the scope's groups and administrative units by their ids.
     Members,
 }
 
-/// A group whose members a scope needs to know.
+/// A group or administrative unit whose members a scope needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GroupSize {
+pub struct MemberList {
     /// How many members it has, groups and devices among them included.
     pub members: u64,
-    /// Whether those of nested groups count.
-    pub nested: bool,
+    /// Of what.
+    pub of: ListOf,
+}
+
+/// Of what a list of members is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOf {
+    /// A group, alone.
+    Group,
+    /// A group and those inside it.
+    NestedGroups,
+    /// An administrative unit.
+    Unit,
 }
 
 /// What a plan is made from.
@@ -55,10 +68,10 @@ pub struct GroupSize {
 pub struct Sizes {
     /// How many users the directory has; `None` when Graph does not say.
     pub users: Option<u64>,
-    /// The groups that the scope names, ignored ones included.
-    pub groups: Vec<GroupSize>,
-    /// How many different people the groups that are meant have; `None` where the scope means
-    /// people outside groups too.
+    /// The groups and units that the scope names, ignored ones included.
+    pub lists: Vec<MemberList>,
+    /// How many different people the groups and units that are meant have; `None` where the scope
+    /// means people outside them too.
     pub people: Option<u64>,
     /// Whether everybody's manager is read too.
     pub managers: bool,
@@ -75,7 +88,7 @@ pub struct QueryPlan {
     /// What listing the directory would cost; absent where Graph does not count its users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<GraphCost>,
-    /// What reading the members would cost; absent where the scope is not by group alone.
+    /// What reading the members would cost; absent where the scope means others than members.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<GraphCost>,
 }
@@ -113,17 +126,21 @@ impl QueryPlan {
     }
 }
 
-/// What every full run asks: two delta tokens, a count of users, the members of the groups, and the
-/// closing delta.
+/// What every full run asks: two delta tokens (that of groups where it names any), a count of users,
+/// the members of groups and units, and the closing delta.
 fn common(sizes: &Sizes) -> GraphCost {
     let asked = |requests| GraphCost { requests, resource_units: requests * units::OTHER };
     let mut cost = asked(3);
-    if !sizes.groups.is_empty() {
+    if sizes.lists.iter().any(|list| list.of != ListOf::Unit) {
         cost.add(asked(1));
     }
-    for group in &sizes.groups {
-        let unit = if group.nested { units::TRANSITIVE_MEMBERS_PAGE } else { units::MEMBERS_PAGE };
-        cost.add(pages(group.members, LISTED, unit));
+    for list in &sizes.lists {
+        let unit = match list.of {
+            ListOf::Group => units::MEMBERS_PAGE,
+            ListOf::NestedGroups => units::TRANSITIVE_MEMBERS_PAGE,
+            ListOf::Unit => units::UNIT_PAGE,
+        };
+        cost.add(pages(list.members, LISTED, unit));
     }
     cost
 }
@@ -148,7 +165,7 @@ mod tests {
     fn by_group(users: u64, members: u64) -> QueryPlan {
         QueryPlan::cheapest(&Sizes {
             users: Some(users),
-            groups: vec![GroupSize { members, nested: true }],
+            lists: vec![MemberList { members, of: ListOf::NestedGroups }],
             people: Some(members),
             managers: false,
         })
@@ -164,7 +181,7 @@ mod tests {
         ] {
             let plan = QueryPlan::cheapest(&Sizes {
                 users: Some(users),
-                groups: vec![GroupSize { members, nested: true }],
+                lists: vec![MemberList { members, of: ListOf::NestedGroups }],
                 people: Some(members),
                 managers: true,
             });
@@ -192,10 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn an_administrative_unit_costs_a_page_of_its_own_and_no_token_of_groups() {
+        let of = |list: &[ListOf]| {
+            let lists = list.iter().map(|of| MemberList { members: 1_000, of: *of }).collect();
+            let sizes = Sizes { users: Some(50_000), lists, people: Some(1_000), managers: false };
+            QueryPlan::cheapest(&sizes).cost
+        };
+        // Two tokens and a count, two pages of members, one read by ids.
+        assert_eq!(
+            of(&[ListOf::Unit]),
+            GraphCost { requests: 3 + 2 + 1, resource_units: 3 + 2 + 2 }
+        );
+        let both = GraphCost { requests: 4 + 2 + 2 + 1, resource_units: 4 + 2 + 4 + 2 };
+        assert_eq!(of(&[ListOf::Unit, ListOf::Group]), both);
+    }
+
+    #[test]
     fn whoever_is_meant_outside_groups_needs_the_directory() {
         let plan = QueryPlan::cheapest(&Sizes {
             users: Some(5_000),
-            groups: Vec::new(),
+            lists: Vec::new(),
             people: None,
             managers: false,
         });
@@ -208,7 +241,7 @@ mod tests {
     fn a_directory_that_tells_no_count_is_listed() {
         let sizes = Sizes {
             users: None,
-            groups: vec![GroupSize { members: 5, nested: false }],
+            lists: vec![MemberList { members: 5, of: ListOf::Group }],
             people: Some(5),
             managers: false,
         };

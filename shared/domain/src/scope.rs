@@ -9,6 +9,7 @@
 mod clause;
 mod compile;
 mod explain;
+mod memberships;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub use explain::{ClauseVerdict, Stance};
+pub use memberships::Memberships;
 
 use clause::Answer;
 
@@ -29,20 +31,13 @@ pub struct ScopeRule {
     ignored_users: BTreeSet<u128>,
     ignores_groups: bool,
     by_group: bool,
+    by_unit: bool,
     user_types: Option<Vec<String>>,
     departments: Option<Vec<String>>,
     office_locations: Option<Vec<String>>,
     domains: Option<Vec<String>>,
     expression: Option<Condition>,
     disabled_accounts: DisabledAccounts,
-}
-
-/// Who belongs to the groups that a scope names, nested groups resolved by whoever read them.
-/// Object ids as 128 bits: 16 bytes a member.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Memberships {
-    in_scope: Vec<u128>,
-    ignored: Vec<u128>,
 }
 
 /// What the scope says of a user.
@@ -85,6 +80,8 @@ pub enum Clause {
     DisabledAccounts,
     /// `groups`.
     Groups,
+    /// `administrativeUnits`.
+    AdministrativeUnits,
     /// `userTypes`.
     UserTypes,
     /// `departments`.
@@ -110,11 +107,12 @@ pub enum LeaveCause {
 
 impl Clause {
     /// All of them, in the order in which they are asked.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::IgnoredUsers,
         Self::IgnoredGroups,
         Self::DisabledAccounts,
         Self::Groups,
+        Self::AdministrativeUnits,
         Self::UserTypes,
         Self::Departments,
         Self::OfficeLocations,
@@ -129,6 +127,7 @@ impl Clause {
             Self::Groups => LeaveCause::LeftGroup,
             Self::IgnoredUsers
             | Self::IgnoredGroups
+            | Self::AdministrativeUnits
             | Self::UserTypes
             | Self::Departments
             | Self::OfficeLocations
@@ -136,28 +135,6 @@ impl Clause {
             | Self::Expression => LeaveCause::OutOfScope,
         }
     }
-}
-
-impl Memberships {
-    /// Members of any of the scope's groups, and of any of the ignored groups.
-    pub fn new(
-        in_scope: impl IntoIterator<Item = u128>,
-        ignored: impl IntoIterator<Item = u128>,
-    ) -> Self {
-        Self { in_scope: sorted(in_scope), ignored: sorted(ignored) }
-    }
-
-    /// The members of the scope's groups, each once, in ascending order.
-    pub fn in_scope(&self) -> &[u128] {
-        &self.in_scope
-    }
-}
-
-fn sorted(members: impl IntoIterator<Item = u128>) -> Vec<u128> {
-    let mut members: Vec<u128> = members.into_iter().collect();
-    members.sort_unstable();
-    members.dedup();
-    members
 }
 
 impl ScopeRule {
@@ -240,14 +217,15 @@ impl ScopeRule {
         .collect()
     }
 
-    /// Whether only members of named groups are meant, so that their members must be known.
-    pub fn is_by_group(&self) -> bool {
-        self.by_group
+    /// Whether only members of named groups or administrative units are meant, so that their
+    /// members must be known.
+    pub fn is_by_members(&self) -> bool {
+        self.by_group || self.by_unit
     }
 
-    /// Whether memberships decide at all: the scope's groups or ignored ones.
+    /// Whether memberships decide at all: the scope's groups and units, or ignored groups.
     pub fn needs_memberships(&self) -> bool {
-        self.by_group || self.ignores_groups
+        self.is_by_members() || self.ignores_groups
     }
 }
 

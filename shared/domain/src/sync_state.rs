@@ -116,6 +116,10 @@ pub struct Work {
     /// Where the next groups delta begins; only for scopes by group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups_delta: Option<DeltaCursor>,
+    /// When the members of the scope's administrative units were last read; no delta tells who
+    /// joined or left one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units_read_at: Option<Timestamp>,
     /// When the directory was last asked what changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_checked_at: Option<Timestamp>,

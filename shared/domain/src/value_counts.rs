@@ -32,6 +32,9 @@ const MOST_VALUES: usize = 2_000;
 pub struct ValueCount {
     /// As first seen.
     pub value: String,
+    /// How it is called, where the value is an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// How many people.
     pub count: u64,
 }
@@ -70,7 +73,7 @@ impl ValueCounts {
             if let Some(known) = values.get_mut(&key) {
                 known.count += 1;
             } else if values.len() < MOST_VALUES {
-                values.insert(key, ValueCount { value, count: 1 });
+                values.insert(key, ValueCount { value, name: None, count: 1 });
             } else {
                 *self.left_out.entry((*attribute).to_owned()).or_default() += 1;
             }

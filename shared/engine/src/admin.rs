@@ -13,6 +13,7 @@ mod contacts;
 mod custom_fields;
 mod deeds;
 mod directory;
+mod directory_units;
 mod directory_values;
 mod document;
 mod erase;

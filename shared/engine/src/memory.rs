@@ -23,6 +23,7 @@ mod subscriptions;
 mod sync_states;
 mod teams;
 mod tenants;
+mod units;
 mod welcomes;
 
 use std::collections::{BTreeMap, BTreeSet};

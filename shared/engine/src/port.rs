@@ -1,5 +1,6 @@
 //! What the engine needs of the outside, each need a small trait.
 
+mod administrative_units;
 mod audit;
 mod connections;
 mod contacts;
@@ -22,6 +23,7 @@ mod teams;
 mod tenants;
 mod welcomes;
 
+pub use administrative_units::{AdministrativeUnit, AdministrativeUnits, UnitPage};
 pub use audit::{AuditPage, AuditStore};
 pub use connections::{
     AccountStore, ConnectionStore, ConsentAttempt, ConsentInvitation, ConsentLeg, ConsentStore,

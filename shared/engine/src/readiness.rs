@@ -19,6 +19,9 @@ use verdict::{Verdict, judge};
 /// So long after consent a refusal may be replication: Entra tells its own parts step by step.
 const REPLICATION: SignedDuration = SignedDuration::from_mins(15);
 
+/// What reads administrative units; tried and told of only where settings name some.
+const UNITS_PERMISSION: &str = "AdministrativeUnit.Read.All";
+
 /// How often a connection may change under our hands.
 const TRIES: u8 = 5;
 
@@ -137,7 +140,7 @@ pub(crate) async fn try_permissions(
     directory: &impl Directory,
     tenant: &TenantId,
     settings: &Settings,
-) -> Result<[Tried; 2], DirectoryError> {
+) -> Result<Vec<Tried>, DirectoryError> {
     let seen = probe(directory, tenant, Needs::of(settings)).await?;
     let selects = !matches!(settings.scope.groups, AllOr::All);
     let by = |needs: bool, pointer: &str| needs.then(|| pointer.to_owned());
@@ -146,7 +149,8 @@ pub(crate) async fn try_permissions(
         by(!settings.scope.ignored_groups.is_empty(), "/scope/ignoredGroups"),
         by(!settings.teams.is_empty(), "/teams"),
     ];
-    Ok([
+    let units = by(!settings.scope.administrative_units.is_all(), "/scope/administrativeUnits");
+    let mut tried = vec![
         Tried {
             name: "User.Read.All",
             needed_by: vec!["/scope".to_owned(), "/mapping".to_owned()],
@@ -157,7 +161,13 @@ pub(crate) async fn try_permissions(
             needed_by: groups.into_iter().flatten().collect(),
             state: seen.groups,
         },
-    ])
+    ];
+    tried.extend(seen.units.map(|state| Tried {
+        name: UNITS_PERMISSION,
+        needed_by: units.into_iter().collect(),
+        state,
+    }));
+    Ok(tried)
 }
 
 fn is_let_go(status: ConnectionStatus) -> bool {

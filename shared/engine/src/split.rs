@@ -158,7 +158,9 @@ pub(crate) async fn memberships(
             }
             // A group that is gone, or is not told, stops that connection until a person decides.
             Err(
-                GroupsError::Missing(_) | GroupsError::Directory(DirectoryError::Forbidden { .. }),
+                GroupsError::Missing(_)
+                | GroupsError::UnitMissing(_)
+                | GroupsError::Directory(DirectoryError::Forbidden { .. }),
             ) => MemberSets::default(),
             Err(GroupsError::Directory(error)) => return Err(error.into()),
         },

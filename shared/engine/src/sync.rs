@@ -59,14 +59,15 @@ pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
 pub(crate) use index::{Index, KnownContact};
 pub(crate) use lookup::Lookup;
-pub(crate) use members::{GroupsError, MemberSets, read_groups};
+pub(crate) use members::{GroupsError, MemberSets, page_of, read_groups};
 pub(crate) use own_contacts::{contacts_of_users, find_managers};
 pub(crate) use people::{Person, gone_sentence};
 pub(crate) use teams::Follower;
 pub(crate) use terms::Terms;
 pub(crate) use undoing::MOST_DECISIONS;
 pub(crate) use watched::{
-    Watched, WatchedBy, groups_digest, scope_groups, watched_groups, watched_with_rivals,
+    ReadAs, Watched, WatchedBy, follows_groups, groups_digest, scope_groups, watched_groups,
+    watched_with_rivals,
 };
 
 use contact_sync_domain::connection::ConnectionStatus;
@@ -161,6 +162,10 @@ enum Stop {
     GroupMissing(ObjectId),
     /// A group that had members told none: doubted like a missing one.
     GroupEmptied(ObjectId),
+    /// An administrative unit that the scope names does not exist.
+    UnitMissing(ObjectId),
+    /// An administrative unit that had members told none.
+    UnitEmptied(ObjectId),
     /// The connection may not write (any more).
     NotAllowed(ConnectionStatus),
     /// Somebody cancelled the run.

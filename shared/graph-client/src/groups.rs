@@ -19,7 +19,7 @@ use crate::page::{no_json, read_page};
 const TRACKED: &str = "displayName,members";
 
 #[derive(Deserialize)]
-struct WireMember {
+pub(crate) struct WireMember {
     #[serde(rename = "@odata.type")]
     kind: Option<String>,
     id: ObjectId,
@@ -99,7 +99,7 @@ fn groups_among(around: Vec<WireAround>) -> Result<Vec<Group>, Unusable> {
 }
 
 /// Users and groups among a page's members; devices, contacts and applications are nobody to sync.
-fn sorted(members: Vec<WireMember>) -> Result<(Vec<ObjectId>, Vec<ObjectId>), Unusable> {
+pub(crate) fn sorted(members: Vec<WireMember>) -> Result<(Vec<ObjectId>, Vec<ObjectId>), Unusable> {
     let (mut users, mut groups) = (Vec::new(), Vec::new());
     for member in members {
         match member.kind.as_deref() {

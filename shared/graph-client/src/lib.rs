@@ -11,6 +11,7 @@
 //! [`Identity`]: contact_sync_engine::port::Identity
 #![warn(missing_docs)]
 
+mod administrative_units;
 mod assertion;
 mod call;
 mod client;

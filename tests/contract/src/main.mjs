@@ -24,6 +24,7 @@ const ROLES = [
     "OrgContact.Read.All",
     "RoleManagement.Read.Directory",
     "CustomSecAttributeAssignment.Read.All",
+    "AdministrativeUnit.Read.All",
     "User-LifeCycleInfo.Read.All",
     "Member.Read.Hidden",
 ];

@@ -26,6 +26,7 @@ export async function gather(simulator, tenant) {
     const users = (await simulator.control("GET", `${at}/users?limit=100000`)).users;
     const groups = (await simulator.control("GET", `${at}/groups?members=true`)).groups;
     const live = users.filter((user) => user._state === "live");
+    const units = (await simulator.control("GET", `${at}/units`)).units;
     const devices = (await simulator.control("GET", `${at}/devices`)).devices;
     const named = (name) => groups.find((group) => group.displayName === name).id;
     const withMailbox = live.find(
@@ -47,6 +48,7 @@ export async function gather(simulator, tenant) {
         mixed: named("Workplace"),
         nested: named("Head Office"),
         cycle: named("Project Atlas"),
+        unit: units.find((unit) => unit.displayName === "Region South").id,
         owned: devices.find((device) => device._owner),
         managed: devices.find((device) => device._managedDeviceId)._managedDeviceId,
         contact: groups
@@ -136,6 +138,20 @@ export function reads(facts, tenant) {
         { path: `/users/${facts.photographed}/photos/48x48/$value`, shape: "jpeg" },
         { path: `/users/${facts.mailbox}/calendarView?${window}`, type: "event" },
         { path: `/users/${facts.mailbox}/calendarView/delta?${window}`, type: "event" },
+        { path: "/directory/administrativeUnits", type: "administrativeUnit" },
+        { path: "/directory/administrativeUnits?$select=id,displayName&$top=2", type: "administrativeUnit", pages: 2 },
+        entity(`/directory/administrativeUnits/${facts.unit}`, "administrativeUnit"),
+        { path: `/directory/administrativeUnits/${facts.unit}/members?$select=id&$top=50`, type: "directoryObject", pages: 3 },
+        {
+            path: `/directory/administrativeUnits/${facts.unit}/members/microsoft.graph.user?$count=true&$select=${PERSON}`,
+            type: "user",
+            headers: EVENTUAL,
+        },
+        ...["members", "members/microsoft.graph.user"].map((list) => ({
+            path: `/directory/administrativeUnits/${facts.unit}/${list}/$count`,
+            shape: "count",
+            headers: EVENTUAL,
+        })),
         { path: "/contacts", type: "orgContact" },
         entity(`/contacts/${facts.contact}`, "orgContact"),
     ];

@@ -4,6 +4,7 @@ mod directory_routes;
 mod service_routes;
 mod surroundings_routes;
 mod tenancy_routes;
+mod unit_routes;
 
 use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
@@ -21,6 +22,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(controls: Controls) -> Ro
         .merge(tenancy_routes::routes())
         .merge(directory_routes::routes())
         .merge(surroundings_routes::routes())
+        .merge(unit_routes::routes())
         .merge(service_routes::routes())
         .with_state(controls)
 }
@@ -46,6 +48,7 @@ impl From<CommandError> for Refusal {
             CommandError::NoTenant(_)
             | CommandError::NoUser(_)
             | CommandError::NoGroup(_)
+            | CommandError::NoUnit(_)
             | CommandError::NoObject(_)
             | CommandError::NotInBin(_) => StatusCode::NOT_FOUND,
             CommandError::Taken(_) => StatusCode::CONFLICT,

@@ -2,6 +2,7 @@
 
 mod directory;
 mod tenancy;
+mod units;
 
 use std::fmt::Display;
 use std::sync::Arc;

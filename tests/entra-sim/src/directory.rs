@@ -11,6 +11,7 @@ pub(crate) mod object;
 pub(crate) mod properties;
 pub(crate) mod resource_types;
 pub(crate) mod selection;
+pub(crate) mod units;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -29,6 +30,7 @@ use devices::Device;
 use members::{MemberKind, Membership};
 use object::DirectoryObject;
 use properties::{Catalogue, PropertyId};
+use units::Unit;
 
 /// A person of the directory.
 #[derive(Debug, Clone)]
@@ -60,6 +62,7 @@ pub(crate) struct Directory {
     pub(crate) users: BTreeMap<Uuid, User>,
     pub(crate) groups: BTreeMap<Uuid, Group>,
     pub(crate) others: BTreeMap<Uuid, OtherObject>,
+    pub(crate) units: BTreeMap<Uuid, Unit>,
     pub(crate) user_changes: ChangeLog,
     pub(crate) group_changes: ChangeLog,
     /// Names of the registered directory extensions.

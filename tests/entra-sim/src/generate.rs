@@ -3,6 +3,7 @@
 mod groups;
 mod names;
 mod people;
+mod units;
 
 use uuid::Uuid;
 
@@ -28,6 +29,7 @@ pub(crate) fn directory(seed: u64, index: u64, spec: &TenantSpec, first: &Tenant
         directory.insert_user(maker.person(number));
     }
     groups::add_groups(&mut directory, &maker);
+    units::add_units(&mut directory, &maker);
     directory
 }
 

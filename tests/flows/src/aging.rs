@@ -13,6 +13,9 @@ impl Scene {
         let item = self.sync_state(connection).await;
         let mut assignments = "#work.#lastCheckedAt = :then".to_owned();
         let mut values = json!({":then": {"S": then}});
+        if item["work"]["M"].get("unitsReadAt").is_some() {
+            assignments.push_str(", #work.#unitsReadAt = :then");
+        }
         // Members who are looked for at intervals have waited as long.
         if let Some(late) = item["work"]["M"].get("late") {
             let mut late = late.clone();

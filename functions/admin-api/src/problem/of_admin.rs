@@ -57,6 +57,7 @@ impl From<AdminError> for Problem {
             | AdminError::GroupTooLarge(_)
             | AdminError::IgnoreListFull { .. }
             | AdminError::GroupMissing(_)
+            | AdminError::UnitMissing(_)
             | AdminError::Moved => of_state(error),
         }
     }
@@ -207,7 +208,8 @@ fn of_state(error: AdminError) -> Problem {
         | AdminError::RequirementUnmet(_)
         | AdminError::GroupTooLarge(_)
         | AdminError::IgnoreListFull { .. }
-        | AdminError::GroupMissing(_)) => of_settings(error),
+        | AdminError::GroupMissing(_)
+        | AdminError::UnitMissing(_)) => of_settings(error),
         error @ (AdminError::TeamNameTaken
         | AdminError::TeamMapped(_)
         | AdminError::HeldByGroups(_)) => of_team(error),
@@ -301,6 +303,14 @@ fn of_settings(error: AdminError) -> Problem {
             format!(
                 "The settings name the group {group}, which the connected organisation does not \
                  have: restore it in Entra, or take it out of the settings."
+            ),
+        ),
+        AdminError::UnitMissing(unit) => conflict(
+            "unit-missing",
+            "An administrative unit does not exist",
+            format!(
+                "The settings name the administrative unit {unit}, which the connected \
+                 organisation does not have: take it out of the settings."
             ),
         ),
         other => unexpected(&other),

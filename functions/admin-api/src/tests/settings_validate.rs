@@ -4,7 +4,9 @@ use contact_sync_domain::account::{CustomField, CustomFieldType};
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{ContactField, ContactSource};
 use contact_sync_domain::email::email_key;
-use contact_sync_engine::port::StoredContact;
+use contact_sync_domain::id::ObjectId;
+use contact_sync_engine::memory::Entra;
+use contact_sync_engine::port::{AdministrativeUnit, StoredContact};
 use serde_json::{Value, json};
 
 use super::harness::{App, Ask, account_id, of_connection};
@@ -176,6 +178,44 @@ async fn groups_that_do_not_exist_and_permissions_that_lack_are_told() {
     let verdict = validate(&app, &json!({})).await;
     assert_eq!((&verdict["valid"], &verdict["people"]), (&json!(true), &json!(null)));
     assert!(verdict["warnings"].to_string().contains("no organisation"), "{verdict}");
+}
+
+#[tokio::test]
+async fn administrative_units_that_do_not_exist_or_may_not_be_read_are_told() {
+    let app = App::with_connection(S::Ready);
+    people(&app, &[json!({}), json!({}), json!({})]);
+    let (known, unknown) = (ObjectId::from_u128(0xA0), ObjectId::from_u128(0xBEEF));
+    let put = |entra: &mut Entra| {
+        let first = entra.users.keys().next().unwrap().clone();
+        let unit = AdministrativeUnit { id: known.clone(), display_name: Some("North".into()) };
+        entra.units.insert(known.clone(), (unit, vec![first]));
+    };
+    put(&mut app.outside.directory.entra());
+    let scope = |any: &[&ObjectId]| json!({"scope": {"administrativeUnits": {"any": any}}});
+    let verdict = validate(&app, &scope(&[&known, &unknown])).await;
+    assert_eq!(verdict["valid"], false, "{verdict}");
+    assert_eq!(verdict["errors"][0]["pointer"], "/scope/administrativeUnits/any/1");
+    assert!(verdict["errors"][0]["message"].to_string().contains("administrative unit"));
+
+    let verdict = validate(&app, &scope(&[&known])).await;
+    assert_eq!((&verdict["valid"], &verdict["people"]["inScope"]), (&json!(true), &json!(1)));
+    let change = &verdict["people"]["scopeChange"];
+    assert!(change.to_string().contains("administrativeUnits"), "who goes, and why: {verdict}");
+    let needed = &verdict["permissions"][2];
+    assert_eq!(needed["name"], "AdministrativeUnit.Read.All");
+    assert_eq!(needed["neededBy"], json!(["/scope/administrativeUnits"]));
+
+    let told = app.ask(Ask::get(of_connection("/directory/values?property=administrativeUnit")));
+    let told = told.await.expect(200).json();
+    assert_eq!(told["items"], json!([{"value": known, "name": "North", "count": 1}]), "{told}");
+    let named = of_connection("/directory/values?property=administrativeUnit&query=south");
+    assert_eq!(app.ask(Ask::get(named)).await.expect(200).json()["items"], json!([]));
+
+    app.outside.directory.entra().hides_units = true;
+    let verdict = validate(&app, &scope(&[&known])).await;
+    assert_eq!(verdict["people"], Value::Null, "nobody is looked at: {verdict}");
+    assert!(verdict["warnings"].to_string().contains("AdministrativeUnit.Read.All"), "{verdict}");
+    assert_eq!(validate(&app, &json!({})).await["permissions"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

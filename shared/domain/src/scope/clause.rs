@@ -50,6 +50,7 @@ impl ScopeRule {
             Clause::IgnoredGroups => self.by_ignored_groups(&user.id, memberships),
             Clause::DisabledAccounts => self.by_account_enabled(user),
             Clause::Groups => self.by_group(&user.id, memberships),
+            Clause::AdministrativeUnits => self.by_unit(&user.id, memberships),
             Clause::UserTypes => USER_TYPE.ask(user, self.user_types.as_deref()),
             Clause::Departments => DEPARTMENT.ask(user, self.departments.as_deref()),
             Clause::OfficeLocations => OFFICE_LOCATION.ask(user, self.office_locations.as_deref()),
@@ -73,7 +74,7 @@ impl ScopeRule {
     }
 
     fn by_ignored_groups(&self, user: &ObjectId, memberships: &Memberships) -> Answer {
-        if self.ignores_groups && memberships.ignored.binary_search(&user.as_u128()).is_ok() {
+        if self.ignores_groups && memberships.is_ignored(user) {
             let because = "the user is a member of an ignored group (scope.ignoredGroups)";
             return Answer::Refuses(because.to_owned());
         }
@@ -103,10 +104,22 @@ impl ScopeRule {
         if !self.by_group {
             return Answer::Accepts(Accepted::Everybody);
         }
-        if memberships.in_scope.binary_search(&user.as_u128()).is_ok() {
+        if memberships.is_in_group(user) {
             return Answer::Accepts(Accepted::Listed);
         }
         let because = "the user is a member of none of the groups in scope.groups";
+        Answer::Refuses(because.to_owned())
+    }
+
+    fn by_unit(&self, user: &ObjectId, memberships: &Memberships) -> Answer {
+        if !self.by_unit {
+            return Answer::Accepts(Accepted::Everybody);
+        }
+        if memberships.units_of(user).next().is_some() {
+            return Answer::Accepts(Accepted::Listed);
+        }
+        let because = "the user is a member of none of the administrative units in \
+                       scope.administrativeUnits";
         Answer::Refuses(because.to_owned())
     }
 

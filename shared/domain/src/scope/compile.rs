@@ -25,7 +25,8 @@ impl ScopeRule {
         Ok(Self {
             ignored_users: scope.ignored_users.iter().map(ObjectId::as_u128).collect(),
             ignores_groups: !scope.ignored_groups.is_empty(),
-            by_group: matches!(scope.groups, AllOr::Any(_)),
+            by_group: !scope.groups.is_all(),
+            by_unit: !scope.administrative_units.is_all(),
             user_types: list(&scope.user_types),
             departments: list(&scope.departments),
             office_locations: list(&scope.office_locations),
@@ -52,6 +53,9 @@ fn check_lists(scope: &Scope, problems: &mut Vec<Problem>) {
     let nobody = "an empty list means nobody: name at least one, or write \"all\"";
     if matches!(&scope.groups, AllOr::Any(groups) if groups.any.is_empty()) {
         problem(problems, "groups/any", nobody);
+    }
+    if matches!(&scope.administrative_units, AllOr::Any(units) if units.is_empty()) {
+        problem(problems, "administrativeUnits/any", nobody);
     }
     for (member, listed) in [
         ("userTypes", &scope.user_types),

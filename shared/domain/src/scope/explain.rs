@@ -50,6 +50,9 @@ fn sentence(clause: Clause, accepted: Accepted) -> &'static str {
         }
         (Accepted::Everybody, _) => "no restriction: everybody is meant, values to come included",
         (Accepted::Listed, Clause::Groups) => "the user is a member of a group in scope.groups",
+        (Accepted::Listed, Clause::AdministrativeUnits) => {
+            "the user is a member of an administrative unit in scope.administrativeUnits"
+        }
         (Accepted::Listed, Clause::UserTypes) => "the user type is in scope.userTypes",
         (Accepted::Listed, Clause::Departments) => "the department is in scope.departments",
         (Accepted::Listed, Clause::OfficeLocations) => "the office is in scope.officeLocations",

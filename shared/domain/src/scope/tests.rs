@@ -8,6 +8,7 @@ use super::*;
 use crate::id::ObjectId;
 use crate::settings::Scope;
 
+mod units;
 mod verdicts;
 
 fn user(attributes: Value) -> DirectoryUser {
@@ -118,6 +119,13 @@ fn each_clause_accepts_and_refuses_with_its_reason() {
             employee(),
             "LeftGroup: the user is a member of none of the groups in scope.groups",
         ),
+        (
+            json!({"administrativeUnits": {"any": ["00000000-0000-0000-0000-0000000000cc"]}}),
+            employee(),
+            "OutOfScope: the user is a member of none of the administrative units in \
+             scope.administrativeUnits",
+        ),
+        (json!({"administrativeUnits": "all"}), employee(), "in"),
     ];
     for (scope, person, expected) in cases {
         let found = short(decide(scope.clone(), person.clone(), &Memberships::default()));
@@ -187,7 +195,7 @@ fn only_what_decides_is_needed() {
 #[test]
 fn mistakes_are_told_at_once() {
     let scope: Scope = serde_json::from_value(json!({
-        "groups": {"any": []},
+        "groups": {"any": []}, "administrativeUnits": {"any": []},
         "userTypes": {"any": ["Membr", "Guest"]},
         "departments": {"any": []},
         "officeLocations": {"any": [" "]},
@@ -204,6 +212,7 @@ fn mistakes_are_told_at_once() {
         told,
         [
             "/scope/groups/any an empty list means nobody: name at least one, or write \"all\"",
+            "/scope/administrativeUnits/any an empty list means nobody: name at least one, or write \"all\"",
             "/scope/userTypes/any/0 `Membr` is no user type; expected Member or Guest; did you mean `Member`?",
             "/scope/departments/any an empty list means nobody: name at least one, or write \"all\"",
             "/scope/officeLocations/any/0 a blank text matches nobody",

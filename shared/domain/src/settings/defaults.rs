@@ -54,6 +54,7 @@ impl Default for Scope {
     fn default() -> Self {
         Self {
             groups: AllOr::All,
+            administrative_units: AllOr::All,
             user_types: AllOr::Any(vec!["Member".to_owned()]),
             departments: AllOr::All,
             office_locations: AllOr::All,
@@ -152,13 +153,13 @@ enum Word {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Any {
-    any: Vec<String>,
+struct Any<V> {
+    any: Vec<V>,
 }
 
 const EXPECTED: &str = "expected \"all\" or an object with a list `any`";
 
-impl Serialize for AllOr<Vec<String>> {
+impl<V: Serialize + Clone> Serialize for AllOr<Vec<V>> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::All => Word::All.serialize(serializer),
@@ -167,9 +168,9 @@ impl Serialize for AllOr<Vec<String>> {
     }
 }
 
-impl<'de> Deserialize<'de> for AllOr<Vec<String>> {
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for AllOr<Vec<V>> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Wire::<Any>::deserialize(deserializer) {
+        match Wire::<Any<V>>::deserialize(deserializer) {
             Ok(Wire::Word(Word::All)) => Ok(Self::All),
             Ok(Wire::Of(Any { any })) => Ok(Self::Any(any)),
             Err(_) => Err(serde::de::Error::custom(EXPECTED)),

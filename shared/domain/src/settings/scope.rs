@@ -19,6 +19,9 @@ pub enum AllOr<T> {
 pub struct Scope {
     /// Members of these groups.
     pub groups: AllOr<GroupScope>,
+    /// Members of these administrative units, by id; who is in a group inside one is no member.
+    #[serde(skip_serializing_if = "AllOr::is_all")]
+    pub administrative_units: AllOr<Vec<ObjectId>>,
     /// `Member`, `Guest`.
     pub user_types: AllOr<Vec<String>>,
     /// Departments.
@@ -35,6 +38,20 @@ pub struct Scope {
     pub ignored_users: Vec<ObjectId>,
     /// Groups whose members are never synced.
     pub ignored_groups: Vec<ObjectId>,
+}
+
+impl<T> AllOr<T> {
+    /// Whether it restricts nothing.
+    pub fn is_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+}
+
+impl Scope {
+    /// Whether only members of named groups or administrative units are meant.
+    pub fn is_by_members(&self) -> bool {
+        !(self.groups.is_all() && self.administrative_units.is_all())
+    }
 }
 
 /// Groups by id; a rename changes nothing.

@@ -11,15 +11,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::directory::connected;
+use super::directory_units::{UNIT, unit_values};
 use super::{AdminError, Outside};
 use crate::port::{Blobs, Clock, Directory, DirectoryError, Lane, StoreError};
 use crate::segments::state_prefix;
 
 /// For how long what was read is good enough.
-const LIFE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// After so long no further page is read: HTTP APIs give up after 30 seconds.
-const TIME: SignedDuration = SignedDuration::from_secs(15);
+pub(super) const TIME: SignedDuration = SignedDuration::from_secs(15);
 
 /// What was read so far.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,8 +57,11 @@ pub async fn directory_values(
     query: &str,
     afresh: bool,
 ) -> Result<DirectoryValues, AdminError> {
+    if property == UNIT {
+        return unit_values(outside, account, id, query, afresh).await;
+    }
     if !COUNTED.contains(&property) {
-        let message = format!("expected one of {}", COUNTED.join(", "));
+        let message = format!("expected one of {}, {UNIT}", COUNTED.join(", "));
         return Err(AdminError::invalid("/property", message));
     }
     let tenant = connected(outside, account, id).await?;

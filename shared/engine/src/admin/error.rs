@@ -101,6 +101,9 @@ pub enum AdminError {
     /// A group that the settings name is not in the directory.
     #[error("the directory has no group {0}")]
     GroupMissing(ObjectId),
+    /// An administrative unit that the settings name is not in the directory.
+    #[error("the directory has no administrative unit {0}")]
+    UnitMissing(ObjectId),
     /// The run shows no plan, or its plan was applied or given up.
     #[error("the run has no plan that waits to be applied")]
     PlanNotReady,
@@ -213,6 +216,7 @@ impl AdminError {
             | Self::GroupTooLarge(_)
             | Self::IgnoreListFull { .. }
             | Self::GroupMissing(_)
+            | Self::UnitMissing(_)
             | Self::PlanNotReady
             | Self::PlanExpired
             | Self::PlanDiffers

@@ -2,6 +2,7 @@
 //! person, decided by the very rules of the runs. Nothing is written.
 
 mod steps;
+mod units;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::Contact;
@@ -18,6 +19,7 @@ use serde_json::Value;
 pub use steps::Step;
 
 use steps::About;
+use units::name_units;
 
 use super::directory::connected;
 use super::explain_team::find_person;
@@ -142,6 +144,8 @@ pub(super) async fn explain(
     let Some(user) = grounds.find_user(outside, who).await? else { return Ok(told) };
     let (rules, terms) = (&grounds.rules, grounds.terms());
     told.scope = rules.scope().explain(&user, &grounds.memberships, rules.now());
+    let members = (&grounds.memberships, &user.id);
+    name_units(outside.directory(), &tenant, &settings.scope, members, &mut told.scope).await;
     told.condition = rules.scope().trace_condition(&user, rules.now());
     if let View::In(wanted) = rules.view(&user, &grounds.memberships) {
         told.mapping = mapped(&settings, &wanted);

@@ -30,7 +30,7 @@ use super::schedule::next_run_at;
 use super::teams::team;
 use super::{AdminError, Outside};
 use crate::port::{Clock, ConnectionStore, Group, SettingsStore, SyncStateStore, TeamStore};
-use crate::sync::{MemberSets, Watched, WatchedBy};
+use crate::sync::{MemberSets, ReadAs, Watched, WatchedBy};
 
 pub use around::GroupState;
 
@@ -234,8 +234,10 @@ async fn say(
     let user = linked.or(found);
     let rows: Vec<_> = settings.teams.iter().filter(|row| row.team == team.id.as_str()).collect();
     let by = WatchedBy { teams: true, ..WatchedBy::default() };
-    let watched: Vec<Watched> =
-        rows.iter().map(|row| Watched { group: row.group.clone(), nested: true, by }).collect();
+    let watched: Vec<Watched> = rows
+        .iter()
+        .map(|row| Watched { group: row.group.clone(), as_what: ReadAs::Nested, by })
+        .collect();
     let mut stored = MemberSets::default();
     for one in &watched {
         let one = std::slice::from_ref(one);

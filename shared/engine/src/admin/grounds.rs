@@ -20,8 +20,8 @@ use crate::port::{
 };
 use crate::split::{self, SplitError, rivals_of};
 use crate::sync::{
-    GroupsError, MemberSets, Terms, Watched, find_managers, groups_digest, read_groups,
-    scope_groups, watched_with_rivals,
+    GroupsError, MemberSets, Terms, Watched, find_managers, follows_groups, groups_digest,
+    read_groups, scope_groups, watched_with_rivals,
 };
 
 /// How old the last look at what changed may be for the stored member sets to be as good as a
@@ -257,7 +257,7 @@ pub(super) async fn followed(
     }
     let kept = kept_up(outside, account, connection).await?;
     let (known, mut others): (Vec<_>, Vec<_>) = unknown.into_iter().partition(|group| {
-        kept.iter().any(|kept| kept.group == group.group && kept.nested == group.nested)
+        kept.iter().any(|kept| kept.group == group.group && kept.as_what == group.as_what)
     });
     for group in known {
         let set = std::slice::from_ref(&group);
@@ -288,7 +288,7 @@ async fn kept_up(
     let now: Timestamp = outside.clock().now();
     let is_fresh =
         state.work.last_checked_at.is_some_and(|looked| now.duration_since(looked) < FRESH);
-    let is_followed = state.work.groups_delta.is_some()
+    let is_followed = (state.work.groups_delta.is_some() || !follows_groups(&watched))
         && state.work.groups_digest.as_deref() == Some(&groups_digest(&watched));
     Ok(if is_fresh && is_followed { watched } else { Vec::new() })
 }
@@ -306,6 +306,7 @@ impl From<GroupsError> for AdminError {
     fn from(error: GroupsError) -> Self {
         match error {
             GroupsError::Missing(group) => Self::GroupMissing(group),
+            GroupsError::UnitMissing(unit) => Self::UnitMissing(unit),
             GroupsError::Directory(error) => Self::Directory(error),
         }
     }

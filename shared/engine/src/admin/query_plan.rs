@@ -2,13 +2,13 @@
 
 use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{AccountId, ConnectionId};
-use contact_sync_domain::query_plan::{GroupSize, QueryPlan, Sizes};
+use contact_sync_domain::query_plan::{ListOf, MemberList, QueryPlan, Sizes};
 use contact_sync_domain::scope::ScopeRule;
 
 use super::directory::connected;
 use super::{AdminError, Outside};
 use crate::port::{Directory, DirectoryError, SettingsStore};
-use crate::sync::{GroupsError, MemberSets, read_groups, scope_groups};
+use crate::sync::{GroupsError, MemberSets, ReadAs, Watched, read_groups, scope_groups};
 
 /// The plan for the settings as they are, and what it is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,10 @@ pub async fn query_plan(
                 let message = format!("the directory has no group {group}");
                 return Err(AdminError::invalid("/scope/groups/any", message));
             }
+            Err(GroupsError::UnitMissing(unit)) => {
+                let message = format!("the directory has no administrative unit {unit}");
+                return Err(AdminError::invalid("/scope/administrativeUnits/any", message));
+            }
             Err(GroupsError::Directory(error)) => return Err(error.into()),
         },
     };
@@ -53,12 +57,20 @@ pub async fn query_plan(
     let memberships = sets.memberships(&settings.scope);
     let sizes = Sizes {
         users,
-        groups: groups
+        lists: groups
             .iter()
-            .map(|watched| GroupSize { members: count(sets.size(watched)), nested: watched.nested })
+            .map(|watched| MemberList { members: count(sets.size(watched)), of: list_of(watched) })
             .collect(),
-        people: scope.is_by_group().then(|| count(memberships.in_scope().len())),
+        people: scope.is_by_members().then(|| count(memberships.in_scope().len())),
         managers: UserSelection::of(&settings).has_manager(),
     };
     Ok(PlanView { plan: QueryPlan::cheapest(&sizes), sizes })
+}
+
+fn list_of(watched: &Watched) -> ListOf {
+    match watched.as_what {
+        ReadAs::Group => ListOf::Group,
+        ReadAs::Nested => ListOf::NestedGroups,
+        ReadAs::Unit => ListOf::Unit,
+    }
 }

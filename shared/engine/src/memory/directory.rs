@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::locked;
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage,
-    Lane, MemberEdge, MemberKind, MemberPage, NewSubscription, Organization, RemoteSubscription,
-    SubscriptionError, Subscriptions, UserPage,
+    AdministrativeUnit, ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage,
+    GroupsDeltaPage, Lane, MemberEdge, MemberKind, MemberPage, NewSubscription, Organization,
+    RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
 };
 
 /// Who is in the directory, and what happened in it: every tenant sees the same.
@@ -24,6 +24,10 @@ pub struct Entra {
     pub users: BTreeMap<ObjectId, DirectoryUser>,
     /// The groups with the users and groups directly in them.
     pub groups: BTreeMap<ObjectId, (Group, Vec<ObjectId>, Vec<ObjectId>)>,
+    /// The administrative units with the users in them.
+    pub units: BTreeMap<ObjectId, (AdministrativeUnit, Vec<ObjectId>)>,
+    /// Administrative units may not be read.
+    pub hides_units: bool,
     /// Graph's subscriptions.
     pub subscriptions: Vec<(TenantId, RemoteSubscription)>,
     /// Every answer is "wait".
@@ -56,7 +60,7 @@ impl MemoryDirectory {
         locked(&self.0)
     }
 
-    fn asked(&self) -> Result<MutexGuard<'_, Entra>, DirectoryError> {
+    pub(super) fn asked(&self) -> Result<MutexGuard<'_, Entra>, DirectoryError> {
         let mut entra = self.entra();
         let waits = entra.is_throttled || entra.answers_left == Some(0);
         entra.answers_left = entra.answers_left.map(|left| left.saturating_sub(1));

@@ -162,6 +162,8 @@ fn needs(reason: &str) -> &str {
         "blocked-by-policy" => "syncing stopped, a policy of the tenant blocks us",
         "group-missing" => "syncing stopped, a group of the scope is gone",
         "group-empty" => "syncing stopped, a group of the scope tells no members",
+        "unit-missing" => "syncing stopped, an administrative unit of the scope is gone",
+        "unit-empty" => "syncing stopped, an administrative unit of the scope tells no members",
         "attribute-unknown" => "syncing stopped, the directory lacks an attribute",
         _ => "syncing stopped and needs a person",
     }

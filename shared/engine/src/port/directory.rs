@@ -9,7 +9,7 @@ use contact_sync_domain::segment::NextStep;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use super::BoxError;
+use super::{AdministrativeUnits, BoxError};
 
 /// How urgent a request is; Graph sheds the low ones first (`x-ms-throttle-priority`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,7 +255,7 @@ impl DirectoryError {
 
 /// The directory of any connected tenant. Retries within one call are the adapter's; each call
 /// ends within about 30 seconds.
-pub trait Directory: Send + Sync {
+pub trait Directory: AdministrativeUnits {
     /// A delta link that means "from now on", bound to the tracked attributes.
     fn latest_users_link(
         &self,

@@ -8,8 +8,9 @@ use contact_sync_domain::run::GraphCost;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    ByIds, Clock, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
-    MemberPage, Organization, Randomness, UserPage,
+    AdministrativeUnit, AdministrativeUnits, ByIds, Clock, DeltaPage, Directory, DirectoryError,
+    Group, GroupPage, GroupsDeltaPage, Lane, MemberPage, Organization, Randomness, UnitPage,
+    UserPage,
 };
 
 impl<T: Clock> Clock for Arc<T> {
@@ -33,6 +34,41 @@ impl<T: Randomness> Randomness for Arc<T> {
 
     fn secret(&self) -> String {
         T::secret(self)
+    }
+}
+
+impl<T: AdministrativeUnits> AdministrativeUnits for Arc<T> {
+    async fn units(
+        &self,
+        tenant: &TenantId,
+        link: Option<&str>,
+    ) -> Result<UnitPage, DirectoryError> {
+        T::units(self, tenant, link).await
+    }
+
+    async fn find_unit(
+        &self,
+        tenant: &TenantId,
+        unit: &ObjectId,
+    ) -> Result<Option<AdministrativeUnit>, DirectoryError> {
+        T::find_unit(self, tenant, unit).await
+    }
+
+    async fn unit_members(
+        &self,
+        tenant: &TenantId,
+        unit: &ObjectId,
+        link: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        T::unit_members(self, tenant, unit, link).await
+    }
+
+    async fn count_unit(
+        &self,
+        tenant: &TenantId,
+        unit: &ObjectId,
+    ) -> Result<(u64, GraphCost), DirectoryError> {
+        T::count_unit(self, tenant, unit).await
     }
 }
 

@@ -12,6 +12,8 @@ use crate::port::{Directory, DirectoryError, Organization};
 pub(super) struct Needs {
     /// Groups select or sort people.
     pub(super) groups: bool,
+    /// Administrative units select people.
+    pub(super) units: bool,
 }
 
 impl Needs {
@@ -20,7 +22,10 @@ impl Needs {
             AllOr::All => false,
             AllOr::Any(_) => true,
         };
-        Self { groups: selects || !settings.teams.is_empty() }
+        Self {
+            groups: selects || !settings.teams.is_empty(),
+            units: !settings.scope.administrative_units.is_all(),
+        }
     }
 }
 
@@ -31,6 +36,8 @@ pub(super) struct Seen {
     pub(super) organization: Option<Organization>,
     pub(super) users: PermissionOutcome,
     pub(super) groups: PermissionOutcome,
+    /// Of administrative units; not asked for where nothing needs them.
+    pub(super) units: Option<PermissionOutcome>,
     pub(super) user_count: Option<u64>,
     pub(super) group_count: Option<u64>,
 }
@@ -50,11 +57,14 @@ pub(super) async fn probe(
     };
     let users = outcome(directory.search_users(tenant, "", 1).await, true)?;
     let groups = outcome(directory.search_groups(tenant, "", 1).await, needs.groups)?;
+    let units =
+        if needs.units { Some(outcome(directory.units(tenant, None).await, true)?) } else { None };
     let granted = |outcome| outcome == PermissionOutcome::Granted;
     Ok(Seen {
         organization,
         users,
         groups,
+        units,
         user_count: if granted(users) {
             informed(directory.count_users(tenant).await)
         } else {

@@ -141,6 +141,33 @@ fn a_permission_counts_as_missing_only_where_the_settings_need_it() {
 }
 
 #[test]
+fn units_are_asked_about_only_where_the_settings_name_some() {
+    let scene = Scene::of(authorized()).after_replication();
+    *scene.directory.units.lock().unwrap() = Some(forbidden);
+    assert_eq!(scene.tried().unwrap(), Readiness::Works(ConnectionStatus::Ready));
+    let told = scene.stores.the_connection().permissions;
+    assert!(!told.iter().any(|one| one.name == "AdministrativeUnit.Read.All"), "{told:?}");
+
+    let by_units = |scene: Scene| {
+        let mut settings = Settings::default();
+        settings.scope.administrative_units = AllOr::Any(vec![ObjectId::from_u128(3)]);
+        scene.stores.save(1, settings);
+        scene
+    };
+    let scene = by_units(Scene::of(authorized()).after_replication());
+    *scene.directory.units.lock().unwrap() = Some(forbidden);
+    assert_eq!(scene.tried().unwrap(), Readiness::NeedsAttention { reason: "permission-missing" });
+    let stored = scene.stores.the_connection();
+    assert_eq!(stored.permissions[2].state, PermissionOutcome::Missing);
+    let fix = stored.attention.unwrap().fix;
+    assert!(fix.contains("grant AdministrativeUnit.Read.All to"), "{fix}");
+
+    let scene = by_units(Scene::of(authorized()).after_replication());
+    assert_eq!(scene.tried().unwrap(), Readiness::Works(ConnectionStatus::Ready));
+    assert_eq!(scene.stores.the_connection().permissions[2].state, PermissionOutcome::Granted);
+}
+
+#[test]
 fn an_answer_for_another_tenant_stops_the_connection_at_once() {
     let scene = Scene::of(authorized());
     *scene.directory.organization.lock().unwrap() = Some(|| {

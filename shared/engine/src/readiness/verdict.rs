@@ -5,8 +5,8 @@ use contact_sync_domain::connection::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::REPLICATION;
 use super::probe::Seen;
+use super::{REPLICATION, UNITS_PERMISSION};
 use crate::port::DirectoryError;
 
 /// While consent spreads it is asked again after so long.
@@ -107,11 +107,13 @@ fn judge_seen(connection: &Connection, seen: &Seen, replicating: bool, now: Time
             return Verdict::Needs { next, reason: TENANT_MISMATCH };
         }
     }
-    let permissions = [("User.Read.All", seen.users), ("GroupMember.Read.All", seen.groups)];
+    let mut permissions =
+        vec![("User.Read.All", seen.users), ("GroupMember.Read.All", seen.groups)];
+    permissions.extend(seen.units.map(|state| (UNITS_PERMISSION, state)));
     let missing: Vec<&str> = permissions
-        .into_iter()
+        .iter()
         .filter(|(_, state)| *state == PermissionOutcome::Missing)
-        .map(|(name, _)| name)
+        .map(|(name, _)| *name)
         .collect();
     if !missing.is_empty() && replicating {
         return Verdict::Retry {
@@ -136,10 +138,19 @@ fn judge_seen(connection: &Connection, seen: &Seen, replicating: bool, now: Time
     }
     let fix = format!(
         "an Entra admin must grant {} to our application: send a new consent link",
-        missing.join(" and ")
+        listed(&missing)
     );
     let next = Box::new(with_attention(next, PERMISSION_MISSING, &fix, now));
     Verdict::Needs { next, reason: PERMISSION_MISSING }
+}
+
+/// Names as a sentence lists them.
+fn listed(names: &[&str]) -> String {
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// The connection once everything works: ready where it waited for that, back to where it was where

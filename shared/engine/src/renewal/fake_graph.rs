@@ -9,9 +9,9 @@ use contact_sync_domain::run::GraphCost;
 use jiff::Timestamp;
 
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
-    MemberPage, NewSubscription, Organization, RemoteSubscription, SubscriptionError,
-    Subscriptions, UserPage,
+    AdministrativeUnit, AdministrativeUnits, ByIds, DeltaPage, Directory, DirectoryError, Group,
+    GroupPage, GroupsDeltaPage, Lane, MemberPage, NewSubscription, Organization,
+    RemoteSubscription, SubscriptionError, Subscriptions, UnitPage, UserPage,
 };
 
 /// What a call meets instead of its answer.
@@ -308,4 +308,35 @@ impl Directory for FakeGraph {
     }
 
     async fn forget_token(&self, _: &TenantId) {}
+}
+
+impl AdministrativeUnits for FakeGraph {
+    async fn units(&self, _: &TenantId, _: Option<&str>) -> Result<UnitPage, DirectoryError> {
+        unreachable!("renewal reads no units")
+    }
+
+    async fn find_unit(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<Option<AdministrativeUnit>, DirectoryError> {
+        unreachable!("renewal reads no units")
+    }
+
+    async fn unit_members(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+        _: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        unreachable!("renewal reads no units")
+    }
+
+    async fn count_unit(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<(u64, GraphCost), DirectoryError> {
+        unreachable!("renewal reads no units")
+    }
 }

@@ -6,17 +6,21 @@ use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::{DeltaCursor, Stage};
+use jiff::SignedDuration;
 
 use super::members::{GroupsError, MemberSets};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
-use super::watched::{Watched, groups_digest};
+use super::watched::{ReadAs, Watched, follows_groups, groups_digest};
 use super::{MAX_PAGES, Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, GroupChange, Randomness};
 
 /// How many joiners and leavers are followed one by one; a full run deals better with more.
 const MOST_MOVED: usize = 5_000;
+
+/// How old the members of administrative units may be before a look reads them again.
+const UNITS_LIFE: SignedDuration = SignedDuration::from_mins(55);
 
 /// How many joiners and leavers are read and decided as one page.
 const JOINERS: usize = 200;
@@ -35,8 +39,7 @@ where
         held: &mut Held,
         pass: &mut Pass,
     ) -> Result<(), Stop> {
-        let (link, cost) = self.directory.latest_groups_link(&pass.tenant).await?;
-        pass.point.graph.add(cost);
+        let link = self.groups_link(pass).await?;
         // What was known before, if anything: a group that is empty all at once is doubted.
         let groups = pass.watched.clone();
         let (account, connection) = (&pass.account.id, &pass.connection.id);
@@ -49,7 +52,8 @@ where
         held.work.groups_digest = Some(groups_digest(&groups));
         read.store(&stored, &self.blobs, &pass.account.id, &pass.connection.id).await?;
         pass.set_members(read);
-        held.work.groups_delta = Some(self.groups_cursor(link));
+        held.work.groups_delta = link.map(|link| self.groups_cursor(link));
+        self.note_units(held, pass);
         Ok(())
     }
 
@@ -85,7 +89,9 @@ where
         let groups = pass.watched.clone();
         let known = pass.members.clone();
         let mut cost = GraphCost::default();
-        let newer = known.follow(&self.directory, &pass.tenant, &groups, &changes, &mut cost).await;
+        let reads_units = self.units_are_due(held, pass);
+        let told = (changes.as_slice(), reads_units);
+        let newer = known.follow(&self.directory, &pass.tenant, &groups, told, &mut cost).await;
         let mut newer = believed(pass, &known, newer, cost)?;
         newer.note_left(&known, &pass.settings.policies.guard.groups);
         let of = |is_meant: fn(&Watched) -> bool| {
@@ -110,8 +116,33 @@ where
             // Only now: a slice that dies before compares again, which changes nothing twice.
             pass.members.store(&known, &self.blobs, &pass.account.id, &pass.connection.id).await?;
         }
-        held.work.groups_delta = Some(self.groups_cursor(end));
+        held.work.groups_delta = end.map(|end| self.groups_cursor(end));
+        if reads_units {
+            self.note_units(held, pass);
+        }
         Ok(())
+    }
+
+    /// From where the changes of groups are to be followed; none where only units are watched.
+    async fn groups_link(&self, pass: &mut Pass) -> Result<Option<String>, Stop> {
+        if !follows_groups(&pass.watched) {
+            return Ok(None);
+        }
+        let (link, cost) = self.directory.latest_groups_link(&pass.tenant).await?;
+        pass.point.graph.add(cost);
+        Ok(Some(link))
+    }
+
+    /// Whether a look reads the members of units again: no delta tells who joined or left one.
+    fn units_are_due(&self, held: &Held, pass: &Pass) -> bool {
+        let now = self.clock.now();
+        let is_old = |read| now.duration_since(read) >= UNITS_LIFE;
+        pass.watched.iter().any(Watched::is_unit) && held.work.units_read_at.is_none_or(is_old)
+    }
+
+    fn note_units(&self, held: &mut Held, pass: &Pass) {
+        let reads = pass.watched.iter().any(Watched::is_unit);
+        held.work.units_read_at = reads.then(|| self.clock.now());
     }
 
     /// The groups delta to its end: what changed, and the link behind it.
@@ -119,7 +150,10 @@ where
         &self,
         held: &mut Held,
         pass: &mut Pass,
-    ) -> Result<(Vec<GroupChange>, String), Stop> {
+    ) -> Result<(Vec<GroupChange>, Option<String>), Stop> {
+        if !follows_groups(&pass.watched) {
+            return Ok((Vec::new(), None));
+        }
         let cursor = held.work.groups_delta.clone().ok_or(Stop::NeedsFull)?;
         let watched = pass.watched.clone();
         let mut link = cursor.link;
@@ -132,7 +166,7 @@ where
             changes.extend(page.changes.into_iter().filter(of_ours));
             match page.next {
                 NextStep::Next(next) => link = next,
-                NextStep::Delta(next) => return Ok((changes, next)),
+                NextStep::Delta(next) => return Ok((changes, Some(next))),
                 NextStep::End => break,
             }
         }
@@ -201,10 +235,12 @@ fn believed(
     pass.point.graph.add(cost);
     match read {
         Ok(read) => match known.emptied_in(&read, &pass.settings.scope) {
-            Some(group) => Err(Stop::GroupEmptied(group.clone())),
+            Some((unit, ReadAs::Unit)) => Err(Stop::UnitEmptied(unit.clone())),
+            Some((group, ReadAs::Group | ReadAs::Nested)) => Err(Stop::GroupEmptied(group.clone())),
             None => Ok(read),
         },
         Err(GroupsError::Missing(group)) => Err(Stop::GroupMissing(group)),
+        Err(GroupsError::UnitMissing(unit)) => Err(Stop::UnitMissing(unit)),
         Err(GroupsError::Directory(error)) => Err(error.into()),
     }
 }

@@ -1,5 +1,5 @@
 //! The pages of a full run's listing: of the whole directory, or of the members of the scope's
-//! groups alone, whichever costs Graph less.
+//! groups and administrative units alone, whichever costs Graph less.
 //!
 //! Members are read by their ids. Whom such a read does not find is not on the page, just as in a
 //! listing: that somebody is gone is only told by the delta, or by the end of the run, which asks
@@ -32,15 +32,15 @@ pub(super) enum Listed {
 }
 
 impl Pass {
-    /// Chooses how people are read, once the members of the scope's groups are known and Graph was
+    /// Chooses how people are read, once the members of the scope's groups and units are known and Graph was
     /// asked how many users there are.
     pub(super) fn choose_reading(&mut self, users: Option<u64>) {
-        let members = self.rules.scope().is_by_group().then(|| self.memberships.in_scope().len());
+        let members = self.rules.scope().is_by_members().then(|| self.memberships.in_scope().len());
         let people = members.map(|members| u64::try_from(members).unwrap_or(u64::MAX));
         // What both ways cost alike decides nothing.
         let plan = QueryPlan::cheapest(&Sizes {
             users,
-            groups: Vec::new(),
+            lists: Vec::new(),
             people,
             managers: self.selection.has_manager(),
         });

@@ -89,10 +89,11 @@ impl MemberSet {
                 GroupChange::Changed { group, members } if *group == watched.group => {
                     for edge in members {
                         match edge.kind {
-                            MemberKind::Group if watched.nested => return None,
+                            MemberKind::Group if watched.is_nested() => return None,
                             // Not a word of what it is: perhaps a device, or a group.
                             MemberKind::Unknown
-                                if !self.knows(&edge.id) && (watched.nested || !edge.is_gone) =>
+                                if !self.knows(&edge.id)
+                                    && (watched.is_nested() || !edge.is_gone) =>
                             {
                                 return None;
                             }

@@ -1,4 +1,4 @@
-//! The members of the groups that settings name, as sorted sets of ids.
+//! The members of the groups and administrative units that settings name, as sorted sets of ids.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,8 +11,8 @@ use contact_sync_domain::settings::{AllOr, Scope};
 use contact_sync_domain::team::Evidence;
 
 use super::member_set::{Doubt, MemberSet};
-use super::watched::Watched;
-use crate::port::{Blobs, Directory, DirectoryError, GroupChange, StoreError};
+use super::watched::{ReadAs, Watched};
+use crate::port::{Blobs, Directory, DirectoryError, GroupChange, MemberPage, StoreError};
 use crate::segments::state_prefix;
 
 /// Graph has been seen to answer with chains that never end; no real group needs this many pages.
@@ -21,7 +21,7 @@ const MAX_PAGES: usize = 2_000;
 /// Member sets by group and by whether members of nested groups count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MemberSets {
-    sets: BTreeMap<(ObjectId, bool), MemberSet>,
+    sets: BTreeMap<(ObjectId, ReadAs), MemberSet>,
 }
 
 /// How reading a scope's groups can fail beyond reading.
@@ -29,6 +29,8 @@ pub(crate) struct MemberSets {
 pub(crate) enum GroupsError {
     /// A group does not exist: stop and ask, never "no members".
     Missing(ObjectId),
+    /// Nor does an administrative unit.
+    UnitMissing(ObjectId),
     /// The directory failed.
     Directory(DirectoryError),
 }
@@ -54,19 +56,28 @@ pub(crate) async fn read_groups(
 }
 
 impl MemberSets {
-    /// A group that the scope means, had members and has none in the newer sets. A group that it
-    /// ignores may be emptied: nobody leaves the scope by that.
-    pub(crate) fn emptied_in(&self, newer: &MemberSets, scope: &Scope) -> Option<&ObjectId> {
-        let AllOr::Any(meant) = &scope.groups else { return None };
+    /// A group or unit that the scope means, had members and has none in the newer sets. A group that
+    /// it ignores may be emptied: nobody leaves the scope by that.
+    pub(crate) fn emptied_in(
+        &self,
+        newer: &MemberSets,
+        scope: &Scope,
+    ) -> Option<(&ObjectId, ReadAs)> {
+        let is_meant = |(id, as_what): &(ObjectId, ReadAs)| match (as_what, &scope.groups) {
+            (ReadAs::Unit, _) => names(&scope.administrative_units, id),
+            (ReadAs::Group | ReadAs::Nested, AllOr::All) => false,
+            (ReadAs::Group | ReadAs::Nested, AllOr::Any(meant)) => {
+                *as_what == ReadAs::of_group(meant.include_nested) && meant.any.contains(id)
+            }
+        };
         self.sets
             .iter()
             .find(|(key, set)| {
-                key.1 == meant.include_nested
-                    && meant.any.contains(&key.0)
+                is_meant(key)
                     && !set.users.is_empty()
                     && newer.sets.get(key).is_some_and(|newer| newer.users.is_empty())
             })
-            .map(|((group, _), _)| group)
+            .map(|((id, as_what), _)| (id, *as_what))
     }
 
     /// Whether the members of a group were ever read.
@@ -79,33 +90,39 @@ impl MemberSets {
         self.sets.get(&watched.key()).map_or(0, |set| set.users.len())
     }
 
-    /// The sets as the scope asks for them: members of its groups, and of the ignored ones.
+    /// The sets as the scope asks for them: members of its groups and units, and of the ignored
+    /// groups.
     pub(crate) fn memberships(&self, scope: &Scope) -> Memberships {
-        let of = |group: &ObjectId, nested| self.sets.get(&(group.clone(), nested));
+        let of = |group: &ObjectId, as_what| self.sets.get(&(group.clone(), as_what));
         let users = |sets: Vec<&MemberSet>| {
             sets.into_iter().flat_map(|set| set.users.iter().copied()).collect::<Vec<u128>>()
         };
         let scoped = match &scope.groups {
             AllOr::All => Vec::new(),
             AllOr::Any(groups) => {
-                let nested = groups.include_nested;
-                users(groups.any.iter().filter_map(|group| of(group, nested)).collect())
+                let as_what = ReadAs::of_group(groups.include_nested);
+                users(groups.any.iter().filter_map(|group| of(group, as_what)).collect())
             }
         };
         let ignored = scope.ignored_groups.iter();
-        let ignored = ignored.filter_map(|group| of(group, true).or_else(|| of(group, false)));
-        Memberships::new(scoped, users(ignored.collect()))
+        let ignored = ignored
+            .filter_map(|group| of(group, ReadAs::Nested).or_else(|| of(group, ReadAs::Group)));
+        let memberships = Memberships::new(scoped, users(ignored.collect()));
+        let AllOr::Any(units) = &scope.administrative_units else { return memberships };
+        let members = |unit: &ObjectId| of(unit, ReadAs::Unit).map(|set| set.users.clone());
+        let units = units.iter().map(|unit| (unit.clone(), members(unit).unwrap_or_default()));
+        memberships.within(units, !scope.groups.is_all())
     }
 
     /// Whether a group is one of these, or inside one of them.
     pub(crate) fn are_of(&self, groups: &[Watched], group: &ObjectId) -> bool {
-        groups.iter().any(|watched| watched.group == *group)
+        groups.iter().any(|watched| !watched.is_unit() && watched.group == *group)
             || self.sets.values().any(|set| set.inner.binary_search(&group.as_u128()).is_ok())
     }
 
     /// Whether a group that is mapped to a team has this user.
     pub(crate) fn evidence(&self, group: &ObjectId, user: &ObjectId) -> Evidence {
-        match self.sets.get(&(group.clone(), true)) {
+        match self.sets.get(&(group.clone(), ReadAs::Nested)) {
             Some(set) if set.doubt.is_none() => {
                 let has = set.users.binary_search(&user.as_u128()).is_ok();
                 if has { Evidence::Member } else { Evidence::NotMember }
@@ -116,12 +133,12 @@ impl MemberSets {
 
     /// Whether a group that is mapped to a team was read to have no groups inside it.
     pub(crate) fn is_flat(&self, group: &ObjectId) -> bool {
-        self.sets.get(&(group.clone(), true)).is_some_and(|set| set.inner.is_empty())
+        self.sets.get(&(group.clone(), ReadAs::Nested)).is_some_and(|set| set.inner.is_empty())
     }
 
     /// The members of a group that is mapped to a team; nobody while it is doubted.
     pub(crate) fn team_members(&self, group: &ObjectId) -> &[u128] {
-        let set = self.sets.get(&(group.clone(), true)).filter(|set| set.doubt.is_none());
+        let set = self.sets.get(&(group.clone(), ReadAs::Nested)).filter(|set| set.doubt.is_none());
         set.map_or(&[], |set| &set.users)
     }
 
@@ -279,13 +296,14 @@ impl MemberSets {
     }
 
     /// The sets after these changes, in the order in which Graph told of them. Where the edges that
-    /// it named tell all, nothing is read; a group with others inside it is read again.
+    /// it named tell all, nothing is read; a group with others inside it is read again, and so are
+    /// units with `reads_units`, of which no change tells.
     pub(crate) async fn follow(
         &self,
         directory: &impl Directory,
         tenant: &TenantId,
         groups: &[Watched],
-        changes: &[GroupChange],
+        (changes, reads_units): (&[GroupChange], bool),
         cost: &mut GraphCost,
     ) -> Result<Self, GroupsError> {
         let touched: HashSet<&ObjectId> = changes.iter().map(GroupChange::group).collect();
@@ -293,6 +311,10 @@ impl MemberSets {
         for watched in groups {
             let known = self.sets.get(&watched.key());
             let set = match known {
+                Some(known) if watched.is_unit() && !reads_units => known.clone(),
+                Some(_) if watched.is_unit() => {
+                    self.read_one(directory, tenant, watched, cost).await?
+                }
                 Some(known) if !known.is_touched(watched, &touched) => known.clone(),
                 Some(known) => match known.with_edges(watched, changes) {
                     Some(set) => set,
@@ -327,6 +349,9 @@ impl MemberSets {
                     && !watched.by.scope;
                 Ok(if is_emptied { doubted(Doubt::Emptied) } else { set })
             }
+            Err(DirectoryError::NotFound { .. }) if watched.by.scope && watched.is_unit() => {
+                Err(GroupsError::UnitMissing(watched.group.clone()))
+            }
             Err(DirectoryError::NotFound { .. }) if watched.by.scope => {
                 Err(GroupsError::Missing(watched.group.clone()))
             }
@@ -342,10 +367,19 @@ impl MemberSets {
 fn key(
     account: &AccountId,
     connection: &ConnectionId,
-    (group, nested): &(ObjectId, bool),
+    (group, as_what): &(ObjectId, ReadAs),
 ) -> String {
-    let kind = if *nested { "nested" } else { "direct" };
-    format!("{}groups/{kind}/{group}", state_prefix(account, connection))
+    let kind = match as_what {
+        ReadAs::Group => "groups/direct",
+        ReadAs::Nested => "groups/nested",
+        ReadAs::Unit => "units",
+    };
+    format!("{}{kind}/{group}", state_prefix(account, connection))
+}
+
+/// Whether a list names this; `"all"` names nobody.
+fn names(listed: &AllOr<Vec<ObjectId>>, id: &ObjectId) -> bool {
+    matches!(listed, AllOr::Any(ids) if ids.contains(id))
 }
 
 /// Reads a group's members to the end.
@@ -355,14 +389,13 @@ async fn read_members(
     watched: &Watched,
     cost: &mut GraphCost,
 ) -> Result<MemberSet, DirectoryError> {
-    let Watched { group, nested, .. } = watched;
     let mut set = MemberSet::default();
     let mut link: Option<String> = None;
     for _ in 0..MAX_PAGES {
-        let page = directory.group_members(tenant, group, *nested, link.as_deref()).await?;
+        let page = page_of(directory, tenant, watched, link.as_deref()).await?;
         cost.add(page.cost);
         set.users.extend(page.users.iter().map(ObjectId::as_u128));
-        if *nested {
+        if watched.is_nested() {
             set.inner.extend(page.groups.iter().map(ObjectId::as_u128));
         }
         match page.next {
@@ -375,6 +408,19 @@ async fn read_members(
         }
     }
     Err(endless())
+}
+
+/// A page of the members of a group or unit.
+pub(crate) async fn page_of(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    watched: &Watched,
+    link: Option<&str>,
+) -> Result<MemberPage, DirectoryError> {
+    if watched.is_unit() {
+        return directory.unit_members(tenant, &watched.group, link).await;
+    }
+    directory.group_members(tenant, &watched.group, watched.is_nested(), link).await
 }
 
 fn endless() -> DirectoryError {

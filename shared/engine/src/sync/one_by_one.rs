@@ -12,7 +12,7 @@ use super::members::{GroupsError, read_groups};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
-use super::watched::{Watched, WatchedBy};
+use super::watched::{ReadAs, Watched, WatchedBy};
 use super::{Stop, SyncStores, Worker};
 use crate::port::{Blobs, Clock, Directory, Randomness};
 
@@ -47,11 +47,11 @@ where
     ) -> Result<(), Stop> {
         self.know_groups(held, pass).await?;
         let by = WatchedBy { scope: true, ..WatchedBy::default() };
-        let watched = Watched { group, nested: true, by };
+        let watched = Watched { group, as_what: ReadAs::Nested, by };
         let read = read_groups(&self.directory, &pass.tenant, std::slice::from_ref(&watched)).await;
         let read = match read {
             Ok(read) => read,
-            Err(GroupsError::Missing(group)) => {
+            Err(GroupsError::Missing(group) | GroupsError::UnitMissing(group)) => {
                 let reason = format!("the directory has no group {group} any more");
                 return Err(Stop::Failed(reason));
             }

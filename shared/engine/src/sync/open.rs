@@ -25,7 +25,7 @@ use super::members::MemberSets;
 use super::pass::{Held, Pass};
 use super::read_back::Written;
 use super::tally::Tally;
-use super::watched::{groups_digest, watched_with_rivals};
+use super::watched::{follows_groups, groups_digest, watched_with_rivals};
 use super::{Stop, SyncStores};
 use crate::port::{
     AccountStore, Blobs, Clock, DecisionStore, Directory, Randomness, RunStore, SegmentStore,
@@ -277,7 +277,8 @@ pub(super) fn delta_stage(held: &Held, desk: &Desk) -> Option<Stage> {
         if held.work.groups_digest.as_deref() != Some(&groups_digest(&groups)) {
             return None;
         }
-        return held.work.groups_delta.as_ref().map(|_| Stage::Groups);
+        let can_follow = held.work.groups_delta.is_some() || !follows_groups(&groups);
+        return can_follow.then_some(Stage::Groups);
     }
     Some(Stage::Delta { link: cursor.link.clone() })
 }

@@ -357,12 +357,12 @@ impl Pass {
         }
     }
 
-    /// Whether the groups of the scope, as last read, name this user.
+    /// Whether the groups and units of the scope, as last read, name this user.
     pub(super) fn is_member(&self, user: &ObjectId) -> bool {
-        self.memberships.in_scope().binary_search(&user.as_u128()).is_ok()
+        self.memberships.names(user)
     }
 
-    /// Whether groups are looked at at all.
+    /// Whether groups or administrative units are looked at at all.
     pub(super) fn uses_groups(&self) -> bool {
         !self.watched.is_empty()
     }

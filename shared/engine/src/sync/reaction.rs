@@ -6,6 +6,7 @@ use contact_sync_domain::sync_state::Stage;
 use jiff::SignedDuration;
 
 use super::pass::{Held, Pass};
+use super::watched::Watched;
 use super::{
     LONGEST_WAIT, MAX_GENERATIONS, MAX_STALLS, REPLICATION, RESERVE, Stop, SyncStores, Worker,
 };
@@ -92,6 +93,33 @@ where
                     ),
                 }),
             )),
+            Stop::UnitMissing(unit) => Ok(end(
+                RunStatus::Failed,
+                format!(
+                    "the administrative unit {unit} of the scope does not exist; nobody was removed"
+                ),
+                Some(Need {
+                    reason: "unit-missing",
+                    fix: format!(
+                        "the administrative unit {unit} was deleted in Entra: take it out of the \
+                         scope in the settings, then resume"
+                    ),
+                }),
+            )),
+            Stop::UnitEmptied(unit) => Ok(end(
+                RunStatus::Failed,
+                format!(
+                    "the administrative unit {unit} of the scope told no members; nobody was removed"
+                ),
+                Some(Need {
+                    reason: "unit-empty",
+                    fix: format!(
+                        "the administrative unit {unit} had members and tells none now: put them \
+                         back in Entra, let us read its membership if it is hidden, or take it out \
+                         of the scope in the settings, then resume"
+                    ),
+                }),
+            )),
             Stop::Directory(error) => Ok(self.react_to_directory(held, pass, error).await),
         }
     }
@@ -136,9 +164,7 @@ where
                 format!("a permission is missing for {what} ({code})"),
                 Some(Need {
                     reason: "permission-missing",
-                    fix: "an Entra admin must grant User.Read.All and GroupMember.Read.All to our \
-                          application: send a new consent link"
-                        .to_owned(),
+                    fix: permissions_to_grant(&pass.watched),
                 }),
             ),
             DirectoryError::Blocked { code } => end(
@@ -231,6 +257,17 @@ fn stall(pass: &mut Pass, error: &DirectoryError) -> Reaction {
 
 fn end(status: RunStatus, reason: String, attention: Option<Need>) -> Reaction {
     Reaction::End { status, reason, attention }
+}
+
+/// What an admin grants where a permission is missing: that for administrative units only where the
+/// settings name some.
+fn permissions_to_grant(watched: &[Watched]) -> String {
+    let names = if watched.iter().any(Watched::is_unit) {
+        "User.Read.All, GroupMember.Read.All and AdministrativeUnit.Read.All"
+    } else {
+        "User.Read.All and GroupMember.Read.All"
+    };
+    format!("an Entra admin must grant {names} to our application: send a new consent link")
 }
 
 /// Why a run ends when its connection may not write, in a sentence for people.

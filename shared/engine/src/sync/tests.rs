@@ -48,5 +48,6 @@ mod undo;
 mod undo_decisions;
 mod undo_law;
 mod undo_teams;
+mod units;
 mod unreadable;
 mod waiting;

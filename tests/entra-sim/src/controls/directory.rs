@@ -218,7 +218,7 @@ impl Controls {
         })
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         tenant: impl Display,
         read: impl FnOnce(&Directory) -> T,
@@ -238,6 +238,9 @@ fn with_id(command: DirectoryCommand) -> DirectoryCommand {
         }
         DirectoryCommand::CreateGroup { id: None, properties } => {
             DirectoryCommand::CreateGroup { id: Some(Uuid::new_v4()), properties }
+        }
+        DirectoryCommand::CreateUnit { id: None, properties } => {
+            DirectoryCommand::CreateUnit { id: Some(Uuid::new_v4()), properties }
         }
         DirectoryCommand::CreateDevice { id: None, owner, managed, properties } => {
             DirectoryCommand::CreateDevice { id: Some(Uuid::new_v4()), owner, managed, properties }
@@ -273,7 +276,7 @@ fn group_document(group: &Group) -> Value {
     Value::Object(document)
 }
 
-fn document(object: &DirectoryObject, catalogue: &Catalogue<'_>) -> Map<String, Value> {
+pub(super) fn document(object: &DirectoryObject, catalogue: &Catalogue<'_>) -> Map<String, Value> {
     let listed = (0..catalogue.properties.len()).filter_map(|index| u16::try_from(index).ok());
     let extensions = (0..catalogue.extensions.len())
         .filter_map(|index| u16::try_from(index).ok())

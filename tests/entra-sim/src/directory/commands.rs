@@ -3,6 +3,7 @@
 mod groups;
 mod people;
 mod surroundings;
+mod units;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,40 @@ pub enum DirectoryCommand {
         /// How many direct members it shall have.
         members: u32,
     },
+    /// Adds an administrative unit; `displayName` is required.
+    CreateUnit {
+        /// Object id; drawn unless given.
+        #[serde(default)]
+        id: Option<Uuid>,
+        /// Properties by name.
+        properties: Map<String, Value>,
+    },
+    /// Changes properties of an administrative unit.
+    UpdateUnit {
+        /// Which, by id or display name.
+        unit: String,
+        /// Properties by name.
+        properties: Map<String, Value>,
+    },
+    /// Deletes an administrative unit.
+    DeleteUnit {
+        /// Which.
+        unit: String,
+    },
+    /// Puts somebody or something directly into an administrative unit.
+    AddToUnit {
+        /// Into which.
+        unit: String,
+        /// A person, group or device.
+        member: String,
+    },
+    /// Takes somebody or something out of an administrative unit.
+    RemoveFromUnit {
+        /// Out of which.
+        unit: String,
+        /// A person, group or device.
+        member: String,
+    },
     /// Adds a device; `displayName` is required.
     CreateDevice {
         /// Object id; drawn unless given.
@@ -177,6 +212,9 @@ pub enum CommandError {
     /// No such live group.
     #[error("there is no group '{0}'")]
     NoGroup(String),
+    /// No such administrative unit.
+    #[error("there is no administrative unit '{0}'")]
+    NoUnit(String),
     /// No such object.
     #[error("there is no object '{0}'")]
     NoObject(String),
@@ -252,6 +290,13 @@ impl Directory {
                 self.change_member(group, member, false, at)
             }
             DirectoryCommand::FillGroup { group, members } => self.fill_group(group, *members, at),
+            DirectoryCommand::CreateUnit { id, properties } => self.create_unit(*id, properties),
+            DirectoryCommand::UpdateUnit { unit, properties } => self.update_unit(unit, properties),
+            DirectoryCommand::DeleteUnit { unit } => self.delete_unit(unit),
+            DirectoryCommand::AddToUnit { unit, member } => self.move_in_unit(unit, member, true),
+            DirectoryCommand::RemoveFromUnit { unit, member } => {
+                self.move_in_unit(unit, member, false)
+            }
             surroundings => self.change_surroundings(surroundings),
         }
     }

@@ -1,4 +1,4 @@
-//! The properties of devices, mail contacts and report rows.
+//! The properties of devices, mail contacts, administrative units and report rows.
 
 use super::properties::{Catalogue, Property, Shape, default, selected};
 
@@ -89,6 +89,19 @@ static ORG_CONTACT: &[Property] = &[
     selected("phones", Shape::List),
 ];
 
+/// `microsoft.graph.administrativeUnit`.
+static UNIT: &[Property] = &[
+    default("id", Shape::Text),
+    default("deletedDateTime", Shape::Instant),
+    default("displayName", Shape::Text),
+    default("description", Shape::Text),
+    default("isMemberManagementRestricted", Shape::Flag),
+    default("membershipRule", Shape::Text),
+    default("membershipRuleProcessingState", Shape::Text),
+    default("membershipType", Shape::Text),
+    default("visibility", Shape::Text),
+];
+
 /// `microsoft.graph.userRegistrationDetails`.
 static REGISTRATION: &[Property] = &[
     default("id", Shape::Text),
@@ -120,6 +133,10 @@ impl Catalogue<'_> {
 
     pub(crate) const fn org_contacts() -> Self {
         Self { type_name: "orgContact", properties: ORG_CONTACT, extensions: &[] }
+    }
+
+    pub(crate) const fn units() -> Self {
+        Self { type_name: "administrativeUnit", properties: UNIT, extensions: &[] }
     }
 
     pub(crate) const fn registrations() -> Self {

@@ -18,6 +18,8 @@ pub(super) const MEMBERS: &[&str] =
 pub(super) const HIDDEN_MEMBERS: &[&str] = &["Member.Read.Hidden"];
 /// Subscribe to groups.
 pub(super) const GROUPS_FULL: &[&str] = &["Group.Read.All", "Directory.Read.All"];
+/// Read administrative units and who is in them.
+pub(super) const UNITS: &[&str] = &["AdministrativeUnit.Read.All", "Directory.Read.All"];
 /// Read devices.
 pub(super) const DEVICES: &[&str] = &["Device.Read.All", "Directory.Read.All"];
 /// Read mail contacts.

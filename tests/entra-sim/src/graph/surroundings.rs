@@ -1,4 +1,5 @@
-//! What lies around people: devices, licences, reports, mailboxes, photos, calendars, contacts.
+//! What lies around people: devices, licences, reports, mailboxes, photos, calendars, contacts,
+//! administrative units.
 
 mod calendar;
 mod collection;
@@ -9,6 +10,7 @@ mod licences;
 mod mailbox;
 mod photos;
 mod reports;
+mod units;
 
 use http::Method;
 
@@ -38,6 +40,9 @@ pub(crate) enum Surrounding {
     CalendarDelta(String),
     Contacts,
     Contact(String),
+    Units,
+    Unit(String),
+    UnitMembers { unit: String, people: bool, count: bool },
 }
 
 impl Surrounding {
@@ -75,6 +80,18 @@ impl Surrounding {
             ["users", id, "calendarView", delta] if super::route::DELTA.contains(delta) => {
                 Self::CalendarDelta(own(id))
             }
+            ["directory", "administrativeUnits"] => Self::Units,
+            ["directory", "administrativeUnits", id] => Self::Unit(own(id)),
+            ["directory", "administrativeUnits", id, "members", rest @ ..] => {
+                let (people, count) = match rest {
+                    [] => (false, false),
+                    ["$count"] => (false, true),
+                    ["microsoft.graph.user"] => (true, false),
+                    ["microsoft.graph.user", "$count"] => (true, true),
+                    _ => return None,
+                };
+                Self::UnitMembers { unit: own(id), people, count }
+            }
             ["contacts"] => Self::Contacts,
             ["contacts", id] => Self::Contact(own(id)),
             _ => return None,
@@ -106,6 +123,16 @@ impl Surrounding {
             Self::CalendarDelta(_) => "/users/{id}/calendarView/delta",
             Self::Contacts => "/contacts",
             Self::Contact(_) => "/contacts/{id}",
+            Self::Units => "/directory/administrativeUnits",
+            Self::Unit(_) => "/directory/administrativeUnits/{id}",
+            Self::UnitMembers { people, count, .. } => match (people, count) {
+                (false, false) => "/directory/administrativeUnits/{id}/members",
+                (false, true) => "/directory/administrativeUnits/{id}/members/$count",
+                (true, false) => "/directory/administrativeUnits/{id}/members/microsoft.graph.user",
+                (true, true) => {
+                    "/directory/administrativeUnits/{id}/members/microsoft.graph.user/$count"
+                }
+            },
         }
     }
 
@@ -129,7 +156,10 @@ impl Surrounding {
             | Self::UserDevices { .. }
             | Self::SubscribedSku(_)
             | Self::Contacts
-            | Self::Contact(_) => 1,
+            | Self::Contact(_)
+            | Self::Units
+            | Self::Unit(_)
+            | Self::UnitMembers { .. } => 1,
         }
     }
 }
@@ -164,5 +194,13 @@ pub(super) fn serve(
         Surrounding::CalendarDelta(user) => calendar::delta(world, call, user),
         Surrounding::Contacts => contacts::list(world, call),
         Surrounding::Contact(id) => contacts::one(world, call, id),
+        Surrounding::Units => units::list(world, call),
+        Surrounding::Unit(id) => units::one(world, call, id),
+        Surrounding::UnitMembers { unit, people, count: false } => {
+            units::members(world, call, unit, *people)
+        }
+        Surrounding::UnitMembers { unit, people, count: true } => {
+            units::count(world, call, unit, *people)
+        }
     }
 }

@@ -11,7 +11,9 @@ use std::path::Path;
 use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::subscription::SubscribedResource;
-use contact_sync_engine::port::{Clock, Directory, Lane, NewSubscription, Subscriptions};
+use contact_sync_engine::port::{
+    AdministrativeUnits, Clock, Directory, Lane, NewSubscription, Subscriptions,
+};
 use contact_sync_graph_client::{
     ClientCredential, CredentialError, CredentialSource, Endpoints, GraphClient,
 };
@@ -27,8 +29,15 @@ use crate::notifications::Receiver;
 const ASKED: [&str; 2] = ["User.Read.All", "GroupMember.Read.All"];
 
 /// What the engine does without where it is refused: it looks hourly instead, and finds the way
-/// through a person's groups from above.
-const OPTIONAL: [&str; 2] = ["POST /subscriptions groups", "GET /users/{id}/memberOf"];
+/// through a person's groups from above. Administrative units are only for settings that name some.
+const OPTIONAL: [&str; 6] = [
+    "POST /subscriptions groups",
+    "GET /users/{id}/memberOf",
+    "GET /directory/administrativeUnits",
+    "GET /directory/administrativeUnits/{id}",
+    "GET /directory/administrativeUnits/{id}/members",
+    "GET /directory/administrativeUnits/{id}/members/microsoft.graph.user/$count",
+];
 
 /// Each call, as `METHOD endpoint` with the resource where it matters, and what suffices for it.
 fn table() -> Vec<(&'static str, Vec<&'static str>)> {
@@ -72,6 +81,7 @@ impl CredentialSource for Secret {
 struct Facts {
     person: ObjectId,
     group: ObjectId,
+    unit: ObjectId,
     subscription: String,
     hook: String,
 }
@@ -85,6 +95,7 @@ impl Facts {
         Self {
             person: id(&json!(client.tenant.admin.as_ref().expect("an admin").id)),
             group: id(&groups["value"][0]["id"]),
+            unit: id(&client.sim.units(client.tenant.id).expect("units")[0]["id"]),
             subscription: made["id"].as_str().expect("a subscription").to_owned(),
             hook,
         }
@@ -126,6 +137,10 @@ async fn call_everything(sim: &Client, facts: &Facts) -> bool {
     let _ = graph.user_groups(&tenant, &facts.person, true, None).await;
     let _ = graph.latest_groups_link(&tenant).await;
     let _ = graph.groups_delta(&tenant, &delta("groups")).await;
+    let _ = graph.units(&tenant, None).await;
+    let _ = graph.find_unit(&tenant, &facts.unit).await;
+    let _ = graph.unit_members(&tenant, &facts.unit, None).await;
+    let _ = graph.count_unit(&tenant, &facts.unit).await;
     let _ = graph.organization(&tenant).await;
     let expires_at = sim.sim.clock().now() + SignedDuration::from_hours(48);
     let new = |resource| NewSubscription {
@@ -160,7 +175,7 @@ fn suffices(sufficient: &[&str], granted: &[&str]) -> bool {
 }
 
 #[tokio::test]
-async fn the_roles_that_consent_asks_for_cover_every_url_the_engine_calls_but_two() {
+async fn the_roles_that_consent_asks_for_cover_every_url_the_engine_calls_but_what_is_optional() {
     assert_eq!(AppRegistration::development().roles, ASKED, "what local stacks consent to");
     let client = Client::with_roles(60, &ASKED).await;
     let facts = Facts::gather(&client).await;
@@ -241,6 +256,7 @@ async fn ask(client: &Client, facts: &Facts, call: &str) -> (u16, Value) {
     let (path, resource) = rest.split_once(' ').unwrap_or((rest, "users"));
     let id = match path.split('/').nth(1) {
         Some("groups") => group,
+        Some("directory") => facts.unit.to_string(),
         Some("subscriptions") => facts.subscription.clone(),
         _ => person.clone(),
     };
@@ -263,7 +279,7 @@ async fn ask(client: &Client, facts: &Facts, call: &str) -> (u16, Value) {
 #[test]
 fn roles_are_called_as_microsoft_calls_them_and_deployments_ask_for_two_by_their_ids() {
     let roles = roles();
-    assert_eq!(roles.len(), 20);
+    assert_eq!(roles.len(), 21);
     for (call, sufficient) in table() {
         assert!(sufficient.iter().all(|role| roles.contains_key(role)), "{call}: {sufficient:?}");
     }
@@ -289,7 +305,9 @@ fn roles_are_called_as_microsoft_calls_them_and_deployments_ask_for_two_by_their
 fn the_source_of_the_client_names_no_path_beside_the_table() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/graph-client/src");
     let mut seen = BTreeSet::new();
-    for file in ["directory", "groups", "organization", "subscriptions", "users"] {
+    for file in
+        ["administrative_units", "directory", "groups", "organization", "subscriptions", "users"]
+    {
         let text = std::fs::read_to_string(source.join(format!("{file}.rs"))).expect("source");
         let text = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
         for literal in text.split('"').skip(1).step_by(2).filter(|literal| literal.starts_with('/'))

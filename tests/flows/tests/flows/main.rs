@@ -54,6 +54,7 @@ mod subscriptions;
 mod teams;
 mod throttling;
 mod undo;
+mod units;
 mod variants;
 mod webhook;
 mod welcome;

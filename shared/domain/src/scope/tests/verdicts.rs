@@ -7,6 +7,7 @@ fn refusing() -> Value {
     json!({"ignoredUsers": ["00000000-0000-0000-0000-000000000007"],
            "ignoredGroups": ["00000000-0000-0000-0000-0000000000bb"],
            "groups": {"any": ["00000000-0000-0000-0000-0000000000aa"]},
+           "administrativeUnits": {"any": ["00000000-0000-0000-0000-0000000000cc"]},
            "userTypes": {"any": ["Guest"]}, "departments": {"any": ["IT"]},
            "officeLocations": {"any": ["Bonn"]}, "domains": {"any": ["fabrikam.com"]},
            "expression": "department eq 'IT' and [accountEnabled] eq true"})
@@ -25,6 +26,7 @@ fn who_leaves_by_several_clauses_at_once_leaves_by_the_first_in_their_order() {
         ("IgnoredGroups", "ignoredGroups"),
         ("DisabledAccounts", "disabledAccounts"),
         ("Groups", "groups"),
+        ("AdministrativeUnits", "administrativeUnits"),
         ("UserTypes", "userTypes"),
         ("Departments", "departments"),
         ("OfficeLocations", "officeLocations"),

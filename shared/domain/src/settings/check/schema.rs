@@ -9,6 +9,8 @@ pub const MOST_IGNORED_USERS: usize = 2_000;
 /// How many characters a role in a team has at most.
 pub const MOST_OF_A_ROLE: usize = 64;
 const MAX_VALUES: usize = 500;
+/// Each is read by itself.
+const MAX_UNITS: usize = 100;
 const MAX_ROWS: usize = 200;
 /// Each is counted wherever removals are: few enough to be read at a glance.
 const MAX_GROUP_LIMITS: usize = 20;
@@ -42,6 +44,7 @@ pub(super) const SETTINGS: Shape = Shape::Record(&[
 
 const SCOPE: Shape = Shape::Record(&[
     optional("groups", Shape::AllOr(&GROUPS)),
+    optional("administrativeUnits", Shape::AllOr(&UNITS)),
     optional("userTypes", Shape::AllOr(&VALUES)),
     optional("departments", Shape::AllOr(&VALUES)),
     optional("officeLocations", Shape::AllOr(&VALUES)),
@@ -56,6 +59,8 @@ const GROUPS: Shape = Shape::Record(&[
     required("any", Shape::List(&Shape::ObjectId, MAX_VALUES)),
     optional("includeNested", Shape::Flag),
 ]);
+
+const UNITS: Shape = Shape::Record(&[required("any", Shape::List(&Shape::ObjectId, MAX_UNITS))]);
 
 const VALUES: Shape = Shape::Record(&[required("any", Shape::List(&SHORT, MAX_VALUES))]);
 

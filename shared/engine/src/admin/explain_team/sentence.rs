@@ -194,6 +194,7 @@ fn name(clause: Clause) -> String {
         Clause::IgnoredGroups => "ignoredGroups",
         Clause::DisabledAccounts => "disabledAccounts",
         Clause::Groups => "groups",
+        Clause::AdministrativeUnits => "administrativeUnits",
         Clause::UserTypes => "userTypes",
         Clause::Departments => "departments",
         Clause::OfficeLocations => "officeLocations",
@@ -209,6 +210,9 @@ pub(super) fn trouble(error: &AdminError) -> String {
         AdminError::Directory(error) => directory_trouble(error),
         AdminError::NotNow { .. } => "the connection is not connected to a directory".into(),
         AdminError::GroupMissing(group) => format!("a group of the scope is gone: {group}"),
+        AdminError::UnitMissing(unit) => {
+            format!("an administrative unit of the scope is gone: {unit}")
+        }
         AdminError::Invalid(_) => "the settings do not hold any more: validate them".into(),
         _ => "it could not be worked out".into(),
     }

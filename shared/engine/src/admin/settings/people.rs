@@ -9,12 +9,12 @@ use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::NextStep;
-use contact_sync_domain::settings::{AllOr, Scope};
+use contact_sync_domain::settings::Scope;
 use futures::future::{Either, select};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::port::{Clock, Directory, DirectoryError, Lane};
-use crate::sync::{GroupsError, MemberSets, Watched, read_groups};
+use crate::sync::{GroupsError, MemberSets, Watched, page_of, read_groups};
 
 /// How long people are read: HTTP APIs give up after 30 seconds, and deciding takes time too.
 pub(super) const TIME: SignedDuration = SignedDuration::from_secs(18);
@@ -96,8 +96,7 @@ impl<'a, D: Directory, C: Clock> People<'a, D, C> {
                 }
                 Either::Right(((), _)) => {
                     self.stopped = Some(Stopped::TimeUp);
-                    let (id, nested) = (&group.group, group.nested);
-                    let first = self.directory.group_members(self.tenant, id, nested, None).await;
+                    let first = page_of(self.directory, self.tenant, group, None).await;
                     let first = first.map_err(GroupsError::Directory)?;
                     self.cost.add(first.cost);
                     known.absorb(MemberSets::sample(group, &first.users));
@@ -109,7 +108,7 @@ impl<'a, D: Directory, C: Clock> People<'a, D, C> {
 
     /// Begins with the members of the scopes, where they mean members only, else with the listing.
     pub(super) fn begin(&mut self, scopes: &[(&Scope, &Memberships)]) {
-        let by_group = scopes.iter().all(|(scope, _)| !matches!(scope.groups, AllOr::All));
+        let by_group = scopes.iter().all(|(scope, _)| scope.is_by_members());
         if by_group {
             let mut members: Vec<u128> =
                 scopes.iter().flat_map(|(_, members)| members.in_scope()).copied().collect();

@@ -14,7 +14,7 @@ const AT_ONCE: usize = 8;
 /// What looking for the named objects showed.
 #[derive(Debug, Default)]
 pub(super) struct References {
-    /// Groups and users that the tenant does not have, each with its place.
+    /// Groups, administrative units and users that the tenant does not have, each with its place.
     pub(super) unknown: Vec<Problem>,
     /// What could not be looked at, and why.
     pub(super) unchecked: Vec<Problem>,
@@ -40,7 +40,7 @@ fn named_groups(settings: &Settings) -> Vec<(String, ObjectId)> {
         .collect()
 }
 
-/// Looks for every group and user that the document names.
+/// Looks for every group, administrative unit and user that the document names.
 pub(super) async fn look_up(
     directory: &impl Directory,
     tenant: &TenantId,
@@ -48,6 +48,7 @@ pub(super) async fn look_up(
 ) -> Result<References, DirectoryError> {
     let mut references = References::default();
     look_up_groups(directory, tenant, settings, &mut references).await?;
+    look_up_units(directory, tenant, settings, &mut references).await?;
     look_up_users(directory, tenant, settings, &mut references).await?;
     Ok(references)
 }
@@ -82,6 +83,42 @@ async fn look_up_groups(
                 .to_owned(),
         }),
         Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn look_up_units(
+    directory: &impl Directory,
+    tenant: &TenantId,
+    settings: &Settings,
+    into: &mut References,
+) -> Result<(), DirectoryError> {
+    let AllOr::Any(units) = &settings.scope.administrative_units else { return Ok(()) };
+    into.cost.add(GraphCost {
+        requests: u64::try_from(units.len()).unwrap_or(u64::MAX),
+        ..GraphCost::default()
+    });
+    for (number, some) in units.chunks(AT_ONCE).enumerate() {
+        let asked = some.iter().map(|unit| directory.find_unit(tenant, unit));
+        let found = match try_join_all(asked.collect::<Vec<_>>()).await {
+            Ok(found) => found,
+            Err(DirectoryError::Forbidden { .. }) => {
+                into.unchecked.push(Problem {
+                    pointer: "/scope/administrativeUnits".to_owned(),
+                    message: "administrative units could not be looked at: the permission \
+                              AdministrativeUnit.Read.All is missing; an Entra admin grants it \
+                              with a new consent"
+                        .to_owned(),
+                });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let gone = some.iter().zip(found).enumerate().filter(|(_, (_, found))| found.is_none());
+        into.unknown.extend(gone.map(|(index, (unit, _))| Problem {
+            pointer: format!("/scope/administrativeUnits/any/{}", number * AT_ONCE + index),
+            message: format!("the connected organisation has no administrative unit `{unit}`"),
+        }));
     }
     Ok(())
 }

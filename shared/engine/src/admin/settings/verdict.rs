@@ -24,6 +24,17 @@ pub(super) fn unread_group(error: GroupsError, settings: &Settings) -> Result<Pr
             let message = format!("the connected organisation has no group `{group}`");
             Ok(Problem { pointer, message })
         }
+        GroupsError::UnitMissing(unit) => {
+            let named = match &settings.scope.administrative_units {
+                AllOr::All => None,
+                AllOr::Any(units) => units.iter().position(|one| *one == unit),
+            };
+            let index = named.unwrap_or_default();
+            Ok(Problem {
+                pointer: format!("/scope/administrativeUnits/any/{index}"),
+                message: format!("the connected organisation has no administrative unit `{unit}`"),
+            })
+        }
         GroupsError::Directory(DirectoryError::Forbidden { .. }) => Ok(Problem {
             pointer: "/scope/groups".to_owned(),
             message: "the members of a group may not be read: nobody could be looked at".to_owned(),

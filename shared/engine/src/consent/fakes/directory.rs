@@ -5,10 +5,11 @@ use std::sync::Mutex;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
+use contact_sync_domain::segment::NextStep;
 
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
-    MemberPage, Organization, UserPage,
+    AdministrativeUnit, AdministrativeUnits, ByIds, DeltaPage, Directory, DirectoryError, Group,
+    GroupPage, GroupsDeltaPage, Lane, MemberPage, Organization, UnitPage, UserPage,
 };
 
 type Answer<T> = Mutex<Option<fn() -> Result<T, DirectoryError>>>;
@@ -20,6 +21,7 @@ pub(crate) struct FakeDirectory {
     pub(crate) organization: Answer<Organization>,
     pub(crate) users: Answer<Vec<DirectoryUser>>,
     pub(crate) groups: Answer<Vec<Group>>,
+    pub(crate) units: Answer<UnitPage>,
     pub(crate) counts: Answer<(u64, GraphCost)>,
 }
 
@@ -137,5 +139,39 @@ impl Directory for FakeDirectory {
     }
     async fn forget_token(&self, tenant: &TenantId) {
         self.forgotten.lock().unwrap().push(tenant.clone());
+    }
+}
+
+impl AdministrativeUnits for FakeDirectory {
+    async fn units(&self, _: &TenantId, _: Option<&str>) -> Result<UnitPage, DirectoryError> {
+        told(&self.units, || {
+            let next = NextStep::End;
+            Ok(UnitPage { units: Vec::new(), next, cost: GraphCost::default() })
+        })
+    }
+
+    async fn find_unit(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<Option<AdministrativeUnit>, DirectoryError> {
+        unreachable!("consent and readiness never ask this")
+    }
+
+    async fn unit_members(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+        _: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        unreachable!("consent and readiness never ask this")
+    }
+
+    async fn count_unit(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<(u64, GraphCost), DirectoryError> {
+        unreachable!("consent and readiness never ask this")
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::port::MemberEdge;
-use crate::sync::watched::WatchedBy;
+use crate::sync::watched::{ReadAs, WatchedBy};
 
 const ROOT: u128 = 900;
 const INNER: u128 = 901;
@@ -10,7 +10,8 @@ fn id(number: u128) -> ObjectId {
 }
 
 fn watched(nested: bool) -> Watched {
-    Watched { group: id(ROOT), nested, by: WatchedBy::default() }
+    let as_what = ReadAs::of_group(nested);
+    Watched { group: id(ROOT), as_what, by: WatchedBy::default() }
 }
 
 fn set(users: &[u128], inner: &[u128]) -> MemberSet {

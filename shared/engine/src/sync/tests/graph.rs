@@ -10,8 +10,8 @@ use contact_sync_domain::segment::NextStep;
 
 use crate::memory::MemoryDirectory;
 use crate::port::{
-    ByIds, DeltaPage, Directory, DirectoryError, Group, GroupPage, GroupsDeltaPage, Lane,
-    MemberPage, Organization, UserPage,
+    AdministrativeUnit, AdministrativeUnits, ByIds, DeltaPage, Directory, DirectoryError, Group,
+    GroupPage, GroupsDeltaPage, Lane, MemberPage, Organization, UnitPage, UserPage,
 };
 
 type Cost = Result<(u64, GraphCost), DirectoryError>;
@@ -32,6 +32,8 @@ pub(super) struct Graph {
     pub(super) hidden: Mutex<Vec<ObjectId>>,
     /// Who is listed first; everybody else follows by id.
     pub(super) order: Mutex<Vec<ObjectId>>,
+    /// The n-th page of a unit's members from now on (0 = the next) fails so.
+    pub(super) unit_faults: Mutex<VecDeque<(usize, DirectoryError)>>,
     /// How many requests were made.
     pub(super) requests: Mutex<usize>,
 }
@@ -47,6 +49,16 @@ impl Graph {
 
     fn asked(&self) {
         *self.requests.lock().unwrap() += 1;
+    }
+
+    fn unit_fault(&self) -> Result<(), DirectoryError> {
+        let mut faults = self.unit_faults.lock().unwrap();
+        match faults.front_mut() {
+            Some((0, _)) => return Err(faults.pop_front().unwrap().1),
+            Some((left, _)) => *left -= 1,
+            None => {}
+        }
+        Ok(())
     }
 
     fn page_asked(&self) -> Result<(), DirectoryError> {
@@ -209,5 +221,50 @@ impl Directory for Graph {
 
     async fn forget_token(&self, tenant: &TenantId) {
         self.inner.forget_token(tenant).await;
+    }
+}
+
+impl AdministrativeUnits for Graph {
+    async fn units(
+        &self,
+        tenant: &TenantId,
+        link: Option<&str>,
+    ) -> Result<UnitPage, DirectoryError> {
+        self.inner.units(tenant, link).await
+    }
+
+    async fn find_unit(
+        &self,
+        tenant: &TenantId,
+        unit: &ObjectId,
+    ) -> Result<Option<AdministrativeUnit>, DirectoryError> {
+        self.inner.find_unit(tenant, unit).await
+    }
+
+    /// In pages of ten.
+    async fn unit_members(
+        &self,
+        tenant: &TenantId,
+        unit: &ObjectId,
+        link: Option<&str>,
+    ) -> Result<MemberPage, DirectoryError> {
+        self.asked();
+        self.unit_fault()?;
+        let start = link.map_or(0, offset);
+        let mut page = self.inner.unit_members(tenant, unit, None).await?;
+        let all = page.users.len();
+        page.users = page.users.into_iter().skip(start).take(10).collect();
+        if start + 10 < all {
+            page.next = NextStep::Next(format!("unit-{}", start + 10));
+        }
+        Ok(page)
+    }
+
+    async fn count_unit(
+        &self,
+        tenant: &TenantId,
+        unit: &ObjectId,
+    ) -> Result<(u64, GraphCost), DirectoryError> {
+        self.inner.count_unit(tenant, unit).await
     }
 }

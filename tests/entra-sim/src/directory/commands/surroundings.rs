@@ -75,7 +75,12 @@ impl Directory {
             | DirectoryCommand::RestoreGroup { .. }
             | DirectoryCommand::AddMember { .. }
             | DirectoryCommand::RemoveMember { .. }
-            | DirectoryCommand::FillGroup { .. } => {}
+            | DirectoryCommand::FillGroup { .. }
+            | DirectoryCommand::CreateUnit { .. }
+            | DirectoryCommand::UpdateUnit { .. }
+            | DirectoryCommand::DeleteUnit { .. }
+            | DirectoryCommand::AddToUnit { .. }
+            | DirectoryCommand::RemoveFromUnit { .. } => {}
         }
         Ok(Vec::new())
     }
