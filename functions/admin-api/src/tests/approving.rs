@@ -42,7 +42,7 @@ fn shown(app: &App, kind: RunKind, hash: String, removals: u64) -> Run {
     let now = app.outside.clock.now();
     let ids = (account_id(), connection_id());
     let run = Run::queued(RunId::from_bits(77), ids, (kind, Trigger::Manual), 0, now);
-    let guard = GuardView { count: removals, allowed: 5, left: 5, holds: true };
+    let guard = GuardView { count: removals, allowed: 5, left: 5, holds: true, limits: Vec::new() };
     Run {
         status: if kind.lane().is_main() { RunStatus::Blocked } else { RunStatus::Planned },
         ended_at: kind.lane().is_main().then_some(now),

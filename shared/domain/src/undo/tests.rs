@@ -171,7 +171,7 @@ fn a_deleted_contact_stands_again_with_all_that_it_had_unless_others_came_first(
     let item = SegmentItem { trace: Some(Box::new(trace)), ..done(Outcome::Delete) };
     let (own_page, elsewhere) = (place(), Prior { page: 4, ..place() });
     let undoing = Prior { run: own(), page: 9 };
-    let stands = |by| Stands::Removed { by, erased: false };
+    let stands = |by| Stands::Removed { by, version: 8, erased: false };
     for stands in [stands(Some(&own_page)), stands(Some(&undoing)), Stands::Nothing] {
         let back = undone(inverse(&item, Author::Page(&place()), &own(), stands));
         assert_eq!((back.outcome, back.version, back.fields.len()), (Outcome::Restore, 0, 2));
@@ -182,7 +182,7 @@ fn a_deleted_contact_stands_again_with_all_that_it_had_unless_others_came_first(
     let cases = [
         (stands(None), Refusal::Removed),
         (stands(Some(&elsewhere)), Refusal::Removed),
-        (Stands::Removed { by: Some(&own_page), erased: true }, Refusal::Erased),
+        (Stands::Removed { by: Some(&own_page), version: 8, erased: true }, Refusal::Erased),
         (Stands::Contact(&before), Refusal::MadeAnew),
     ];
     for (stands, refusal) in cases {

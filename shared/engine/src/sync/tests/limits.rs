@@ -62,7 +62,10 @@ fn settings(settings: &mut Settings, by_group: bool) {
         settings.teams = vec![TeamMapping {
             group: group(),
             team: TeamId::from_bits(1).to_string(),
+            create_team: false,
+            team_name: None,
             on_leave: OnLeave::Remove,
+            role: None,
         }];
     }
 }

@@ -205,6 +205,7 @@ fn told(contact: &Contact, kind: ContactEventKind, sequence: u64) -> ContactEven
         connection_id: Some(connection_id()),
         contact_id: contact.id.clone(),
         contact: shown,
+        welcome: false,
         occurred_at: start(),
     }
 }
