@@ -81,7 +81,7 @@ async fn forget<S>(
     until: Timestamp,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore + ErasureStore + RunStore + SegmentStore,
+    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore,
 {
     let receipt = (&asked.account_id, &asked.receipt_id);
     match redact(stores, blobs, clock, receipt, until).await {

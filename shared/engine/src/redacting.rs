@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::port::{
-    Blobs, Clock, ConnectionStore, ErasureStore, RunStore, SegmentStore, StoreError,
+    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, RunStore, SegmentStore, StoreError,
 };
 use crate::report::{has_plan_report, redact_report};
 use crate::segments::alter_segment;
@@ -64,7 +64,7 @@ pub async fn redact<S>(
     until: Timestamp,
 ) -> Result<Redacted, StoreError>
 where
-    S: ConnectionStore + ErasureStore + RunStore + SegmentStore,
+    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore,
 {
     let receipt = stores.receipt(account, id).await?;
     let open = receipt.and_then(|receipt| {
@@ -78,6 +78,9 @@ where
     let mut slice = Slice { stores, blobs, clock, until, receipt, redaction };
     for look in 1.. {
         let in_time = slice.go_on().await?;
+        if slice.redaction.is_done() {
+            slice.clear().await?;
+        }
         if !in_time || slice.redaction.is_done() {
             break;
         }
@@ -101,7 +104,7 @@ struct Slice<'a, S, B, C> {
 
 impl<S, B, C> Slice<'_, S, B, C>
 where
-    S: ConnectionStore + ErasureStore + RunStore + SegmentStore,
+    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore,
     B: Blobs,
     C: Clock,
 {
@@ -140,6 +143,21 @@ where
     async fn go_on(&mut self) -> Result<bool, StoreError> {
         self.redaction.waits = false;
         Ok(self.redact_events().await? && self.redact_runs().await? && self.redact_open().await?)
+    }
+
+    /// Takes away what runs at work asked, staged and claimed since the person was forgotten.
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        let ErasureReceipt { account_id, contact_id, .. } = self.receipt.clone();
+        let person = self.receipt.person.clone().unwrap_or_default();
+        let user = person.user.map(|user| user.object_id);
+        for connection in self.stores.connections(&account_id).await? {
+            let found = self.stores.erase_asked(&connection.id, &contact_id, user.as_ref()).await?;
+            self.add(found);
+        }
+        match &person.email_key {
+            Some(key) => ContactStore::release(self.stores, &account_id, key, &contact_id).await,
+            None => Ok(()),
+        }
     }
 
     async fn redact_events(&mut self) -> Result<bool, StoreError> {

@@ -41,7 +41,12 @@ const UNUSED: [(&[&str], &str, &str); 6] = [
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.
-const BY_CHANCE: [(&[&str], &str, &str); 9] = [
+const BY_CHANCE: [(&[&str], &str, &str); 10] = [
+    (
+        &["sync-report"],
+        "dynamodb:BatchWriteItem",
+        "what a run at work asked about somebody who was forgotten meanwhile",
+    ),
     (
         &["subscription-renewal"],
         "dynamodb:UpdateItem SYNC#",

@@ -115,6 +115,39 @@ async fn an_approval_that_expired_or_whose_contact_changed_does_nothing() {
     assert_eq!(there(&scene).len(), 11);
 }
 
+#[tokio::test]
+async fn thousands_that_are_held_back_wait_at_the_cost_of_looking_and_go_when_they_are_approved() {
+    const GONE: u128 = 5_000;
+    let mut scene = Scene::of((1..=GONE + 100).map(user));
+    scene.pages_of(999);
+    scene.set_settings(|settings| {
+        settings.policies.removal.hard_deleted = RemovalAction::Delete;
+    });
+    scene.full().await;
+    for number in 1..=GONE {
+        scene.worker.directory.inner.entra().remove_user(&id(number));
+    }
+    assert_eq!(scene.full().await.status, RunStatus::Blocked);
+    let asked = held(&scene);
+    assert_eq!(asked.len(), 5_000);
+    let requests = async |scene: &mut Scene| {
+        const MANY: usize = 10_000_000;
+        scene.worker.stores.world().calls_left = Some(MANY);
+        let run = scene.full().await;
+        (run, MANY - scene.worker.stores.world().calls_left.take().unwrap())
+    };
+    let (run, waiting) = requests(&mut scene).await;
+    assert_eq!((run.status, held(&scene).len()), (RunStatus::Blocked, 5_000));
+    assert!(waiting < 5_000, "{waiting} requests while nobody decides");
+    for item in &asked {
+        approve(&scene, item).await;
+    }
+    let (run, doing) = requests(&mut scene).await;
+    assert_eq!((run.status, run.counts.removed), (RunStatus::Succeeded, 5_000), "{:?}", run.reason);
+    assert!(doing < 5 * 5_000, "{doing} requests to remove 5,000");
+    assert!(held(&scene).is_empty());
+}
+
 /// What a person who counts along knows.
 #[derive(Default)]
 struct Known {

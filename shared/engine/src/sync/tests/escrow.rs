@@ -1,12 +1,15 @@
 //! Whoever fails is kept and tried again with growing gaps, without anything changing in Entra.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use contact_sync_domain::contact::ContactField;
-use contact_sync_domain::escrow::Failure;
+use contact_sync_domain::escrow::{Failure, MOST};
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::chance::Chance;
 use super::plans::{apply, planned};
 use super::scene::{Scene, connection_id, contact_id, start, user, user_with};
 use crate::port::{PendingKind, PendingStore};
@@ -150,4 +153,139 @@ async fn a_run_that_dies_anywhere_loses_nobody_who_failed() {
             break;
         }
     }
+}
+
+/// A directory of people of whom some cannot be written, for reasons that come and go.
+struct Poisoned {
+    scene: Scene,
+    chance: Chance,
+    titles: BTreeMap<u128, String>,
+    /// Whose contact the store cannot read.
+    unreadable: BTreeSet<u128>,
+    /// Who has no address in the directory.
+    nameless: BTreeSet<u128>,
+}
+
+impl Poisoned {
+    async fn of(seed: u64) -> Self {
+        let mut scene = Scene::of((1..=12).map(user));
+        scene.full().await;
+        let (unreadable, nameless) = (BTreeSet::new(), BTreeSet::new());
+        Self { scene, chance: Chance::of(seed), titles: BTreeMap::new(), unreadable, nameless }
+    }
+
+    fn anybody(&mut self) -> u128 {
+        1 + self.chance.below(12) as u128
+    }
+
+    /// What the directory says of somebody now.
+    fn tell(&self, number: u128) {
+        let title = self.titles.get(&number);
+        let told = if self.nameless.contains(&number) {
+            json!({"jobTitle": title, "mail": null, "userPrincipalName": "no address"})
+        } else {
+            json!({ "jobTitle": title })
+        };
+        self.scene.worker.directory.inner.entra().put_user(user_with(number, &told));
+    }
+
+    fn something_happens(&mut self) {
+        let number = self.anybody();
+        match self.chance.below(4) {
+            0 => {
+                if !self.unreadable.remove(&number) {
+                    self.unreadable.insert(number);
+                }
+                let mut world = self.scene.worker.stores.world();
+                world.unreadable_contacts =
+                    self.unreadable.iter().copied().map(contact_id).collect();
+            }
+            1 => {
+                if !self.nameless.remove(&number) {
+                    self.nameless.insert(number);
+                }
+                self.tell(number);
+            }
+            _ => {
+                let title = format!("Title {}", self.chance.next());
+                self.titles.insert(number, title);
+                self.tell(number);
+            }
+        }
+    }
+
+    /// Whoever can be written is as the directory says, and whoever cannot is shown.
+    async fn check(&self, told: &str) {
+        let failures = kept(&self.scene).await;
+        let shown: BTreeSet<u128> =
+            failures.iter().map(|failure| failure.object_id.as_u128()).collect();
+        for number in 1..=12 {
+            let expected = self.titles.get(&number).cloned();
+            if title(&self.scene, number) != expected {
+                assert!(shown.contains(&number), "{told}: {number} is lost; shown are {shown:?}");
+            }
+            if !self.unreadable.contains(&number) && !self.nameless.contains(&number) {
+                assert_eq!(title(&self.scene, number), expected, "{told}: {number} is well");
+                assert!(!shown.contains(&number), "{told}: {number} is well and still shown");
+            }
+        }
+        for failure in &failures {
+            if let Some(next_at) = failure.next_at {
+                let gap = next_at.duration_since(failure.last_at);
+                assert!(gap >= hours(6) || failure.attempts == 0, "{told}: {failure:?}");
+            }
+        }
+        assert_eq!(self.scene.state().work.escrowed as usize, shown.len(), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_fails_by_chance_keeps_nobody_else_back_and_is_never_lost() {
+    for seed in 0..12 {
+        let mut people = Poisoned::of(seed).await;
+        for step in 0..15 {
+            for _ in 0..=people.chance.below(3) {
+                people.something_happens();
+            }
+            let told = format!("seed {seed}, step {step}");
+            let time = 1 + people.chance.below(30);
+            people.scene.pass(hours(i64::try_from(time).unwrap()));
+            if people.chance.once_in(3) {
+                people.scene.look().await;
+            }
+            // Tries all, whether or not their time has come.
+            let run = people.scene.full().await;
+            assert!(run.status.is_terminal() && run.status != RunStatus::Failed, "{told}: {run:?}");
+            assert_eq!(run.counts.seen, 12, "{told}");
+            people.check(&told).await;
+        }
+        people.scene.worker.stores.world().unreadable_contacts.clear();
+        people.unreadable.clear();
+        for number in std::mem::take(&mut people.nameless) {
+            people.tell(number);
+        }
+        assert_eq!(people.scene.full().await.status, RunStatus::Succeeded, "seed {seed}");
+        people.check(&format!("seed {seed}, mended")).await;
+        assert_eq!(kept(&people.scene).await, [], "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn more_than_are_kept_are_said_to_be_more_and_all_are_tried_by_the_next_full_run() {
+    let beyond = 10;
+    let all = u128::try_from(MOST).unwrap() + beyond;
+    let nameless = json!({"mail": null, "userPrincipalName": "no address"});
+    let mut scene = Scene::of((1..=all).map(|number| user_with(number, &nameless)));
+    scene.pages_of(999);
+    let run = scene.full().await;
+    assert_eq!(u128::from(run.counts.failed), all, "{:?}", run.counts);
+    let reason = run.reason.unwrap();
+    assert!(reason.contains("10 people more failed than are kept"), "{reason}");
+    assert_eq!(kept(&scene).await.len(), MOST);
+    for number in 1..=all {
+        scene.worker.directory.inner.entra().put_user(user(number));
+    }
+    let run = scene.full().await;
+    assert_eq!((run.status, u128::from(run.counts.created)), (RunStatus::Succeeded, all));
+    assert_eq!((kept(&scene).await, scene.state().work.escrowed), (vec![], 0));
 }

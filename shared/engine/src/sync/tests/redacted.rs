@@ -49,7 +49,10 @@ fn receipt() -> ErasureReceipt {
         found: Erasures::default(),
         history_until: Timestamp::MAX,
         backups_until: Timestamp::MAX,
-        person: Some(ErasedPerson { user: Some(user), email_key: None }),
+        person: Some(ErasedPerson {
+            user: Some(user),
+            email_key: Some("canary@contoso.example".into()),
+        }),
         redaction: Some(Redaction::new(ObjectId::from_u128(0xfeed))),
         written_at: None,
         barred: vec![],
@@ -95,6 +98,14 @@ async fn left_of_3(scene: &Scene) -> Vec<String> {
         };
         left.extend(told.into_iter().filter(names));
     }
+    assert_eq!(left, Vec::<String>::new());
+    let world = scene.worker.stores.world();
+    left.extend(world.reviews.values().map(|item| format!("{item:?}").to_lowercase()));
+    left.extend(world.pending.iter().map(|item| format!("{item:?}").to_lowercase()));
+    left.retain(|told| told.contains(MARK));
+    let claimed = world.claims.iter().filter(|(_, owner)| **owner == contact_id(3));
+    left.extend(claimed.map(|(key, _)| format!("{key:?}")));
+    drop(world);
     for (key, bytes) in scene.worker.blobs.all().iter().filter(|(key, _)| key.contains("report")) {
         let text = String::from_utf8_lossy(bytes).to_lowercase();
         if text.contains(MARK) {
