@@ -9,6 +9,7 @@ use contact_sync_domain::segment::{Deviation, LinkChange, Outcome, Segment, Segm
 use serde_json::{Value, json};
 
 use super::TIME;
+use super::surroundings::limits;
 use super::veil::Veil;
 use crate::admin::{AdminError, Outside};
 use crate::port::{Clock, SegmentStore};
@@ -80,8 +81,19 @@ fn proof_told(veil: &Veil, proof: &Proof) -> Value {
 }
 
 fn plan_told(veil: &mut Veil, plan: &Plan) -> Value {
-    let Summary { by_kind, by_field, by_reason, removals, leaving, guard, teams, moved } =
-        &plan.summary;
+    let Summary {
+        by_kind,
+        by_field,
+        by_reason,
+        removals,
+        leaving,
+        guard,
+        teams,
+        welcomes,
+        welcomed,
+        new_teams,
+        moved,
+    } = &plan.summary;
     let by_reason: Vec<Value> = by_reason
         .iter()
         .map(|one| {
@@ -113,8 +125,17 @@ fn plan_told(veil: &mut Veil, plan: &Plan) -> Value {
             "byReason": by_reason,
             "removals": removals,
             "leaving": leaving,
-            "guard": guard,
+            "guard": {
+                "count": guard.count,
+                "allowed": guard.allowed,
+                "left": guard.left,
+                "holds": guard.holds,
+                "limits": limits(veil, &guard.limits),
+            },
             "teams": teams,
+            "welcomes": welcomes,
+            "welcomed": welcomed,
+            "newTeams": new_teams.len(),
             "moved": moved,
         },
     })

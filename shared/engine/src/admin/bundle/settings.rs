@@ -4,7 +4,7 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::Target;
 use contact_sync_domain::id::ConnectionId;
 use contact_sync_domain::mapping::Mapping;
-use contact_sync_domain::settings::{AllOr, Scope, Settings};
+use contact_sync_domain::settings::{AllOr, Policies, Scope, Settings};
 use serde_json::{Value, json};
 
 use super::veil::Veil;
@@ -37,6 +37,7 @@ pub(super) async fn told(
                 "group": veil.id("group", one.group.as_str()),
                 "team": veil.id("team", &one.team),
                 "onLeave": one.on_leave,
+                "role": veil.text_value(one.role.as_deref()),
             })
         })
         .collect();
@@ -52,7 +53,7 @@ pub(super) async fn told(
         "mapping": rows,
         "mappingDefaults": settings.mapping_defaults,
         "matching": settings.matching,
-        "policies": settings.policies,
+        "policies": policies(veil, &settings.policies),
         "schedule": {
             "frequency": settings.schedule.frequency,
             "timeOfDay": settings.schedule.time_of_day,
@@ -73,6 +74,23 @@ pub(super) async fn told(
     }))
 }
 
+/// The policies, the groups that have a limit under other names.
+fn policies(veil: &mut Veil, policies: &Policies) -> Value {
+    let groups = policies.guard.groups.iter().map(|one| {
+        json!({
+            "group": veil.id("group", one.group.as_str()),
+            "maxCount": one.max_count,
+            "maxPercent": one.max_percent,
+        })
+    });
+    let groups: Vec<Value> = groups.collect();
+    let mut told = json!(policies);
+    if let Some(guard) = told.get_mut("guard").and_then(Value::as_object_mut) {
+        guard.insert("groups".to_owned(), json!(groups));
+    }
+    told
+}
+
 /// By what kind of act a version was made.
 fn cause(cause: &crate::port::SettingsCause) -> Value {
     json!(cause).get("kind").cloned().unwrap_or_default()
@@ -86,6 +104,10 @@ fn scope(veil: &mut Veil, scope: &Scope) -> Value {
             json!({"any": any.collect::<Vec<_>>(), "includeNested": groups.include_nested})
         }
     };
+    let units = match &scope.administrative_units {
+        AllOr::All => json!("all"),
+        AllOr::Any(units) => units.iter().map(|unit| veil.id("unit", unit.as_str())).collect(),
+    };
     let user_types = match &scope.user_types {
         AllOr::All => json!("all"),
         AllOr::Any(kinds) => json!(kinds),
@@ -97,6 +119,7 @@ fn scope(veil: &mut Veil, scope: &Scope) -> Value {
     }
     json!({
         "groups": groups,
+        "administrativeUnits": units,
         "userTypes": user_types,
         "departments": texts(veil, &scope.departments),
         "officeLocations": texts(veil, &scope.office_locations),

@@ -3,6 +3,7 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::escrow::Failure;
+use contact_sync_domain::guard::{LimitView, Limited};
 use contact_sync_domain::id::ConnectionId;
 use contact_sync_domain::subscription::SubscriptionHealth;
 use serde_json::{Value, json};
@@ -106,9 +107,35 @@ fn state(veil: &mut Veil, overview: &Overview) -> Value {
             "left": room.left,
             "held": overview.guard.held,
             "windowHours": overview.guard.window_hours,
+            "limits": limits(veil, &overview.guard.limits),
         },
         "failing": overview.failing,
     })
+}
+
+/// How far the limits of causes and groups are used up.
+pub(super) fn limits(veil: &mut Veil, limits: &[LimitView]) -> Vec<Value> {
+    limits
+        .iter()
+        .map(|limit| {
+            let (cause, group) = match &limit.of {
+                Limited::Connection => (None, None),
+                Limited::Cause(cause) => (Some(cause), None),
+                Limited::Group(group) => (None, Some(veil.id("group", group.as_str()))),
+            };
+            veil.text_value(limit.name.as_deref());
+            json!({
+                "cause": cause,
+                "group": group,
+                "count": limit.count,
+                "allowed": limit.allowed,
+                "used": limit.used,
+                "left": limit.left,
+                "holds": limit.holds,
+                "nextRelease": limit.next_release,
+            })
+        })
+        .collect()
 }
 
 fn health(health: SubscriptionHealth) -> &'static str {

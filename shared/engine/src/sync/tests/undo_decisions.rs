@@ -58,6 +58,7 @@ async fn decide(
         changes: if stays { changes } else { Vec::new() },
         prior: None,
         reason: None,
+        kept_days: None,
     };
     if !stays {
         let until = Timestamp::MAX;
