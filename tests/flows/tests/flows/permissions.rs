@@ -94,7 +94,14 @@ async fn live(scene: &Scene) {
     let scope = json!({"groups": {"any": [group]}});
     let policies = json!({"removal": removal, "link": "review"});
     let told = json!({"users": ["u-1"], "emails": ["ada@host.example"]});
-    let settings = json!({"scope": scope, "policies": policies, "notifications": told});
+    let welcome = customer.account_path("/welcome");
+    let words = json!({"subject": "Welcome", "text": "Hello {{displayName}}"});
+    scene.rest().put(&welcome, &words).await.expect(200);
+    let to = json!({"to": "me@host.example"});
+    scene.rest().post(&format!("{welcome}/test"), &to).await.expect(204);
+    let settings = json!({
+        "scope": scope, "policies": policies, "notifications": told, "welcomeEmail": true,
+    });
     customer.change_settings(settings).await;
     let run = customer.enable().await;
     customer.wait_for_run(&run).await;
