@@ -2,6 +2,7 @@
 
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ConnectionSilent, NoticeRaised, SyncRunFinished,
+    SyncRunPlanned,
 };
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, NoticeId};
 use contact_sync_engine::notices::Hint;
@@ -52,6 +53,11 @@ impl Input {
                 let hint = Hint::RunEnded(detail.run_id);
                 Ok(Self::News(detail.account_id, detail.connection_id, hint))
             }
+            "SyncRunPlanned" => {
+                let detail: SyncRunPlanned = read("SyncRunPlanned", detail)?;
+                let hint = Hint::Planned(detail.run_id);
+                Ok(Self::News(detail.account_id, detail.connection_id, hint))
+            }
             "ConnectionAttention" => {
                 let detail: ConnectionAttention = read("ConnectionAttention", detail)?;
                 Ok(Self::News(detail.account_id, detail.connection_id, Hint::Attention))
@@ -93,6 +99,7 @@ mod tests {
     fn every_trigger_is_understood() {
         let news = |hint| Input::News(AccountId::from_bits(1), ConnectionId::from_bits(2), hint);
         assert_eq!(event("run-finished"), news(Hint::RunEnded(RunId::from_bits(3))));
+        assert_eq!(event("run-planned"), news(Hint::Planned(RunId::from_bits(3))));
         assert_eq!(event("connection-attention"), news(Hint::Attention));
         assert_eq!(event("connection-authorized"), news(Hint::Authorized));
         assert_eq!(event("connection-silent"), news(Hint::Silence));

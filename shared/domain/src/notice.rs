@@ -34,6 +34,8 @@ pub enum NoticeKind {
     Review,
     /// Contacts were changed.
     Changes,
+    /// A plan waits for whoever may approve it; whoever chooses decisions that wait chooses it.
+    Plan,
     /// What happened since the last digest, of all kinds that are chosen.
     Digest,
 }
@@ -49,6 +51,7 @@ impl NoticeKind {
             Self::Guard => "guard",
             Self::Review => "review",
             Self::Changes => "changes",
+            Self::Plan => "plan",
             Self::Digest => "digest",
         }
     }
@@ -156,6 +159,11 @@ pub enum Told {
         #[serde(default)]
         untold: Changes,
     },
+    /// A plan waits, or waited.
+    Planned {
+        /// The run that shows it.
+        run: RunId,
+    },
     /// All that digests sum up, until then.
     Digested {
         /// Until when.
@@ -197,6 +205,8 @@ pub enum News {
     },
     /// A run ended, and the connection needs nobody.
     Ended(EndedRun),
+    /// A plan that somebody asked for is made.
+    Planned(PlanMade),
     /// What waits for people.
     Waits {
         /// When somebody looked.
@@ -204,6 +214,21 @@ pub enum News {
         /// How much waits, and since when the oldest; absent when nothing does.
         waiting: Option<Waiting>,
     },
+}
+
+/// A plan that waits to be approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanMade {
+    /// The run that shows it.
+    pub run: RunId,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Until when it can be approved.
+    pub until: Timestamp,
+    /// What it would change.
+    pub changes: Changes,
+    /// How many removals it has that the guard would hold back.
+    pub held: u64,
 }
 
 /// How a run ended.
@@ -249,13 +274,14 @@ impl News {
             | Self::Consented { at }
             | Self::LetGo { at }
             | Self::Ended(EndedRun { at, .. })
+            | Self::Planned(PlanMade { at, .. })
             | Self::Waits { at, .. } => *at,
         }
     }
 
     /// Whether it may come late or twice: the others are what stands at this moment.
     fn may_be_old(&self) -> bool {
-        matches!(self, Self::Ended(_))
+        matches!(self, Self::Ended(_) | Self::Planned(_))
     }
 }
 
@@ -293,6 +319,7 @@ pub fn transition(kind: NoticeKind, before: Option<&Noticed>, news: &News) -> Op
         NoticeKind::Guard => guard(told, news),
         NoticeKind::Review => review(told, news),
         NoticeKind::Changes => changes(told, news),
+        NoticeKind::Plan => plan(told, news),
         // Of these the clock is the news.
         NoticeKind::Digest => None,
     }
@@ -333,6 +360,13 @@ fn review(told: &Told, news: &News) -> Option<Turn> {
         return Some(Turn::quietly(next));
     }
     Some(Turn::telling(next, Telling::DecisionsWait(waiting.clone())))
+}
+
+/// Each plan is told once.
+fn plan(told: &Told, news: &News) -> Option<Turn> {
+    let News::Planned(made) = news else { return None };
+    let next = Told::Planned { run: made.run.clone() };
+    (*told != next).then(|| Turn::telling(next, Telling::PlanWaits(made.clone())))
 }
 
 fn changes(told: &Told, news: &News) -> Option<Turn> {

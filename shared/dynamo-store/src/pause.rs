@@ -4,13 +4,23 @@ use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::pause::Pause;
 use contact_sync_engine::port::{PauseStore, StoreError};
+use jiff::Timestamp;
 
 use crate::failure::Answer;
-use crate::item::{document, read_document};
+use crate::item::{document, instant, instant_of, name, read_document, text};
+use crate::keys::Key;
 use crate::table::Condition;
 use crate::{DynamoStore, connections, keys};
 
 const KIND: &str = "pause";
+const RESUMED: &str = "resumed";
+
+/// When the last pause ended.
+const AT: &str = "at";
+
+fn resumed_key() -> Key {
+    Key { pk: keys::pause().pk, sk: "RESUMED".to_owned() }
+}
 
 impl PauseStore for DynamoStore {
     async fn pause(&self) -> Result<Option<Pause>, StoreError> {
@@ -26,8 +36,22 @@ impl PauseStore for DynamoStore {
         }
     }
 
-    async fn end_pause(&self) -> Result<(), StoreError> {
-        self.state.delete("DeleteItem pause", &keys::pause()).await.map(|_| ())
+    async fn end_pause(&self, now: Timestamp) -> Result<(), StoreError> {
+        let key = keys::pause();
+        if self.state.get("GetItem pause", &key).await?.is_none() {
+            return Ok(());
+        }
+        // First: whoever looks after the end must find it.
+        let mut resumed = resumed_key().attributes();
+        resumed.insert(name::KIND.to_owned(), text(RESUMED));
+        resumed.insert(AT.to_owned(), instant(now));
+        self.state.put("PutItem resumed", resumed).await?;
+        self.state.delete("DeleteItem pause", &key).await.map(|_| ())
+    }
+
+    async fn resumed_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let found = self.state.get("GetItem resumed", &resumed_key()).await?;
+        Ok(found.and_then(|item| instant_of(&item, AT)))
     }
 
     async fn connection_and_pause(

@@ -163,6 +163,8 @@ pub struct World {
     pub unreadable_subscriptions: BTreeSet<SubscriptionKey>,
     /// Whether everything is paused.
     pub pause: Option<Pause>,
+    /// When the last one ended.
+    pub resumed_at: Option<Timestamp>,
     /// Whether the store answers nothing at all.
     pub is_down: bool,
     /// The store answers so many more calls, then none: whoever works dies there.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use contact_sync_domain::id::NoticeId;
-use contact_sync_engine::admin::{Outside, mark_notice_read, notices, read_reader};
+use contact_sync_engine::admin::{Outside, Role, mark_notice_read, notices, read_reader};
 use contact_sync_engine::port::NoticeFilter;
 
 use super::Reply;
@@ -28,6 +28,10 @@ pub(super) async fn mark_read<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply
     let id = NoticeId::parse(call.param("notification"));
     let id = id.or(Err(Problem::not_found("notification")))?;
     let user = read_reader(&call.document()?)?;
+    // Who only looks speaks for nobody else; the host product's own service has another role.
+    if call.caller.subject.as_deref() != Some(user.as_str()) {
+        call.caller.has(Role::Operator)?;
+    }
     mark_notice_read(api.outside.store(), &account, &id, &user).await?;
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }

@@ -71,7 +71,7 @@ impl EndedRun {
             NoticeKind::Guard => self.status == RunStatus::Blocked,
             NoticeKind::Review => self.counts.awaiting_review > 0,
             NoticeKind::Changes => !Changes::of(&self.counts).is_empty(),
-            NoticeKind::Digest => false,
+            NoticeKind::Plan | NoticeKind::Digest => false,
         }
     }
 

@@ -24,6 +24,7 @@ pub(super) fn turn(told: &Told, news: &News) -> Option<Turn> {
                 | Told::Held
                 | Told::Waiting { .. }
                 | Told::Changed { .. }
+                | Told::Planned { .. }
                 | Told::Digested { .. } => false,
             };
             (!is_told).then(|| {
@@ -33,7 +34,7 @@ pub(super) fn turn(told: &Told, news: &News) -> Option<Turn> {
         News::HeardAgain { .. } => matches!(told, Told::Silent { .. }).then(recovered),
         News::Consented { .. } => matches!(told, Told::NeedsPerson { .. }).then(recovered),
         News::Ended(run) if run.shows_something() => ended(told, run),
-        News::Ended(_) | News::LetGo { .. } | News::Waits { .. } => None,
+        News::Ended(_) | News::Planned(_) | News::LetGo { .. } | News::Waits { .. } => None,
     }
 }
 
@@ -87,6 +88,7 @@ fn is_mended_by(told: &Told, run: &EndedRun) -> bool {
         | Told::Held
         | Told::Waiting { .. }
         | Told::Changed { .. }
+        | Told::Planned { .. }
         | Told::Digested { .. } => false,
     }
 }

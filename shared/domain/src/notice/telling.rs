@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
+use super::{Digest, PlanMade};
 use crate::run::Counts;
 use crate::silence::Silence;
 
@@ -47,6 +47,8 @@ pub enum Telling {
     DecisionsWait(Waiting),
     /// Contacts changed.
     ContactsChanged(Changes),
+    /// A plan waits for somebody to approve it.
+    PlanWaits(PlanMade),
     /// What happened since the last digest.
     Digest(Box<Digest>),
 }
@@ -64,6 +66,7 @@ impl Telling {
             Self::RemovalsReleased { .. } => "removals-released",
             Self::DecisionsWait(_) => "decisions-waiting",
             Self::ContactsChanged(_) => "contacts-changed",
+            Self::PlanWaits(_) => "plan-waits",
             Self::Digest(_) => "digest",
         }
     }

@@ -187,3 +187,22 @@ fn nobody_hears_of_a_connection_that_was_let_go() {
     assert_eq!(people.hear(&full(3, RunStatus::Succeeded)), None, "nothing was mended");
     assert_eq!(people.hear(&needs("consent-lost", 4)), Some("consent-lost".to_owned()));
 }
+
+#[test]
+fn each_plan_that_waits_is_told_once() {
+    let mut people = People::told_of(NoticeKind::Plan);
+    let made = |number: u128, at: i64| {
+        News::Planned(PlanMade {
+            run: RunId::from_bits(number),
+            at: minute(at),
+            until: minute(at + 24 * 60),
+            changes: Changes { created: 2, ..Changes::default() },
+            held: 0,
+        })
+    };
+    assert_eq!(people.hear(&made(1, 5)).as_deref(), Some("plan-waits"));
+    assert_eq!(people.hear(&made(1, 5)), None, "the event comes again");
+    assert_eq!(people.hear(&made(2, 9)).as_deref(), Some("plan-waits"));
+    assert_eq!(people.hear(&made(1, 5)), None, "and later still");
+    assert_eq!(people.hear(&full(20, RunStatus::Succeeded)), None);
+}

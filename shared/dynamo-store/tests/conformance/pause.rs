@@ -23,8 +23,11 @@ async fn who_paused_first_stays_named_until_somebody_resumes() {
     assert_eq!(store.pause().await.unwrap(), Some(first.clone()));
     let both = store.connection_and_pause(&account, &id).await.unwrap();
     assert_eq!(both, (Some(connection.clone()), Some(first)));
-    store.end_pause().await.unwrap();
-    store.end_pause().await.unwrap();
+    assert_eq!(store.resumed_at().await.unwrap(), None);
+    store.end_pause(at(7)).await.unwrap();
+    // There is none any more.
+    store.end_pause(at(8)).await.unwrap();
+    assert_eq!(store.resumed_at().await.unwrap(), Some(at(7)));
     let both = store.connection_and_pause(&account, &id).await.unwrap();
     assert_eq!(both, (Some(connection), None));
     assert_eq!(store.begin_pause(&second).await.unwrap(), second);

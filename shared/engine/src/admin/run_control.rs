@@ -21,7 +21,7 @@ pub async fn pause_all(outside: &impl Outside, caller: &Caller) -> Result<Pause,
 
 /// Ends the pause of everything: the next sweep goes on with what waits.
 pub async fn resume_all(outside: &impl Outside) -> Result<(), AdminError> {
-    Ok(outside.store().end_pause().await?)
+    Ok(outside.store().end_pause(outside.clock().now()).await?)
 }
 
 /// Ends a run: one that waits at once, one that works before its next page. What it did stays; one

@@ -3,6 +3,7 @@
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{AccountId, ConnectionId};
 use contact_sync_domain::pause::Pause;
+use jiff::Timestamp;
 
 use super::MemoryStore;
 use crate::port::{ConnectionStore, PauseStore, StoreError};
@@ -16,9 +17,16 @@ impl PauseStore for MemoryStore {
         Ok(self.up()?.pause.get_or_insert_with(|| pause.clone()).clone())
     }
 
-    async fn end_pause(&self) -> Result<(), StoreError> {
-        self.up()?.pause = None;
+    async fn end_pause(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut world = self.up()?;
+        if world.pause.take().is_some() {
+            world.resumed_at = Some(now);
+        }
         Ok(())
+    }
+
+    async fn resumed_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.up()?.resumed_at)
     }
 
     async fn connection_and_pause(

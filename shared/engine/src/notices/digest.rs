@@ -281,7 +281,11 @@ async fn summary(
         digest.holds = guard.is_some_and(|guard| guard.told == Told::Held);
     }
     if kinds.contains(&NoticeKind::Review) {
-        digest.waiting = waiting(stores, id, None).await?;
+        // Records that fail are told as failures, though somebody may decide about them.
+        let review = stores.noticed(id, NoticeKind::Review).await?;
+        if review.is_some_and(|review| matches!(review.told, Told::Waiting { .. })) {
+            digest.waiting = waiting(stores, id, None).await?;
+        }
     }
     Ok(digest)
 }

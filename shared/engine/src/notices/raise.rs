@@ -3,10 +3,10 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId, RunId};
 use contact_sync_domain::notice::{
-    EndedRun, News, Notice, NoticeKind, Noticed, Told, Turn, Waiting, transition,
+    Changes, EndedRun, News, Notice, NoticeKind, Noticed, PlanMade, Told, Turn, Waiting, transition,
 };
 use contact_sync_domain::review::ReviewList;
-use contact_sync_domain::run::Run;
+use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_domain::settings::Notifications;
 use contact_sync_domain::sync_state::Lane;
 use jiff::Timestamp;
@@ -26,6 +26,8 @@ const PAGE: u16 = 100;
 pub enum Hint {
     /// A run ended.
     RunEnded(RunId),
+    /// A run shows what it would do.
+    Planned(RunId),
     /// The connection needs a person.
     Attention,
     /// An admin consented.
@@ -44,13 +46,18 @@ pub async fn raise(
 ) -> Result<Vec<Notice>, NoticeError> {
     let Some(connection) = stores.connection(account, id).await? else { return Ok(Vec::new()) };
     let run = match hint {
-        Hint::RunEnded(run) => stores.run(account, id, run).await?,
+        Hint::RunEnded(run) | Hint::Planned(run) => stores.run(account, id, run).await?,
         Hint::Attention | Hint::Authorized | Hint::Silence => None,
     };
     let settings = stores.settings(account, id).await?.settings;
     let wanted = &settings.notifications;
     let scene = Scene { stores, clock, randomness, connection: &connection, hint, run, wanted };
-    let chosen = NoticeKind::chosen(wanted);
+    let mut chosen = NoticeKind::chosen(wanted);
+    if let Hint::Planned(_) = hint {
+        // Of the others a plan is no news.
+        let is_meant = chosen.contains(&NoticeKind::Review);
+        chosen = is_meant.then_some(NoticeKind::Plan).into_iter().collect();
+    }
     let mut raised = Vec::new();
     for kind in &chosen {
         if let Some(notice) = scene.raise_of(*kind).await? {
@@ -59,7 +66,9 @@ pub async fn raise(
     }
     let ended = scene.run.as_ref().and_then(ended);
     let is_told_of = |run: &EndedRun| chosen.iter().any(|kind| run.is_told_of(*kind));
-    let has_news = !raised.is_empty()
+    // What waits as a plan expires before a digest of it helps anybody.
+    let is_plan = matches!(hint, Hint::Planned(_));
+    let has_news = (!raised.is_empty() && !is_plan)
         || connection.attention.is_some()
         || ended.as_ref().is_some_and(is_told_of);
     if has_news && !is_let_go(connection.status) {
@@ -147,6 +156,7 @@ impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
             }));
         }
         match (self.hint, &self.run) {
+            (Hint::Planned(_), Some(run)) => Ok(plan_of(run).map(News::Planned)),
             (Hint::Silence, _) => Ok((kind == NoticeKind::Failure).then(|| heard(connection))),
             (Hint::Authorized, _) => Ok(Some(News::Consented {
                 at: connection.authorized_at.unwrap_or(connection.updated_at),
@@ -156,7 +166,7 @@ impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
             }
             (Hint::RunEnded(_), Some(run)) => Ok(ended(run).map(News::Ended)),
             // Either is mended or deleted by now.
-            (Hint::Attention | Hint::RunEnded(_), _) => Ok(None),
+            (Hint::Attention | Hint::RunEnded(_) | Hint::Planned(_), _) => Ok(None),
         }
     }
 
@@ -235,6 +245,20 @@ fn heard(connection: &Connection) -> News {
         None if connection.status == ConnectionStatus::Enabled => News::HeardAgain { at },
         None => News::LetGo { at },
     }
+}
+
+/// A plan that somebody asked for and that still waits.
+fn plan_of(run: &Run) -> Option<PlanMade> {
+    run.requested_by.as_ref()?;
+    let plan = run.plan.as_deref().filter(|_| run.status == RunStatus::Planned)?;
+    let guard = &plan.summary.guard;
+    Some(PlanMade {
+        run: run.id.clone(),
+        at: plan.made_at,
+        until: plan.expires_at,
+        changes: Changes::of(&run.counts),
+        held: if guard.holds { guard.count } else { 0 },
+    })
 }
 
 /// What only shows what would be is no news.

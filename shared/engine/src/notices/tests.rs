@@ -209,3 +209,49 @@ async fn an_answer_that_gets_lost_repeats_that_one_mail_once_and_not_at_once() {
     assert_eq!(scene.deliver(&notice).await.unwrap().sent, 0);
     assert_eq!(scene.mailer.sent().len(), 2);
 }
+
+#[tokio::test]
+async fn a_plan_that_somebody_asked_for_is_told_once_while_it_waits() {
+    let scene = Scene::new();
+    let at = scene.clock.now();
+    let planned = |number: u128, by: Option<&str>, status: &str| {
+        let id = RunId::from_bits(number);
+        let requested_by = by.map(|by| json!({"subject": by, "role": "operator"}));
+        let mut run: serde_json::Value = json!({
+            "id": id, "accountId": scene.connection.account_id,
+            "connectionId": scene.connection.id, "kind": "preview", "trigger": "manual",
+            "status": status, "counts": {"created": 12, "removed": 3}, "progress": {"done": 0},
+            "settingsVersion": 1, "queuedAt": at,
+            "plan": {
+                "hash": "ab", "pages": 1, "basis": {"settingsVersion": 1},
+                "summary": {"guard": {"count": 3, "holds": true}},
+                "madeAt": at, "expiresAt": at + SignedDuration::from_hours(24),
+            },
+        });
+        if let Some(by) = requested_by {
+            run["requestedBy"] = by;
+        }
+        scene.stores.world().runs.insert(id.clone(), serde_json::from_value(run).unwrap());
+        Hint::Planned(id)
+    };
+    let hint = planned(1, Some("ada"), "planned");
+    let told = scene.hear(&hint).await;
+    assert_eq!(reasons(&told), ["plan-waits"]);
+    let text = &told[0].text;
+    for part in ["12 contacts created", "3 removals", "2026-03-03 12:00 UTC", "Nothing of it"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(scene.hear(&hint).await, []);
+    scene.clock.advance(SignedDuration::from_mins(1));
+    assert_eq!(scene.hear(&planned(2, None, "planned")).await, [], "nobody asked for it");
+    assert_eq!(scene.hear(&planned(3, Some("ada"), "queued")).await, [], "it is applied");
+    let runs = |kinds: &[&str]| {
+        let mut world = scene.stores.world();
+        let versions = world.settings.get_mut(&scene.connection.id).unwrap();
+        versions[0].settings.notifications.kinds =
+            kinds.iter().map(|&kind| kind.to_owned()).collect();
+    };
+    runs(&["failure", "changes"]);
+    let fresh = planned(4, Some("ada"), "planned");
+    assert_eq!(scene.hear(&fresh).await, [], "who does not decide is not asked");
+}

@@ -1,7 +1,7 @@
 //! Notices in words: what happened, what was and was not done, what to do.
 
 use contact_sync_domain::connection::Connection;
-use contact_sync_domain::notice::{Changes, Digest, Telling, Waiting};
+use contact_sync_domain::notice::{Changes, Digest, PlanMade, Telling, Waiting};
 use contact_sync_domain::silence::{Missed, Silence};
 
 /// A title is the subject of a mail.
@@ -74,6 +74,7 @@ pub(super) fn words(connection: &Connection, telling: &Telling) -> Words {
         Telling::ContactsChanged(changes) => {
             ("contacts were changed".to_owned(), vec![changed(*changes)])
         }
+        Telling::PlanWaits(made) => planned(made),
         Telling::Digest(digest) => digested(digest),
     };
     let title = one_line(&format!("{name}: {what}"));
@@ -126,6 +127,27 @@ fn digested(digest: &Digest) -> (String, Vec<String>) {
         paragraphs.push(sentence(&format!("{} for somebody", decisions(waiting))));
     }
     (format!("what happened since {}", digest.since), paragraphs)
+}
+
+fn planned(made: &PlanMade) -> (String, Vec<String>) {
+    let changes = match changed(made.changes) {
+        changes if changes.is_empty() => "It would change nothing.".to_owned(),
+        changes => format!("If it is applied: {changes}"),
+    };
+    let held = match made.held {
+        0 => String::new(),
+        held => format!(
+            "It has {}, more than the guard allows: whoever applies it confirms the number.",
+            counted(held, "removal", "removals")
+        ),
+    };
+    let until = made.until.strftime("%Y-%m-%d %H:%M UTC");
+    let fix = format!(
+        "What to do: look at the run's changes and apply it, or let it be. It can be applied until \
+         {until}."
+    );
+    let paragraphs = vec!["Nothing of it is done yet.".to_owned(), changes, held, fix];
+    ("a plan waits for approval".to_owned(), paragraphs)
 }
 
 fn silent(Silence { what: missed, since }: Silence) -> (String, Vec<String>) {

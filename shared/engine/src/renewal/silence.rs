@@ -2,11 +2,16 @@
 
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::schedule::Timing;
-use contact_sync_domain::silence::{Silence, may_be_silent, silence_of};
+use contact_sync_domain::silence::{Missed, Silence, may_be_silent, silence_of};
 use contact_sync_domain::sync_state::SyncState;
+use jiff::SignedDuration;
 
 use super::{ATTEMPTS, Renewal, RenewalError, RenewalStores};
 use crate::port::{Clock, Directory, EventPublisher, Randomness, Subscriptions};
+
+/// So long after a pause of everything, looks and runs that did not come meanwhile are caught up
+/// with.
+const AFTER_PAUSE: SignedDuration = SignedDuration::from_hours(3);
 
 impl<S, G, E, C, R> Renewal<S, G, E, C, R>
 where
@@ -63,6 +68,17 @@ where
         let Some(account) = self.stores.account(account).await? else { return Ok(None) };
         let timing = Timing::compile(&settings.schedule, &account.time_zone);
         let timing = timing.unwrap_or_default();
-        Ok(silence_of(state, &settings, timing.as_ref(), self.clock.now()))
+        let now = self.clock.now();
+        let found = silence_of(state, &settings, timing.as_ref(), now);
+        // What stands is not taken back by a pause, and notifications are missed by looks that came.
+        let came_of_pause = connection.silence.is_none()
+            && matches!(found, Some(Silence { what: Missed::Run | Missed::Look, .. }));
+        if came_of_pause
+            && let Some(resumed) = self.stores.resumed_at().await?
+            && now.duration_since(resumed) < AFTER_PAUSE
+        {
+            return Ok(None);
+        }
+        Ok(found)
     }
 }

@@ -78,6 +78,15 @@ async fn lost_consent_is_told_once_and_so_is_that_it_was_given_again() {
         scene.rest().post(&read, &json!({"user": "u-1"})).await.expect(204);
     }
     scene.rest().post(&read, &json!({"user": "stranger"})).await.expect(404);
+    // Who only looks says so of themselves alone.
+    let viewer = |sub: &str| {
+        let claims = json!({"sub": sub, "account": customer.account, "role": "viewer"});
+        scene.rest().bearing(scene.stack.token_with_claims(&claims))
+    };
+    let refused = viewer("u-1").post(&read, &json!({"user": "u-2"})).await.expect(403);
+    assert_eq!(refused.problem(), "role-too-small");
+    assert_eq!(told(&scene, &customer, "user=u-2&unread=true").await.len(), 2);
+    viewer("u-1").post(&read, &json!({"user": "u-1"})).await.expect(204);
     assert_eq!(scene.rest().post(&read, &json!({})).await.expect(422).pointers(), ["/user"]);
     let unread = told(&scene, &customer, "user=u-1&unread=true").await;
     assert_eq!(reasons(&unread), ["recovered"]);
@@ -195,4 +204,25 @@ async fn a_digest_sums_up_the_day_in_one_notice_and_one_mail_and_comes_again_onl
     let kinds =
         scene.items("StateTable").await.into_iter().filter(|item| item["kind"]["S"] == "digest");
     assert_eq!(kinds.count(), 0, "nothing is expected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_waits_for_approval_is_told_to_whoever_decides() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.connected().await;
+    tell(&customer, &["review"]).await;
+    let preview = scene.rest().post(&customer.path("/previews"), &json!({})).await.expect(202);
+    let preview = preview.json()["id"].as_str().unwrap().to_owned();
+    customer.wait_for_run_status(&preview, "planned").await;
+    scene.settle().await;
+    let notices = told(&scene, &customer, "user=u-1").await;
+    assert_eq!(reasons(&notices), ["plan-waits"], "{}", scene.story());
+    assert_eq!((&notices[0]["kind"], &notices[0]["runId"]), (&json!("plan"), &json!(preview)));
+    assert_eq!(mailed(&scene, "ada@host.example"), ["Contoso: a plan waits for approval"]);
+    let events = scene.stack.published_events();
+    let made = events.iter().find(|event| event.envelope["detail-type"] == "SyncRunPlanned");
+    scene.invoke("notify", &made.unwrap().envelope).await;
+    scene.settle().await;
+    assert_eq!(told(&scene, &customer, "user=u-1").await.len(), 1);
+    assert_eq!(scene.stack.denied_calls(), Vec::<String>::new());
 }

@@ -86,8 +86,12 @@ impl<S: PauseStore> PauseStore for LaneStores<S> {
         self.store.begin_pause(pause).await
     }
 
-    async fn end_pause(&self) -> Result<(), StoreError> {
-        self.store.end_pause().await
+    async fn end_pause(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.store.end_pause(now).await
+    }
+
+    async fn resumed_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.resumed_at().await
     }
 
     async fn connection_and_pause(

@@ -114,7 +114,7 @@ async fn what_is_asked_for_while_everything_is_paused_waits_and_is_done_after_it
     }
     assert_eq!(scene.state(), before, "nobody took the lease");
     assert_eq!(scene.run(&id).status, RunStatus::Queued);
-    scene.worker.stores.end_pause().await.unwrap();
+    scene.worker.stores.end_pause(start()).await.unwrap();
     assert_eq!(scene.drive().await.unwrap(), Driven::LetGo);
     assert_eq!(scene.run(&id).status, RunStatus::Succeeded);
 }
@@ -130,7 +130,7 @@ async fn a_run_that_began_before_everything_was_paused_waits_and_goes_on() {
     let run = scene.run(&id);
     assert_eq!(run.status, RunStatus::Running);
     assert_eq!(run.counts.created, 0, "nothing was written: {:?}", run.counts);
-    scene.worker.stores.end_pause().await.unwrap();
+    scene.worker.stores.end_pause(start()).await.unwrap();
     scene.pass(SignedDuration::from_mins(5));
     assert_eq!(scene.drive().await.unwrap(), Driven::LetGo);
     let run = scene.run(&id);

@@ -69,3 +69,24 @@ async fn of_a_connection_that_people_stopped_nothing_is_expected() {
     assert_eq!(sweep(&renewal).await.silent, 0);
     assert_eq!(missed(&renewal), None);
 }
+
+#[tokio::test]
+async fn what_did_not_come_while_everything_was_paused_is_caught_up_with_and_not_missed() {
+    let hours = |renewal: &FakeRenewal, hours: i64| {
+        renewal.clock.now().checked_sub(SignedDuration::from_hours(hours)).unwrap()
+    };
+    for (run, look, what) in [(60, 0, Missed::Run), (2, 4, Missed::Look)] {
+        let renewal = heard_last(run, look);
+        renewal.stores.world().resumed_at = Some(hours(&renewal, 1));
+        assert_eq!(sweep(&renewal).await.silent, 0);
+        assert_eq!(missed(&renewal), None);
+        // Long enough ago that somebody should have come.
+        renewal.stores.world().resumed_at = Some(hours(&renewal, 3));
+        sweep(&renewal).await;
+        assert_eq!(missed(&renewal), Some(what));
+        // What was missed before is missed still.
+        renewal.stores.world().resumed_at = Some(hours(&renewal, 0));
+        sweep(&renewal).await;
+        assert_eq!(missed(&renewal), Some(what));
+    }
+}
