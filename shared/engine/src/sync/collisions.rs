@@ -141,6 +141,7 @@ where
         let mut left = Vec::new();
         for users in users.chunks(PER_SEGMENT) {
             held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
             left.extend(self.try_some(held, pass, users.to_vec()).await?);
         }
         Ok(left)
@@ -223,6 +224,7 @@ where
     ) -> Result<(), Stop> {
         for users in open.chunks(PER_SEGMENT) {
             held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
             let mut items = Vec::with_capacity(users.len());
             for (user, item, _) in self.decide_parties(pass, users.to_vec()).await? {
                 items.push(self.without_address(pass, &user, item).await?);

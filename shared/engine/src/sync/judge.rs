@@ -97,6 +97,7 @@ where
         self.record_start(held, pass).await?;
         self.mark_asked(held, pass).await?;
         self.load_lookup(pass).await?;
+        self.check_allowed(pass).await?;
         let mut stored = HashMap::new();
         let Staged { removals, spared, unreadable, unclear } =
             self.still_removals(pass, &due, &mut stored).await?;
@@ -131,6 +132,9 @@ where
         }
         let first = pass.point.page;
         for items in items.chunks(PER_SEGMENT) {
+            // Who cancels or pauses means what is not done yet; it is judged again as after a death.
+            held.check_time(&self.clock)?;
+            self.check_allowed(pass).await?;
             let segment = judgement(held, pass, items.to_vec());
             self.store_and_settle(held, pass, segment, stored.clone(), &HashMap::new()).await?;
         }

@@ -66,6 +66,7 @@ where
             }
             if let Some(cycle) = cycle_from(start, &successor) {
                 held.check_time(&self.clock)?;
+                self.check_allowed(pass).await?;
                 if self.swap(held, pass, &parties, &cycle, &successor).await? {
                     swapped.extend(cycle);
                 }
