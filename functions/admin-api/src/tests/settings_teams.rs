@@ -56,6 +56,9 @@ async fn a_team_is_told_before_and_made_from_its_group_when_the_settings_are_sav
         json!([wish(10), wish(11), {"group": id(12), "createTeam": true, "teamName": "Boats"}]);
     let verdict = validate(&app, &rows).await;
     assert_eq!(verdict["errors"], json!([]), "{verdict}");
+    let taken = verdict["warnings"].as_array().unwrap();
+    let taken: Vec<&Value> = taken.iter().filter(|one| one["pointer"] == "/teams/1").collect();
+    assert!(taken[0]["message"].as_str().unwrap().contains("`OFFICE` already"), "{verdict}");
     assert_eq!(
         verdict["teamsToMake"],
         json!([

@@ -134,6 +134,7 @@ pub async fn import_settings(
     if !teams.problems.is_empty() {
         return Err(AdminError::Invalid(in_file(teams.problems)));
     }
+    warnings.extend(in_file(teams.taken));
     let teams_to_make = teams.make.into_iter().map(rows_in_file).collect();
     if keep_priority(caller, &base.current.settings, &mut settings) {
         warnings.push(Problem {

@@ -36,6 +36,8 @@ pub struct TeamToMake {
 pub(in crate::admin) struct FoundTeams {
     /// Rows whose team cannot be found, or be made.
     pub(in crate::admin) problems: Vec<Problem>,
+    /// Rows that would have a team made, and find one of its name: what people should know.
+    pub(in crate::admin) taken: Vec<Problem>,
     /// Teams that are to be made.
     pub(in crate::admin) make: Vec<TeamToMake>,
     /// What asking for names cost.
@@ -81,7 +83,18 @@ pub(in crate::admin) async fn find_teams(
             continue;
         }
         match teams.iter().find(|team| name_key(&team.name) == name.key) {
-            Some(team) => row.settle(&team.id),
+            Some(team) => {
+                if row.create_team {
+                    found.taken.push(Problem {
+                        pointer: format!("/teams/{index}"),
+                        message: format!(
+                            "the account has a team `{}` already: the group joins that one",
+                            team.name
+                        ),
+                    });
+                }
+                row.settle(&team.id);
+            }
             None if row.create_team => {
                 if !drafted {
                     row.team.clear();

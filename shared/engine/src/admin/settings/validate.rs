@@ -77,6 +77,7 @@ pub async fn validate(
     };
     let teams = find_teams(outside, &found, &mut settings, false).await?;
     validation.errors = teams.problems;
+    validation.warnings.extend(teams.taken);
     validation.teams_to_make = teams.make;
     validation.cost.add(teams.cost);
     validation.errors.extend(unsent(outside, &account.id, &settings).await?);
