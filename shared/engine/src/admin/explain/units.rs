@@ -30,9 +30,10 @@ pub(super) async fn name_units(
         let found = directory.find_unit(tenant, unit).await.ok().flatten();
         found.and_then(|found| found.display_name).unwrap_or_else(|| unit.to_string())
     });
-    let mut names = join_all(asked.collect::<Vec<_>>()).await.join(", ");
-    if meant.len() > NAMED {
-        names.push_str(&format!(" and {} more", meant.len() - NAMED));
-    }
-    verdict.because = format!("{} ({names})", verdict.because);
+    let names = join_all(asked.collect::<Vec<_>>()).await.join(", ");
+    let more = match meant.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    verdict.because = format!("{} ({names}{more})", verdict.because);
 }
