@@ -199,7 +199,7 @@ async fn administrative_units_that_do_not_exist_or_may_not_be_read_are_told() {
 
     let verdict = validate(&app, &scope(&[&known])).await;
     assert_eq!((&verdict["valid"], &verdict["people"]["inScope"]), (&json!(true), &json!(1)));
-    let change = &verdict["people"]["scopeChange"];
+    let change = &verdict["scopeChange"];
     assert!(change.to_string().contains("administrativeUnits"), "who goes, and why: {verdict}");
     let needed = &verdict["permissions"][2];
     assert_eq!(needed["name"], "AdministrativeUnit.Read.All");
