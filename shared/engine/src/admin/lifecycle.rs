@@ -178,9 +178,12 @@ async fn check_claim(store: &impl TenantStore, found: &Connection) -> Result<(),
 /// changed it.
 async fn step_back(outside: &impl Outside, found: &Connection) {
     let store = outside.store();
-    let is_ours = |changed: &Connection| match found.status {
-        ConnectionStatus::Enabled => changed.paused_for == Some(PausedFor::Undone),
-        _ => changed.status == ConnectionStatus::Enabled,
+    let is_ours = |changed: &Connection| {
+        if found.status == ConnectionStatus::Enabled {
+            changed.paused_for == Some(PausedFor::Undone)
+        } else {
+            changed.status == ConnectionStatus::Enabled
+        }
     };
     if let Ok(Some(mut changed)) = store.connection(&found.account_id, &found.id).await
         && is_ours(&changed)
