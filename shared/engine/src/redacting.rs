@@ -228,6 +228,8 @@ where
             return Ok(true);
         }
         let rests = self.rests(run).await?;
+        // Neither pages nor files are left of such a run.
+        let from = if is_bare(run, self.clock.now()) { u32::MAX } else { from };
         let reached = self.redact_run(connection, run, from, rests).await?;
         let place =
             |page| RedactionPlace { connection: connection.id.clone(), run: run.id.clone(), page };
@@ -310,6 +312,12 @@ where
             user: user.as_ref(),
             stands_for: &self.redaction.stands_for.clone(),
         };
+        if from == u32::MAX {
+            if !self.redact_head(&forgotten, run).await? {
+                self.open_again(run);
+            }
+            return Ok(None);
+        }
         let last = run.plan.as_ref().map_or(run.pages, |plan| run.pages.max(plan.pages));
         let mut page = from;
         // A page may have been stored that the run did not come to count.
@@ -329,16 +337,17 @@ where
             }
         }
         if rests && !self.redact_head(&forgotten, run).await? {
-            // Somebody changed it in this moment.
-            self.redaction.open.push(RedactionPlace {
-                connection: run.connection_id.clone(),
-                run: run.id.clone(),
-                page,
-            });
+            self.open_again(run);
         }
         let reports = redact_report(self.blobs, run, |user| forgotten.is(user)).await?;
         self.add(Erasures { reports, ..Erasures::default() });
         Ok(None)
+    }
+
+    /// Somebody changed it in this moment.
+    fn open_again(&mut self, run: &Run) {
+        let (connection, run) = (run.connection_id.clone(), run.id.clone());
+        self.redaction.open.push(RedactionPlace { connection, run, page: 0 });
     }
 
     /// Takes the person out of what a run says of itself: whom it was about, and about whom its
@@ -374,4 +383,11 @@ where
         let named = alter_segment(stores, self.blobs, connection, place, page, change).await?;
         Ok(named || deviated)
     }
+}
+
+/// Whether all that a run left has gone by its age, a day ago at the least.
+fn is_bare(run: &Run, now: Timestamp) -> bool {
+    let days = i64::from(run.kept.history_days.max(run.kept.report_days)) + 1;
+    let since = run.ended_at.or(run.started_at).unwrap_or(run.queued_at);
+    run.status.is_terminal() && now.duration_since(since) > SignedDuration::from_hours(24 * days)
 }

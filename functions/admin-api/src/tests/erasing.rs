@@ -3,15 +3,19 @@
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::erasure::ErasureState;
-use contact_sync_domain::id::{ContactId, ObjectId, ReviewId};
+use contact_sync_domain::id::{ContactId, ObjectId, ReviewId, RunId};
+use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::retention::Retention;
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
+use contact_sync_domain::segment::{Outcome, Phase, Prior, Segment};
 use contact_sync_engine::memory::HeldClock;
 use contact_sync_engine::port::{Clock, StoredContact};
 use contact_sync_engine::redacting::{Redacted, redact};
+use contact_sync_engine::segments::store_segment;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::harness::{ACCOUNT, App, Ask, connection_id, of_account};
+use super::harness::{ACCOUNT, App, Ask, account_id, connection_id, of_account};
 
 /// Somebody with an address, a title, a team, edits, a refusal and an answer that was kept.
 async fn lived_in() -> (App, ContactId) {
@@ -152,6 +156,40 @@ async fn whoever_was_removed_before_can_be_forgotten_too() {
         world.contacts.get(&contact),
         Some(StoredContact::Tombstone { erased: true, .. })
     ));
+}
+
+#[tokio::test]
+async fn whoever_a_run_removed_gets_no_contact_of_his_own_either() {
+    let (app, contact) = lived_in().await;
+    let by = Prior { run: RunId::from_bits(0x77), page: 2 };
+    let removed = blank_item(&ObjectId::from_u128(7), Some(contact.clone()), Outcome::Delete);
+    let page = Segment::of(2, Phase::Judgement, 1, vec![removed]);
+    let (store, blobs) = (&app.outside.store, &app.outside.blobs);
+    let of = (&by.run, Retention::default());
+    let whose = (account_id(), connection_id());
+    store_segment(store, blobs, &whose.0, &whose.1, of, page).await.unwrap();
+    let gone = StoredContact::Tombstone {
+        version: 4,
+        source_version: 9,
+        connection_id: Some(connection_id()),
+        expires_at: Timestamp::MAX,
+        by: Some(by),
+        erased: false,
+    };
+    // It was local before: its id is not derived from the user's.
+    store.world().contacts.insert(contact.clone(), gone);
+    app.ask(erase(&contact)).await.expect(202);
+    let own = app.outside.store.world().receipts.values().next().unwrap().barred.clone();
+    assert_eq!(own.len(), 1);
+    for id in [&contact, &own[0]] {
+        assert!(
+            matches!(
+                app.outside.store.world().contacts.get(id),
+                Some(StoredContact::Tombstone { erased: true, .. })
+            ),
+            "{id}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use contact_sync_domain::erasure::{
 };
 use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
 use contact_sync_domain::retention::LONGEST;
+use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -18,8 +19,10 @@ use super::contacts::TOMBSTONE_LIFE;
 use super::document::Members;
 use super::{AdminError, Caller, Outside};
 use crate::port::{
-    Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoredContact, WelcomeStore,
+    Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoreError, StoredContact,
+    WelcomeStore,
 };
+use crate::segments::load_segment;
 
 /// Reads `{confirm}`, which must be the contact's own id.
 pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
@@ -177,10 +180,13 @@ async fn begin(
     before: u64,
 ) -> Result<ErasureReceipt, AdminError> {
     let store = outside.store();
-    let contact = match store.get(account, id).await? {
-        Some(StoredContact::Present(contact)) => Some(contact),
+    let person = match store.get(account, id).await? {
+        Some(StoredContact::Present(contact)) => Some(person_of(&contact)),
         // Whom sync or somebody removed may want to be forgotten all the same.
-        Some(StoredContact::Tombstone { version, .. }) if version > 0 => None,
+        Some(StoredContact::Tombstone { version, by, .. }) if version > 0 => match by {
+            Some(by) => whom_it_removed(outside, account, id, &by).await?,
+            None => None,
+        },
         Some(StoredContact::Tombstone { .. }) | None => {
             return Err(AdminError::NotFound("contact"));
         }
@@ -201,13 +207,43 @@ async fn begin(
         // Earlier runs may have begun when the account kept them for longer.
         history_until: in_days(LONGEST.into()),
         backups_until: now.checked_add(BACKUPS_LAST).unwrap_or(Timestamp::MAX),
-        person: contact.as_deref().map(person_of),
+        person,
         redaction: None,
         written_at: Some(now),
         barred: Vec::new(),
         lifted_at: None,
     };
     put(outside, receipt).await
+}
+
+/// The user whose contact a page removed: only the page says so where the contact had existed
+/// before him, and his own id would be free otherwise.
+async fn whom_it_removed(
+    outside: &impl Outside,
+    account: &AccountId,
+    contact: &ContactId,
+    by: &Prior,
+) -> Result<Option<ErasedPerson>, AdminError> {
+    let (store, blobs) = (outside.store(), outside.blobs());
+    for connection in store.connections(account).await? {
+        let Some(tenant) = &connection.tenant else { continue };
+        let segment = match load_segment(store, blobs, &connection.id, &by.run, by.page).await {
+            // It went by its age.
+            Err(StoreError::Corrupt { .. }) => None,
+            read => read?,
+        };
+        let items = segment.map(|segment| segment.items).unwrap_or_default();
+        let removed = items.into_iter().find(|item| item.contact_id.as_ref() == Some(contact));
+        if let Some(item) = removed {
+            let user = ErasedUser {
+                connection_id: connection.id.clone(),
+                tenant_id: tenant.id.clone(),
+                object_id: item.object_id,
+            };
+            return Ok(Some(ErasedPerson { user: Some(user), email_key: None }));
+        }
+    }
+    Ok(None)
 }
 
 fn person_of(contact: &Contact) -> ErasedPerson {

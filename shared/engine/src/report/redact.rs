@@ -123,14 +123,28 @@ fn without_lines(
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let mut text = String::new();
     GzDecoder::new(packed).read_to_string(&mut text).map_err(unreadable)?;
-    let left = kept(text.as_bytes(), |line| {
-        let line: Value = serde_json::from_slice(line).unwrap_or_default();
-        let user = line.get("objectId").and_then(Value::as_str);
-        !user.and_then(|user| ObjectId::parse(user).ok()).is_some_and(|user| is_meant(&user))
-    });
-    let Some(left) = left else { return Ok(None) };
+    let (mut left, mut struck) = (String::with_capacity(text.len()), 0);
+    for line in text.split_inclusive('\n') {
+        let told: Value = serde_json::from_str(line).unwrap_or_default();
+        let user = told.get("objectId").and_then(Value::as_str);
+        if user.and_then(|user| ObjectId::parse(user).ok()).is_some_and(|user| is_meant(&user)) {
+            struck += 1;
+            continue;
+        }
+        // Readers know by the last line whether the file is whole.
+        match told.pointer("/run/people").and_then(Value::as_u64) {
+            Some(people) if struck > 0 => {
+                let fewer = format!("\"people\":{}", people.saturating_sub(struck));
+                left.push_str(&line.replace(&format!("\"people\":{people}"), &fewer));
+            }
+            Some(_) | None => left.push_str(line),
+        }
+    }
+    if struck == 0 {
+        return Ok(None);
+    }
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(&left).map_err(unreadable)?;
+    packed.write_all(left.as_bytes()).map_err(unreadable)?;
     packed.finish().map(Some).map_err(unreadable)
 }
 
@@ -162,5 +176,24 @@ mod tests {
         let left = without_addresses(simple, &emails).unwrap();
         assert_eq!(left, b"Email,Type,Sync Status,Result\r\n");
         assert_eq!(without_addresses(&left, &emails), None);
+    }
+
+    #[test]
+    fn what_machines_read_is_whole_without_him() {
+        let (user, other) = (ObjectId::from_u128(1), ObjectId::from_u128(2));
+        let lines = format!(
+            "{{\"objectId\":\"{user}\"}}\n{{\"objectId\":\"{other}\"}}\n\
+             {{\"run\":{{\"id\":\"r\",\"people\":2}}}}\n"
+        );
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(lines.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let left = without_lines(&packed, &|id: &ObjectId| *id == user).unwrap().unwrap();
+        let mut text = String::new();
+        GzDecoder::new(left.as_slice()).read_to_string(&mut text).unwrap();
+        let expected =
+            format!("{{\"objectId\":\"{other}\"}}\n{{\"run\":{{\"id\":\"r\",\"people\":1}}}}\n");
+        assert_eq!(text, expected);
+        assert_eq!(without_lines(&left, &|id: &ObjectId| *id == user).unwrap(), None);
     }
 }

@@ -41,7 +41,12 @@ const UNUSED: [(&[&str], &str, &str); 6] = [
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.
-const BY_CHANCE: [(&[&str], &str, &str); 10] = [
+const BY_CHANCE: [(&[&str], &str, &str); 11] = [
+    (
+        &["sync-report"],
+        "dynamodb:PutItem ERASING#",
+        "a person of whom runs at work, or more than one slice, still tell",
+    ),
     (
         &["sync-report"],
         "dynamodb:BatchWriteItem",

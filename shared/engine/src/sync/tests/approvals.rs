@@ -130,6 +130,7 @@ async fn thousands_that_are_held_back_wait_at_the_cost_of_looking_and_go_when_th
     assert_eq!(scene.full().await.status, RunStatus::Blocked);
     let asked = held(&scene);
     assert_eq!(asked.len(), 5_000);
+    // The store in memory counts each item of a batch.
     let requests = async |scene: &mut Scene| {
         const MANY: usize = 10_000_000;
         scene.worker.stores.world().calls_left = Some(MANY);
@@ -138,13 +139,13 @@ async fn thousands_that_are_held_back_wait_at_the_cost_of_looking_and_go_when_th
     };
     let (run, waiting) = requests(&mut scene).await;
     assert_eq!((run.status, held(&scene).len()), (RunStatus::Blocked, 5_000));
-    assert!(waiting < 5_000, "{waiting} requests while nobody decides");
+    assert!(waiting < 4 * 5_000, "{waiting} items while nobody decides");
     for item in &asked {
         approve(&scene, item).await;
     }
     let (run, doing) = requests(&mut scene).await;
     assert_eq!((run.status, run.counts.removed), (RunStatus::Succeeded, 5_000), "{:?}", run.reason);
-    assert!(doing < 5 * 5_000, "{doing} requests to remove 5,000");
+    assert!(doing < 20 * 5_000, "{doing} items to remove 5,000");
     assert!(held(&scene).is_empty());
 }
 

@@ -329,3 +329,22 @@ async fn redaction_that_has_no_time_comes_to_its_end_all_the_same() {
     }
     panic!("it never ends");
 }
+
+#[tokio::test]
+async fn runs_of_which_nothing_is_left_are_not_gone_through_page_by_page() {
+    let scene = lived_in().await;
+    tell_removal(&scene);
+    let calls = async |scene: &Scene| {
+        scene.worker.stores.world().calls_left = Some(1_000_000);
+        assert_eq!(slice(scene, 90).await.unwrap(), Redacted::Done);
+        1_000_000 - scene.worker.stores.world().calls_left.take().unwrap()
+    };
+    let young = calls(&scene).await;
+    let scene = lived_in().await;
+    tell_removal(&scene);
+    scene.pass(SignedDuration::from_hours(92 * 24));
+    let old = calls(&scene).await;
+    assert!(old < 15 && young > 2 * old, "{old} and {young} calls");
+    let told = format!("{:?}", scene.runs());
+    assert!(!told.contains(ObjectId::from_u128(3).as_str()), "a run about him says so no more");
+}
