@@ -36,7 +36,7 @@ pub fn written_by(entry: &HistoryEntry, user: &ObjectId) -> Option<SegmentItem> 
         (A::Delete, None) => return None,
         (A::Unlink, _) => Outcome::Unlink,
         (A::Accept, _) if *list == ReviewList::Removals => Outcome::Unlink,
-        (A::Create, None) | (A::Accept | A::Link, None) => Outcome::Create,
+        (A::Create | A::Accept | A::Link, None) => Outcome::Create,
         (A::Create | A::Accept | A::Link, Some(_)) => Outcome::Update,
         (A::Merge | A::Ignore | A::Unignore | A::Keep | A::Reject, _) => return None,
     };
