@@ -257,6 +257,7 @@ async fn newcomer(scene: &Scene, customer: &Customer<'_>, name: &str) -> String 
 
 /// People link, ignore and refuse; a whole run finds a question answered.
 async fn decide_what_waits(scene: &Scene, customer: &Customer<'_>) {
+    let since = customer.sync_now().await["endedAt"].clone();
     let linked = newcomer(scene, customer, "linked").await;
     let answered = newcomer(scene, customer, "answered").await;
     scene.settle().await;
@@ -282,6 +283,10 @@ async fn decide_what_waits(scene: &Scene, customer: &Customer<'_>) {
     decide(scene, customer, &item, json!({"action": "reject"})).await.expect(202);
     customer.change_settings(json!({"schedule": {"betweenRuns": "apply"}})).await;
     scene.settle().await;
+    // Taking all of it back is looked at, and left alone.
+    let undo = customer.path("/undo");
+    let asked = scene.rest().post(&undo, &json!({"since": since})).await.expect(202).json();
+    customer.wait_for_run_status(asked["id"].as_str().unwrap(), "planned").await;
 }
 
 /// Many change at once, a delta token dies, a subscription vanishes, consent is withdrawn.

@@ -1,9 +1,12 @@
 //! A run that somebody cancels ends once, keeps what it did, and spoils nothing for the next.
 
+use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
+use contact_sync_domain::settings::RemovalAction;
 use contact_sync_domain::sync_state::Lane;
 use jiff::SignedDuration;
 
+use super::happenings::contacts;
 use super::scene::{Scene, connection_id, user};
 use crate::memory::World;
 use crate::port::{DirectoryError, RunStore, SyncStateStore};
@@ -55,6 +58,42 @@ async fn a_run_that_nobody_works_on_is_ended_without_asking_graph() {
     scene.drive().await.unwrap();
     assert_eq!(scene.run(&id).status, RunStatus::Cancelled);
     assert_eq!(scene.state().cancel, None);
+}
+
+/// Whoever sees contacts vanish and cancels keeps those that are still there.
+#[tokio::test]
+async fn a_cancel_amid_the_removals_keeps_who_is_not_gone_yet() {
+    const GONE: u128 = 1_000;
+    let mut stopped = Vec::new();
+    for calls in (0..24_000).step_by(800) {
+        let mut scene = Scene::of((1..=GONE + 10).map(user));
+        scene.pages_of(999);
+        scene.set_settings(|settings| {
+            settings.policies.removal.hard_deleted = RemovalAction::Delete;
+            settings.policies.guard.max_count = 5_000;
+            settings.policies.guard.max_percent = 100.0;
+        });
+        scene.full().await;
+        for number in 1..=GONE {
+            scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(number));
+        }
+        let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.worker.stores.world().meanwhile = Some((calls, cancel));
+        scene.drive().await.unwrap();
+        let run = scene.run(&id);
+        let there = contacts(&scene).len() as u128;
+        if run.status != RunStatus::Cancelled {
+            assert_eq!(there, 10, "after {calls} calls: {run:?}");
+            break;
+        }
+        if there < GONE + 10 {
+            stopped.push(there);
+        }
+        scene.worker.stores.world().meanwhile = None;
+        assert_eq!(scene.full().await.status, RunStatus::Succeeded);
+        assert_eq!(contacts(&scene).len(), 10, "the next run does the rest, after {calls} calls");
+    }
+    assert!(stopped.iter().any(|there| *there > 200), "{stopped:?}");
 }
 
 #[tokio::test]
