@@ -233,7 +233,7 @@ async fn undo_plans_have_their_bound_too() {
     let app = App::with_connection(S::Enabled);
     let now = app.outside.clock.now();
     let ids = (account_id(), connection_id());
-    let done = Run::queued(RunId::from_bits(5), ids, (RunKind::Full, Trigger::Manual), 0, now);
+    let done = Run::queued(RunId::from_bits(5_000), ids, (RunKind::Full, Trigger::Manual), 0, now);
     let done = Run { status: RunStatus::Succeeded, ended_at: Some(now), ..done };
     app.outside.store.world().runs.insert(done.id.clone(), done.clone());
     let path = of_connection(&format!("/runs/{}/undo", done.id));

@@ -77,7 +77,7 @@ async fn only_an_enabled_connection_runs_and_only_what_there_is() {
     let app = App::with_connection(S::Enabled);
     let answer = start(&app, "preview").await;
     assert_eq!(answer.problem(422, "invalid-fields"), ["/kind"]);
-    assert!(answer.text.contains("not started here"), "{answer:?}");
+    assert!(answer.text.contains("POST …/previews"), "{answer:?}");
 }
 
 #[tokio::test]
