@@ -12,6 +12,8 @@ use super::scene::{Scene, connection_id, contact_id, map, user_with};
 use crate::port::DirectoryError;
 
 const PEOPLE: u128 = 20;
+/// An attribute that is not read anyway.
+const BADGE: &str = "extension_0123456789abcdef0123456789abcdef_badge";
 
 fn field(scene: &Scene, number: u128, field: ContactField) -> Option<String> {
     scene.contact(&contact_id(number)).unwrap().fields.get(&field).cloned()
@@ -27,14 +29,13 @@ async fn a_field_mapped_later_is_filled_for_everybody_while_changes_are_followed
     let throttled = || DirectoryError::Throttled { retry_after: None };
     // At once, and where the settings wait for whatever comes next: a look.
     for by_look in [false, true] {
-        let person = |number| user_with(number, &json!({"ageGroup": "Bern"}));
+        let person = |number| user_with(number, &json!({BADGE: "Bern"}));
         let mut scene = Scene::of((1..=PEOPLE).map(person));
         scene.full().await;
         let known = scene.state().work.users_delta.unwrap();
         scene.set_settings(|settings| {
             map(settings, "city");
-            // An attribute that is not read anyway.
-            settings.mapping.last_mut().unwrap().source = "[ageGroup]".to_owned();
+            settings.mapping.last_mut().unwrap().source = format!("[{BADGE}]");
         });
         // The listing gets no further than two pages.
         if by_look {
@@ -49,7 +50,7 @@ async fn a_field_mapped_later_is_filled_for_everybody_while_changes_are_followed
             scene.worker.directory.fail_page(2, throttled());
             scene.drive().await.unwrap();
         }
-        assert!(is_listing(&scene), "by a look: {by_look}");
+        assert!(is_listing(&scene), "by a look: {by_look}: {:?}", scene.runs());
         assert_eq!(field(&scene, 1, ContactField::City).as_deref(), Some("Bern"));
         assert_eq!(field(&scene, PEOPLE, ContactField::City), None, "it goes on in the background");
         let kept = scene.state().work.users_delta;
@@ -57,8 +58,8 @@ async fn a_field_mapped_later_is_filled_for_everybody_while_changes_are_followed
 
         // What changes meanwhile is there before the listing comes to it, or again.
         let mut entra = scene.worker.directory.inner.entra();
-        entra.put_user(user_with(1, &json!({"ageGroup": "Chur"})));
-        entra.put_user(user_with(PEOPLE, &json!({"ageGroup": "Bern", "jobTitle": "Captain"})));
+        entra.put_user(user_with(1, &json!({BADGE: "Chur"})));
+        entra.put_user(user_with(PEOPLE, &json!({BADGE: "Bern", "jobTitle": "Captain"})));
         drop(entra);
         scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
         scene.pass(SignedDuration::from_mins(30));
@@ -83,7 +84,7 @@ async fn a_field_mapped_later_is_filled_for_everybody_while_changes_are_followed
             "it tracks the new attribute from here on"
         );
         // From here on the new field follows by looks.
-        let moved = user_with(3, &json!({"ageGroup": "Thun"}));
+        let moved = user_with(3, &json!({BADGE: "Thun"}));
         scene.worker.directory.inner.entra().put_user(moved);
         scene.look().await;
         assert_eq!(field(&scene, 3, ContactField::City).as_deref(), Some("Thun"));
