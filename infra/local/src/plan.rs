@@ -131,16 +131,21 @@ impl Plan {
             let relay = Relay::read(properties, &physical, &at, &plan)?;
             plan.relays.push(relay);
         }
+        plan.read_outputs(template, &scope)?;
+        Ok(plan)
+    }
+
+    fn read_outputs(&mut self, template: &Template, scope: &Scope) -> Result<(), TemplateError> {
         for (name, output) in &template.outputs {
             let at = format!("Outputs.{name}");
             if !scope.is_present(output.condition.as_deref(), &at)? {
                 continue;
             }
             if let Some(value) = scope.text(&output.value, &at)? {
-                plan.outputs.insert(name.clone(), value);
+                self.outputs.insert(name.clone(), value);
             }
         }
-        Ok(plan)
+        Ok(())
     }
 
     /// The function called `name`.

@@ -36,6 +36,7 @@ use crate::settings::{ChangeMode, DisabledAccounts, LinkMode, Policies, Problem,
 
 /// The rules of one run, compiled from one settings version.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct Rules {
     mapping: Mapping,
     scope: ScopeRule,

@@ -249,7 +249,7 @@ where
         let connections = self.stores.connections(&account).await?;
         let mut still = Vec::new();
         let mut open = std::mem::take(&mut self.redaction.open).into_iter();
-        while let Some(place) = open.next() {
+        for place in open.by_ref() {
             if self.is_over() {
                 still.push(place);
                 break;

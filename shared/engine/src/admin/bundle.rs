@@ -108,3 +108,11 @@ fn account_told(veil: &mut Veil, account: &Account) -> Value {
     let fields: Vec<Value> = fields.collect();
     json!({"id": account.id, "customFields": fields, "retention": account.retention})
 }
+
+/// The document with one more member.
+fn with(mut document: Value, name: &str, value: Value) -> Value {
+    if let Some(members) = document.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
+    document
+}

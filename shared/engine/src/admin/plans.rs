@@ -5,7 +5,7 @@ use contact_sync_domain::actor::Actor;
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::guard::LimitView;
 use contact_sync_domain::id::{ConnectionId, ObjectId, RunId, TenantId};
-use contact_sync_domain::plan::{Approved, Plan};
+use contact_sync_domain::plan::{Approved, GuardView, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::sync_state::Lane;
 use jiff::{SignedDuration, Timestamp};
@@ -159,6 +159,22 @@ pub fn read_approval(document: &Value) -> Result<Approval, AdminError> {
     }
 }
 
+/// How many removals are approved with a plan, and whether their number must be said.
+async fn removals_of(
+    outside: &impl Outside,
+    found: &Run,
+    guard: &GuardView,
+    approval: &Approval,
+) -> Result<(u64, bool), AdminError> {
+    let Some(chosen) = &approval.items else { return Ok((guard.count, guard.holds)) };
+    let removals = chosen_removals(outside, found, chosen).await?;
+    let exceeded = |limit: &LimitView| limit.of.counted(&removals) > limit.left;
+    let count = removals.count;
+    let undoes = found.kind == RunKind::Undo;
+    let exceeds = undoes || count > guard.left || guard.limits.iter().any(exceeded);
+    Ok((count, guard.holds && exceeds && count > 0))
+}
+
 /// Has a plan applied, exactly as it was shown. A connection that does not sync yet is enabled with
 /// it.
 pub async fn apply_plan(
@@ -194,17 +210,7 @@ pub async fn apply_plan(
     if current.version != plan.basis.settings_version && !is_saved && !undoes {
         return Err(AdminError::PlanMoved { version: current.version });
     }
-    let guard = &plan.summary.guard;
-    let (removals, holds) = match &approval.items {
-        Some(chosen) => {
-            let removals = chosen_removals(outside, found, chosen).await?;
-            let exceeded = |limit: &LimitView| limit.of.counted(&removals) > limit.left;
-            let count = removals.count;
-            let exceeds = undoes || count > guard.left || guard.limits.iter().any(exceeded);
-            (count, guard.holds && exceeds && count > 0)
-        }
-        None => (guard.count, guard.holds),
-    };
+    let (removals, holds) = removals_of(outside, found, &plan.summary.guard, &approval).await?;
     if holds && approval.removals != Some(removals) {
         return Err(AdminError::RemovalsUnconfirmed { count: removals });
     }

@@ -19,6 +19,7 @@ use crate::port::{
 
 /// Who is in the directory, and what happened in it: every tenant sees the same.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own")]
 pub struct Entra {
     /// The users.
     pub users: BTreeMap<ObjectId, DirectoryUser>,

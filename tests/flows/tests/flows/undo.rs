@@ -124,6 +124,7 @@ async fn what_people_decided_since_is_taken_back_while_the_connection_is_disable
     let customer = scene.connected().await;
     let people = customer.people_in_scope();
     let [one, two, made, ignored, leaver] = &people[..5] else { panic!("{people:?}") };
+    customer.edit(two.id(), json!({"jobTitle": "Clerk"}));
     for person in [one, two] {
         customer.create_contact(json!({"email": person.address(), "city": "Rome"})).await;
     }
@@ -158,7 +159,7 @@ async fn what_people_decided_since_is_taken_back_while_the_connection_is_disable
     decide(&scene, &customer, &item, json!({"action": "ignore"})).await.expect(202);
     let edited = customer.linked_contact(two.id()).await["id"].clone();
     let path = customer.account_path(&format!("/contacts/{}", edited.as_str().unwrap()));
-    scene.rest().patch(&path, &json!({"fields": {"displayName": "By hand"}})).await.expect(200);
+    scene.rest().patch(&path, &json!({"fields": {"jobTitle": "By hand"}})).await.expect(200);
     assert_ne!(customer.contacts().await.len(), before.len() + 1);
     customer.act("disable").await.expect(202);
 
@@ -169,7 +170,7 @@ async fn what_people_decided_since_is_taken_back_while_the_connection_is_disable
     let left: Vec<&Value> = told.iter().filter(|change| change["result"] == "skipped").collect();
     assert_eq!(left.len(), 2, "{left:#?}");
     let reasons: Vec<&str> = left.iter().map(|one| one["reason"].as_str().unwrap()).collect();
-    assert!(reasons.iter().any(|one| one.starts_with("displayName was changed since, by ")));
+    assert!(reasons.iter().any(|one| one.starts_with("jobTitle was changed since, by ")));
     assert!(reasons.iter().any(|one| one.starts_with("`ignore` in `available`, decided by ")));
     let done = applied(&scene, &customer, &plan).await;
     assert_eq!(done["status"], "succeeded", "{done}");

@@ -7,9 +7,9 @@ use contact_sync_domain::id::{ConnectionId, ContactId};
 use contact_sync_domain::team::{Membership, Origin};
 use serde_json::{Value, json};
 
-use super::TIME;
 use super::run::link_told;
 use super::veil::Veil;
+use super::{TIME, with};
 use crate::admin::{
     AdminError, BySync, Outside, Provenance, TimelineEntry, Writer, provenance, timeline,
 };
@@ -143,11 +143,7 @@ fn entry(veil: &mut Veil, entry: &TimelineEntry) -> Value {
     match entry {
         TimelineEntry::Sync(change) => by_sync(veil, change),
         TimelineEntry::Person(deed) => by_person(veil, deed),
-        TimelineEntry::Membership(one) => {
-            let mut told = membership(veil, one);
-            told["kind"] = json!("membership");
-            told
-        }
+        TimelineEntry::Membership(one) => with(membership(veil, one), "kind", json!("membership")),
         TimelineEntry::Waiting(item) => json!({
             "kind": "waiting",
             "at": item.since,
@@ -187,13 +183,14 @@ fn by_sync(veil: &mut Veil, change: &BySync) -> Value {
 }
 
 fn by_person(veil: &mut Veil, deed: &HistoryEntry) -> Value {
+    let what = json!(deed.what);
     json!({
         "kind": "person",
         "at": deed.at,
         "sequence": deed.version,
-        "did": json!(deed.what)["did"],
-        "list": json!(deed.what)["list"],
-        "action": json!(deed.what)["action"],
+        "did": what.get("did"),
+        "list": what.get("list"),
+        "action": what.get("action"),
         "actor": veil.actor(&deed.actor),
         "changes": veil.changes(&deed.changes),
         "reason": deed.reason.as_deref().map(|reason| veil.sentence(reason)),

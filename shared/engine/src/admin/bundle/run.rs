@@ -8,9 +8,9 @@ use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{Deviation, LinkChange, Outcome, Segment, SegmentItem};
 use serde_json::{Value, json};
 
-use super::TIME;
 use super::surroundings::limits;
 use super::veil::Veil;
+use super::{TIME, with};
 use crate::admin::{AdminError, Outside};
 use crate::port::{Clock, SegmentStore};
 use crate::segments::{load_segment, segments_expired};
@@ -204,7 +204,7 @@ fn person_by_person(
     each: &mut Vec<Value>,
 ) -> Vec<Person> {
     let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
-    let mut told = json!({
+    let told = json!({
         "page": segment.page,
         "phase": segment.phase,
         "generation": segment.generation,
@@ -229,8 +229,7 @@ fn person_by_person(
         *outcomes.entry(named(outcome)).or_default() += 1;
         rows.push((outcome, item, reason, remedy));
     }
-    told["outcomes"] = json!(outcomes);
-    each.push(told);
+    each.push(with(told, "outcomes", json!(outcomes)));
     rows
 }
 

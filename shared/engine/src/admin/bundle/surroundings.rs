@@ -9,6 +9,7 @@ use contact_sync_domain::subscription::SubscriptionHealth;
 use serde_json::{Value, json};
 
 use super::veil::Veil;
+use super::with;
 use crate::admin::{AdminError, Outside, Overview, failures, overview};
 use crate::port::{ConnectionStore, NoticeFilter, NoticeStore};
 
@@ -46,10 +47,8 @@ pub(super) async fn told(
             })
         })
         .collect();
-    let mut document = state(veil, &overview);
-    document["notices"] = notices.into();
-    document["failures"] = json!({"first": failing, "more": more});
-    Ok(document)
+    let document = with(state(veil, &overview), "notices", notices.into());
+    Ok(with(document, "failures", json!({"first": failing, "more": more})))
 }
 
 fn state(veil: &mut Veil, overview: &Overview) -> Value {

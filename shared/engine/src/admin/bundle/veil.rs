@@ -59,7 +59,7 @@ impl Veil {
         // Twice, so that no longer text has a digest that follows from a shorter one's.
         let inner = Sha256::new().chain_update(self.key).chain_update(text).finalize();
         let outer = Sha256::new().chain_update(self.key).chain_update(inner).finalize();
-        outer.iter().take(TOLD).map(|byte| format!("{byte:02x}")).collect()
+        outer.iter().take(TOLD).fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"))
     }
 
     fn note(&mut self, text: &str) {

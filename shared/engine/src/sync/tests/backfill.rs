@@ -57,10 +57,11 @@ async fn a_field_mapped_later_is_filled_for_everybody_while_changes_are_followed
         assert_eq!(kept.as_ref(), Some(&known), "by a look: {by_look}");
 
         // What changes meanwhile is there before the listing comes to it, or again.
-        let mut entra = scene.worker.directory.inner.entra();
-        entra.put_user(user_with(1, &json!({BADGE: "Chur"})));
-        entra.put_user(user_with(PEOPLE, &json!({BADGE: "Bern", "jobTitle": "Captain"})));
-        drop(entra);
+        for (number, attributes) in
+            [(1, json!({BADGE: "Chur"})), (PEOPLE, json!({BADGE: "Bern", "jobTitle": "Captain"}))]
+        {
+            scene.worker.directory.inner.entra().put_user(user_with(number, &attributes));
+        }
         scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
         scene.pass(SignedDuration::from_mins(30));
         scene.worker.directory.fail_page(1, throttled());
