@@ -69,7 +69,9 @@ async fn held_removals_whose_approval_is_refused_are_not_done_when_syncing_goes_
         let path = of_connection(&format!("/runs/{}/apply", run.id));
         {
             let mut world = app.outside.store.world();
-            items.iter().for_each(|item| put(&mut world, item));
+            for item in &items {
+                put(&mut world, item);
+            }
             world.runs.insert(run.id.clone(), run);
         }
         app.ask(Ask::post(&path, &body).role("approver")).await.problem(409, "wrong-state");

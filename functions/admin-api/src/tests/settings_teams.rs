@@ -22,7 +22,7 @@ fn groups(app: &App, named: &[(u128, Option<&str>)]) {
 
 async fn save(app: &App, version: u64, rows: &Value) -> Answer {
     let ask = Ask::put(of_connection("/settings"), &json!({"teams": rows}));
-    app.ask(ask.header("if-match", &format!("\"{version}\""))).await
+    app.ask(ask.header("if-match", format!("\"{version}\""))).await
 }
 
 async fn validate(app: &App, rows: &Value) -> Value {
@@ -211,7 +211,7 @@ async fn a_file_brings_its_teams_along_by_their_names() {
     assert_eq!(file["tenant"]["id"], TENANT);
     let import = async |query: &str, version: u64, file: &Value| {
         let ask = Ask::post(of_connection(&format!("/settings/import{query}")), file);
-        app.ask(ask.header("if-match", &format!("\"{version}\""))).await
+        app.ask(ask.header("if-match", format!("\"{version}\""))).await
     };
     let same = import("", 1, &file).await.expect(200).json();
     assert_eq!((&same["changes"], &same["teamsToMake"]), (&json!([]), &json!([])));
