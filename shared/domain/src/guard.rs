@@ -25,8 +25,10 @@ pub struct GuardLimits {
     /// The rolling window, in hours.
     pub window_hours: u32,
     /// Limits of causes.
+    #[serde(skip_serializing_if = "CauseLimits::is_none")]
     pub causes: CauseLimits,
     /// Limits of groups, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupLimit>,
 }
 

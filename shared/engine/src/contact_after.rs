@@ -109,7 +109,7 @@ pub(crate) fn contact_after(
     let is_new = before.is_none() && version == 0 && item.outcome == Outcome::Create;
     let welcome = match before {
         Some(before) => before.sync.as_ref().is_some_and(|mark| mark.welcome),
-        None => welcomes && is_new,
+        None => welcomes && is_new && contact.status == ContactStatus::Active,
     };
     contact.sync = Some(SyncMark {
         source_version: fence,

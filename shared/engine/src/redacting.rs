@@ -165,7 +165,10 @@ where
             let (account, contact) = (&self.receipt.account_id, &self.receipt.contact_id);
             let found = self.stores.forget_events(account, contact, from).await?;
             self.add(Erasures { events: found.events, ..Erasures::default() });
-            self.redaction.is_untold &= !found.tells_removal;
+            // A contact that came back was removed before: the last that was told counts.
+            if let Some(removed) = found.tells_removal {
+                self.redaction.is_untold = !removed;
+            }
             self.redaction.events = Some(found.next);
             if found.is_end {
                 let asked_for = self.clock.now().duration_since(self.receipt.requested_at);
@@ -268,7 +271,8 @@ where
             }
         }
         still.extend(open);
-        self.redaction.open = still;
+        // Beside those that somebody changed in this moment.
+        self.redaction.open.extend(still);
         Ok(!self.is_over())
     }
 

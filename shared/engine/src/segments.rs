@@ -160,6 +160,9 @@ fn corrupt(source: impl std::error::Error + Send + Sync + 'static) -> StoreError
     StoreError::Corrupt { item: "a segment".to_owned(), source: Box::new(source) }
 }
 
+/// A page of so many people at most is packed as small as can be.
+const SMALL: usize = 100;
+
 fn encode(segment: &Segment) -> Result<Vec<u8>, StoreError> {
     let header = Header {
         page: segment.page,
@@ -172,7 +175,10 @@ fn encode(segment: &Segment) -> Result<Vec<u8>, StoreError> {
         ids: Some(segment.items.len()),
         id_xor: Some(id_xor(&segment.items)),
     };
-    let mut lines = GzEncoder::new(Vec::new(), Compression::fast());
+    // A page of few lies in the table, where each KB is paid for, and takes no time to pack well.
+    let is_small = segment.items.len() <= SMALL;
+    let level = if is_small { Compression::best() } else { Compression::fast() };
+    let mut lines = GzEncoder::new(Vec::new(), level);
     serde_json::to_writer(&mut lines, &header).map_err(corrupt)?;
     for item in &segment.items {
         lines.write_all(b"\n").map_err(corrupt)?;

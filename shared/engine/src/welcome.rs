@@ -5,7 +5,7 @@
 //! welcome, and never one with two; such claims are listed, and people send those mails by hand.
 
 use contact_sync_domain::connection::ConnectionStatus;
-use contact_sync_domain::contact::{Contact, ContactField};
+use contact_sync_domain::contact::{Contact, ContactField, ContactStatus, LinkState};
 use contact_sync_domain::email::{email_key, is_plausible_email};
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_domain::welcome::{Rendered, Values, Welcome, WelcomeState};
@@ -117,6 +117,10 @@ where
         let Some(link) = &contact.link else {
             return Ok(Welcomed::Unwanted("the contact was unlinked"));
         };
+        // A mail may be due days after the contact was made: who left meanwhile is not welcomed.
+        if contact.status != ContactStatus::Active || link.state != LinkState::Linked {
+            return Ok(Welcomed::Unwanted("the contact is not active any more"));
+        }
         let connection = self.stores.connection(account, &link.connection_id).await?;
         let stopped = [ConnectionStatus::Disabled, ConnectionStatus::Disconnected];
         if connection.is_none_or(|connection| stopped.contains(&connection.status)) {

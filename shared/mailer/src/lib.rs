@@ -71,6 +71,10 @@ impl Mailer for SesMailer {
 
 /// What SES's answer means for the mail.
 fn told(error: SdkError<SendEmailError>) -> MailError {
+    // Never left this process, so it may be tried again.
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        return MailError::Throttled(error.into());
+    }
     let Some(answer) = error.as_service_error() else {
         return MailError::Unavailable(error.into());
     };

@@ -61,6 +61,11 @@ pub struct CauseLimits {
 }
 
 impl CauseLimits {
+    /// Whether no cause has one. Then the document is the one that the release before writes.
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The limit of a cause.
     pub fn of(&self, cause: GoneCause) -> Option<Limit> {
         match cause {

@@ -252,3 +252,12 @@ proptest! {
         }
     }
 }
+
+/// The release before knows no narrower limits, and reads no document that names them.
+#[test]
+fn a_document_without_narrower_limits_is_the_one_that_was_written_before() {
+    let written = serde_json::to_value(GuardLimits::default()).unwrap();
+    let members: Vec<&String> = written.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["maxCount", "maxPercent", "windowHours"]);
+    assert_eq!(serde_json::from_value::<GuardLimits>(written).unwrap(), GuardLimits::default());
+}

@@ -30,7 +30,7 @@ impl DynamoStore {
         let from =
             if from == 0 { self.oldest_bucket(&log, 0, last).await? * keys::BUCKET } else { from };
         let mut found =
-            EventsForgotten { events: 0, next: from, is_end: from >= end, tells_removal: false };
+            EventsForgotten { events: 0, next: from, is_end: from >= end, tells_removal: None };
         if found.is_end {
             return Ok(found);
         }
@@ -52,7 +52,7 @@ impl DynamoStore {
             let mut shown = 0;
             for event in events.iter_mut().filter(|event| event.contact_id == *contact) {
                 shown += u64::from(event.contact.take().is_some());
-                found.tells_removal |= event.kind == ContactEventKind::Removed;
+                found.tells_removal = Some(event.kind == ContactEventKind::Removed);
             }
             if shown > 0 {
                 item.insert(BODY.to_owned(), bytes(pack(KIND, &events)?));

@@ -170,12 +170,12 @@ impl ErasureStore for MemoryStore {
         let mut world = self.up()?;
         let own = world.events.iter_mut().filter(|event| event.account_id == *account);
         let from = usize::try_from(from).unwrap_or(usize::MAX);
-        let (mut events, mut next, mut tells_removal) = (0, from, false);
+        let (mut events, mut next, mut tells_removal) = (0, from, None);
         for event in own.skip(from).take(EVENTS) {
             next += 1;
             if event.contact_id == *contact {
                 events += u64::from(event.contact.take().is_some());
-                tells_removal |= event.kind == ContactEventKind::Removed;
+                tells_removal = Some(event.kind == ContactEventKind::Removed);
             }
         }
         Ok(EventsForgotten {

@@ -6,7 +6,7 @@ use contact_sync_domain::notice::{
     Changes, EndedRun, News, Notice, NoticeKind, Noticed, PlanMade, Told, Turn, Waiting, transition,
 };
 use contact_sync_domain::review::ReviewList;
-use contact_sync_domain::run::{Run, RunStatus};
+use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_domain::settings::Notifications;
 use contact_sync_domain::sync_state::Lane;
 use jiff::Timestamp;
@@ -250,6 +250,10 @@ fn heard(connection: &Connection) -> News {
 /// A plan that somebody asked for and that still waits.
 fn plan_of(run: &Run) -> Option<PlanMade> {
     run.requested_by.as_ref()?;
+    // What differs is mended one by one, if at all.
+    if run.kind == RunKind::Drift {
+        return None;
+    }
     let plan = run.plan.as_deref().filter(|_| run.status == RunStatus::Planned)?;
     let guard = &plan.summary.guard;
     Some(PlanMade {

@@ -131,7 +131,10 @@ fn digested(digest: &Digest) -> (String, Vec<String>) {
 
 fn planned(made: &PlanMade) -> (String, Vec<String>) {
     let changes = match changed(made.changes) {
-        changes if changes.is_empty() => "It would change nothing.".to_owned(),
+        changes if changes.is_empty() => {
+            "It would create, update or remove no contact: look at it for teams and settings."
+                .to_owned()
+        }
         changes => format!("If it is applied: {changes}"),
     };
     let held = match made.held {

@@ -20,8 +20,8 @@ pub struct EventsForgotten {
     pub next: u64,
     /// Whether there is none yet.
     pub is_end: bool,
-    /// Whether one told that the contact was removed.
-    pub tells_removal: bool,
+    /// Whether the last that was told of the contact is that it was removed; none where nothing was.
+    pub tells_removal: Option<bool>,
 }
 
 /// Receipts, and taking away what lies around a contact.

@@ -133,21 +133,23 @@ impl Veil {
         let text = self.without_doer(text);
         let mut told = String::with_capacity(text.len());
         let mut rest = text.as_str();
-        while let Some(start) = rest.find(['`', '"']) {
+        while let Some(start) = rest.find(['`', '"', '“']) {
             let (before, quoted) = rest.split_at(start);
             self.words(before, &mut told);
-            let quote = if quoted.starts_with('`') { '`' } else { '"' };
-            let inside = quoted.get(1..).unwrap_or_default();
+            let open = quoted.chars().next().unwrap_or('"');
+            let close = if open == '“' { '”' } else { open };
+            let inside = quoted.get(open.len_utf8()..).unwrap_or_default();
             // What is never closed ends with the text.
-            let (inside, after) = inside.split_once(quote).unwrap_or((inside, ""));
-            told.push(quote);
-            if is_ours(inside) {
+            let (inside, after) = inside.split_once(close).unwrap_or((inside, ""));
+            told.push(open);
+            // Names of groups stand in curly ones, and may be called like an attribute.
+            if is_ours(inside) && open == close {
                 told.push_str(inside);
             } else {
                 self.note(inside);
                 told.push_str(&self.stand_in(inside));
             }
-            told.push(quote);
+            told.push(close);
             rest = after;
         }
         self.words(rest, &mut told);
@@ -368,6 +370,8 @@ mod tests {
             ("another contact, Bernadette, has it", "has it", "Bernadette"),
             ("the number 4930123456 is taken", "is taken", "4930123456"),
             ("it says `never closed and Ana", "it says", "Ana"),
+            ("are of the group “sales berlin” (`x`)", "of the group", "berlin"),
+            ("are of the group “department” (`x`)", "of the group", "department"),
         ] {
             let told = veil.sentence(text);
             assert!(told.contains(kept), "{told}");

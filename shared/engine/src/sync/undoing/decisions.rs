@@ -185,19 +185,22 @@ where
     }
 
     /// What a decision wrote beside its contact: its last entry up to the moment when it was on
-    /// record.
+    /// record. A decision that left the doing to a run has none, and an older one of the same user is
+    /// not taken for it.
     async fn deed_of(
         &self,
         pass: &Pass,
         contact: &ContactId,
         decision: &Decision,
     ) -> Result<Option<HistoryEntry>, Stop> {
+        let undoes = pass.stored.as_ref().and_then(|run| run.undoes.as_ref());
+        let since = undoes.and_then(|undoes| undoes.since);
         let mut place: Option<String> = None;
         for _ in 0..DEED_PAGES {
             let page =
                 self.stores.history(&pass.account.id, contact, place.as_deref(), PAGE).await?;
             let Some(page) = page else { return Ok(None) };
-            let found = page.entries.into_iter().find(|entry| is_of(entry, decision));
+            let found = page.entries.into_iter().find(|entry| is_of(entry, decision, since));
             place = page.next;
             if found.is_some() || place.is_none() {
                 return Ok(found);
@@ -255,9 +258,11 @@ where
 }
 
 /// Whether an entry tells what a decision wrote.
-fn is_of(entry: &HistoryEntry, decision: &Decision) -> bool {
-    let HistoryKind::Decided { review, action, .. } = &entry.what else { return false };
-    (review, *action) == (&decision.item, decision.action) && entry.at <= decision.at
+fn is_of(entry: &HistoryEntry, decision: &Decision, since: Option<Timestamp>) -> bool {
+    let HistoryKind::Decided { review, list, action, .. } = &entry.what else { return false };
+    (review, list, action) == (&decision.item, &decision.list, &decision.action)
+        && since.is_none_or(|since| since <= entry.at)
+        && entry.at <= decision.at
 }
 
 /// A decision that is told and not taken back.
