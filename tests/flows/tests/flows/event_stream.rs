@@ -14,7 +14,9 @@ const SIEM: &str = "
 ";
 
 async fn events_at(target: &str, with_contacts: bool) -> Vec<Value> {
+    let kind = if target.starts_with("arn:aws:sqs:") { "queue" } else { "event-bus" };
     let parameters = vec![
+        ("EventStreamTarget", kind.to_owned()),
         ("EventStreamTargetArn", target.to_owned()),
         ("EventStreamContacts", with_contacts.to_string()),
     ];
