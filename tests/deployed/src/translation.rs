@@ -45,6 +45,11 @@ impl Translation {
             .filter_map(|resource| resource.get("Properties"))
     }
 
+    /// Whether this is the name of a parameter.
+    pub(crate) fn is_parameter(&self, name: &str) -> bool {
+        self.0.get("Parameters").and_then(|all| all.get(name)).is_some()
+    }
+
     /// The function behind a logical id: of itself or of its alias.
     pub(crate) fn started(&self, logical_id: &str) -> Started {
         let alias = self.property(logical_id, "/Name").and_then(Value::as_str);

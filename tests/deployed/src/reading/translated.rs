@@ -20,6 +20,10 @@ pub(crate) fn of_translation(
     for rule in translation.of_kind("AWS::Events::Rule") {
         let pattern = rule.get("EventPattern").cloned().unwrap_or_default();
         for target in list(rule, "/Targets") {
+            // What the operator names lies outside, and starts none of the functions.
+            if translation.is_parameter(referred(target, "/Arn")) {
+                continue;
+            }
             reading.rule(
                 referred(rule, "/EventBusName"),
                 &pattern,
