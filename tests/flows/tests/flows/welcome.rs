@@ -39,6 +39,7 @@ async fn addresses(customer: &Customer<'_>) -> Vec<String> {
     addresses
 }
 
+/// HF-23: newly synced contacts are mailed, each once.
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_is_welcomed_once_when_sync_makes_them_and_never_again() {
     let scene = Scene::with_users(50).await;
