@@ -71,6 +71,10 @@ pub struct SyncMark {
     /// Whether sync made it where the settings welcome people: who returns keeps no such mark.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub welcome: bool,
+    /// What sync had written where people put something else since and the settings let it stand;
+    /// null where the field was empty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replaced: BTreeMap<Target, Value>,
 }
 
 impl SyncMark {

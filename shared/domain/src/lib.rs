@@ -19,6 +19,7 @@ pub mod expression;
 pub mod fingerprint;
 pub mod graph_budget;
 pub mod guard;
+mod hand_edit;
 pub mod history;
 pub mod id;
 pub mod latency;

@@ -10,7 +10,7 @@ mod compile;
 mod explain;
 mod failure;
 mod spelling;
-mod value;
+pub(crate) mod value;
 
 use std::collections::BTreeSet;
 
@@ -35,6 +35,8 @@ pub struct Mapping {
     /// Every custom field that a contact must have, mapped or not.
     required: Vec<RequiredField>,
     name_of_existing: NameOfExisting,
+    /// Whether people cannot edit what sync manages.
+    locks_managed: bool,
     /// Digest of the custom fields' definitions.
     rules: u128,
 }

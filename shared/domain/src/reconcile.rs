@@ -381,12 +381,17 @@ fn status_of(wanted: &Wanted) -> ContactStatus {
 
 fn rules_digest(settings: &Settings) -> u64 {
     use sha2::{Digest, Sha256};
-    let rules = serde_json::json!([
-        settings.mapping,
-        settings.mapping_defaults,
-        settings.policies.name_of_existing,
-        settings.scope.disabled_accounts
-    ]);
+    let mut rules = vec![
+        serde_json::json!(settings.mapping),
+        serde_json::json!(settings.mapping_defaults),
+        serde_json::json!(settings.policies.name_of_existing),
+        serde_json::json!(settings.scope.disabled_accounts),
+    ];
+    // Only where it is not the usual: a digest that changes for everybody rewrites everybody.
+    if !settings.policies.lock_managed {
+        rules.push(serde_json::json!("edits stand"));
+    }
+    let rules = serde_json::Value::Array(rules);
     let digest = Sha256::digest(rules.to_string());
     digest.iter().take(8).fold(0, |bits, byte| (bits << 8) | u64::from(*byte))
 }

@@ -1,12 +1,15 @@
 //! The contact that an item makes, whoever decided it: a run, or a person.
 
-use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, SyncMark};
+use std::collections::BTreeMap;
+
+use contact_sync_domain::contact::{Contact, ContactSource, ContactStatus, Link, SyncMark, Target};
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_domain::reconcile::{Rules, Tie};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 use contact_sync_domain::trace::Image;
 use contact_sync_domain::written::WriteId;
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// When, under what and through what an item is written.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +52,8 @@ pub(crate) fn contact_after(
         version: 0,
         status: ContactStatus::Active,
         source: ContactSource::Entra,
-        fields: std::collections::BTreeMap::new(),
-        custom: std::collections::BTreeMap::new(),
+        fields: BTreeMap::new(),
+        custom: BTreeMap::new(),
         written: Vec::new(),
         managed_fields: Vec::new(),
         protected: false,
@@ -111,6 +114,7 @@ pub(crate) fn contact_after(
         Some(before) => before.sync.as_ref().is_some_and(|mark| mark.welcome),
         None => welcomes && is_new && contact.status == ContactStatus::Active,
     };
+    let replaced = replaced_still(item, before, contact.link.is_some());
     contact.sync = Some(SyncMark {
         source_version: fence,
         settings_version,
@@ -118,10 +122,23 @@ pub(crate) fn contact_after(
         run: run.to_owned(),
         page,
         welcome,
+        replaced,
     });
     contact.version = version + 1;
     contact.updated_at = now;
     contact
+}
+
+/// What people replaced of what sync had written, and the item does not write over.
+fn replaced_still(
+    item: &SegmentItem,
+    before: Option<&Contact>,
+    is_linked: bool,
+) -> BTreeMap<Target, Value> {
+    let mark = before.and_then(|before| before.sync.as_ref()).filter(|_| is_linked);
+    let mut replaced = mark.map(|mark| mark.replaced.clone()).unwrap_or_default();
+    replaced.retain(|target, _| item.fields.iter().all(|change| change.field != *target));
+    replaced
 }
 
 /// Makes a contact what it was beyond its fields.

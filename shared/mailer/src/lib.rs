@@ -79,17 +79,20 @@ fn told(error: SdkError<SendEmailError>) -> MailError {
         return MailError::Unavailable(error.into());
     };
     let code = answer.code().unwrap_or("Unknown").to_owned();
+    // SES's own words name the address that it refuses, and what is returned here is logged.
+    let request = answer.meta().extra("aws_request_id").unwrap_or("unknown");
+    let source = format!("SES answered {code}, request {request}").into();
     let waits = answer.is_too_many_requests_exception()
         || answer.is_limit_exceeded_exception()
         || answer.is_sending_paused_exception()
         || code.contains("Throttling");
     let is_its_own = error.raw_response().is_some_and(|raw| raw.status().is_server_error());
     if waits {
-        MailError::Throttled(error.into())
+        MailError::Throttled(source)
     } else if is_its_own {
-        MailError::Unavailable(error.into())
+        MailError::Unavailable(source)
     } else {
-        MailError::Refused { code, source: error.into() }
+        MailError::Refused { source: source, code }
     }
 }
 
@@ -165,6 +168,22 @@ mod tests {
             assert!(matches!(error, MailError::Unavailable(_)), "{error:?}");
             assert_eq!(ses.sent().len(), 1);
         }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_ses_names_in_its_refusal_is_not_told_on() {
+        let ses = Canned::new(|_| {
+            let words = "The following identities failed the check: ada@contoso.example";
+            Answer::Status(400, json!({"__type": "MessageRejected", "message": words}).to_string())
+        });
+        let error = mailer(&ses).send(&mail(None)).await.unwrap_err();
+        let mut told = format!("{error} {error:?}");
+        let mut cause = std::error::Error::source(&error);
+        while let Some(next) = cause {
+            told = format!("{told} {next} {next:?}");
+            cause = next.source();
+        }
+        assert!(told.contains("MessageRejected") && !told.contains("ada@"), "{told}");
     }
 
     #[test]

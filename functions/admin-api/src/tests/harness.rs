@@ -285,6 +285,7 @@ impl App {
             }),
             sync: Some(SyncMark {
                 welcome: false,
+                replaced: std::collections::BTreeMap::new(),
                 source_version: 1,
                 settings_version: 0,
                 fingerprint: Some("ab".to_owned()),

@@ -192,8 +192,13 @@ fn send(services: &AwsServices, request: &AwsRequest) -> Result<Response, Respon
             return Err(json_error(status, "TooManyRequestsException", slower));
         }
         Some(MailTrouble::Refuses) => {
-            let unverified = "Email address is not verified.";
-            return Err(json_error(StatusCode::BAD_REQUEST, "MessageRejected", unverified));
+            // As SES says it: with the address.
+            let unverified = format!(
+                "Email address is not verified. The following identities failed the check in region \
+                 {REGION}: {}",
+                send.destination.to_addresses.join(", "),
+            );
+            return Err(json_error(StatusCode::BAD_REQUEST, "MessageRejected", &unverified));
         }
         Some(MailTrouble::LosesAnswers) | None => {}
     }

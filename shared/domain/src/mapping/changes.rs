@@ -24,7 +24,9 @@ impl Mapping {
         let mut failures = Vec::new();
         for (row, field) in self.rows.iter().zip(&mapped.values) {
             let old = contact.and_then(|contact| contact.value(&row.target));
-            if !self.writes(row, contact, old.as_ref()) {
+            if !self.writes(row, contact, old.as_ref())
+                || self.is_replaced(row, contact, &field.outcome)
+            {
                 continue;
             }
             match &field.outcome {
@@ -72,6 +74,18 @@ impl Mapping {
                 }
             })
             .collect()
+    }
+
+    /// Whether what a person put there stands: fields are not locked, and the directory asks for what
+    /// it asked for before.
+    fn is_replaced(&self, row: &Row, contact: Option<&Contact>, outcome: &FieldOutcome) -> bool {
+        let asked = match outcome {
+            FieldOutcome::Write(value) => Some(value),
+            FieldOutcome::Clear => None,
+            FieldOutcome::Keep | FieldOutcome::Absent | FieldOutcome::Fail { .. } => return false,
+        };
+        let mark = contact.and_then(|contact| contact.sync.as_ref());
+        !self.locks_managed && mark.is_some_and(|mark| mark.is_replaced(&row.target, asked))
     }
 
     /// Whether a contact must have a value there.

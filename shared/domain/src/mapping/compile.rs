@@ -50,6 +50,7 @@ pub(crate) fn compile_rows(
         rows: compiled,
         required: required(custom_fields),
         name_of_existing: settings.policies.name_of_existing,
+        locks_managed: settings.policies.lock_managed,
         rules: digest(custom_fields),
     })
 }

@@ -105,7 +105,7 @@ impl Kind {
 }
 
 /// Whether a field holds this value already: numbers by value, lists in any order.
-pub(super) fn is_same(old: &Value, new: &Value) -> bool {
+pub(crate) fn is_same(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Number(old), Value::Number(new)) => old == new || old.as_f64() == new.as_f64(),
         (Value::Array(old), Value::Array(new)) => {
@@ -116,7 +116,7 @@ pub(super) fn is_same(old: &Value, new: &Value) -> bool {
 }
 
 /// Whether a field counts as having no value.
-pub(super) fn is_blank(value: &Value) -> bool {
+pub(crate) fn is_blank(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),

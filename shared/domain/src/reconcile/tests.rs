@@ -77,6 +77,7 @@ impl World {
             }),
             sync: Some(SyncMark {
                 welcome: false,
+                replaced: std::collections::BTreeMap::new(),
                 source_version: 1,
                 settings_version: 0,
                 fingerprint: None,
@@ -102,6 +103,29 @@ impl World {
         let found = Found { contact_id: &contact_id, existing, claimant, candidates: &[] };
         rules.decide(user, &wanted, found, self.tie())
     }
+}
+
+#[test]
+fn an_edit_by_hand_outlives_whatever_else_changes_where_fields_are_not_locked() {
+    let world = World::new();
+    let mut contact = world.contact(7, ContactSource::Entra, Some(1));
+    let name = Target::Field(ContactField::DisplayName);
+    contact.set(&name, Some(json!("Countess")));
+    let mark = contact.sync.as_mut().unwrap();
+    mark.person_wrote(&name, Some(json!("Ada")), Some(&json!("Countess")));
+    let unlocked = rules(|settings| settings.policies.lock_managed = false);
+    let fields = |rules: &Rules, change: Value| -> Vec<String> {
+        let item = world.decide(rules, &user(change), Some(&contact), Claimant::Nobody);
+        item.fields.iter().map(|change| change.field.to_string()).collect()
+    };
+    let other = json!({"mail": "ada.l@contoso.example"});
+    assert_eq!(fields(&unlocked, other.clone()), ["email"], "what else the directory changed");
+    assert_eq!(
+        fields(&unlocked, json!({"displayName": "Ada L"})),
+        ["displayName"],
+        "its own change"
+    );
+    assert_eq!(fields(&rules(|_| {}), other), ["email", "displayName"], "locked: sync's again");
 }
 
 #[test]

@@ -15,6 +15,7 @@
 //! | `d` `e` | when what is planned may be done: nanoseconds; what it is, by a letter |
 //! | `sv` `sg` `p` `r` `q` | source version, settings version, fingerprint, run and page (from 1 on) of the last sync write |
 //! | `h` | present: to be welcomed when it was made |
+//! | `k` | what sync had written where people put something else since, JSON text; absent as a rule |
 //! | `w` | who wrote what: empty where the run in `r` wrote all that is managed and has a value; else for each writer 16 bytes, how long the rest is (2 bytes), targets as in `m` |
 //!
 //! A tombstone has `v`, `c`, `sv`, the `r` and `q` of its removal, and `z` where a person was erased.
@@ -241,6 +242,9 @@ pub(super) fn contact(
         if mark.welcome {
             set("h", AttributeValue::Bool(true));
         }
+        if !mark.replaced.is_empty() {
+            set("k", text(serde_json::to_string(&mark.replaced).map_err(corrupt(CONTACT))?));
+        }
     }
     if !contact.written.is_empty() {
         set("w", bytes(writers::packed(contact)));
@@ -376,6 +380,10 @@ fn sync_mark(item: &Item) -> Option<SyncMark> {
         },
         page: number_of(item, "q").unwrap_or_default(),
         welcome: item.contains_key("h"),
+        // What cannot be read is forgotten: sync writes over the edit, as it does where fields are locked.
+        replaced: text_of(item, "k")
+            .and_then(|replaced| serde_json::from_str(replaced).ok())
+            .unwrap_or_default(),
     })
 }
 

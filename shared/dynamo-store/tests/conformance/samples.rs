@@ -127,6 +127,7 @@ pub(crate) fn contact(account: u128, number: u128, fence: u64) -> Contact {
         }),
         sync: Some(SyncMark {
             welcome: false,
+            replaced: [(Target::Field(ContactField::JobTitle), serde_json::json!("Clerk"))].into(),
             source_version: fence,
             settings_version: 0,
             fingerprint: Some(format!("{number:032x}")),
@@ -187,6 +188,7 @@ pub(crate) fn event(account: u128, number: u64) -> ContactEvent {
         contact_id: ContactId::from_bits(u128::from(number)),
         contact: None,
         welcome: false,
+        replaced: [(Target::Field(ContactField::JobTitle), serde_json::json!("Clerk"))].into(),
         occurred_at: at(0),
     }
 }

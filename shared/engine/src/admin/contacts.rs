@@ -137,8 +137,8 @@ pub(super) async fn edit_by(
         if !locked.is_empty() {
             return Err(AdminError::ManagedFields(locked));
         }
-        let keeps_mark = editable.stands_until_source_changes(&targets);
-        let mut new = edited(&old, changes, keeps_mark, outside.clock().now());
+        let standing = editable.standing(&targets);
+        let mut new = edited(&old, changes, &standing, outside.clock().now());
         let problems = edit.problems(&new, &account.custom_fields, false);
         if !problems.is_empty() {
             return Err(AdminError::Invalid(problems));
@@ -154,17 +154,22 @@ pub(super) async fn edit_by(
 fn edited(
     old: &Contact,
     changes: Vec<(Target, Option<serde_json::Value>)>,
-    keeps_mark: bool,
+    standing: &[Target],
     now: Timestamp,
 ) -> Contact {
     let mut new = Contact { version: old.version + 1, updated_at: now, ..old.clone() };
     for (target, value) in changes {
         new.set(&target, value);
     }
-    if let Some(mark) = &mut new.sync
-        && !keeps_mark
-    {
-        mark.fingerprint = None;
+    let after = new.clone();
+    if let Some(mark) = &mut new.sync {
+        if standing.is_empty() {
+            mark.fingerprint = None;
+        }
+        for target in standing {
+            let is = after.value(target);
+            mark.person_wrote(target, old.value(target), is.as_ref());
+        }
     }
     new
 }
@@ -350,11 +355,15 @@ impl Editability {
         }
     }
 
-    /// Whether the next full run must not decide anew, since it would undo the edit.
-    fn stands_until_source_changes(&self, targets: &[&Target]) -> bool {
+    /// Which of these stand until the directory's value changes, so that no run writes over them.
+    fn standing(&self, targets: &[&Target]) -> Vec<Target> {
         match self {
-            Self::Standing(managed) => targets.iter().any(|target| managed.contains(*target)),
-            Self::Free | Self::Locked(_) => false,
+            Self::Standing(managed) => targets
+                .iter()
+                .filter(|target| managed.contains(**target))
+                .map(|target| (*target).clone())
+                .collect(),
+            Self::Free | Self::Locked(_) => Vec::new(),
         }
     }
 }

@@ -85,6 +85,7 @@ impl Scene {
             run: "run".to_owned(),
             page: 0,
             welcome: true,
+            replaced: std::collections::BTreeMap::new(),
         });
         let stored = StoredContact::Present(Box::new(contact));
         self.stores.world().contacts.insert(id.clone(), stored);

@@ -137,6 +137,18 @@ async fn unlocked_fields_keep_a_persons_edit_until_the_directory_changes() {
     customer.sync_now().await;
     let title = customer.linked_contact(person.id()).await["fields"]["jobTitle"].clone();
     assert_eq!(title, "By hand", "the edit stands");
+    customer.edit(person.id(), json!({"department": "Elsewhere"}));
+    scene.settle().await;
+    let fields = customer.linked_contact(person.id()).await["fields"].clone();
+    assert_eq!(
+        (&fields["jobTitle"], &fields["department"]),
+        (&json!("By hand"), &json!("Elsewhere"))
+    );
+    // Other rules decide everybody anew.
+    customer.change_mapping("officeLocation", json!({"policy": "fillIfEmpty"})).await;
+    customer.sync_now().await;
+    let title = customer.linked_contact(person.id()).await["fields"]["jobTitle"].clone();
+    assert_eq!(title, "By hand", "the directory never asked for another title");
     customer.edit(person.id(), json!({"jobTitle": "By Entra"}));
     scene.settle().await;
     let title = customer.linked_contact(person.id()).await["fields"]["jobTitle"].clone();

@@ -50,6 +50,7 @@ fn person() -> Contact {
         }),
         sync: Some(SyncMark {
             welcome: true,
+            replaced: std::collections::BTreeMap::new(),
             source_version: 9_876_543,
             settings_version: 123,
             fingerprint: Some("00ff00ff00ff00ff00ff00ff00ff00ff".into()),

@@ -43,6 +43,7 @@ fn contact(version: u64) -> Contact {
         }),
         sync: Some(SyncMark {
             welcome: false,
+            replaced: std::collections::BTreeMap::new(),
             source_version: 9,
             settings_version: 1,
             fingerprint: Some("ab".into()),
