@@ -36,6 +36,7 @@ async fn approve(scene: &Scene, item: &ReviewItem) {
         contact_id: item.contact_id.clone().unwrap(),
         version: left.version.unwrap(),
         action: left.action.unwrap(),
+        cause: Some(left.cause),
         plan: None,
         by: Actor { subject: Some("ada".into()), ..Actor::default() },
         at,
