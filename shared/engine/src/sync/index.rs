@@ -158,9 +158,8 @@ impl Index {
     /// Contacts written before `first_fence` whose users the listing did not name, of those for whom
     /// these rules look.
     pub(crate) fn unseen(&self, first_fence: u64, rules: &Rules) -> Vec<ContactId> {
-        let looked_for = STANDS.into_iter().filter(|(_, (state, cause))| {
-            rules.looks_for(*state, *cause)
-        });
+        let looked_for =
+            STANDS.into_iter().filter(|(_, (state, cause))| rules.looks_for(*state, *cause));
         let looked_for = looked_for.fold(0, |flags, (flag, _)| flags | flag);
         self.entries
             .iter()

@@ -70,11 +70,8 @@ where
         // Where changes wait for the run, so does this.
         let may_act = !pass.rules.is_holding();
         let has_approvals = !waiting.is_empty() || held.work.asks;
-        let approvals = if may_act && has_approvals {
-            self.approvals(pass).await?
-        } else {
-            Approvals::new()
-        };
+        let approvals =
+            if may_act && has_approvals { self.approvals(pass).await? } else { Approvals::new() };
         if (waiting.is_empty() && approvals.is_empty()) || !may_act {
             if waiting.is_empty() {
                 (held.work.held, held.work.held_by) = (0, Vec::new());

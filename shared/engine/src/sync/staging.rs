@@ -81,9 +81,7 @@ pub(crate) async fn unannounced(
         let link = present(stored.get(id)).and_then(|contact| contact.link.as_ref());
         link.is_some_and(|link| link.planned.is_some())
     };
-    waiting.retain(|item| {
-        announced(item).is_none_or(|id| !says(&id) && !unreadable.contains(&id))
-    });
+    waiting.retain(|item| announced(item).is_none_or(|id| !says(&id) && !unreadable.contains(&id)));
     Ok(waiting)
 }
 

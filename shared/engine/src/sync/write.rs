@@ -17,8 +17,8 @@ use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::contact_after::{Stamp, contact_after};
 use crate::port::{
-    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness, StoreError,
-    StoredContact, WriteOutcome,
+    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness,
+    SegmentStore, StoreError, StoredContact, WriteOutcome,
 };
 use crate::segments::load_segment;
 

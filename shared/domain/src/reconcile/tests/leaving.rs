@@ -19,7 +19,8 @@ impl World {
     /// The contact of somebody who was found deleted under these rules.
     fn left(&self, rules: &Rules) -> Contact {
         let mut contact = self.contact(7, ContactSource::Entra, Some(1));
-        let (item, contact_now) = (self.gone(rules, &contact, GoneCause::SoftDeleted), &mut contact);
+        let (item, contact_now) =
+            (self.gone(rules, &contact, GoneCause::SoftDeleted), &mut contact);
         if let (Some(link), Some(change)) = (&mut contact_now.link, item.link) {
             (link.state, link.cause) = (change.new, change.cause);
             (link.planned, link.acts_at) = (change.planned, change.acts_at);
