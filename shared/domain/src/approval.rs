@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::actor::Actor;
 use crate::contact::ContactStatus;
+use crate::guard::Removal;
 use crate::id::{ContactId, ObjectId, leading_bits};
+use crate::reconcile::GoneCause;
 use crate::review::ReviewItem;
 use crate::segment::{Outcome, SegmentItem};
 use crate::settings::RemovalAction;
@@ -15,7 +17,7 @@ use crate::settings::RemovalAction;
 /// How long an approval counts: who approved saw the directory as it was then.
 pub const APPROVAL_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
-/// What somebody approved of: this action on this contact as it was.
+/// What somebody approved of: this action on this contact as it was, for this reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Approval {
@@ -25,6 +27,9 @@ pub struct Approval {
     pub version: u64,
     /// What was to be done to it.
     pub action: RemovalAction,
+    /// Why the user was no longer meant; earlier releases did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<GoneCause>,
     /// The plan that was approved as a whole, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<String>,
@@ -37,12 +42,19 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Whether it counts at `now` for this removal: the same action on the contact as it was.
+    /// Whether it counts at `now` for this removal: the same action on the contact as it was, for
+    /// the same reason.
     pub fn covers(&self, item: &SegmentItem, now: Timestamp) -> bool {
         now < self.expires_at
             && item.contact_id.as_ref() == Some(&self.contact_id)
             && item.version == self.version
             && removal_of(item) == Some(self.action)
+            && self.cause.is_none_or(|cause| cause == Removal::of(item).cause)
+    }
+
+    /// Whether it was said of somebody who left the directory.
+    pub fn has_left(&self) -> bool {
+        matches!(self.cause, Some(GoneCause::SoftDeleted | GoneCause::HardDeleted))
     }
 }
 
@@ -70,7 +82,10 @@ pub fn removal_of(item: &SegmentItem) -> Option<RemovalAction> {
 
 /// The removals that the guard held back, as people were shown them: what approving them all binds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldSet(Vec<(ObjectId, ContactId, u64, RemovalAction)>);
+pub struct HeldSet(Vec<HeldRemoval>);
+
+/// One of them: whose, which contact in which version, what would be done, and why.
+type HeldRemoval = (ObjectId, ContactId, u64, RemovalAction, GoneCause);
 
 impl HeldSet {
     /// Of the questions that wait.
@@ -78,7 +93,7 @@ impl HeldSet {
         Self::sorted(items.filter_map(|item| {
             let left = item.departure.as_deref().filter(|left| left.held)?;
             let user = item.user.object_id.clone();
-            Some((user, item.contact_id.clone()?, left.version?, left.action?))
+            Some((user, item.contact_id.clone()?, left.version?, left.action?, left.cause))
         }))
     }
 
@@ -86,11 +101,12 @@ impl HeldSet {
     pub fn decided<'i>(items: impl Iterator<Item = &'i SegmentItem>) -> Self {
         Self::sorted(items.filter_map(|item| {
             let user = item.object_id.clone();
-            Some((user, item.contact_id.clone()?, item.version, removal_of(item)?))
+            let cause = Removal::of(item).cause;
+            Some((user, item.contact_id.clone()?, item.version, removal_of(item)?, cause))
         }))
     }
 
-    fn sorted(held: impl Iterator<Item = (ObjectId, ContactId, u64, RemovalAction)>) -> Self {
+    fn sorted(held: impl Iterator<Item = HeldRemoval>) -> Self {
         let mut held: Vec<_> = held.collect();
         held.sort_unstable();
         Self(held)
@@ -99,8 +115,10 @@ impl HeldSet {
     /// Their digest (64 hexadecimal digits).
     pub fn hash(&self) -> String {
         let mut digest = Sha256::new();
-        for (user, contact, version, action) in &self.0 {
-            digest = digest.chain_update(format!("{user} {contact} {version} {action:?}\n"));
+        for (user, contact, version, action, cause) in &self.0 {
+            let cause = cause.name();
+            let held = format!("{user} {contact} {version} {action:?} {cause}\n");
+            digest = digest.chain_update(held);
         }
         let digest = digest.finalize();
         let (first, second) = (leading_bits(&digest), digest.get(16..).map_or(0, leading_bits));
@@ -112,6 +130,7 @@ impl HeldSet {
 mod tests {
     use super::*;
     use crate::reconcile::blank_item;
+    use crate::segment::Trace;
 
     #[test]
     fn an_approval_counts_for_what_was_shown_and_only_for_a_day() {
@@ -121,6 +140,7 @@ mod tests {
             contact_id: contact.clone(),
             version: 3,
             action: RemovalAction::Unlink,
+            cause: Some(GoneCause::SoftDeleted),
             plan: None,
             by: Actor::default(),
             at,
@@ -128,6 +148,10 @@ mod tests {
         };
         let shown = SegmentItem {
             version: 3,
+            trace: Some(Box::new(Trace {
+                cause: Some(GoneCause::SoftDeleted),
+                ..Trace::default()
+            })),
             ..blank_item(&ObjectId::from_u128(1), Some(contact), Outcome::Unlink)
         };
         let hours = |hours| at + SignedDuration::from_hours(hours);
@@ -137,6 +161,11 @@ mod tests {
         assert!(!approval.covers(&edited, at), "somebody edited the contact since");
         let harsher = SegmentItem { outcome: Outcome::Delete, ..shown.clone() };
         assert!(!approval.covers(&harsher, at), "the settings ask for more by now");
+        let mut elsewhy = shown.clone();
+        elsewhy.trace.get_or_insert_default().cause = Some(GoneCause::LeftGroup);
+        assert!(!approval.covers(&elsewhy, at), "the user is back, and left the group");
+        let earlier = Approval { cause: None, ..approval.clone() };
+        assert!(earlier.covers(&elsewhy, at), "earlier releases did not say why");
         let other = SegmentItem { contact_id: Some(ContactId::from_bits(8)), ..shown };
         assert!(!approval.covers(&other, at), "another contact");
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use crate::reconcile::GoneCause;
 use crate::settings::RemovalAction;
 use crate::written::Written;
 
@@ -123,6 +124,9 @@ pub struct Link {
     /// What will be done to it then, as the settings said when the user left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<RemovalAction>,
+    /// Why the user is no longer meant; absent while he is, and on links that earlier releases left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<GoneCause>,
 }
 
 /// Where the linked user stands.

@@ -4,6 +4,7 @@
 mod limit;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ pub use limit::{CauseLimits, GroupLimit, Limit, LimitView, Limited};
 use crate::id::ObjectId;
 use crate::reconcile::GoneCause;
 use crate::segment::SegmentItem;
+
+/// The longest window that settings may ask for, in hours.
+pub const LONGEST_WINDOW: u32 = 720;
 
 /// The limits an admin sets. A narrower one never lets more go than the connection's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,14 +58,14 @@ pub struct GuardWindow {
 }
 
 /// One judged batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GuardEntry {
-    /// When it was judged.
+    /// When it was judged; of several, the last.
     pub at: Timestamp,
     /// How many removals it allowed.
     pub count: u64,
-    /// The run it belongs to: judging the same run again counts once.
+    /// The run it belongs to: judging the same run again counts once. Empty where it is of several.
     pub run: String,
     /// How many of which cause; earlier releases did not say.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -234,14 +238,17 @@ impl GuardLimits {
         base: Base<'_>,
         now: Timestamp,
     ) -> Verdict {
-        let standing = self.standing(window, now).cloned();
-        let (own, mut kept): (Vec<GuardEntry>, Vec<GuardEntry>) =
-            standing.partition(|entry| entry.run == asked.run);
+        let (own, others): (Vec<GuardEntry>, Vec<GuardEntry>) =
+            standing(window, self.window_hours, now)
+                .cloned()
+                .partition(|entry| entry.run == asked.run);
         // It stands as it was granted: what is removed of it is removed rightly.
         let mut stands = Counted::default();
         stands.extend(own);
         stands.at_least(asked.done);
-        let others = GuardWindow { done: kept.clone() };
+        let mut kept = self.outside(window, asked.run, now);
+        kept.extend(others.iter().cloned());
+        let others = GuardWindow { done: others };
         let mut exceeded = Vec::new();
         for of in self.limited() {
             let named = asked.removals.iter().filter(|removal| of.names(**removal));
@@ -294,8 +301,11 @@ impl GuardLimits {
     }
 
     fn room_of(&self, of: &Limited, window: &GuardWindow, base: Base<'_>, now: Timestamp) -> Room {
-        let span = SignedDuration::from_hours(i64::from(self.window_hours));
-        let counting = || self.standing(window, now).filter(|entry| of.counted_in(entry) > 0);
+        let span = hours(self.window_hours);
+        let counting = || {
+            let standing = standing(window, self.window_hours, now);
+            standing.filter(|entry| of.counted_in(entry) > 0)
+        };
         let used = counting().map(|entry| of.counted_in(entry)).sum();
         let first = counting().map(|entry| entry.at).min();
         let allowed = self.allowed(of, base);
@@ -307,16 +317,47 @@ impl GuardLimits {
         }
     }
 
-    /// The entries that the window still holds at `now`.
-    fn standing<'w>(
-        &self,
-        window: &'w GuardWindow,
-        now: Timestamp,
-    ) -> impl Iterator<Item = &'w GuardEntry> {
-        let span = SignedDuration::from_hours(i64::from(self.window_hours));
-        let start = now.checked_sub(span).unwrap_or(Timestamp::MIN);
-        window.done.iter().filter(move |entry| entry.at > start)
+    /// What other runs did before today's window: it stands again where the window becomes longer.
+    /// Each day's is one entry, at the time of its last, so that there are few.
+    fn outside(&self, window: &GuardWindow, run: &str, now: Timestamp) -> Vec<GuardEntry> {
+        let inside = now.checked_sub(hours(self.window_hours)).unwrap_or(Timestamp::MIN);
+        let mut days: BTreeMap<i64, GuardEntry> = BTreeMap::new();
+        let older = standing(window, LONGEST_WINDOW, now).filter(|entry| entry.at <= inside);
+        for entry in older.filter(|entry| entry.run != run).cloned() {
+            match days.entry(entry.at.as_second().div_euclid(86_400)) {
+                Entry::Vacant(place) => {
+                    place.insert(entry);
+                }
+                Entry::Occupied(mut place) => place.get_mut().join(entry),
+            }
+        }
+        days.into_values().collect()
     }
+}
+
+impl GuardEntry {
+    /// Counts another entry to this one, from the later one's time on.
+    fn join(&mut self, other: Self) {
+        let at = self.at.max(other.at);
+        let mut both = Counted::default();
+        both.extend([std::mem::take(self), other]);
+        let Counted { count, causes, groups } = both;
+        *self = Self { at, count, run: String::new(), causes, groups };
+    }
+}
+
+/// The entries that a window of so many hours holds at `now`.
+fn standing(
+    window: &GuardWindow,
+    window_hours: u32,
+    now: Timestamp,
+) -> impl Iterator<Item = &GuardEntry> {
+    let start = now.checked_sub(hours(window_hours)).unwrap_or(Timestamp::MIN);
+    window.done.iter().filter(move |entry| entry.at > start)
+}
+
+fn hours(hours: u32) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(hours))
 }
 
 #[cfg(test)]

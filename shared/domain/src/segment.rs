@@ -308,12 +308,15 @@ pub struct LinkChange {
     /// What is planned for then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<RemovalAction>,
+    /// Why the user is no longer meant, where he is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<GoneCause>,
 }
 
 impl LinkChange {
     /// From one state to another; of the UPN nothing is known.
     pub fn new(old: Option<LinkState>, new: LinkState) -> Self {
-        Self { old, new, user_principal_name: None, acts_at: None, planned: None }
+        Self { old, new, user_principal_name: None, acts_at: None, planned: None, cause: None }
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) fn contact_after(
             state: change.new,
             acts_at: change.acts_at,
             planned: change.planned,
+            cause: change.cause,
         });
     }
     match item.outcome {

@@ -62,6 +62,7 @@ pub(crate) use lookup::Lookup;
 pub(crate) use members::{GroupsError, MemberSets, page_of, read_groups};
 pub(crate) use own_contacts::{contacts_of_users, find_managers};
 pub(crate) use people::{Person, gone_sentence};
+pub(crate) use staging::unannounced;
 pub(crate) use teams::Follower;
 pub(crate) use terms::Terms;
 pub(crate) use undoing::MOST_DECISIONS;

@@ -282,6 +282,7 @@ impl App {
                 state: LinkState::Linked,
                 acts_at: None,
                 planned: None,
+                cause: None,
             }),
             sync: Some(SyncMark {
                 welcome: false,

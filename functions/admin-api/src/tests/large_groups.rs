@@ -79,6 +79,7 @@ async fn a_sample_of_a_large_group_tells_nothing_of_who_leaves() {
             state: LinkState::Linked,
             acts_at: None,
             planned: None,
+            cause: None,
         });
         world.contacts.insert(id, StoredContact::Present(contact));
     }

@@ -30,6 +30,7 @@ fn put_contact(world: &mut World, bits: u128, title: Option<&str>, is_linked: bo
         state: LinkState::Linked,
         acts_at: None,
         planned: None,
+        cause: None,
     };
     let mut fields = std::collections::BTreeMap::from([(ContactField::Email, email.clone())]);
     fields.extend(title.map(|title| (ContactField::JobTitle, title.to_owned())));

@@ -100,6 +100,7 @@ fn link_to(number: u128) -> Link {
         state: LinkState::Linked,
         acts_at: None,
         planned: None,
+        cause: None,
     }
 }
 

@@ -35,6 +35,7 @@ fn stands(app: &App, id: ContactId, email: &str, linked: Option<u128>) -> Contac
         state: LinkState::Linked,
         acts_at: None,
         planned: None,
+        cause: None,
     });
     let contact = Contact {
         id: id.clone(),

@@ -113,6 +113,32 @@ fn what_a_crashed_run_does_hours_later_begins_the_window_anew() {
     assert_eq!(judged(&five(), &window, ("b", 0, 5), 36).exceeded, []);
 }
 
+/// Somebody makes the window shorter and long again, between two runs that remove.
+#[test]
+fn a_window_that_was_shorter_for_a_while_forgets_nothing() {
+    let shorter = GuardLimits { window_hours: 1, ..five() };
+    let mut window = GuardWindow::default();
+    for (limits, run, count, hour) in
+        [(five(), "a", 2, 0), (five(), "b", 1, 1), (shorter, "c", 1, 3)]
+    {
+        let verdict = judged(&limits, &window, (run, 0, count), hour);
+        assert_eq!(verdict.exceeded, [], "{run}");
+        window = verdict.window;
+    }
+    assert_eq!(five().room(&window, linked(100), at(4)).left, 1, "{window:?}");
+    let fourth = judged(&five(), &window, ("d", 0, 2), 4);
+    assert_eq!(fourth.exceeded.len(), 1, "two, where one is left: {fourth:?}");
+    // What lies before today's window is one entry a day, and goes with the longest window.
+    let yearly = GuardLimits { max_count: 9_000, window_hours: 1, ..five() };
+    for hour in 0..2_000 {
+        window = judged(&yearly, &window, (&hour.to_string(), 0, 1), hour).window;
+    }
+    assert!(window.done.len() <= 32, "{} entries", window.done.len());
+    let longest = GuardLimits { window_hours: LONGEST_WINDOW, ..yearly };
+    let used = longest.room(&window, linked(9_000), at(1_999)).used;
+    assert!((720..744).contains(&used), "{used}");
+}
+
 /// Limits of the causes and of two groups.
 fn narrow(causes: [Option<u64>; 3], groups: [Option<u64>; 2]) -> GuardLimits {
     let limit =

@@ -77,6 +77,7 @@ fn linked(contact: Contact) -> Contact {
         state: LinkState::Linked,
         acts_at: None,
         planned: None,
+        cause: None,
     };
     Contact { link: Some(link), ..contact }
 }

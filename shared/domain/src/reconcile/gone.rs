@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Rules, Tie, blank_item, is_own};
-use crate::contact::{Contact, LinkState};
+use crate::contact::{Contact, ContactStatus, Link, LinkState};
 use crate::id::ObjectId;
 use crate::review::{Departure, Question, ReviewAction, ReviewList, ReviewUser};
 use crate::segment::{LinkChange, Outcome, SegmentItem, Trace};
@@ -136,12 +136,17 @@ impl Rules {
         let is_planned = link.is_some_and(|link| link.planned.is_some());
         let comes_due = is_planned && moment == Moment::Due;
         // Removed outweighs out of scope: a user who left the scope first and the directory later.
-        if (old == Some(new) || old == Some(LinkState::Removed)) && !comes_due {
+        let known = link.filter(|_| old == Some(new) || old == Some(LinkState::Removed));
+        let known = known.filter(|_| !comes_due);
+        if known.is_some_and(|link| !self.goes_further(contact, link, cause)) {
             return item;
         }
+        let spared = known.is_some_and(|link| self.was_spared(contact, link));
         let action = match self.removal_action(cause) {
-            // Nothing takes a protected contact away but a person.
-            action if contact.protected && action.is_destructive() => RemovalAction::Review,
+            // Nothing takes a protected contact away but a person, nor what a person let be before.
+            action if (contact.protected || spared) && action.is_destructive() => {
+                RemovalAction::Review
+            }
             // The settings spare him by now; what was planned is no more.
             RemovalAction::Keep if comes_due => RemovalAction::StopUpdating,
             action => action,
@@ -165,7 +170,7 @@ impl Rules {
             item.question = asked(departure);
             return item;
         }
-        let mut change = LinkChange::new(old, new);
+        let mut change = LinkChange { cause: Some(cause), ..LinkChange::new(old, new) };
         if action.is_destructive()
             && moment == Moment::Found
             && let Some(acts_at) = self.grace_ends(self.now)
@@ -195,12 +200,73 @@ impl Rules {
         item
     }
 
+    /// Whether the contact of somebody who left before is to lose more now that there is another
+    /// cause of it: who was in the recycle bin is gone for good, say.
+    fn goes_further(&self, contact: &Contact, link: &Link, cause: GoneCause) -> bool {
+        use RemovalAction as A;
+        let Some(before) = cause_before(link).filter(|before| *before != cause) else {
+            return false;
+        };
+        let done = match link.planned {
+            Some(planned) => planned,
+            None if contact.status == ContactStatus::Inactive => A::Deactivate,
+            None => A::StopUpdating,
+        };
+        match self.removal_action(cause) {
+            A::Keep | A::StopUpdating => false,
+            A::Review => link.planned.is_none() && self.removal_action(before) != A::Review,
+            A::Unlink => !matches!(done, A::Unlink | A::Delete),
+            A::Deactivate => !matches!(done, A::Unlink | A::Deactivate | A::Delete),
+            A::Delete => done != A::Delete,
+        }
+    }
+
+    /// Whether what was to be done to the contact when its user left was not: somebody said that it
+    /// stays, or the settings did then.
+    fn was_spared(&self, contact: &Contact, link: &Link) -> bool {
+        let meant = cause_before(link).map(|before| self.removal_action(before));
+        link.planned.is_none()
+            && contact.status == ContactStatus::Active
+            && meant.is_some_and(RemovalAction::is_destructive)
+    }
+
+    /// Whether a full run asks the directory for a linked user whom nothing that it read named: for
+    /// those who stood in it, and for those in the recycle bin where leaving that has an action of
+    /// its own.
+    pub fn looks_for(&self, state: LinkState, cause: Option<GoneCause>) -> bool {
+        let removal = &self.policies.removal;
+        let (soft, hard) = (removal.soft_deleted, removal.hard_deleted);
+        match state {
+            LinkState::Linked => true,
+            LinkState::OutOfScope => soft != RemovalAction::Keep || hard != RemovalAction::Keep,
+            LinkState::Removed => {
+                cause == Some(GoneCause::SoftDeleted)
+                    && soft != hard
+                    && (hard.is_destructive() || hard == RemovalAction::Review)
+            }
+        }
+    }
+
     /// When the days of grace end for whoever left at this instant; `None` where there are none.
     pub fn grace_ends(&self, since: Timestamp) -> Option<Timestamp> {
-        let days = self.policies.removal.grace_days;
-        let grace = SignedDuration::from_hours(i64::from(days) * 24);
-        (days > 0).then(|| since.checked_add(grace).unwrap_or(Timestamp::MAX))
+        let grace = self.grace();
+        grace.is_positive().then(|| since.checked_add(grace).unwrap_or(Timestamp::MAX))
     }
+
+    /// When the days of grace began that end at this instant.
+    pub fn grace_began(&self, acts_at: Timestamp) -> Timestamp {
+        acts_at.checked_sub(self.grace()).unwrap_or(Timestamp::MIN)
+    }
+
+    fn grace(&self) -> SignedDuration {
+        SignedDuration::from_hours(i64::from(self.policies.removal.grace_days) * 24)
+    }
+}
+
+/// Why the user of a link left. Earlier releases did not say: who left the directory was in the
+/// recycle bin first.
+fn cause_before(link: &Link) -> Option<GoneCause> {
+    link.cause.or((link.state == LinkState::Removed).then_some(GoneCause::SoftDeleted))
 }
 
 /// When it is decided about somebody who left.

@@ -43,27 +43,33 @@ impl Rules {
             return item;
         }
         let mode = self.mode(self.policies.update);
+        let is_shown = !changes.is_empty() || !pending.is_empty() || status.is_some();
+        let ask =
+            || asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
         match mode {
+            // What only sync itself sees (where the user stands and his UPN on the link, which
+            // fields it manages) asks nobody.
+            ChangeMode::Review if !is_shown => {}
+            ChangeMode::Off if !is_shown && link.is_some() => {}
             ChangeMode::Off => {
                 item.reason = Some("updating contacts is switched off".to_owned());
-                return item;
+                return linking(item, wanted, contact, link);
             }
-            // What only sync itself sees (the UPN on the link, which fields it manages) asks nobody.
-            ChangeMode::Review if changes.is_empty() && pending.is_empty() && status.is_none() => {}
             ChangeMode::Review => {
-                item.outcome = Outcome::AwaitingReview;
-                item.fields = changes;
-                item.fields.extend(pending);
                 item.reason = Some(self.waits("changes wait"));
                 item.email = user_address(user);
-                item.question = asking::about(ReviewList::Changes, user, [])
-                    .suggesting(Some(ReviewAction::Accept));
+                item.question = ask();
+                changes.extend(pending);
+                if link.is_some() {
+                    item.pending = changes;
+                    return linking(item, wanted, contact, link);
+                }
+                item.outcome = Outcome::AwaitingReview;
+                item.fields = changes;
                 return item;
             }
             ChangeMode::Auto => {}
         }
-        let ask =
-            || asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
         if settled {
             item.outcome = Outcome::AwaitingReview;
             item.question = ask();
@@ -90,6 +96,22 @@ impl Rules {
         sign(&mut item, wanted, refused);
         item
     }
+}
+
+/// Writes where a user stands, whatever else is held back: who returns could not leave again.
+fn linking(
+    mut item: SegmentItem,
+    wanted: &Wanted,
+    contact: &Contact,
+    link: Option<LinkChange>,
+) -> SegmentItem {
+    if link.is_some() {
+        item.outcome = Outcome::Update;
+        item.trace = Some(Box::new(Trace::replacing(contact, Image::of(contact))));
+        item.link = link;
+        sign(&mut item, wanted, 1);
+    }
+    item
 }
 
 fn status_and_link(

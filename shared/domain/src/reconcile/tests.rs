@@ -1,5 +1,7 @@
 //! One row for each thing that can become of a person.
 
+mod leaving;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -74,6 +76,7 @@ impl World {
                 state: LinkState::Linked,
                 acts_at: None,
                 planned: None,
+                cause: None,
             }),
             sync: Some(SyncMark {
                 welcome: false,

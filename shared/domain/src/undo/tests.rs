@@ -30,6 +30,7 @@ fn link(state: LinkState) -> Link {
         state,
         acts_at: None,
         planned: None,
+        cause: None,
     }
 }
 

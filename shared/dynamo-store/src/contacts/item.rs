@@ -12,6 +12,7 @@
 //! | `a` `b` | made, changed: nanoseconds |
 //! | `c` | the connection that `sv` counts in, and of the link: 16 bytes |
 //! | `u` `t` `n` `l` | linked user (16 bytes), its tenant (16 bytes), its UPN, where it stands |
+//! | `k` | why the linked user is not meant any more, by a letter; absent while he is |
 //! | `d` `e` | when what is planned may be done: nanoseconds; what it is, by a letter |
 //! | `sv` `sg` `p` `r` `q` | source version, settings version, fingerprint, run and page (from 1 on) of the last sync write |
 //! | `h` | present: to be welcomed when it was made |
@@ -27,6 +28,7 @@ use contact_sync_domain::contact::{
     Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, SyncMark, Target,
 };
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
+use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::segment::Prior;
 use contact_sync_domain::settings::RemovalAction;
 use contact_sync_engine::port::{IndexEntry, StoreError, StoredContact};
@@ -46,7 +48,7 @@ pub(crate) const CONTACT: &str = "contact";
 pub(crate) const TOMBSTONE: &str = "tombstone";
 
 /// What the index reads of each item.
-pub(super) const INDEX: &str = "#sk, #c, #u, #t, #l, #p, #sv, #z";
+pub(super) const INDEX: &str = "#sk, #c, #u, #t, #l, #k, #p, #sv, #z";
 
 /// Contacts without a link, and those whose user left the directory.
 pub(super) fn unlinked() -> Condition {
@@ -114,6 +116,23 @@ fn action(code: &str) -> Option<RemovalAction> {
     [A::Keep, A::StopUpdating, A::Review, A::Unlink, A::Deactivate, A::Delete]
         .into_iter()
         .find(|action| action_letter(*action) == code)
+}
+
+fn cause_letter(cause: GoneCause) -> &'static str {
+    match cause {
+        GoneCause::SoftDeleted => "s",
+        GoneCause::HardDeleted => "h",
+        GoneCause::OutOfScope => "o",
+        GoneCause::LeftGroup => "g",
+        GoneCause::Disabled => "d",
+        GoneCause::Elsewhere => "e",
+    }
+}
+
+/// Why the linked user is not meant any more.
+fn cause(item: &Item) -> Option<GoneCause> {
+    let code = text_of(item, "k")?;
+    GoneCause::ALL.into_iter().find(|cause| cause_letter(*cause) == code)
 }
 
 fn managed(targets: &[Target]) -> String {
@@ -224,6 +243,9 @@ pub(super) fn contact(
         }
         if let Some(planned) = link.planned {
             set("e", text(action_letter(planned)));
+        }
+        if let Some(cause) = link.cause {
+            set("k", text(cause_letter(cause)));
         }
     } else if let Some(owner) = owner {
         set("c", owner.clone());
@@ -361,6 +383,7 @@ fn link(item: &Item) -> Result<Option<Link>, StoreError> {
             state: link_state(text_of(item, "l")?)?,
             acts_at: instant_of(item, "d"),
             planned: text_of(item, "e").and_then(action),
+            cause: cause(item),
         })
     };
     entry().map(Some).ok_or_else(|| missing(CONTACT, "c"))
@@ -402,6 +425,7 @@ pub(super) fn index_entry(item: &Item) -> Option<IndexEntry> {
         object_id: ObjectId::from_u128(bits(item, "u")?),
         connection_id: ConnectionId::from_bits(bits(item, "c")?),
         link_state: link_state(text_of(item, "l")?)?,
+        cause: cause(item),
         fingerprint: hex_of(item, "p").and_then(|digits| u128::from_str_radix(&digits, 16).ok()),
         source_version: number_of(item, "sv").unwrap_or_default(),
     })

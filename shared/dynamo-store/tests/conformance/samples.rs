@@ -124,6 +124,7 @@ pub(crate) fn contact(account: u128, number: u128, fence: u64) -> Contact {
             state: LinkState::Linked,
             acts_at: None,
             planned: None,
+            cause: None,
         }),
         sync: Some(SyncMark {
             welcome: false,

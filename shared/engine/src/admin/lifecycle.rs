@@ -25,6 +25,7 @@ use crate::port::{
     SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TenantClaim, TenantStore,
 };
 use crate::split::claims_people;
+use crate::sync::unannounced;
 
 /// Reads `{tenantId}`.
 pub fn read_tenant_id(document: &Value) -> Result<TenantId, AdminError> {
@@ -304,23 +305,27 @@ async fn cancel_runs(
 ) -> Result<(), AdminError> {
     let store = outside.store();
     let (account, id) = (&connection.account_id, &connection.id);
-    let lanes = [Lane::Main, Lane::Plan].map(|lane| store.of_lane(lane));
+    let lanes = [Lane::Main, Lane::Plan].map(|lane| (lane, store.of_lane(lane)));
     let mut states = Vec::new();
-    for lane in &lanes {
+    for (_, lane) in &lanes {
         states.extend(lane.sync_state(account, id).await?);
     }
     if states.is_empty() {
         return Ok(());
     }
     store.reset_sync_state(account, id).await?;
-    for store in &lanes {
+    for (lane, store) in &lanes {
         for kind in [
             PendingKind::Removal,
             PendingKind::Collision,
             PendingKind::Approved,
             PendingKind::Escrow,
         ] {
-            let items = store.pending(id, kind).await?;
+            let mut items = store.pending(id, kind).await?;
+            // Nothing else finds those again whose links say already what is planned.
+            if kind == PendingKind::Removal && *lane == Lane::Main {
+                items = unannounced(store, account, items).await?;
+            }
             let keys: Vec<String> = items.into_iter().map(|item| item.key).collect();
             if !keys.is_empty() {
                 store.delete_pending(id, kind, &keys).await?;

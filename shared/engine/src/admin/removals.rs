@@ -129,6 +129,7 @@ fn approved_item(
         contact_id,
         version,
         action,
+        cause: Some(departure.cause),
         plan: plan.map(str::to_owned),
         by: caller.actor(),
         at,
@@ -187,7 +188,8 @@ pub(super) async fn spare(
         | GoneCause::Disabled
         | GoneCause::Elsewhere => LinkState::OutOfScope,
     };
-    let link = Link { state, acts_at: None, planned: None, ..link.clone() };
+    let cause = Some(cause);
+    let link = Link { state, acts_at: None, planned: None, cause, ..link.clone() };
     let mut new = Contact {
         version: old.version + 1,
         link: Some(link),

@@ -315,6 +315,7 @@ impl ContactStore for MemoryStore {
                 tenant_id: link.tenant_id.clone(),
                 object_id: link.object_id.clone(),
                 link_state: link.state,
+                cause: link.cause,
                 fingerprint: digest.and_then(|digest| u128::from_str_radix(digest, 16).ok()),
                 source_version: mark.map_or(0, |mark| mark.source_version),
             })

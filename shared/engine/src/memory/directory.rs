@@ -23,6 +23,8 @@ use crate::port::{
 pub struct Entra {
     /// The users.
     pub users: BTreeMap<ObjectId, DirectoryUser>,
+    /// Who is in the recycle bin.
+    pub bin: BTreeMap<ObjectId, DirectoryUser>,
     /// The groups with the users and groups directly in them.
     pub groups: BTreeMap<ObjectId, (Group, Vec<ObjectId>, Vec<ObjectId>)>,
     /// The administrative units with the users in them.
@@ -76,13 +78,23 @@ impl MemoryDirectory {
 impl Entra {
     /// Adds or changes a user; deltas tell of it.
     pub fn put_user(&mut self, user: DirectoryUser) {
+        self.bin.remove(&user.id);
         self.changes.push(DeltaEntry::Changed(user.clone()));
         self.users.insert(user.id.clone(), user);
     }
 
-    /// Deletes a user for good; deltas tell of it.
+    /// Moves a user to the recycle bin, as deleting does in Entra; deltas tell of it.
+    pub fn delete_user(&mut self, id: &ObjectId) {
+        let user = self.users.remove(id);
+        self.bin.extend(user.map(|user| (id.clone(), user)));
+        let reason = RemovedReason::SoftDeleted;
+        self.changes.push(DeltaEntry::Removed { id: id.clone(), reason });
+    }
+
+    /// Deletes a user for good, from the recycle bin or past it; deltas tell of it.
     pub fn remove_user(&mut self, id: &ObjectId) {
         self.users.remove(id);
+        self.bin.remove(id);
         let reason = RemovedReason::Purged;
         self.changes.push(DeltaEntry::Removed { id: id.clone(), reason });
     }
@@ -193,7 +205,8 @@ impl Directory for MemoryDirectory {
             .filter_map(|id| entra.users.get(id))
             .map(|user| told(user, select))
             .collect();
-        Ok(ByIds { found, soft_deleted: Vec::new(), cost: GraphCost::default() })
+        let soft_deleted = ids.iter().filter(|id| entra.bin.contains_key(id)).cloned().collect();
+        Ok(ByIds { found, soft_deleted, cost: GraphCost::default() })
     }
 
     async fn find_user(

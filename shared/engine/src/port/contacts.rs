@@ -5,6 +5,7 @@ use std::future::Future;
 use contact_sync_domain::contact::{Contact, ContactSource, LinkState};
 use contact_sync_domain::event::ContactEvent;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
 
@@ -122,6 +123,8 @@ pub struct IndexEntry {
     pub object_id: ObjectId,
     /// Where the user stands.
     pub link_state: LinkState,
+    /// Why the user is no longer meant; absent while he is.
+    pub cause: Option<GoneCause>,
     /// Digest of the last decision's source; `None` = decide anew.
     pub fingerprint: Option<u128>,
     /// The fence of the last write.

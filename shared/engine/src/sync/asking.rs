@@ -215,7 +215,8 @@ where
             }
         }
         if waiting.lists.is_empty() && !waiting.asked {
-            held.work.asks = !self.stores.refused(&pass.connection.id).await?.is_empty();
+            held.work.asks = !self.stores.refused(&pass.connection.id).await?.is_empty()
+                || !self.approvals(pass).await?.is_empty();
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::directory::{DeltaEntry, RemovedReason, UserSelection};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::run::{GraphCost, RunKind};
@@ -223,11 +222,13 @@ where
         }
     }
 
-    /// Finds linked contacts that a complete listing and its drain did not name, and asks the
-    /// directory for each by id. Only what that read does not find is gone.
+    /// Finds linked contacts that a complete listing and its drain did not name, those of people out
+    /// of scope and in the recycle bin among them, and asks the directory for each by id. Only what
+    /// that read does not find is gone.
     pub(super) async fn absence(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
         let first_fence = pass.point.first_fence;
-        let unseen = pass.index.as_ref().map(|index| index.unseen(first_fence)).unwrap_or_default();
+        let index = pass.index.as_ref();
+        let unseen = index.map(|index| index.unseen(first_fence, &pass.rules)).unwrap_or_default();
         for chunk in unseen.chunks(CONFIRM) {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;
@@ -277,7 +278,7 @@ where
                 let fresh =
                     contact.sync.as_ref().is_some_and(|sync| sync.source_version >= first_fence);
                 let linked = link.connection_id == pass.connection.id
-                    && link.state == LinkState::Linked
+                    && pass.rules.looks_for(link.state, link.cause)
                     && !fresh
                     && !pass.tally.knows(&link.object_id);
                 linked.then(|| link.object_id.clone())

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
+use contact_sync_domain::reconcile::{GoneCause, Rules};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::port::{ContactStore, IndexEntry, IndexPage, SHARDS, StoreError};
@@ -13,7 +14,11 @@ const READERS: usize = 4;
 
 const LINKED: u64 = 1 << 63;
 const SEEN: u64 = 1 << 62;
-const FENCE: u64 = SEEN - 1;
+/// In the directory when last seen, but not meant.
+const OUT: u64 = 1 << 61;
+/// In the recycle bin when last seen.
+const BIN: u64 = 1 << 60;
+const FENCE: u64 = BIN - 1;
 
 /// One linked contact in 32 bytes.
 #[derive(Debug, Clone, Copy)]
@@ -95,11 +100,10 @@ impl Index {
 
     fn add(&mut self, entry: &IndexEntry) {
         let contact = self.note(entry);
-        let linked = if entry.link_state == LinkState::Linked { LINKED } else { 0 };
         self.entries.push(Entry {
             contact,
             fingerprint: entry.fingerprint.map_or(0, fold),
-            marks: (entry.source_version & FENCE) | linked,
+            marks: (entry.source_version & FENCE) | stands(entry.link_state, entry.cause),
         });
     }
 
@@ -151,12 +155,16 @@ impl Index {
         }
     }
 
-    /// Contacts linked before `first_fence` whose users the listing did not name.
-    pub(crate) fn unseen(&self, first_fence: u64) -> Vec<ContactId> {
+    /// Contacts written before `first_fence` whose users the listing did not name, of those for whom
+    /// these rules look.
+    pub(crate) fn unseen(&self, first_fence: u64, rules: &Rules) -> Vec<ContactId> {
+        let looked_for =
+            STANDS.into_iter().filter(|(_, (state, cause))| rules.looks_for(*state, *cause));
+        let looked_for = looked_for.fold(0, |flags, (flag, _)| flags | flag);
         self.entries
             .iter()
             .filter(|entry| {
-                entry.marks & LINKED != 0
+                entry.marks & looked_for != 0
                     && entry.marks & SEEN == 0
                     && entry.marks & FENCE < first_fence
             })
@@ -194,6 +202,23 @@ pub(super) fn pages(
         .buffer_unordered(READERS);
     // A stream that steps back for others would lose against whoever waits for it only so long.
     Box::pin(shards.map_ok(|pages| stream::iter(pages.into_iter().map(Ok))).try_flatten())
+}
+
+/// Where users stand of whom it matters whether they are still in the directory, by flag.
+const STANDS: [(u64, (LinkState, Option<GoneCause>)); 3] = [
+    (LINKED, (LinkState::Linked, None)),
+    (OUT, (LinkState::OutOfScope, None)),
+    (BIN, (LinkState::Removed, Some(GoneCause::SoftDeleted))),
+];
+
+/// The flag of where a user stands.
+fn stands(state: LinkState, cause: Option<GoneCause>) -> u64 {
+    match (state, cause) {
+        (LinkState::Linked, _) => LINKED,
+        (LinkState::OutOfScope, _) => OUT,
+        (LinkState::Removed, Some(GoneCause::SoftDeleted)) => BIN,
+        (LinkState::Removed, _) => 0,
+    }
 }
 
 /// 64 of the 128 bits carry the comparison of one contact with itself; 0 stays free for "none".

@@ -12,14 +12,15 @@ use contact_sync_domain::sync_state::Stage;
 use jiff::Timestamp;
 
 use super::apply::{is_removal, unreadable_item};
-use super::approvals::by_approval;
+use super::approvals::{Approvals, by_approval};
 use super::collisions::judgement;
 use super::decide::{decide_due, present};
 use super::pass::{Held, Pass};
 use super::staging::StagedRemoval;
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
-    Blobs, Clock, Directory, PendingKind, PendingStore, Randomness, SegmentStore, StoredContact,
+    Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness, SegmentStore,
+    StoredContact,
 };
 
 /// How many removals one segment holds.
@@ -67,7 +68,11 @@ where
         let now = self.clock.now();
         held.work.next_due = held.work.next_due.filter(|at| *at > now);
         // Where changes wait for the run, so does this.
-        if waiting.is_empty() || pass.rules.is_holding() {
+        let may_act = !pass.rules.is_holding();
+        let has_approvals = !waiting.is_empty() || held.work.asks;
+        let approvals =
+            if may_act && has_approvals { self.approvals(pass).await? } else { Approvals::new() };
+        if (waiting.is_empty() && approvals.is_empty()) || !may_act {
             if waiting.is_empty() {
                 (held.work.held, held.work.held_by) = (0, Vec::new());
             }
@@ -75,7 +80,6 @@ where
         }
         (held.work.held, held.work.held_by) = (0, Vec::new());
         held.check_time(&self.clock)?;
-        let approvals = self.approvals(pass).await?;
         let mut due = Vec::new();
         // Whose days of grace go on, although somebody approved of ending them.
         let mut early: HashMap<ObjectId, Timestamp> = HashMap::new();
@@ -91,6 +95,8 @@ where
                 }
             }
         }
+        let forgotten = unstaged(&waiting, &approvals, now);
+        due.extend(forgotten.iter().map(|(user, has_left)| (user.clone(), *has_left)));
         if due.is_empty() {
             return Ok(waiting.into_iter().map(|item| item.key).collect());
         }
@@ -102,6 +108,8 @@ where
         let Staged { removals, spared, unreadable, unclear } =
             self.still_removals(pass, &due, &mut stored).await?;
         let (approved, others) = by_approval(removals, &approvals, now);
+        let again = others.iter().filter(|item| forgotten.contains_key(&item.object_id));
+        early.extend(self.stage_again(pass, again, &stored).await?);
         let (waits, asked): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|item| early.contains_key(&item.object_id));
         let (granted, asked) = self.ask_guard(held, pass, asked).await;
@@ -249,6 +257,19 @@ where
         self.tell_movers(pass, &mut removals, stored, &users.collect()).await?;
         Ok(Staged { removals, spared, unreadable: failed, unclear })
     }
+}
+
+/// Who is approved of and does not wait for the judgement, and whether he left the directory: what was
+/// staged of him was forgotten, as earlier releases did when a connection was disabled.
+fn unstaged(
+    waiting: &[PendingItem],
+    approvals: &Approvals,
+    now: Timestamp,
+) -> HashMap<ObjectId, bool> {
+    let waiting: HashSet<&str> = waiting.iter().map(|item| item.key.as_str()).collect();
+    let approved = approvals.iter().filter(|(_, approval)| now < approval.expires_at);
+    let unstaged = approved.filter(|(user, _)| !waiting.contains(user.as_str()));
+    unstaged.map(|(user, approval)| (user.clone(), approval.has_left())).collect()
 }
 
 /// Something here comes due at this instant, unless something else does before.

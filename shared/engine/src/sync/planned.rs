@@ -19,7 +19,7 @@ use super::limits::Shares;
 use super::page::run_of;
 use super::pass::{Held, Pass};
 use super::reaction::stopped;
-use super::staging::is_announced;
+use super::staging::announced;
 use super::write::{by, written};
 use super::{Stop, SyncStores, Worker};
 use crate::plan::Teller;
@@ -74,10 +74,10 @@ where
             }
         }
         // Nothing else finds those again whose links say already what is planned.
-        let mut announced = self.stores.syncing().pending(connection, PendingKind::Removal).await?;
-        announced.retain(is_announced);
-        if !announced.is_empty() {
-            self.stores.put_pending(connection, PendingKind::Removal, &announced).await?;
+        let mut told = self.stores.syncing().pending(connection, PendingKind::Removal).await?;
+        told.retain(|item| announced(item).is_some());
+        if !told.is_empty() {
+            self.stores.put_pending(connection, PendingKind::Removal, &told).await?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use contact_sync_domain::approval::removal_of;
 use contact_sync_domain::contact::LinkState;
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::{AccountId, ContactId, ObjectId};
 use contact_sync_domain::reconcile::{GoneCause, Rules};
 use contact_sync_domain::segment::{LinkChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::RemovalAction;
@@ -13,10 +13,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::apply::is_gone;
+use super::decide::present;
+use super::own_contacts::read_contacts;
 use super::page::pending;
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness};
+use crate::port::{
+    Blobs, Clock, ContactStore, Directory, PendingItem, PendingKind, PendingStore, Randomness,
+    StoreError, StoredContact,
+};
 
 /// A removal that waits for the judgement at the end of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,10 +58,31 @@ impl StagedRemoval {
     }
 }
 
-/// Whether the link of somebody who waits says what is planned.
-pub(super) fn is_announced(item: &PendingItem) -> bool {
-    let staged = serde_json::from_value::<StagedRemoval>(item.body.clone());
-    staged.is_ok_and(|staged| staged.is_announced())
+/// The contact of somebody who waits, where its link is to say what is planned.
+pub(super) fn announced(item: &PendingItem) -> Option<ContactId> {
+    let staged = serde_json::from_value::<StagedRemoval>(item.body.clone()).ok()?;
+    staged.is_announced().then_some(staged.contact_id)
+}
+
+/// Of removals that wait, those that a run finds again by itself: no contact's link says what is
+/// planned.
+pub(crate) async fn unannounced(
+    store: &impl ContactStore,
+    account: &AccountId,
+    mut waiting: Vec<PendingItem>,
+) -> Result<Vec<PendingItem>, StoreError> {
+    let ids: Vec<ContactId> = waiting.iter().filter_map(announced).collect();
+    if ids.is_empty() {
+        return Ok(waiting);
+    }
+    let mut stored = HashMap::new();
+    let unreadable = read_contacts(store, account, &ids, &mut stored).await?;
+    let says = |id: &ContactId| {
+        let link = present(stored.get(id)).and_then(|contact| contact.link.as_ref());
+        link.is_some_and(|link| link.planned.is_some())
+    };
+    waiting.retain(|item| announced(item).is_none_or(|id| !says(&id) && !unreadable.contains(&id)));
+    Ok(waiting)
 }
 
 /// What is known of a removal that waits.
@@ -137,6 +163,42 @@ where
             self.date(pass, &mut kept).await?;
         }
         Ok(kept)
+    }
+
+    /// Stages removals anew of which only an approval was left, and which it does not cover any more;
+    /// answers whose days of grace go on, and until when.
+    pub(super) async fn stage_again(
+        &self,
+        pass: &Pass,
+        items: impl Iterator<Item = &SegmentItem>,
+        stored: &HashMap<ContactId, StoredContact>,
+    ) -> Result<HashMap<ObjectId, Timestamp>, Stop> {
+        let now = self.clock.now();
+        let (mut waiting, mut early) = (Vec::new(), HashMap::new());
+        for item in items {
+            let (Some(action), Some(contact_id)) = (removal_of(item), item.contact_id.clone())
+            else {
+                continue;
+            };
+            let contact = present(stored.get(&contact_id));
+            let link = contact.and_then(|contact| contact.link.as_ref());
+            let acts_at = link.and_then(|link| link.acts_at);
+            early.extend(acts_at.filter(|at| *at > now).map(|at| (item.object_id.clone(), at)));
+            let planned = link.and_then(|link| link.planned);
+            let removal = StagedRemoval {
+                contact_id,
+                action,
+                reason: item.reason.clone(),
+                link: item.link.clone().map(|change| LinkChange { acts_at, planned, ..change }),
+                cause: item.cause(),
+                since: Some(acts_at.map_or(now, |at| pass.rules.grace_began(at))),
+            };
+            waiting.push(pending(&item.object_id, &removal)?);
+        }
+        if !waiting.is_empty() {
+            self.stores.put_pending(&pass.connection.id, PendingKind::Removal, &waiting).await?;
+        }
+        Ok(early)
     }
 
     /// The links of those whose days of grace begin say when they end.

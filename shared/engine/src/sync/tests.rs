@@ -4,6 +4,7 @@ mod approvals;
 mod approved_plans;
 mod asking;
 mod backfill;
+mod bin;
 mod by_group;
 mod cancel;
 mod chance;

@@ -17,8 +17,8 @@ use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::contact_after::{Stamp, contact_after};
 use crate::port::{
-    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness, StoreError,
-    StoredContact, WriteOutcome,
+    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness,
+    SegmentStore, StoreError, StoredContact, WriteOutcome,
 };
 use crate::segments::load_segment;
 
@@ -195,7 +195,10 @@ where
             Ok(Some(segment)) => segment,
             Err(error) => return Err(error.into()),
         };
-        let mut items = removed.items.into_iter();
+        // Who was decided anew when he was written was removed as he was by then.
+        let anew = self.stores.deviations(place.0, place.1, by.page).await?;
+        let anew = anew.into_iter().rev().filter_map(|one| one.item.map(|item| *item));
+        let mut items = anew.chain(removed.items);
         let item = items.find(|one| {
             one.contact_id.as_ref() == Some(&contact.id) && one.outcome == Outcome::Delete
         });

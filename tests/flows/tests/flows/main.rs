@@ -27,6 +27,7 @@ mod groups;
 mod interruption;
 mod isolation;
 mod large_report;
+mod leavers;
 mod limits;
 mod mapping;
 mod matching;

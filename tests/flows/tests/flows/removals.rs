@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::reviews::{about, decide};
 
 /// A connection whose settings delete whoever is deleted in Entra, and its people.
-async fn deleting(scene: &Scene, removal: Value) -> (Customer<'_>, Vec<Person>) {
+pub(crate) async fn deleting(scene: &Scene, removal: Value) -> (Customer<'_>, Vec<Person>) {
     let customer = scene.connected().await;
     customer.change_settings(json!({"policies": {"removal": removal}})).await;
     let run = customer.enable().await;
@@ -21,7 +21,7 @@ fn deletes() -> Value {
     json!({"softDeleted": "delete", "hardDeleted": "delete"})
 }
 
-async fn removals(scene: &Scene, customer: &Customer<'_>) -> Vec<Value> {
+pub(crate) async fn removals(scene: &Scene, customer: &Customer<'_>) -> Vec<Value> {
     scene.rest().list(&customer.path("/reviews?list=removals")).await
 }
 
@@ -33,7 +33,7 @@ async fn decided(scene: &Scene, customer: &Customer<'_>, user: &str) -> String {
     step["outcome"].as_str().unwrap().to_owned()
 }
 
-fn delete(scene: &Scene, people: &[Person]) {
+pub(crate) fn delete(scene: &Scene, people: &[Person]) {
     for person in people {
         scene.sim.delete_user(scene.tenant, person.id()).unwrap();
     }

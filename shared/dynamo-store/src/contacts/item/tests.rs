@@ -47,6 +47,7 @@ fn person() -> Contact {
             state: LinkState::Linked,
             acts_at: None,
             planned: None,
+            cause: None,
         }),
         sync: Some(SyncMark {
             welcome: true,

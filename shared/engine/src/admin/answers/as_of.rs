@@ -161,7 +161,7 @@ fn take_back_change(
         let name = moved.user_principal_name.clone();
         was.link = match (moved.old, was.link.take(), tenant) {
             (None, ..) => None,
-            (Some(state), Some(link), _) => Some(Link { state, ..link }),
+            (Some(state), Some(link), _) => Some(Link { state, cause: None, ..link }),
             (Some(state), None, Some(tenant_id)) => Some(Link {
                 connection_id: change.connection_id.clone(),
                 tenant_id,
@@ -170,6 +170,7 @@ fn take_back_change(
                 state,
                 acts_at: None,
                 planned: None,
+                cause: None,
             }),
             (Some(_), None, None) => None,
         };

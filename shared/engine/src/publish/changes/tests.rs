@@ -40,6 +40,7 @@ fn contact(version: u64) -> Contact {
             state: LinkState::Linked,
             acts_at: None,
             planned: None,
+            cause: None,
         }),
         sync: Some(SyncMark {
             welcome: false,

@@ -29,13 +29,16 @@ fn held(scene: &Scene) -> Vec<ReviewItem> {
 }
 
 /// Somebody approves of what an item shows.
-async fn approve(scene: &Scene, item: &ReviewItem) {
+pub(super) async fn approve(scene: &Scene, item: &ReviewItem) {
     let left = item.departure.as_deref().unwrap();
     let at = scene.worker.clock.now();
     let approval = Approval {
         contact_id: item.contact_id.clone().unwrap(),
-        version: left.version.unwrap(),
+        version: left
+            .version
+            .unwrap_or_else(|| scene.contact(item.contact_id.as_ref().unwrap()).unwrap().version),
         action: left.action.unwrap(),
+        cause: Some(left.cause),
         plan: None,
         by: Actor { subject: Some("ada".into()), ..Actor::default() },
         at,

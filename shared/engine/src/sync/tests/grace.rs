@@ -2,12 +2,15 @@
 
 use contact_sync_domain::contact::{Link, LinkState};
 use contact_sync_domain::id::ObjectId;
-use contact_sync_domain::review::ReviewList;
+use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_domain::settings::RemovalAction;
 use jiff::SignedDuration;
 
-use super::scene::{Scene, connection_id, contact_id, start, user};
+use super::approvals::approve;
+use super::scene::{Scene, account_id, connection_id, contact_id, start, user};
+use crate::port::{PendingKind, PendingStore, StoredContact};
+use crate::sync::unannounced;
 
 fn set_grace(scene: &Scene, days: u32) {
     scene.set_settings(|settings| {
@@ -112,4 +115,74 @@ async fn the_days_are_counted_as_the_settings_count_them_now() {
     let spared = link(&scene, 2);
     assert_eq!((spared.state, spared.planned), (LinkState::Removed, None));
     assert!(!is_asked(&scene, 2));
+}
+
+/// As earlier releases did when a connection was disabled.
+async fn forget_staged(scene: &Scene) {
+    let (stores, kind) = (&scene.worker.stores, PendingKind::Removal);
+    let waiting = stores.pending(&connection_id(), kind).await.unwrap();
+    let keys: Vec<String> = waiting.into_iter().map(|item| item.key).collect();
+    stores.delete_pending(&connection_id(), kind, &keys).await.unwrap();
+}
+
+fn question(scene: &Scene, number: u128) -> ReviewItem {
+    let place = (connection_id(), ReviewList::Removals, ObjectId::from_u128(number));
+    scene.worker.stores.world().reviews[&place].clone()
+}
+
+#[tokio::test]
+async fn what_is_approved_is_done_although_nothing_of_it_is_staged_any_more() {
+    let mut scene = leaving().await;
+    forget_staged(&scene).await;
+    scene.pass(hours(24 * 9));
+    scene.full().await;
+    assert!(scene.contact(&contact_id(2)).is_some(), "nothing finds him");
+    approve(&scene, &question(&scene, 2)).await;
+    scene.look().await;
+    assert_eq!(scene.contact(&contact_id(2)), None);
+    assert!(!is_asked(&scene, 2));
+}
+
+#[tokio::test]
+async fn what_is_not_as_it_was_approved_waits_for_its_date_again() {
+    let mut scene = leaving().await;
+    forget_staged(&scene).await;
+    approve(&scene, &question(&scene, 2)).await;
+    let mut edited = scene.contact(&contact_id(2)).unwrap();
+    edited.version += 1;
+    let stored = StoredContact::Present(Box::new(edited));
+    scene.worker.stores.world().contacts.insert(contact_id(2), stored);
+    scene.look().await;
+    assert!(scene.contact(&contact_id(2)).is_some(), "it was approved of another version");
+    let acts_at = Some(start() + hours(72));
+    let asked = question(&scene, 2).departure.unwrap();
+    assert_eq!((asked.acts_at, asked.held), (acts_at, false));
+    assert_eq!(scene.state().work.next_due, acts_at);
+    scene.pass(hours(71));
+    scene.look().await;
+    assert!(scene.contact(&contact_id(2)).is_some(), "not a minute before");
+    scene.pass(hours(1));
+    scene.look().await;
+    assert_eq!(scene.contact(&contact_id(2)), None);
+}
+
+/// What a connection that is disabled keeps: what people were told of, and nothing that a run only
+/// found.
+#[tokio::test]
+async fn of_what_waits_only_what_a_contact_says_is_not_found_again() {
+    let mut scene = leaving().await;
+    let waiting =
+        scene.worker.stores.pending(&connection_id(), PendingKind::Removal).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    let found = unannounced(&scene.worker.stores, &account_id(), waiting.clone()).await.unwrap();
+    assert!(found.is_empty(), "{found:?}");
+    // Found by a run that was cancelled before the contact was written.
+    scene.worker.directory.inner.entra().put_user(user(2));
+    scene.full().await;
+    let found = unannounced(&scene.worker.stores, &account_id(), waiting.clone()).await.unwrap();
+    assert_eq!(found, waiting);
+    let mut bare = waiting;
+    bare[0].body["link"] = serde_json::Value::Null;
+    let found = unannounced(&scene.worker.stores, &account_id(), bare.clone()).await.unwrap();
+    assert_eq!(found, bare);
 }

@@ -30,6 +30,8 @@ pub(super) struct Graph {
     pub(super) unknown: Mutex<Vec<String>>,
     /// Users whom reads by id do not find, although they are there: replicas lag.
     pub(super) hidden: Mutex<Vec<ObjectId>>,
+    /// Users whom the listing leaves out, although they are there.
+    pub(super) unlisted: Mutex<Vec<ObjectId>>,
     /// Who is listed first; everybody else follows by id.
     pub(super) order: Mutex<Vec<ObjectId>>,
     /// The n-th page of a unit's members from now on (0 = the next) fails so.
@@ -93,6 +95,8 @@ impl Directory for Graph {
         self.page_asked()?;
         let start = link.map_or(0, offset);
         let mut all = self.inner.list_users(tenant, select, None, lane).await?.users;
+        let unlisted = self.unlisted.lock().unwrap().clone();
+        all.retain(|user| !unlisted.contains(&user.id));
         let order = self.order.lock().unwrap().clone();
         let place = |id: &ObjectId| order.iter().position(|listed| listed == id);
         all.sort_by_key(|user| place(&user.id).unwrap_or(usize::MAX));

@@ -59,6 +59,7 @@ async fn a_key_leads_to_whoever_nobody_in_the_directory_has() {
                 state,
                 acts_at: None,
                 planned: None,
+                cause: None,
             });
         });
     }

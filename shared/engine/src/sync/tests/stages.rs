@@ -239,6 +239,7 @@ fn is_nines(world: &mut World) {
         state: LinkState::Linked,
         acts_at: None,
         planned: None,
+        cause: None,
     });
     world.adoptions.insert((account_id(), tenant_id(), user), local_id(1));
 }

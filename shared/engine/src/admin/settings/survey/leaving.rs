@@ -63,7 +63,8 @@ impl<O: Outside> Survey<'_, O> {
     /// Asks for everybody who is linked and was not named: whoever is not in the directory any more
     /// left it, the others left the groups of the scope or were overlooked.
     pub(super) async fn look_for_absent(&mut self) -> Result<(), AdminError> {
-        let unseen = self.index.as_ref().map(|index| index.unseen(u64::MAX)).unwrap_or_default();
+        let (index, rules) = (self.index.as_ref(), self.terms.rules);
+        let unseen = index.map(|index| index.unseen(u64::MAX, rules)).unwrap_or_default();
         for contacts in unseen.chunks(PER_BATCH) {
             let linked = self.linked_users(contacts).await?;
             let ids: Vec<ObjectId> = linked.keys().cloned().collect();
