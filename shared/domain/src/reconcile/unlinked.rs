@@ -216,7 +216,7 @@ impl Rules {
             reason: Some(format!("{} contacts have the same {key}", contacts.len())),
             remedy: Some("choose the one that is this person's, or merge them".to_owned()),
             matched: contacts.first().map(|first| Box::new(Match::of(key, &wanted.mapped, first))),
-            question: self.ask_conflict(user, ids.clone(), None),
+            question: self.ask_conflict(user, contacts, None),
             wants: ids,
             ..item_of(user, None, Outcome::AwaitingReview)
         }
@@ -244,8 +244,7 @@ impl Rules {
         let Matched::One { contact, key } = self.keys.find(user, &wanted.mapped, &free) else {
             return None;
         };
-        let question =
-            self.ask_conflict(user, vec![contact.id.clone()], Some(ReviewAction::Link))?;
+        let question = self.ask_conflict(user, &[contact], Some(ReviewAction::Link))?;
         Some(SegmentItem {
             email: user_address(user),
             reason: Some(format!(
