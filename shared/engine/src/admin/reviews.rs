@@ -2,6 +2,7 @@
 
 mod approval;
 mod as_shown;
+mod by_hand;
 mod desk;
 mod letting_go;
 mod list;
@@ -24,6 +25,7 @@ use crate::port::{ContactStore, DecisionStore, StoredContact};
 use desk::{Desk, is_planned, needs_user};
 use shown::Shown;
 
+pub use by_hand::unlink_contact;
 pub use list::{ReviewEntry, review_decisions, reviews};
 pub use request::{ListRequest, ReviewRequest, list_names};
 pub use shown::shown_as_of;

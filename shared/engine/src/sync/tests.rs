@@ -37,6 +37,7 @@ mod proposals;
 mod queue;
 mod redacted;
 mod replay;
+mod returning;
 mod scene;
 mod sharing;
 mod stages;

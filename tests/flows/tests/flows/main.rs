@@ -41,6 +41,7 @@ mod products;
 mod reconnect;
 mod removals;
 mod reports;
+mod returning;
 mod reviews;
 mod rotation;
 mod schedules;

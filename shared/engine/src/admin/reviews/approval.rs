@@ -178,7 +178,9 @@ impl<O: Outside> Approval<'_, '_, O> {
                 Ok(Done::wrote(contact.clone()))
             };
         }
-        let id = ContactId::derived(account, &self.grounds.tenant, &user.id);
+        // One that a run deleted is made again where it was, also one that had existed before.
+        let derived = || ContactId::derived(account, &self.grounds.tenant, &user.id);
+        let id = if present(standing.as_ref()).is_none() { own.clone() } else { derived() };
         let standing = if own == id { standing } else { store.get(account, &id).await? };
         if present(standing.as_ref()).is_some() {
             return Err(AdminError::ReviewMoved("the user has a contact by now".to_owned()));
@@ -189,7 +191,12 @@ impl<O: Outside> Approval<'_, '_, O> {
         }
         let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
         let decided = rules.create(&user, &wanted, &id, Claimant::Nobody, tie);
-        Ok(Done::wrote(self.write(item, &decided, standing.as_ref()).await?))
+        let made = self.write(item, &decided, standing.as_ref()).await?;
+        if own != id {
+            // What led elsewhere leads there no more.
+            store.delete_adoption(account, self.grounds.tie().tenant, &user.id).await?;
+        }
+        Ok(Done::wrote(made))
     }
 
     /// Applies changes that wait.
