@@ -7,6 +7,8 @@ mod decided;
 mod departure;
 mod effect;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -193,6 +195,10 @@ pub struct Question {
     /// The contacts that come into question, the likeliest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<ContactId>,
+    /// In which versions they stand, where people alone write them: runs write those of whoever is in
+    /// the directory, which says nothing of what people changed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<ContactId, u64>,
     /// What we would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggested: Option<ReviewAction>,
@@ -221,6 +227,9 @@ pub struct ReviewItem {
     /// The contacts that come into question, the likeliest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<ContactId>,
+    /// In which versions the contacts stood when it was asked, where that is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<ContactId, u64>,
     /// What would change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FieldChange>,
@@ -251,10 +260,11 @@ impl ReviewItem {
         ReviewId::of(&self.user.object_id)
     }
 
-    /// Whether both ask the same, whenever and however often.
+    /// Whether both ask the same, whenever and however often, and of whichever versions.
     pub fn asks_as(&self, other: &Self) -> bool {
         let bare = |item: &Self| Self {
             version: 0,
+            versions: BTreeMap::new(),
             run: String::new(),
             since: Timestamp::UNIX_EPOCH,
             ..item.clone()

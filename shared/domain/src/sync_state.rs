@@ -165,6 +165,10 @@ pub struct Work {
     /// Whether review items or refusals may stand, so that runs must look at them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asks: bool,
+    /// Whether a run let go of contacts that had existed before, so that full runs must look whose
+    /// they were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub let_go: bool,
     /// How long the latest hints waited until what they told of was in the contacts.
     #[serde(default, skip_serializing_if = "Delays::is_empty")]
     pub delays: Delays,

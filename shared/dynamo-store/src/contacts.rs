@@ -116,7 +116,17 @@ impl ContactStore for DynamoStore {
         user: &ObjectId,
         contact: &ContactId,
     ) -> Result<(), StoreError> {
-        self.record_adoption(account, tenant, user, contact).await
+        self.record_adoption(account, (tenant, user), contact, None).await
+    }
+
+    async fn retire_adoption(
+        &self,
+        account: &AccountId,
+        user: (&TenantId, &ObjectId),
+        contact: &ContactId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.record_adoption(account, user, contact, Some(until)).await
     }
 
     async fn delete_adoption(

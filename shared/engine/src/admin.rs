@@ -93,7 +93,7 @@ pub use removals::approve_held;
 pub use reports::{Report, report, report_file_name};
 pub use reviews::{
     Decided, ListDecided, ListRequest, ReviewEntry, ReviewRequest, decide_list, decide_review,
-    list_names, review_decisions, reviews, shown_as_of,
+    list_names, review_decisions, reviews, shown_as_of, unlink_contact,
 };
 pub use run_control::{cancel_run, pause_all, pause_of_all, resume_all};
 pub use runs::{Asked, RunFilter, read_asked, request_run, run, runs};

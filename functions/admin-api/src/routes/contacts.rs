@@ -7,7 +7,7 @@ use contact_sync_domain::contact::{Contact, ContactSource};
 use contact_sync_domain::id::ContactId;
 use contact_sync_engine::admin::{
     ContactEdit, Outside, Page, account, contact, contact_as_of, contacts, create_contact,
-    delete_contact, edit_contact, protect_contact, teams_of,
+    delete_contact, edit_contact, protect_contact, teams_of, unlink_contact,
 };
 use contact_sync_engine::port::ContactQuery;
 use jiff::Timestamp;
@@ -98,6 +98,14 @@ pub(super) async fn unprotect<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply
 async fn protected<P: Outside>(api: &Api<P>, call: &Call, protected: bool) -> Reply {
     let (account, id) = (call.account()?, call.contact()?);
     let changed = protect_contact(&api.outside, &call.caller, &account, &id, protected).await?;
+    let version = changed.version;
+    Ok(Answer::accepted(&ContactShape::from(changed)).with_version(version))
+}
+
+pub(super) async fn unlink<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let account = account(api.outside.store(), &call.account()?).await?;
+    let (id, precondition) = (call.contact()?, call.precondition()?);
+    let changed = unlink_contact(&api.outside, &call.caller, &account, &id, &precondition).await?;
     let version = changed.version;
     Ok(Answer::accepted(&ContactShape::from(changed)).with_version(version))
 }

@@ -123,7 +123,12 @@ fn three() -> Three {
     put_member(&mut world, &by_hand, 3, Origin::Manual);
     put_member(&mut world, &stays, 4, Origin::Manual);
     let candidates = vec![by_hand.clone(), stays.clone()];
-    let item = ReviewItem { candidates, ..question(now, ReviewList::Conflicts, USER) };
+    let version = |id: &ContactId| match &world.contacts[id] {
+        StoredContact::Present(contact) => (id.clone(), contact.version),
+        StoredContact::Tombstone { .. } => panic!("it stands"),
+    };
+    let versions = candidates.iter().map(version).collect();
+    let item = ReviewItem { candidates, versions, ..question(now, ReviewList::Conflicts, USER) };
     put(&mut world, &item);
     let state = world.states.get_mut(&connection_id()).unwrap();
     state.fence = 10;

@@ -1,5 +1,7 @@
 //! What waits for people in one test.
 
+use std::collections::BTreeMap;
+
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::review::{ReviewItem, ReviewList, ReviewUser};
 use contact_sync_engine::memory::World;
@@ -21,6 +23,7 @@ pub(super) fn question(since: Timestamp, list: ReviewList, number: u128) -> Revi
         },
         contact_id: None,
         candidates: Vec::new(),
+        versions: BTreeMap::new(),
         changes: Vec::new(),
         matched: None,
         suggested: None,

@@ -1,5 +1,7 @@
 //! What waits for people: the lists, and what deciding does and refuses.
 
+mod as_shown;
+mod by_number;
 mod in_question;
 
 use contact_sync_domain::connection::ConnectionStatus as S;

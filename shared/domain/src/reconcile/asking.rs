@@ -1,5 +1,7 @@
 //! What only a person can decide, as it is put to people.
 
+use std::collections::BTreeMap;
+
 use super::{Claimant, Rules, Tie, Wanted};
 use crate::contact::{Contact, ContactField, LinkState, Target};
 use crate::directory::DirectoryUser;
@@ -14,8 +16,14 @@ pub(super) fn about(
     user: &DirectoryUser,
     candidates: impl IntoIterator<Item = ContactId>,
 ) -> Question {
-    let candidates = candidates.into_iter().collect();
-    Question { list, user: ReviewUser::of(user), candidates, suggested: None, departure: None }
+    Question {
+        list,
+        user: ReviewUser::of(user),
+        candidates: candidates.into_iter().collect(),
+        versions: BTreeMap::new(),
+        suggested: None,
+        departure: None,
+    }
 }
 
 impl Question {
@@ -108,7 +116,7 @@ impl Rules {
             reason: Some(reason.to_owned()),
             remedy: Some(remedy.to_owned()),
             matched: Some(Box::new(matched)),
-            question: self.ask_conflict(user, vec![owner.id.clone()], suggested),
+            question: self.ask_conflict(user, &[owner], suggested),
             ..item.clone()
         }
     }
@@ -117,13 +125,18 @@ impl Rules {
     pub(super) fn ask_conflict(
         &self,
         user: &DirectoryUser,
-        candidates: Vec<ContactId>,
+        contacts: &[&Contact],
         suggested: Option<ReviewAction>,
     ) -> Option<Box<Question>> {
+        let candidates: Vec<ContactId> = contacts.iter().map(|one| one.id.clone()).collect();
         if self.rejected.has_conflict(&user.id, &candidates) {
             return None;
         }
-        about(ReviewList::Conflicts, user, candidates).suggesting(suggested)
+        let state = |one: &Contact| one.link.as_ref().map(|link| link.state);
+        let by_people = contacts.iter().filter(|one| state(one) != Some(LinkState::Linked));
+        let versions = by_people.map(|one| (one.id.clone(), one.version)).collect();
+        let asked = Question { versions, ..about(ReviewList::Conflicts, user, candidates) };
+        asked.suggesting(suggested)
     }
 }
 

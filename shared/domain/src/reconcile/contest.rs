@@ -99,11 +99,14 @@ impl Rules {
         let asks = item
             .question
             .filter(|question| !self.rejected.has_conflict(&question.user.object_id, &contacts));
+        let versions = item.contact_id.filter(|contact| contacts.contains(contact));
+        let versions = versions.map(|contact| (contact, item.version)).into_iter().collect();
         let question = asks.map(|question| {
             Box::new(Question {
                 list: ReviewList::Conflicts,
                 user: question.user,
                 candidates: contacts.clone(),
+                versions,
                 suggested: None,
                 departure: None,
             })

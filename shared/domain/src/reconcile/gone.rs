@@ -1,5 +1,7 @@
 //! What becomes of the contact of somebody who left.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +158,7 @@ impl Rules {
                 list: ReviewList::Removals,
                 user: ReviewUser::of_contact(user, contact),
                 candidates: Vec::new(),
+                versions: BTreeMap::new(),
                 suggested: Some(if departure.action.is_some() {
                     ReviewAction::Accept
                 } else {

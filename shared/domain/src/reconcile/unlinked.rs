@@ -26,7 +26,13 @@ impl Rules {
             .map(|contact| ContactId::derived(&contact.account_id, tie.tenant, &user.id));
         // A contact under the user's own id that lost its link was unlinked on purpose or comes
         // from an earlier connection to the same tenant: it is this person's, taken back as it is.
-        let own = found.existing.filter(|contact| Some(&contact.id) == derived.as_ref());
+        // So is one that existed before and that a run let go of: his own note still leads to it.
+        let is_noted = |contact: &Contact| {
+            contact.link.is_none() && !self.rejected.has_match(&user.id, &contact.id)
+        };
+        let own = found
+            .existing
+            .filter(|contact| Some(&contact.id) == derived.as_ref() || is_noted(contact));
         if let Some(own) = own {
             return match &own.link {
                 None => self.adopt(user, wanted, own, None, claimant, tie),
@@ -121,10 +127,15 @@ impl Rules {
             Ok(fields) => fields,
             Err(failures) => return failed(item, user, &failures),
         };
-        // What sync itself made for this very person is no stranger's record: no question of
-        // taking over. What it made for somebody else, who let it go, is.
-        let own_work = contact.source == ContactSource::Entra
-            && contact.id == ContactId::derived(&contact.account_id, tie.tenant, &user.id);
+        // What sync itself made for this very person is no stranger's record, nor what was his before
+        // a run let go of it: no question of taking over. What it made for somebody else, who let it
+        // go, is; and whoever protected what had existed before is asked.
+        let derived = ContactId::derived(&contact.account_id, tie.tenant, &user.id);
+        let own_work = if contact.id == derived {
+            contact.source == ContactSource::Entra
+        } else {
+            key.is_none() && !contact.protected
+        };
         let mode = match self.policies.link {
             _ if own_work => LinkMode::Auto,
             LinkMode::Auto if (contact.protected && !self.approved) || self.holds => {
@@ -216,7 +227,7 @@ impl Rules {
             reason: Some(format!("{} contacts have the same {key}", contacts.len())),
             remedy: Some("choose the one that is this person's, or merge them".to_owned()),
             matched: contacts.first().map(|first| Box::new(Match::of(key, &wanted.mapped, first))),
-            question: self.ask_conflict(user, ids.clone(), None),
+            question: self.ask_conflict(user, contacts, None),
             wants: ids,
             ..item_of(user, None, Outcome::AwaitingReview)
         }
@@ -244,8 +255,7 @@ impl Rules {
         let Matched::One { contact, key } = self.keys.find(user, &wanted.mapped, &free) else {
             return None;
         };
-        let question =
-            self.ask_conflict(user, vec![contact.id.clone()], Some(ReviewAction::Link))?;
+        let question = self.ask_conflict(user, &[contact], Some(ReviewAction::Link))?;
         Some(SegmentItem {
             email: user_address(user),
             reason: Some(format!(

@@ -1,9 +1,11 @@
 //! What an applied item does to its user's review item.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::{ReviewItem, ReviewList};
-use crate::id::{AccountId, ConnectionId};
+use super::{Question, ReviewItem, ReviewList};
+use crate::id::{AccountId, ConnectionId, ContactId};
 use crate::segment::{Outcome, SegmentItem};
 
 /// What becomes of a user's review item.
@@ -97,6 +99,7 @@ fn asked(
         user: question.user.clone(),
         contact_id: item.contact_id.clone(),
         candidates: question.candidates.clone(),
+        versions: versions(item, question),
         changes: asked.cloned().collect(),
         matched: item.matched.as_deref().cloned(),
         suggested: question.suggested,
@@ -106,4 +109,15 @@ fn asked(
         run: seen.run.to_owned(),
         since: same_list.map_or(seen.now, |standing| standing.since),
     })
+}
+
+/// In which versions the contacts stand once the page is applied.
+fn versions(item: &SegmentItem, question: &Question) -> BTreeMap<ContactId, u64> {
+    let mut versions = question.versions.clone();
+    if let (ReviewList::Removals, Some(contact)) = (question.list, &item.contact_id) {
+        let marked = item.version + u64::from(item.link.is_some());
+        let held = question.departure.as_ref().and_then(|left| left.version);
+        versions.insert(contact.clone(), held.unwrap_or(marked));
+    }
+    versions
 }

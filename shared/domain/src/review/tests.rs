@@ -23,6 +23,7 @@ fn asking(list: ReviewList, outcome: Outcome) -> SegmentItem {
                 user_principal_name: None,
             },
             candidates: vec![],
+            versions: BTreeMap::new(),
             suggested: None,
             departure: None,
         })),

@@ -2,9 +2,10 @@
 
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
 use contact_sync_engine::port::StoreError;
+use jiff::Timestamp;
 
 use super::claims::owner;
-use crate::item::{name, text};
+use crate::item::{expiry, name, text};
 use crate::{DynamoStore, keys};
 
 impl DynamoStore {
@@ -22,13 +23,16 @@ impl DynamoStore {
     pub(super) async fn record_adoption(
         &self,
         account: &AccountId,
-        tenant: &TenantId,
-        user: &ObjectId,
+        (tenant, user): (&TenantId, &ObjectId),
         contact: &ContactId,
+        until: Option<Timestamp>,
     ) -> Result<(), StoreError> {
         let mut item = keys::adoption(account, tenant, user).attributes();
         item.insert(name::KIND.to_owned(), text("adoption"));
         item.insert(super::claims::OWNER.to_owned(), text(contact.as_str()));
+        if let Some(until) = until {
+            item.insert(name::EXPIRES_AT.to_owned(), expiry(until));
+        }
         self.contacts.put("PutItem adoption", item).await
     }
 }

@@ -287,6 +287,15 @@ async fn an_adopted_contact_is_found_by_its_user_and_tenant() {
     store.put_adoption(&account, &tenant, &user, &adopted).await.unwrap();
     let users = [ObjectId::from_u128(6), user.clone()];
     assert_eq!(store.adopted(&account, &tenant, &users).await.unwrap(), [None, Some(adopted)]);
+    // Of one that was deleted it goes with the tombstone, unless the contact is made again.
+    let adopted = ContactId::from_bits(7);
+    store.retire_adoption(&account, (&tenant, &user), &adopted, at(0)).await.unwrap();
+    let found = store.adopted(&account, &tenant, &users).await.unwrap();
+    assert_eq!(found, [None, Some(adopted.clone())]);
+    let expiring = tables.expiring(CONTACTS).await;
+    assert_eq!(expiring, 1);
+    store.put_adoption(&account, &tenant, &user, &adopted).await.unwrap();
+    assert_eq!(tables.expiring(CONTACTS).await, 0);
     let elsewhere = TenantId::from_u128(2);
     assert_eq!(store.adopted(&account, &elsewhere, &users).await.unwrap(), [None, None]);
     store.delete_adoption(&account, &tenant, &user).await.unwrap();

@@ -89,6 +89,13 @@ impl Tables {
             .expect("the item is there");
     }
 
+    /// How many of a table's items have a time by which they go.
+    pub(crate) async fn expiring(&self, table: &str) -> i32 {
+        let scan = self.client.scan().table_name(table);
+        let scan = scan.filter_expression("attribute_exists(expiresAt)");
+        scan.send().await.expect("a scan").count
+    }
+
     /// How many items a table holds.
     pub(crate) async fn count(&self, table: &str) -> i32 {
         self.client.scan().table_name(table).send().await.expect("a scan").count

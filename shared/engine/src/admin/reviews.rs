@@ -1,6 +1,8 @@
 //! Reviews: the lists in which decisions wait, and deciding.
 
 mod approval;
+mod as_shown;
+mod by_hand;
 mod desk;
 mod letting_go;
 mod list;
@@ -16,13 +18,14 @@ use contact_sync_domain::review::ReviewAction;
 use contact_sync_domain::run::RunKind;
 use futures::{StreamExt, stream};
 
-use super::runs::request_run;
+use super::runs::{check_syncs, request_run};
 use super::settings::{Ignoring, change_ignored};
 use super::{AdminError, Caller, Outside};
 use crate::port::{ContactStore, DecisionStore, StoredContact};
 use desk::{Desk, is_planned, needs_user};
 use shown::Shown;
 
+pub use by_hand::unlink_contact;
 pub use list::{ReviewEntry, review_decisions, reviews};
 pub use request::{ListRequest, ReviewRequest, list_names};
 pub use shown::shown_as_of;
@@ -69,10 +72,15 @@ pub async fn decide_review(
         return decided_before(outside, account, id, item, request).await;
     };
     desk.check(&standing, request)?;
+    let approves = request.action == ReviewAction::Accept && is_planned(&standing);
+    if approves {
+        // Before anything is stored: what is approved counts for a day, whoever was told otherwise.
+        check_syncs(outside, &account.id, id).await?;
+    }
     let grounds =
         if needs_user(standing.list, request.action) { Some(desk.grounds().await?) } else { None };
     let decided = desk.decide(&standing, request, grounds.as_ref(), None).await?;
-    if request.action == ReviewAction::Accept && is_planned(&standing) {
+    if approves {
         begin_run(outside, account, id).await;
     }
     Ok(decided)
@@ -121,11 +129,12 @@ pub async fn decide_list(
     let desk = Desk::open(outside, caller, account, id).await?;
     desk.may(request.action)?;
     let shown = Shown::named(&desk, request).await?;
-    shown.check_number(&desk, request).await?;
-    let cursor = request.cursor.as_deref();
+    let place = shown.place(&desk, request).await?;
+    let cursor = place.cursor.as_deref();
     let mut page = reviews(outside, &account.id, id, request.list, cursor, AT_ONCE).await?;
     let newer: Vec<ReviewEntry> =
         page.items.extract_if(.., |entry| !shown.has(&entry.item)).collect();
+    let next = place.behind(request, page.items.len(), page.next)?;
     let users: Vec<ObjectId> =
         page.items.iter().map(|entry| entry.item.user.object_id.clone()).collect();
     let mut grounds = None;
@@ -134,6 +143,11 @@ pub async fn decide_list(
         let found = desk.grounds().await?;
         known = found.read_users(outside, &users).await?;
         grounds = Some(found);
+    }
+    let approves = request.action == ReviewAction::Accept
+        && page.items.iter().any(|entry| is_planned(&entry.item));
+    if approves {
+        check_syncs(outside, &account.id, id).await?;
     }
     // One version of the settings for all of them.
     match request.action {
@@ -145,14 +159,11 @@ pub async fn decide_list(
         }
         _ => desk.ignore_whom_it_takes(request.action, &page.items).await?,
     }
-    let approves = request.action == ReviewAction::Accept
-        && page.items.iter().any(|entry| is_planned(&entry.item));
     let (desk, grounds, known) = (&desk, grounds.as_ref(), &known);
     let results: Vec<(ReviewId, Result<Decided, AdminError>)> = stream::iter(page.items)
         .map(|entry| async move {
             let item = entry.item;
-            let asked =
-                ReviewRequest { action: request.action, version: item.version, contact: None };
+            let asked = ReviewRequest::of_list(request.action, &item);
             let user = known.iter().find(|user| user.id == item.user.object_id);
             (item.id(), desk.decide(&item, &asked, grounds, user).await)
         })
@@ -175,7 +186,7 @@ pub async fn decide_list(
     if approves && done > 0 {
         begin_run(outside, account, id).await;
     }
-    Ok(ListDecided { done, failed, next: page.next })
+    Ok(ListDecided { done, failed, next })
 }
 
 /// A user as the directory told of him, or asked for now.

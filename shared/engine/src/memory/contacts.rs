@@ -287,6 +287,16 @@ impl ContactStore for MemoryStore {
         Ok(())
     }
 
+    async fn retire_adoption(
+        &self,
+        account: &AccountId,
+        (tenant, user): (&TenantId, &ObjectId),
+        contact: &ContactId,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.put_adoption(account, tenant, user, contact).await
+    }
+
     async fn delete_adoption(
         &self,
         account: &AccountId,

@@ -245,7 +245,8 @@ pub trait ContactStore: Send + Sync {
         contact: &ContactId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The contacts that existed before and are linked to these users; one entry per id, in order.
+    /// The contacts that existed before and are linked to these users, or were until a run let them
+    /// go; one entry per id, in order.
     fn adopted(
         &self,
         account: &AccountId,
@@ -260,6 +261,16 @@ pub trait ContactStore: Send + Sync {
         tenant: &TenantId,
         user: &ObjectId,
         contact: &ContactId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Keeps such a record for as long as the tombstone of a contact that a run deleted: whoever
+    /// returns gets that contact back.
+    fn retire_adoption(
+        &self,
+        account: &AccountId,
+        user: (&TenantId, &ObjectId),
+        contact: &ContactId,
+        until: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Forgets such a record.

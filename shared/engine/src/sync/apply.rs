@@ -220,7 +220,7 @@ where
         let Some(user) = user else { return Ok(None) };
         // Who was to be taken over by e-mail has no claim to that contact once it moved.
         let derived = ContactId::derived(&pass.account.id, &pass.tenant, &item.object_id);
-        let (contact_id, moved) = if item.adopted && contact_id != derived {
+        let (contact_id, moved) = if item.takes_over() && contact_id != derived {
             let stored = self.stores.get(&pass.account.id, &derived).await?;
             (derived, stored)
         } else {

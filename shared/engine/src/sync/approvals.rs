@@ -186,6 +186,7 @@ fn question(
         list: ReviewList::Removals,
         user,
         candidates: Vec::new(),
+        versions: BTreeMap::new(),
         suggested: Some(ReviewAction::Accept),
         departure: Some(Box::new(departure)),
     };

@@ -86,15 +86,19 @@ where
         // index knows.
         let is_asked =
             |user: &ObjectId| pass.waiting.as_ref().is_some_and(|waiting| waiting.holds(user));
-        let is_news = |(user, contact): (&ObjectId, &ContactId)| {
-            !index.has(contact) && (pass.tally.wrote(user) || is_asked(user))
+        // So may whoever comes back of those whose contacts had existed before.
+        let is_back =
+            |person: &Person| pass.let_go && matches!(person, Person::Here(_, View::In(_)));
+        let is_news = |(person, contact): (&Person, &ContactId)| {
+            let user = person.id();
+            !index.has(contact) && (is_back(person) || pass.tally.wrote(user) || is_asked(user))
         };
-        let (places, news): (Vec<usize>, Vec<ObjectId>) = users
+        let (places, news): (Vec<usize>, Vec<ObjectId>) = people
             .iter()
             .zip(&contacts)
             .enumerate()
             .filter(|(_, one)| is_news(*one))
-            .map(|(place, (user, _))| (place, user.clone()))
+            .map(|(place, (person, _))| (place, person.id().clone()))
             .unzip();
         if news.is_empty() {
             return Ok(contacts);

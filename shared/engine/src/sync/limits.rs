@@ -104,7 +104,8 @@ where
             let said: Vec<String> = said.collect();
             pass.point.note = Some(format!(
                 "{} removals wait: {}; look at them in the list `removals` and approve or refuse \
-                 each, approve all by applying this run with their number, or restore the people",
+                 each; or, while none of them is decided, approve all by applying this run with \
+                 their number; or restore the people",
                 held.work.held,
                 said.join("; ")
             ));

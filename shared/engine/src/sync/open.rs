@@ -96,6 +96,7 @@ where
             rivals: Rivals::default(),
             index: None,
             tally: Tally::default(),
+            let_go: held.work.let_go,
             written: Written::default(),
             wants: Wants::default(),
             knows_asked: false,

@@ -178,6 +178,8 @@ pub(super) struct Pass {
     /// Full runs only: what is known of all linked contacts.
     pub(super) index: Option<Index>,
     pub(super) tally: Tally,
+    /// Whether contacts that existed before may be somebody's of whom the index does not tell.
+    pub(super) let_go: bool,
     /// What the run wrote, to be read back at its end.
     pub(super) written: Written,
     /// Who of the run's people is led to which contact that existed before.
@@ -274,6 +276,13 @@ impl Pass {
             let left = items.filter(|(_, outcome)| *outcome == Outcome::Left);
             self.spared.extend(left.filter_map(|(item, _)| item.contact_id.clone()));
         }
+    }
+
+    /// Whether an item let go of a contact that had existed before: the index tells of it no more.
+    pub(super) fn lets_go(&self, item: &SegmentItem, outcome: Outcome) -> bool {
+        let derived = || ContactId::derived(&self.account.id, &self.tenant, &item.object_id);
+        matches!(outcome, Outcome::Unlink | Outcome::Delete)
+            && item.contact_id.as_ref().is_some_and(|contact| *contact != derived())
     }
 
     /// Counts a stored page by what became of its people.

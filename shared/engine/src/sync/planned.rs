@@ -61,6 +61,7 @@ where
             linked: main.linked,
             members: main.members,
             asks: main.asks,
+            let_go: main.let_go,
             holds_teams: main.holds_teams,
             planned: std::mem::take(&mut held.work.planned),
             next_due: held.work.next_due,

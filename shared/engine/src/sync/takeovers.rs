@@ -137,6 +137,7 @@ fn proposal(item: ReviewItem) -> SegmentItem {
         list: item.list,
         user: item.user.clone(),
         candidates: item.candidates.clone(),
+        versions: item.versions.clone(),
         suggested: item.suggested,
         departure: None,
     };

@@ -38,6 +38,7 @@ mod proposals;
 mod queue;
 mod redacted;
 mod replay;
+mod returning;
 mod scene;
 mod sharing;
 mod stages;

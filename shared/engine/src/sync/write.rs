@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
 use contact_sync_domain::run::RunKind;
 use contact_sync_domain::segment::{Outcome, Prior, Segment, SegmentItem};
 use contact_sync_domain::trace::Image;
@@ -81,13 +81,16 @@ where
                     }
                     (Some(contact.as_ref()), contact.version)
                 }
-                Some(tombstone @ StoredContact::Tombstone { version, by: remover, .. }) => {
+                Some(
+                    tombstone @ StoredContact::Tombstone {
+                        version, by: remover, expires_at, ..
+                    },
+                ) => {
                     let newest = tombstone.source_version_in(&pass.connection.id, self.clock.now());
                     if item.outcome == Outcome::Delete && newest == Some(segment.fence) {
                         // This very page removed it before, and may have died right after.
-                        self.stores
-                            .delete_adoption(&pass.account.id, &pass.tenant, &item.object_id)
-                            .await?;
+                        let user = (&pass.tenant, &item.object_id);
+                        self.retire(&pass.account.id, user, contact_id, *expires_at).await?;
                         return Ok(Attempt::Done);
                     }
                     if newest.is_some_and(|newest| newest >= segment.fence) {
@@ -168,7 +171,9 @@ where
         contact_id: &ContactId,
     ) -> Result<(), Stop> {
         let (account, tenant, user) = (&pass.account.id, &pass.tenant, &item.object_id);
-        if item.adopted && ContactId::derived(account, tenant, user) != *contact_id {
+        // Also of one that is made again, whose note would go with the tombstone.
+        let is_his = item.adopted || item.outcome == Outcome::Create;
+        if is_his && ContactId::derived(account, tenant, user) != *contact_id {
             self.stores.put_adoption(account, tenant, user, contact_id).await?;
         }
         Ok(())
@@ -200,7 +205,9 @@ where
         let anew = anew.into_iter().rev().filter_map(|one| one.item.map(|item| *item));
         let mut items = anew.chain(removed.items);
         let item = items.find(|one| {
-            one.contact_id.as_ref() == Some(&contact.id) && one.outcome == Outcome::Delete
+            one.contact_id.as_ref() == Some(&contact.id)
+                && one.object_id == item.object_id
+                && one.outcome == Outcome::Delete
         });
         let image = item.and_then(|item| item.trace).and_then(|trace| trace.before);
         let Some(Image { whole: Some(had), protected, source, created_at, .. }) =
@@ -208,6 +215,7 @@ where
         else {
             return Ok(contact);
         };
+        contact.managed_fields = pass.rules.managed_targets(source);
         let managed = |target: &Target| contact.managed_fields.contains(target);
         let fields = had.fields.into_iter().filter(|(field, _)| !managed(&Target::Field(*field)));
         let fields: Vec<_> = fields.collect();
@@ -258,14 +266,29 @@ where
                         .await?;
                 }
                 if let Some(link) = &contact.link {
-                    self.stores
-                        .delete_adoption(&contact.account_id, &link.tenant_id, &link.object_id)
-                        .await?;
+                    let user = (&link.tenant_id, &link.object_id);
+                    self.retire(&contact.account_id, user, &contact.id, expires_at).await?;
                 }
                 Ok(Attempt::Done)
             }
             WriteOutcome::Moved(Some(StoredContact::Tombstone { .. })) => Ok(Attempt::Done),
             WriteOutcome::Moved(now) => Ok(Attempt::Moved(now)),
+        }
+    }
+
+    /// Forgets whose a contact was, unless its id does not tell: then as long as its tombstone tells
+    /// what became of it.
+    async fn retire(
+        &self,
+        account: &AccountId,
+        (tenant, user): (&TenantId, &ObjectId),
+        contact: &ContactId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        if ContactId::derived(account, tenant, user) == *contact {
+            self.stores.delete_adoption(account, tenant, user).await
+        } else {
+            self.stores.retire_adoption(account, (tenant, user), contact, until).await
         }
     }
 

@@ -42,6 +42,7 @@ mod products;
 mod reconnect;
 mod removals;
 mod reports;
+mod returning;
 mod reviews;
 mod rotation;
 mod schedules;

@@ -3,6 +3,8 @@
 use contact_sync_flows::{Customer, Scene};
 use serde_json::{Value, json};
 
+use crate::reviews::{about, decide, decide_all};
+
 async fn first_sync(scene: &Scene, customer: &Customer<'_>) -> Value {
     let run = customer.enable().await;
     let run = customer.wait_for_run(&run).await;
@@ -168,10 +170,18 @@ async fn a_rename_is_an_update_and_a_person_made_anew_gets_the_contact_back() {
     let user = anew.to_string();
     let item = conflicts.iter().find(|item| item["user"]["objectId"] == user.as_str()).unwrap();
     assert_eq!(item["suggestedAction"], "link", "{item}");
+    let former = about(&scene, &customer, "removals", people[1].id()).await;
     let path = customer.path(&format!("/reviews/{}", item["id"].as_str().unwrap()));
     let body = json!({"action": "link", "version": item["version"]});
     scene.rest().post(&path, &body).await.expect(202);
     assert_eq!(customer.linked_contact(&user).await["id"], old["id"], "the same contact");
+
+    // Whoever left is let go weeks later, alone or with all of the list: the contact is another's.
+    assert_eq!(list(&scene, &customer, "removals").await, Vec::<Value>::new());
+    decide(&scene, &customer, &former, json!({"action": "delete"})).await.expect(404);
+    let told = decide_all(&scene, &customer, "removals", "delete").await;
+    assert_eq!(told["done"], 0, "{told}");
+    assert_eq!(customer.settings().await["scope"]["ignoredUsers"], json!([]));
     let run = customer.sync_now().await;
     assert_eq!(run["counts"]["failed"], 0, "{run}");
     assert_eq!(customer.linked_contact(&user).await["id"], old["id"]);

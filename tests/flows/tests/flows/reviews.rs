@@ -40,7 +40,9 @@ pub(crate) async fn decide_all(
 ) -> Value {
     let shown =
         scene.rest().get(&customer.path(&format!("/reviews?list={name}"))).await.expect(200);
-    let body = json!({"list": name, "action": action, "asOf": shown.json()["asOf"]});
+    let shown = shown.json();
+    let count = shown["items"].as_array().unwrap().len();
+    let body = json!({"list": name, "action": action, "asOf": shown["asOf"], "count": count});
     scene.rest().post(&customer.path("/reviews"), &body).await.expect(202).json()
 }
 

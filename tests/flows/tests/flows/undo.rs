@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use contact_sync_flows::{Customer, Scene};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::reviews::{about, decide};
@@ -191,4 +192,49 @@ async fn what_people_decided_since_is_taken_back_while_the_connection_is_disable
     assert_eq!(linked(&before), [json!(leaver.id())]);
     assert_eq!(linked(&now).len(), 2, "the leaver's, and whose was edited: {now:#?}");
     assert_eq!(scene.stack.dead_letters().len(), 0, "{}", scene.story());
+}
+
+/// D6: a contact that nobody asks about is unlinked by hand, stays unlinked, and that is taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tie_that_was_cut_by_hand_stays_cut_until_that_is_taken_back() {
+    let scene = Scene::with_users(12).await;
+    let customer = scene.synced().await;
+    let person = customer.people_in_scope().remove(0);
+    let before = customer.linked_contact(person.id()).await;
+    let since = customer.sync_now().await["endedAt"].clone();
+    let id = before["id"].as_str().unwrap();
+    let path = customer.account_path(&format!("/contacts/{id}"));
+    let unlink = format!("{path}/unlink");
+    let operator = scene.rest_as(&customer.account, "operator");
+    operator.post(&unlink, &json!({})).await.expect(403);
+    let send = async |etag: &str| {
+        scene.rest().send(Method::POST, &unlink, &[("if-match", etag)], Some(&json!({}))).await
+    };
+    assert_eq!(send("\"999\"").await.expect(412).problem(), "stale");
+    let etag = format!("\"{}\"", before["version"]);
+    let cut = send(&etag).await.expect(202).json();
+    assert_eq!((&cut["link"], &cut["fields"]), (&Value::Null, &before["fields"]), "{cut}");
+    assert_eq!(customer.settings().await["scope"]["ignoredUsers"], json!([person.id()]));
+    customer.edit(person.id(), json!({"jobTitle": "Captain"}));
+    customer.sync_now().await;
+    assert_eq!(customer.contact_of(person.id()).await, None, "no run links him again");
+    let decisions = scene.rest().list(&customer.path("/reviews/decisions")).await;
+    assert_eq!(
+        (&decisions[0]["action"], &decisions[0]["contactId"]),
+        (&json!("unlink"), &json!(id))
+    );
+    let timeline = scene.rest().list(&format!("{path}/timeline")).await;
+    assert!(timeline.iter().any(|entry| entry["kind"] == "decision"), "{timeline:?}");
+    let events = customer.events().await;
+    let is_told = |one: &&Value| one.to_string().contains("ContactUnlinked");
+    assert_eq!(events.iter().filter(is_told).count(), 1, "{events:?}");
+    // Sent once more it finds nothing to do.
+    let again = scene.rest().post(&unlink, &json!({})).await.expect(202).json();
+    assert_eq!(again["version"], cut["version"]);
+
+    let plan = planned(&scene, &customer, "/undo", json!({"since": since})).await;
+    let done = applied(&scene, &customer, &plan).await;
+    assert_eq!(done["status"], "succeeded", "{done}");
+    let after = customer.linked_contact(person.id()).await;
+    assert_eq!((&after["id"], &after["fields"]), (&before["id"], &before["fields"]));
 }

@@ -12,15 +12,16 @@ use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::segment::{FieldChange, Outcome, SegmentItem};
 use serde_json::Value;
 
-use super::Known;
 use super::desk::{Desk, Done, moved, target};
+use super::{Known, ReviewRequest};
 use crate::admin::contacts::contact;
 use crate::admin::deeds::Deed;
 use crate::admin::grounds::Grounds;
 use crate::admin::{AdminError, Outside};
 use crate::contact_after::{Stamp, contact_after};
 use crate::port::{
-    ClaimOutcome, Clock, ContactStore, ContactWrite, HistoryStore, StoredContact, WriteOutcome,
+    ClaimOutcome, Clock, ContactStore, ContactWrite, HistoryStore, ReviewStore, StoredContact,
+    WriteOutcome,
 };
 use crate::sync::{bearers, contacts_of_users, present};
 
@@ -90,13 +91,20 @@ impl<O: Outside> Approval<'_, '_, O> {
     pub(super) async fn link(
         &self,
         item: &ReviewItem,
-        named: Option<&ContactId>,
+        request: &ReviewRequest,
         known: Known<'_>,
     ) -> Result<Done, AdminError> {
+        let named = request.contact.as_ref();
         let id = target(item, named)?;
         let meant = self.user(&item.user.object_id, known).await?;
         has_no_other(&meant, &id)?;
-        self.link_to(item, named, &id, &meant).await
+        let standing = contact(self.desk.outside.store(), &self.desk.account.id, &id).await?;
+        is_nobody_elses(&standing, &meant.user.id)?;
+        // This very decision may have linked it before it was on record.
+        if !is_of(&standing, &meant.user.id) {
+            self.desk.check_shown(item, &standing, request.contact_version).await?;
+        }
+        self.link_to(item, named, standing, &meant).await
     }
 
     /// Links a user whom a run would take to this contact; nothing of the directory is read.
@@ -104,12 +112,11 @@ impl<O: Outside> Approval<'_, '_, O> {
         &self,
         item: &ReviewItem,
         named: Option<&ContactId>,
-        id: &ContactId,
+        standing: Contact,
         meant: &Meant,
     ) -> Result<Done, AdminError> {
         let user = &meant.user;
         let (store, account) = (self.desk.outside.store(), &self.desk.account.id);
-        let standing = contact(store, account, id).await?;
         is_nobody_elses(&standing, &user.id)?;
         // Who is linked to it already was linked by this very decision, before it was on record.
         let is_question = matches!(item.list, ReviewList::Matched | ReviewList::Available);
@@ -135,8 +142,21 @@ impl<O: Outside> Approval<'_, '_, O> {
         let written = self.write(item, &decided, Some(&base)).await?;
         if let Some(former) = former {
             store.delete_adoption(account, &former.tenant_id, &former.object_id).await?;
+            self.ask_no_more(&former, &written.id).await?;
         }
         Ok(Done::wrote(written))
+    }
+
+    /// Takes off the lists what was asked about a contact's former user: it is another one's by now.
+    async fn ask_no_more(&self, former: &Link, contact: &ContactId) -> Result<(), AdminError> {
+        let store = self.desk.outside.store();
+        let places = ReviewList::ALL.map(|list| (list, former.object_id.clone()));
+        for item in store.reviews_of(&former.connection_id, &places).await? {
+            if item.list == ReviewList::Removals && item.contact_id.as_ref() == Some(contact) {
+                store.delete_review(&item).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a contact for the user.
@@ -158,7 +178,9 @@ impl<O: Outside> Approval<'_, '_, O> {
                 Ok(Done::wrote(contact.clone()))
             };
         }
-        let id = ContactId::derived(account, &self.grounds.tenant, &user.id);
+        // One that a run deleted is made again where it was, also one that had existed before.
+        let derived = || ContactId::derived(account, &self.grounds.tenant, &user.id);
+        let id = if present(standing.as_ref()).is_none() { own.clone() } else { derived() };
         let standing = if own == id { standing } else { store.get(account, &id).await? };
         if present(standing.as_ref()).is_some() {
             return Err(AdminError::ReviewMoved("the user has a contact by now".to_owned()));
@@ -169,7 +191,12 @@ impl<O: Outside> Approval<'_, '_, O> {
         }
         let (rules, tie) = (&self.grounds.rules, self.grounds.tie());
         let decided = rules.create(&user, &wanted, &id, Claimant::Nobody, tie);
-        Ok(Done::wrote(self.write(item, &decided, standing.as_ref()).await?))
+        let made = self.write(item, &decided, standing.as_ref()).await?;
+        if own != id {
+            // What led elsewhere leads there no more.
+            store.delete_adoption(account, self.grounds.tie().tenant, &user.id).await?;
+        }
+        Ok(Done::wrote(made))
     }
 
     /// Applies changes that wait.

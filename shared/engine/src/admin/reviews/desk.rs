@@ -231,30 +231,30 @@ impl<'a, O: Outside> Desk<'a, O> {
             None => Err(self.unconnected()),
         };
         match (request.action, item.list) {
-            (A::Accept, L::Matched) => approval()?.link(item, None, user).await,
+            (A::Accept, L::Matched) => approval()?.link(item, &request.of_proposed(), user).await,
             (A::Accept, L::Available) | (A::Create, _) => approval()?.create(item, user).await,
             (A::Accept, L::Changes) => approval()?.apply(item, user).await,
-            (A::Accept, L::Removals) if is_planned(item) => self.approve(item, named).await,
+            (A::Accept, L::Removals) if is_planned(item) => self.approve(item, request).await,
             (A::Keep | A::Reject, L::Removals) if is_planned(item) => {
                 self.spare(item, named, &deed).await
             }
             (A::Accept | A::Unlink, L::Removals) => {
-                self.unlink(self.to_unlink(item, named).await?, &deed).await
+                self.unlink(self.as_shown(item, request).await?, &deed).await
             }
             (A::Accept, L::Ignored | L::Conflicts) => {
                 Err(AdminError::invalid("/action", not_of(item.list)))
             }
-            (A::Link, _) => approval()?.link(item, named, user).await,
-            (A::Merge, _) => approval()?.merge(item, named, user).await,
+            (A::Link, _) => approval()?.link(item, request, user).await,
+            (A::Merge, _) => approval()?.merge(item, request, user).await,
             (A::Unlink, _) => {
                 // He is in the directory still: without this the next run links him again.
-                let stands = self.to_unlink(item, named).await?;
+                let stands = self.as_shown(item, request).await?;
                 self.leave_alone(item).await?;
                 let done = self.unlink(stands, &deed).await?;
                 self.ignore(item).await?;
                 Ok(done)
             }
-            (A::Delete, _) => self.delete(item, named, &deed).await,
+            (A::Delete, _) => self.delete(item, request, &deed).await,
             (A::Ignore, _) => {
                 self.ignore(item).await?;
                 Ok(Done::about(item.contact_id.clone()))

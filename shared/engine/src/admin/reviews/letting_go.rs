@@ -8,6 +8,7 @@ use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{Rejected, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::settings::DisabledAccounts;
 
+use super::ReviewRequest;
 use super::desk::{Desk, Done, target};
 use super::list::ReviewEntry;
 use crate::admin::contacts::{contact, remove_contact, write};
@@ -33,6 +34,20 @@ impl<O: Outside> Desk<'_, O> {
         }
     }
 
+    /// The same, where it is as it was shown. One without a tie may have lost it by this very decision,
+    /// before that was on record.
+    pub(super) async fn as_shown(
+        &self,
+        item: &ReviewItem,
+        request: &ReviewRequest,
+    ) -> Result<Contact, AdminError> {
+        let old = self.to_unlink(item, request.contact.as_ref()).await?;
+        if old.link.is_some() {
+            self.check_shown(item, &old, request.contact_version).await?;
+        }
+        Ok(old)
+    }
+
     fn bars_unlinking(&self, item: &ReviewItem, contact: &Contact) -> Option<&'static str> {
         let link = contact.link.as_ref()?;
         if link.object_id != item.user.object_id {
@@ -44,13 +59,28 @@ impl<O: Outside> Desk<'_, O> {
         }
     }
 
+    /// Whether a contact may be deleted for an item: of somebody who left only his own, and any only
+    /// as it was shown.
+    async fn check_deletion(
+        &self,
+        item: &ReviewItem,
+        contact: &Contact,
+        shown: Option<u64>,
+    ) -> Result<(), AdminError> {
+        let of_leaver = item.list == ReviewList::Removals;
+        match self.bars_unlinking(item, contact).filter(|_| of_leaver) {
+            Some(why) => Err(AdminError::ReviewImpossible(why.to_owned())),
+            None => self.check_shown(item, contact, shown).await,
+        }
+    }
+
     /// Approves of what a run would do to the contact of somebody who left.
     pub(super) async fn approve(
         &self,
         item: &ReviewItem,
-        named: Option<&ContactId>,
+        request: &ReviewRequest,
     ) -> Result<Done, AdminError> {
-        let contact = self.to_unlink(item, named).await?;
+        let contact = self.as_shown(item, request).await?;
         removals::approve(self.outside, self.caller, &self.connection.id, item, &contact).await?;
         Ok(Done::about(Some(contact.id)))
     }
@@ -100,18 +130,23 @@ impl<O: Outside> Desk<'_, O> {
             let Ok(id) = in_question(item, None) else { continue };
             let mut told = contact.iter().chain(candidates);
             let Some(contact) = told.find(|contact| contact.id == id) else { continue };
-            let whom = match (action, item.list) {
-                (ReviewAction::Delete, _) => contact
-                    .link
-                    .as_ref()
-                    .map(|link| (link.connection_id.clone(), link.object_id.clone())),
-                (ReviewAction::Unlink, list) if list != ReviewList::Removals => self
-                    .bars_unlinking(item, contact)
-                    .is_none()
-                    .then(|| (self.connection.id.clone(), item.user.object_id.clone())),
-                _ => None,
+            let (whom, may) = match (action, item.list) {
+                (ReviewAction::Delete, _) => (
+                    contact
+                        .link
+                        .as_ref()
+                        .map(|link| (link.connection_id.clone(), link.object_id.clone())),
+                    self.check_deletion(item, contact, None).await,
+                ),
+                (ReviewAction::Unlink, list) if list != ReviewList::Removals => (
+                    Some((self.connection.id.clone(), item.user.object_id.clone()))
+                        .filter(|_| self.bars_unlinking(item, contact).is_none()),
+                    self.check_shown(item, contact, None).await,
+                ),
+                _ => continue,
             };
-            if let Some((connection, user)) = whom {
+            // Whose contact stays is not ignored for it; why it stays the decision itself says.
+            if let (Some((connection, user)), Ok(())) = (whom, may) {
                 leaving.entry(connection).or_default().push(user);
             }
         }
@@ -125,14 +160,23 @@ impl<O: Outside> Desk<'_, O> {
     pub(super) async fn delete(
         &self,
         item: &ReviewItem,
-        named: Option<&ContactId>,
+        request: &ReviewRequest,
         deed: &Deed<'_>,
     ) -> Result<Done, AdminError> {
-        let id = in_question(item, named)?;
+        let id = in_question(item, request.contact.as_ref())?;
         let account = &self.account.id;
         let by = (self.caller, deed);
-        match remove_contact(self.outside, by, account, &id, &Precondition::None).await {
+        let removed = match contact(self.outside.store(), account, &id).await {
+            Ok(old) => {
+                self.check_deletion(item, &old, request.contact_version).await?;
+                let as_read = Precondition::Versions(vec![old.version]);
+                remove_contact(self.outside, by, account, &id, &as_read).await
+            }
+            Err(error) => Err(error),
+        };
+        match removed {
             Ok(()) => {}
+            Err(AdminError::Stale) => return Err(AdminError::Moved),
             // Somebody else was faster, or this very decision, which died before the contact was
             // out of its teams.
             Err(AdminError::NotFound(_)) => {
@@ -184,6 +228,7 @@ impl<O: Outside> Desk<'_, O> {
             version: item.version + 1,
             contact_id: None,
             candidates: Vec::new(),
+            versions: BTreeMap::new(),
             changes: Vec::new(),
             matched: None,
             suggested: Some(ReviewAction::Unignore),

@@ -1,5 +1,7 @@
 //! The lists in which decisions wait, and the decisions that were made.
 
+use std::collections::BTreeMap;
+
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId};
 use contact_sync_domain::review::{Decision, ReviewAction, ReviewItem, ReviewList, ReviewUser};
@@ -79,6 +81,7 @@ pub(super) fn ignored_by_settings(
         user: ReviewUser { object_id: user, display_name: None, user_principal_name: None },
         contact_id: None,
         candidates: Vec::new(),
+        versions: BTreeMap::new(),
         changes: Vec::new(),
         matched: None,
         suggested: Some(ReviewAction::Unignore),

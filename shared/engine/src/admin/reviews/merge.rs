@@ -7,9 +7,9 @@ use contact_sync_domain::reconcile::Claimant;
 use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::segment::Outcome;
 
-use super::Known;
 use super::approval::{Approval, Meant, is_nobody_elses, is_of};
 use super::desk::{Done, target};
+use super::{Known, ReviewRequest};
 use crate::admin::contacts::{contact, take_away, write};
 use crate::admin::deeds::Deed;
 use crate::admin::teams::take_over_teams;
@@ -22,15 +22,16 @@ impl<O: Outside> Approval<'_, '_, O> {
     pub(super) async fn merge(
         &self,
         item: &ReviewItem,
-        named: Option<&ContactId>,
+        request: &ReviewRequest,
         known: Known<'_>,
     ) -> Result<Done, AdminError> {
         let outside = self.desk.outside;
-        let stays = target(item, named)?;
+        let stays = target(item, request.contact.as_ref())?;
         let user = &item.user.object_id;
         // Everything that may refuse is asked before anything is removed, the directory above all:
         // where it did not answer afterwards, the user would be left without any contact.
-        let (meant, others) = self.mergeable(item, &stays, known).await?;
+        let (meant, others) =
+            self.mergeable(item, (&stays, request.contact_version), known).await?;
         for other in others {
             self.fill(&stays, &other).await?;
             // The contact itself goes last: who sends the request again finds what is left of it.
@@ -42,7 +43,8 @@ impl<O: Outside> Approval<'_, '_, O> {
                 return Err(AdminError::Moved);
             }
         }
-        self.link_to(item, Some(&stays), &stays, &meant).await
+        let filled = contact(outside.store(), &self.desk.account.id, &stays).await?;
+        self.link_to(item, Some(&stays), filled, &meant).await
     }
 
     /// Gives the contact that stays what it lacks of another one's fields. Its address the other
@@ -80,7 +82,7 @@ impl<O: Outside> Approval<'_, '_, O> {
     async fn mergeable(
         &self,
         item: &ReviewItem,
-        stays: &ContactId,
+        (stays, shown): (&ContactId, Option<u64>),
         known: Known<'_>,
     ) -> Result<(Meant, Vec<Contact>), AdminError> {
         let impossible = |why: &str| AdminError::ReviewImpossible(why.to_owned());
@@ -96,6 +98,10 @@ impl<O: Outside> Approval<'_, '_, O> {
         }
         let kept = contact(store, account, stays).await?;
         is_nobody_elses(&kept, &user.id)?;
+        // This very decision may have linked it before it was on record.
+        if !is_of(&kept, &user.id) {
+            self.desk.check_filled(item, &kept, shown).await?;
+        }
         let mut others = Vec::new();
         for id in ids.iter().filter(|id| *id != stays) {
             let Some(StoredContact::Present(other)) = store.get(account, id).await? else {
@@ -106,6 +112,7 @@ impl<O: Outside> Approval<'_, '_, O> {
                     "one of the contacts is protected or linked to somebody else",
                 ));
             }
+            self.desk.check_shown(item, &other, None).await?;
             others.push(*other);
         }
         let free = Contact { link: None, ..kept };

@@ -1,7 +1,7 @@
 //! What people ask of reviews, read from documents.
 
 use contact_sync_domain::id::ContactId;
-use contact_sync_domain::review::{ReviewAction, ReviewList};
+use contact_sync_domain::review::{ReviewAction, ReviewItem, ReviewList};
 use serde_json::Value;
 
 use crate::admin::AdminError;
@@ -13,6 +13,8 @@ pub struct ReviewRequest {
     pub(super) action: ReviewAction,
     pub(super) version: u64,
     pub(super) contact: Option<ContactId>,
+    /// In which version the contact that it is about was shown, where the person says so.
+    pub(super) contact_version: Option<u64>,
 }
 
 /// What a person wants done with all of a list.
@@ -28,7 +30,17 @@ pub struct ListRequest {
 }
 
 impl ReviewRequest {
-    /// Reads `{action, version, contact?}`.
+    /// What is asked of each of a list's items.
+    pub(super) fn of_list(action: ReviewAction, item: &ReviewItem) -> Self {
+        Self { action, version: item.version, contact: None, contact_version: None }
+    }
+
+    /// The same about whichever contact was proposed.
+    pub(super) fn of_proposed(&self) -> Self {
+        Self { contact: None, ..self.clone() }
+    }
+
+    /// Reads `{action, version, contact?, contactVersion?}`.
     pub fn read(document: &Value) -> Result<Self, AdminError> {
         let mut members = Members::of(document, "").map_err(AdminError::Invalid)?;
         let action = read_action(&mut members);
@@ -43,10 +55,12 @@ impl ReviewRequest {
             }
             id
         });
+        let expected = "expected the contact's version as it was shown";
+        let contact_version = read_number(&mut members, "contactVersion", expected);
         let problems = members.finish();
         match (action, version.flatten()) {
             (Some(action), Some(version)) if problems.is_empty() => {
-                Ok(Self { action, version, contact })
+                Ok(Self { action, version, contact, contact_version })
             }
             _ => Err(AdminError::Invalid(problems)),
         }
@@ -69,16 +83,7 @@ impl ListRequest {
         if as_of.is_none() {
             members.problem("asOf", "expected the list's `asOf` as it was shown, a whole number");
         }
-        let count = match members.value("count") {
-            None | Some(Value::Null) => None,
-            Some(count) => {
-                let count = count.as_u64();
-                if count.is_none() {
-                    members.problem("count", "expected how many items were shown");
-                }
-                count
-            }
-        };
+        let count = read_number(&mut members, "count", "expected how many items were shown");
         let cursor = members.changed_text("cursor", 512);
         if let (Some(list), Some(action)) = (list, action)
             && !list.actions().contains(&action)
@@ -93,6 +98,16 @@ impl ListRequest {
             _ => Err(AdminError::Invalid(problems)),
         }
     }
+}
+
+/// A whole number that may be left out.
+fn read_number(members: &mut Members<'_>, name: &'static str, expected: &str) -> Option<u64> {
+    let given = members.value(name).filter(|value| !value.is_null())?;
+    let number = given.as_u64();
+    if number.is_none() {
+        members.problem(name, expected);
+    }
+    number
 }
 
 fn read_action(members: &mut Members<'_>) -> Option<ReviewAction> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId};
-use contact_sync_domain::review::{ReviewItem, ReviewList};
+use contact_sync_domain::review::{ReviewAction, ReviewItem, ReviewList};
 
 use super::ListRequest;
 use super::desk::{Desk, writes_contacts};
@@ -67,18 +67,34 @@ impl Shown {
         }
     }
 
-    /// Whether the number of all that was shown is said, where contacts are let go: nobody lets go of
-    /// more than they think.
-    pub(super) async fn check_number<O: Outside>(
+    /// Where a request goes on. Where contacts are let go the number of all that was shown must be
+    /// said first: nobody lets go of more than they think. What follows goes on with what is left of
+    /// that number.
+    pub(super) async fn place<O: Outside>(
         &self,
         desk: &Desk<'_, O>,
         request: &ListRequest,
-    ) -> Result<(), AdminError> {
-        let lets_go = request.list == ReviewList::Removals && writes_contacts(request.action);
-        // What follows goes on with what was counted.
-        if !lets_go || request.cursor.is_some() {
-            return Ok(());
+    ) -> Result<Place, AdminError> {
+        if !lets_go(request) {
+            return Ok(Place { left: None, cursor: request.cursor.clone() });
         }
+        if let Some(cursor) = &request.cursor {
+            return Place::read(request, cursor).ok_or(AdminError::BadCursor);
+        }
+        let count = self.count(desk, request).await?;
+        if request.count == Some(count) {
+            Ok(Place { left: Some(count), cursor: None })
+        } else {
+            Err(AdminError::ListUnconfirmed { count })
+        }
+    }
+
+    /// How many items stand as they were shown.
+    async fn count<O: Outside>(
+        &self,
+        desk: &Desk<'_, O>,
+        request: &ListRequest,
+    ) -> Result<u64, AdminError> {
         let mut count = 0;
         let mut cursor: Option<String> = None;
         loop {
@@ -89,13 +105,50 @@ impl Shown {
             count += u64::try_from(shown).unwrap_or(u64::MAX);
             cursor = page.cursor;
             if cursor.is_none() {
-                break;
+                return Ok(count);
             }
         }
-        if request.count == Some(count) {
-            Ok(())
-        } else {
-            Err(AdminError::ListUnconfirmed { count })
-        }
+    }
+}
+
+/// Where deciding a list goes on.
+pub(super) struct Place {
+    /// How many of those whose number was said are left; absent where it need not be said.
+    left: Option<u64>,
+    pub(super) cursor: Option<String>,
+}
+
+impl Place {
+    /// Reads the cursor that the same request was answered with before.
+    fn read(request: &ListRequest, cursor: &str) -> Option<Self> {
+        let (left, cursor) = cursor.strip_prefix(&bound(request))?.split_once(':')?;
+        Some(Self { left: Some(left.parse().ok()?), cursor: Some(cursor.to_owned()) })
+    }
+
+    /// The cursor behind a page with so many items that were shown; an error where those are more
+    /// than were said.
+    pub(super) fn behind(
+        &self,
+        request: &ListRequest,
+        shown: usize,
+        next: Option<String>,
+    ) -> Result<Option<String>, AdminError> {
+        let Some(left) = self.left else { return Ok(next) };
+        let shown = u64::try_from(shown).unwrap_or(u64::MAX);
+        let left = left.checked_sub(shown).ok_or(AdminError::BadCursor)?;
+        Ok(next.map(|next| format!("{}{left}:{next}", bound(request))))
+    }
+}
+
+/// What a number was said for.
+fn bound(request: &ListRequest) -> String {
+    format!("{}.{}.{}.", request.list.name(), request.action.name(), request.as_of)
+}
+
+/// Whether a request takes contacts or their ties away, or lets the next run do so.
+fn lets_go(request: &ListRequest) -> bool {
+    match request.action {
+        ReviewAction::Delete | ReviewAction::Unlink | ReviewAction::Merge => true,
+        action => request.list == ReviewList::Removals && writes_contacts(action),
     }
 }

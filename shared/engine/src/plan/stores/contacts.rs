@@ -244,6 +244,20 @@ impl<S: ContactStore> ContactStore for LaneStores<S> {
         self.store.put_adoption(account, tenant, user, contact).await
     }
 
+    async fn retire_adoption(
+        &self,
+        account: &AccountId,
+        (tenant, user): (&TenantId, &ObjectId),
+        contact: &ContactId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(mut over) = self.over.look() {
+            over.adopt(tenant, user, Some(contact));
+            return Ok(());
+        }
+        self.store.retire_adoption(account, (tenant, user), contact, until).await
+    }
+
     async fn delete_adoption(
         &self,
         account: &AccountId,

@@ -367,6 +367,7 @@ fn a_question_is_told_when_it_is_asked_or_changes_and_never_of_the_ignored() {
             },
             contact_id: None,
             candidates: vec![],
+            versions: std::collections::BTreeMap::new(),
             changes: vec![],
             matched: None,
             suggested: None,
