@@ -1,7 +1,6 @@
 //! Opening a run: from its checkpoint to everything that a slice works with.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
@@ -116,7 +115,6 @@ where
             older: HashMap::new(),
             peeked: None,
             has_fresh_groups: false,
-            stale_writes: AtomicU32::new(0),
         };
         let ended = pass.point.ending.is_some();
         // What is over, or takes back, goes by nothing that the settings say.

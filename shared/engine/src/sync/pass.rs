@@ -1,7 +1,6 @@
 //! A pass: one run's work inside one slice, and the lease it is done under.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
@@ -216,8 +215,6 @@ pub(super) struct Pass {
     pub(super) peeked: Option<Ahead>,
     /// Whether the groups were read for this slice alone.
     pub(super) has_fresh_groups: bool,
-    /// How many writes of the page found that the contact had moved.
-    pub(super) stale_writes: AtomicU32,
 }
 
 impl Pass {

@@ -9,6 +9,7 @@ mod cancel;
 mod chance;
 mod choice;
 mod claims;
+mod contested;
 mod deaths;
 mod drift;
 mod emptied;
