@@ -4,6 +4,7 @@
 use contact_sync_domain::contact::Target;
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::id::RunId;
+use contact_sync_domain::redaction::{ERASED, not_taken_back};
 use contact_sync_domain::review::{Decision, ReviewAction, ReviewList};
 use contact_sync_domain::undo::{Refusal, who};
 use contact_sync_domain::written::WriteId;
@@ -27,7 +28,7 @@ pub(crate) fn sentence(refusal: &Refusal, deeds: &[HistoryEntry]) -> String {
         ),
         Refusal::Removed => ("the contact was removed since".to_owned(), did(&removes).map(named)),
         Refusal::MadeAnew => ("the contact was made anew since".to_owned(), None),
-        Refusal::Erased => ("the person was erased on request".to_owned(), None),
+        Refusal::Erased => return not_taken_back(ERASED),
         Refusal::NotKept => ("what stood before is not kept".to_owned(), None),
     };
     let by = by.map_or_else(String::new, |by| format!(", {by}"));

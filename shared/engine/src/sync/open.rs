@@ -106,6 +106,7 @@ where
             kept: None,
             tried_again: false,
             spared: HashSet::new(),
+            forgotten: HashSet::new(),
             stored,
             awaiting: BTreeMap::new(),
             deferred: HashMap::new(),

@@ -199,6 +199,8 @@ pub(super) struct Pass {
     pub(super) tried_again: bool,
     /// Contacts that an undoing run leaves as they are: what is older is not taken back, either.
     pub(super) spared: HashSet<ContactId>,
+    /// Who was erased since and is told of by an undoing run, by the ids that stand for them.
+    pub(super) forgotten: HashSet<ObjectId>,
     /// Whose manager had no contact when they were decided, and who the manager is.
     pub(super) awaiting: BTreeMap<ObjectId, ObjectId>,
     /// People of this slice whose e-mail another contact still has, as last read.
@@ -268,8 +270,12 @@ impl Pass {
         items: impl Iterator<Item = (&'i SegmentItem, Outcome)>,
     ) {
         if self.point.kind == RunKind::Undo {
-            let left = items.filter(|(_, outcome)| *outcome == Outcome::Left);
-            self.spared.extend(left.filter_map(|(item, _)| item.contact_id.clone()));
+            for (item, _) in items.filter(|(_, outcome)| *outcome == Outcome::Left) {
+                match &item.contact_id {
+                    Some(contact) => self.spared.insert(contact.clone()),
+                    None => self.forgotten.insert(item.object_id.clone()),
+                };
+            }
         }
     }
 

@@ -47,6 +47,7 @@ mod teams;
 mod tombstones;
 mod undo;
 mod undo_decisions;
+mod undo_erased;
 mod undo_law;
 mod undo_teams;
 mod units;

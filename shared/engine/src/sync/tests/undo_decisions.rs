@@ -233,3 +233,46 @@ async fn a_run_whose_pages_are_gone_is_not_half_taken_back() {
     assert!(failed.reason.unwrap().contains("is not kept any more"));
     assert_eq!(held(&scene), after);
 }
+
+#[tokio::test]
+async fn a_decision_that_is_erased_amid_the_undo_shifts_no_other() {
+    use {ReviewAction as A, ReviewList as L};
+    let mut reached = 0;
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=12).map(user));
+        scene.full().await;
+        scene.pass(SignedDuration::from_mins(1));
+        let since = scene.worker.clock.now();
+        decide(&scene, 9, (L::Changes, A::Accept), titled("Nine")).await;
+        decide(&scene, 10, (L::Changes, A::Accept), titled("Ten")).await;
+        // What deletes a contact frees an address: a page ends behind it.
+        decide(&scene, 11, (L::Conflicts, A::Delete), |_| false).await;
+        let asked = ask(&scene, since, Vec::new()).await;
+        scene.die_after(calls);
+        let lived = scene.drive_as(RunKind::Undo, None).await.is_ok();
+        scene.revive();
+        if lived {
+            assert!(reached > 0, "nobody was ever erased between two pages");
+            return;
+        }
+        // The newest is erased before the plan goes on.
+        let is_planned = scene.run(&asked.id).pages > 0;
+        reached += usize::from(is_planned);
+        let mut world = scene.worker.stores.world();
+        world.decisions.get_mut(&connection_id()).unwrap().pop();
+        drop(world);
+        for _ in 0..5 {
+            if scene.run(&asked.id).status == RunStatus::Planned {
+                break;
+            }
+            scene.drive_as(RunKind::Undo, None).await.unwrap();
+        }
+        let told = items(&scene, &scene.run(&asked.id)).await;
+        for number in [9, 10] {
+            let of = told.iter().filter(|item| item.object_id == ObjectId::from_u128(number));
+            let outcomes: Vec<Outcome> = of.map(|item| item.outcome).collect();
+            assert_eq!(outcomes, [Outcome::Restore], "{number}, died after {calls} calls");
+        }
+    }
+    panic!("it never got through");
+}

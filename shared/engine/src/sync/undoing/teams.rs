@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::review::DecisionPlace;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{MembershipChange, Outcome, Phase, SegmentItem, Trace};
 use contact_sync_domain::sync_state::Stage;
@@ -114,16 +115,16 @@ where
         Ok(Some(back.into_values().filter(|undo| undo.old != undo.new).collect()))
     }
 
-    /// Gives everybody who is not left the teams that they had before the run. `behind` is who got
+    /// Gives everybody who is not left the teams that they had before the run. `last` is who got
     /// theirs last.
     pub(super) async fn take_back_teams(
         &self,
         held: &mut Held,
         pass: &mut Pass,
-        (run, decided): (u32, u32),
-        (moves, behind): (&Moves, Option<ContactId>),
+        (run, behind): (u32, Option<DecisionPlace>),
+        (moves, last): (&Moves, Option<ContactId>),
     ) -> Result<(), Stop> {
-        let is_left = |one: &&ContactId| behind.as_ref().is_none_or(|behind| *one > behind);
+        let is_left = |one: &&ContactId| last.as_ref().is_none_or(|last| *one > last);
         let rest: Vec<&ContactId> = moves.keys().filter(is_left).collect();
         for some in rest.chunks(TOGETHER) {
             held.check_time(&self.clock)?;
@@ -134,7 +135,7 @@ where
             }
             let segment = self.teams_page(held, pass, items).await?;
             let teams = some.last().map(|contact| (*contact).clone());
-            pass.point.stage = Stage::Undo { run, left: Some(0), teams, decided };
+            pass.point.stage = Stage::Undo { run, left: Some(0), teams, behind };
             self.settle_moves(held, pass, &segment).await?;
         }
         Ok(())
