@@ -11,7 +11,7 @@ use super::Decision;
 use crate::id::leading_bits;
 
 /// The place of a decision: newer ones are greater. It does not name the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DecisionPlace {
     /// When it was made, in nanoseconds since 1970.

@@ -106,6 +106,7 @@ where
             kept: None,
             tried_again: false,
             spared: HashSet::new(),
+            ignored_by: HashMap::new(),
             forgotten: HashSet::new(),
             stored,
             awaiting: BTreeMap::new(),

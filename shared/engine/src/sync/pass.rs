@@ -10,7 +10,7 @@ use contact_sync_domain::guard::{Counted, Removal};
 use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie, Wants};
-use contact_sync_domain::review::ReviewItem;
+use contact_sync_domain::review::{DecisionPlace, ReviewItem};
 use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::{Counts, Run, RunKind, Trigger};
 use contact_sync_domain::scope::Memberships;
@@ -199,6 +199,9 @@ pub(super) struct Pass {
     pub(super) tried_again: bool,
     /// Contacts that an undoing run leaves as they are: what is older is not taken back, either.
     pub(super) spared: HashSet<ContactId>,
+    /// Which decisions that an undoing run takes back had put their user on the ignore list, and in
+    /// which version of the settings.
+    pub(super) ignored_by: HashMap<DecisionPlace, u64>,
     /// Who was erased since and is told of by an undoing run, by the ids that stand for them.
     pub(super) forgotten: HashSet<ObjectId>,
     /// Whose manager had no contact when they were decided, and who the manager is.

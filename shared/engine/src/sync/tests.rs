@@ -48,6 +48,7 @@ mod tombstones;
 mod undo;
 mod undo_decisions;
 mod undo_erased;
+mod undo_ignoring;
 mod undo_law;
 mod undo_teams;
 mod units;

@@ -6,6 +6,7 @@
 //! nothing of the directory.
 
 mod decisions;
+mod ignoring;
 mod teams;
 
 use std::collections::{HashMap, HashSet};
@@ -74,6 +75,7 @@ where
             return Err(Stop::Failed("what it takes back is not kept any more".to_owned()));
         };
         let decided = self.decided_since(pass, &undoes).await?;
+        pass.ignored_by = self.ignored_by(pass, &undoes, &decided).await?;
         let mut place = from;
         for id in undoes.runs.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
             let done = self.stores.run(&pass.account.id, &pass.connection.id, id).await?;

@@ -20,7 +20,7 @@ use super::undo::{approve, edit, held, items, put};
 use crate::port::{Clock, ContactWrite, DecisionStore, HistoryStore, SyncStateStore};
 
 /// Somebody decides about a user, which makes this of the contact; nothing where it removes it.
-async fn decide(
+pub(super) async fn decide(
     scene: &Scene,
     number: u128,
     (list, action): (ReviewList, ReviewAction),
@@ -126,7 +126,7 @@ async fn decided() -> (Scene, String, Timestamp, Vec<RunId>) {
     (scene, before, since, vec![run.id])
 }
 
-async fn ask(scene: &Scene, since: Timestamp, runs: Vec<RunId>) -> Run {
+pub(super) async fn ask(scene: &Scene, since: Timestamp, runs: Vec<RunId>) -> Run {
     scene.pass(SignedDuration::from_mins(1));
     let undoes = Undoes { runs, since: Some(since), contacts: Vec::<ContactId>::new() };
     let bits = u128::MAX - u128::try_from(scene.runs().len()).unwrap();

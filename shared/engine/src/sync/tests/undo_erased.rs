@@ -28,7 +28,7 @@ async fn titled() -> (Scene, Run) {
 
 /// Erases a person; the run's pages too, once the erasure came to them.
 async fn erase(scene: &Scene, run: &Run, number: u128, came_to_pages: bool) {
-    let (stores, blobs) = (&scene.worker.stores, &scene.worker.blobs);
+    let (stores, blobs) = (&*scene.worker.stores, &scene.worker.blobs);
     let (user, contact) = (ObjectId::from_u128(number), contact_id(number));
     stores.bury_for_good(&account_id(), &contact).await.unwrap();
     scene.worker.stores.world().claims.retain(|_, owner| *owner != contact);

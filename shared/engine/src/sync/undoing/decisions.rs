@@ -181,8 +181,13 @@ where
                 Refusal::Link
             }
             Inverse::Undo(undo) => {
-                let (reason, remedy) = undone_sentence(decision, who(&entry));
-                return Ok(Some(SegmentItem { reason: Some(reason), remedy, ..*undo }));
+                let ignored_in = pass.ignored_by.get(&decision.place()).copied();
+                let (reason, remedy) = undone_sentence(decision, who(&entry), ignored_in.is_some());
+                let mut undo = SegmentItem { reason: Some(reason), remedy, ..*undo };
+                if ignored_in.is_some() {
+                    undo.trace.get_or_insert_default().ignored_in = ignored_in;
+                }
+                return Ok(Some(undo));
             }
         };
         if refusal == Refusal::Erased {
