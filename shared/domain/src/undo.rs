@@ -3,6 +3,7 @@
 //! What somebody changed since is theirs: it is judged field by field, and one such field keeps the
 //! whole contact as it is.
 
+mod between;
 mod decided;
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use crate::segment::{FieldChange, LinkChange, Outcome, Prior, SegmentItem, Trace
 use crate::trace::Image;
 use crate::written::WriteId;
 
+pub use between::between;
 pub use decided::{who, written_by};
 
 /// Who made a write that is taken back.

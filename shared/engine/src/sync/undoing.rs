@@ -7,6 +7,7 @@
 
 mod decisions;
 mod ignoring;
+mod several;
 mod teams;
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use contact_sync_domain::undo::{Author, Inverse, Refusal, Stands, Undoes, invers
 use jiff::Timestamp;
 
 pub(crate) use self::decisions::MOST_DECISIONS;
+use self::several::{Several, Writes};
 use self::teams::Moves;
 use super::apply::writes;
 use super::decide::present;
@@ -48,6 +50,8 @@ struct Taken<'u> {
     undoes: &'u Undoes,
     /// What its run did to memberships.
     moves: &'u Moves,
+    /// What its run wrote on contacts that several of its pages wrote.
+    several: &'u Several,
     /// Which page.
     place: Prior,
     /// Where the plan goes on behind it: the run's place, how many of its pages are left, and behind
@@ -86,7 +90,7 @@ where
                 behind = self.take_back_decisions(held, pass, all, from).await?;
             }
             let told = done.told_pages();
-            let moves = self.moves_of(&undoes, &done).await?;
+            let (moves, several) = self.deeds_of(&undoes, &done).await?;
             let mut rest = left.take().unwrap_or(u32::MAX).min(told.end - told.start);
             while rest > 0 {
                 held.check_time(&self.clock)?;
@@ -94,7 +98,8 @@ where
                 rest -= 1;
                 let page = Prior { run: id.clone(), page: told.start + rest };
                 let next = (place, rest, behind);
-                let taken = Taken { undoes: &undoes, moves: &moves, place: page, next };
+                let (undoes, moves, several) = (&undoes, &moves, &several);
+                let taken = Taken { undoes, moves, several, place: page, next };
                 self.take_back_page(held, pass, &taken).await?;
                 pass.point.stage =
                     Stage::Undo { run: place, left: Some(rest), teams: None, behind };
@@ -160,23 +165,26 @@ where
                 items.extend(left.filter(is_new));
             }
         }
-        let done: Vec<Done> = segment
-            .items
-            .into_iter()
-            .filter_map(|item| {
-                let went = deviations.iter().find(|one| one.object_id == item.object_id);
-                Done::of(item, went)
-            })
-            .filter(|done| {
-                taken.undoes.means(&done.contact) && !pass.spared.contains(&done.contact)
-            })
-            .collect();
+        let mut done = wrote_on(segment, deviations);
+        done.retain(|done| {
+            let is_meant = taken.undoes.means(&done.contact) && taken.is_here(&done.contact);
+            is_meant && !pass.spared.contains(&done.contact)
+        });
         let ids: Vec<ContactId> = done.iter().map(|done| done.contact.clone()).collect();
         let unreadable = self.read_contacts(pass, &ids, stored).await?;
-        let elsewhere = self.linked_elsewhere(pass, &done).await?;
+        let others = done.iter().filter_map(|done| taken.several.get(&done.contact));
+        let all: Vec<&Done> = done.iter().chain(others.flat_map(Writes::all)).collect();
+        let elsewhere = self.linked_elsewhere(pass, &all).await?;
         for Done { item, contact, is_known } in &done {
-            let (author, stands) = (Author::Page(&taken.place), stands(stored.get(contact)));
-            let refusal = match inverse(item, author, &pass.point.run_id, stands) {
+            let standing = stored.get(contact);
+            let undo = match taken.several.get(contact) {
+                Some(writes) => self.inverse_of_all(pass, &taken.place.run, writes, standing),
+                None => {
+                    let author = Author::Page(&taken.place);
+                    inverse(item, author, &pass.point.run_id, stands(standing))
+                }
+            };
+            let refusal = match undo {
                 _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,
                 Inverse::Refused(refusal) => refusal,
                 Inverse::Nothing => continue,
@@ -224,12 +232,12 @@ where
     async fn linked_elsewhere(
         &self,
         pass: &Pass,
-        done: &[Done],
+        done: &[&Done],
     ) -> Result<HashSet<ObjectId>, Stop> {
         let let_go = done.iter().filter(|done| {
             matches!(done.item.outcome, Outcome::Unlink | Outcome::Delete | Outcome::Restore)
         });
-        let let_go: Vec<&Done> = let_go.collect();
+        let let_go: Vec<&Done> = let_go.copied().collect();
         let users: Vec<ObjectId> = let_go.iter().map(|done| done.item.object_id.clone()).collect();
         if users.is_empty() {
             return Ok(HashSet::new());
@@ -273,7 +281,28 @@ fn stands(stored: Option<&StoredContact>) -> Stands<'_> {
     }
 }
 
+impl Taken<'_> {
+    /// Whether what the run wrote on a contact is taken back at this page.
+    fn is_here(&self, contact: &ContactId) -> bool {
+        let writes = self.several.get(contact);
+        writes.is_none_or(|writes| writes.place() == Some(self.place.page))
+    }
+}
+
+/// What a page of a run wrote.
+fn wrote_on(segment: Segment, deviations: &[Deviation]) -> Vec<Done> {
+    let went = |user: &ObjectId| deviations.iter().find(|one| one.object_id == *user);
+    let items = segment.items.into_iter();
+    items
+        .filter_map(|item| {
+            let went = went(&item.object_id);
+            Done::of(item, went)
+        })
+        .collect()
+}
+
 /// A write as it was done.
+#[derive(Debug)]
 struct Done {
     item: SegmentItem,
     contact: ContactId,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::replay::{CALLS, settle};
 use super::scene::{Scene, connection_id, contact_id, user};
-use super::undo::{put, undo};
+use super::undo_scene::{put, undo};
 use crate::memory::World;
 use crate::port::{SegmentStore, StoredContact};
 use crate::segments::load_segment;
@@ -57,8 +57,10 @@ async fn told(scene: &Scene, run: &Run, number: u128) -> Vec<SegmentItem> {
 async fn amid() -> usize {
     for calls in 0..CALLS {
         let mut scene = titled().await;
+        let id = scene.queue(RunKind::Full, Trigger::Manual).await;
         scene.worker.stores.world().meanwhile = Some((calls, edit_two));
-        let run = scene.full().await;
+        scene.drive().await.unwrap();
+        let run = scene.run(&id);
         if told(&scene, &run, 3).await.iter().any(|item| item.fields[0].old == "By hand") {
             let world = scene.worker.stores.world();
             if world.deviations.values().flatten().count() == 2 {
@@ -161,6 +163,7 @@ async fn what_is_contested_is_noted_once_and_before_it_is_written() {
     let mut is_ahead = false;
     for calls in amid..CALLS {
         let mut scene = titled().await;
+        scene.queue(RunKind::Full, Trigger::Manual).await;
         scene.worker.stores.world().meanwhile = Some((amid, edit_two));
         scene.die_after(calls);
         let lived = scene.drive().await.is_ok();

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::replay::CALLS;
 use super::scene::{Scene, account_id, connection_id, contact_id, user};
-use super::undo::{approve, edit, held, items, put};
+use super::undo_scene::{apply_dying, approve, edit, held, items, plan_dying, put};
 use crate::port::{Clock, ContactWrite, DecisionStore, HistoryStore, SyncStateStore};
 
 /// Somebody decides about a user, which makes this of the contact; nothing where it removes it.
@@ -169,22 +169,8 @@ async fn a_slice_that_dies_anywhere_takes_back_the_same_decisions() {
     for calls in (0..CALLS).step_by(4) {
         let (mut scene, before, since, runs) = decided().await;
         let asked = ask(&scene, since, runs).await;
-        scene.die_after(calls);
-        let planned = scene.drive_as(RunKind::Undo, None).await.is_ok();
-        scene.revive();
-        for _ in 0..5 {
-            if scene.run(&asked.id).status == RunStatus::Planned {
-                break;
-            }
-            scene.drive_as(RunKind::Undo, None).await.unwrap();
-        }
-        approve(&scene, &scene.run(&asked.id)).await;
-        scene.die_after(calls);
-        let applied = scene.drive_as(RunKind::Delta, None).await.is_ok();
-        scene.revive();
-        for _ in 0..5 {
-            scene.drive_as(RunKind::Delta, None).await.unwrap();
-        }
+        let planned = plan_dying(&mut scene, &asked, calls).await;
+        let applied = apply_dying(&mut scene, &asked, calls).await;
         assert_eq!(held(&scene), before, "died after {calls} calls");
         if planned && applied {
             assert!(calls > 20, "{calls} calls");

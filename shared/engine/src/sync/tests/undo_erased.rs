@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::replay::CALLS;
 use super::scene::{Scene, account_id, connection_id, contact_id, start, tenant_id};
-use super::undo::{apply, approve, ask, items, plan, put, synced};
+use super::undo_scene::{apply, approve, ask, items, plan, plan_dying, put, synced};
 use crate::port::{ErasureStore, StoredContact};
 use crate::segments::alter_segment;
 
@@ -101,15 +101,7 @@ async fn who_was_erased_is_told_of_once_whoever_dies() {
         erase(&scene, &run, 2, true).await;
         erase(&scene, &run, 3, false).await;
         let asked = ask(&mut scene, &[&run.id], &[]).await;
-        scene.die_after(calls);
-        let lived = scene.drive_as(RunKind::Undo, None).await.is_ok();
-        scene.revive();
-        for _ in 0..5 {
-            if scene.run(&asked.id).status == RunStatus::Planned {
-                break;
-            }
-            scene.drive_as(RunKind::Undo, None).await.unwrap();
-        }
+        let lived = plan_dying(&mut scene, &asked, calls).await;
         let asked = scene.run(&asked.id);
         assert_eq!(erased(&items(&scene, &asked).await).len(), 2, "died after {calls} calls");
         approve(&scene, &asked).await;

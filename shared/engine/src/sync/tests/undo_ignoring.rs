@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::replay::CALLS;
 use super::scene::{Scene, connection_id, contact_id, user};
-use super::undo::{approve, edit, held, items};
 use super::undo_decisions::{ask, decide};
+use super::undo_scene::{approve, edit, held, items};
 use crate::port::{Clock, SettingsCause, SettingsVersion};
 use contact_sync_domain::contact::ContactField;
 

@@ -17,7 +17,7 @@ use super::chance::Chance;
 use super::happenings::{contacts, edits, happens, scene};
 use super::scene::{Scene, connection_id};
 use super::teams::look;
-use super::undo::{apply, items, plan};
+use super::undo_scene::{apply, items, plan};
 
 /// Everything that undoing gives back.
 #[derive(Debug, Clone, PartialEq)]

@@ -170,7 +170,7 @@ where
         let ids = std::slice::from_ref(&contact);
         let is_readable = self.read_contacts(pass, ids, stored).await?.is_empty();
         let done = [Done { item, contact: contact.clone(), is_known: true }];
-        let elsewhere = self.linked_elsewhere(pass, &done).await?;
+        let elsewhere = self.linked_elsewhere(pass, &done.each_ref()).await?;
         let [Done { item, .. }] = &done;
         let stands = stands(stored.get(&contact));
         let refusal = match inverse(item, Author::Person(&entry), &pass.point.run_id, stands) {
@@ -307,7 +307,7 @@ fn is_cut(item: &SegmentItem) -> bool {
 }
 
 /// Whether an address is free, or taken, behind an item.
-fn moves_address(item: &SegmentItem) -> bool {
+pub(super) fn moves_address(item: &SegmentItem) -> bool {
     let email = Target::Field(ContactField::Email);
     item.outcome == Outcome::Delete || item.fields.iter().any(|change| change.field == email)
 }
