@@ -50,6 +50,7 @@ mod undo_decisions;
 mod undo_erased;
 mod undo_ignoring;
 mod undo_law;
+mod undo_law_decided;
 mod undo_scene;
 mod undo_teams;
 mod undo_whole;
