@@ -215,6 +215,18 @@ impl ReviewId {
     }
 }
 
+impl RunId {
+    /// An id that stands in this run for the user whose contact that was, and names nobody.
+    pub fn standing_for(&self, contact: &ContactId) -> ObjectId {
+        let digest = Sha256::new()
+            .chain_update(self.as_str())
+            .chain_update([0])
+            .chain_update(contact.as_str())
+            .finalize();
+        ObjectId::from_u128(leading_bits(&digest))
+    }
+}
+
 impl ContactId {
     /// The id of a contact that sync creates: the same person gets the same id again after a
     /// reconnect, and no link item is needed to find it.

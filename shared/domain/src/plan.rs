@@ -94,6 +94,10 @@ pub struct Summary {
     /// made. A mail is not taken back.
     #[serde(skip_serializing_if = "is_none")]
     pub welcomed: u64,
+    /// How many people would come off the ignore list, on which decisions had put them that taking
+    /// back takes back.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unignored: u64,
     /// Teams that applying it makes first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub new_teams: Vec<NewTeam>,

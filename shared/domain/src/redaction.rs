@@ -1,11 +1,44 @@
 //! Taking one person out of what a run left, so that the rest stands as it was.
 
+use jiff::Timestamp;
+
 use crate::id::{AccountId, ContactId, ObjectId, TenantId};
 use crate::reconcile::blank_item;
 use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
 
-/// What is told in the place of whatever was told of the person.
+/// What is told in the place of whatever was told of the person; where it is known, with the day.
 pub const ERASED: &str = "erased at a person's request";
+
+/// The erased person of an item that stands where a run had written a contact, as an undo tells of
+/// him; `None` of every other item.
+pub fn erased_since(item: &SegmentItem) -> Option<SegmentItem> {
+    let reason = item.reason.as_ref().filter(|reason| reason.starts_with(ERASED))?;
+    let wrote = match item.outcome {
+        Outcome::Create
+        | Outcome::Update
+        | Outcome::StopUpdating
+        | Outcome::Unlink
+        | Outcome::Deactivate
+        | Outcome::Delete
+        | Outcome::Restore => true,
+        Outcome::AwaitingReview
+        | Outcome::Unchanged
+        | Outcome::Skipped
+        | Outcome::Failed
+        | Outcome::Deferred
+        | Outcome::Keep
+        | Outcome::Left => false,
+    };
+    (wrote && item.contact_id.is_none()).then(|| SegmentItem {
+        reason: Some(not_taken_back(reason)),
+        ..blank_item(&item.object_id, None, Outcome::Left)
+    })
+}
+
+/// That nothing of an erased person is taken back. It names nobody.
+pub fn not_taken_back(erased: &str) -> String {
+    format!("{erased}, which cannot be taken back")
+}
 
 /// Who is to be forgotten, and what stands in his place.
 #[derive(Debug, Clone)]
@@ -20,6 +53,8 @@ pub struct Forgotten<'a> {
     pub user: Option<&'a ObjectId>,
     /// What stands in the user's place.
     pub stands_for: &'a ObjectId,
+    /// When that was asked for.
+    pub requested_at: Timestamp,
 }
 
 impl Forgotten<'_> {
@@ -27,6 +62,11 @@ impl Forgotten<'_> {
     pub fn is(&self, user: &ObjectId) -> bool {
         let derives = |tenant| ContactId::derived(self.account, tenant, user) == *self.contact;
         self.user == Some(user) || self.tenant.is_some_and(derives)
+    }
+
+    /// What is told in the person's place, with the day (UTC).
+    fn told(&self) -> String {
+        format!("{ERASED} on {}", self.requested_at.strftime("%Y-%m-%d"))
     }
 
     fn is_item(&self, item: &SegmentItem) -> bool {
@@ -45,7 +85,7 @@ impl Forgotten<'_> {
             if self.is_item(item) {
                 let outcome = if has_ended { item.outcome } else { Outcome::Skipped };
                 *item = SegmentItem {
-                    reason: Some(ERASED.to_owned()),
+                    reason: Some(self.told()),
                     ..blank_item(self.stands_for, None, outcome)
                 };
                 named = true;
@@ -104,7 +144,7 @@ impl Forgotten<'_> {
         for one in deviations {
             if self.is(&one.object_id) {
                 one.object_id = self.stands_for.clone();
-                one.reason = Some(ERASED.to_owned());
+                one.reason = Some(self.told());
                 one.remedy = None;
                 one.item = None;
                 named = true;
@@ -137,6 +177,7 @@ mod tests {
             contact: &contact,
             user: Some(&user),
             stands_for: &stands_for,
+            requested_at: Timestamp::UNIX_EPOCH,
         };
         let own = SegmentItem {
             email: Some("canary@contoso.example".into()),
@@ -154,6 +195,11 @@ mod tests {
             assert!(!text.contains(mark), "{mark}: {text}");
         }
         assert_eq!(segment.items[0].outcome, Outcome::Update, "numbers stay");
+        let left = erased_since(&segment.items[0]).unwrap();
+        assert_eq!((left.outcome, &left.object_id), (Outcome::Left, &stands_for));
+        let reason = "erased at a person's request on 1970-01-01, which cannot be taken back";
+        assert_eq!(left.reason.as_deref(), Some(reason));
+        assert_eq!(erased_since(&segment.items[1]), None, "nobody else");
         assert_eq!(segment.items[1].contact_id, theirs.contact_id);
         assert!(!forgotten.take_from(&mut segment, true), "a second time nothing is left to take");
         let mut at_work =

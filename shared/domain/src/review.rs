@@ -18,9 +18,12 @@ use crate::id::{ConnectionId, ContactId, ObjectId, ReviewId};
 use crate::matching::Match;
 use crate::segment::FieldChange;
 
+mod place;
+
 pub use decided::{Decision, Rejected, RejectedSet};
 pub use departure::Departure;
 pub use effect::{Effect, Seen};
+pub use place::DecisionPlace;
 
 /// The lists in which decisions wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -182,6 +182,10 @@ pub struct Trace {
     /// What a person did that a restoration takes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deed: Option<HistoryId>,
+    /// The version of the settings by which the decision that a restoration takes back had put the
+    /// user on the ignore list: he comes off it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored_in: Option<u64>,
     /// Which side moved, as a drift audit found out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved: Option<Moved>,

@@ -3,6 +3,7 @@
 //! What somebody changed since is theirs: it is judged field by field, and one such field keeps the
 //! whole contact as it is.
 
+mod between;
 mod decided;
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use crate::segment::{FieldChange, LinkChange, Outcome, Prior, SegmentItem, Trace
 use crate::trace::Image;
 use crate::written::WriteId;
 
+pub use between::between;
 pub use decided::{who, written_by};
 
 /// Who made a write that is taken back.
@@ -129,7 +131,11 @@ pub fn inverse(done: &SegmentItem, author: Author<'_>, own: &RunId, stands: Stan
 
 /// The removal of a contact that was made, unless there is anything on it that others made.
 fn unmade(done: &SegmentItem, stands: Stands<'_>) -> Inverse {
-    let Stands::Contact(contact) = stands else { return Inverse::Nothing };
+    let contact = match stands {
+        Stands::Contact(contact) => contact,
+        Stands::Removed { erased: true, .. } => return Inverse::Refused(Refusal::Erased),
+        Stands::Removed { .. } | Stands::Nothing => return Inverse::Nothing,
+    };
     for change in &done.fields {
         if value(contact, &change.field) != change.new {
             return refused(contact, &change.field);
@@ -155,7 +161,11 @@ fn unmade(done: &SegmentItem, stands: Stands<'_>) -> Inverse {
 
 /// The change that gives a contact back what it had.
 fn put_back(done: &SegmentItem, author: Author<'_>, stands: Stands<'_>) -> Inverse {
-    let Stands::Contact(contact) = stands else { return Inverse::Refused(Refusal::Removed) };
+    let contact = match stands {
+        Stands::Contact(contact) => contact,
+        Stands::Removed { erased: true, .. } => return Inverse::Refused(Refusal::Erased),
+        Stands::Removed { .. } | Stands::Nothing => return Inverse::Refused(Refusal::Removed),
+    };
     let mut fields = Vec::new();
     for change in &done.fields {
         let now = value(contact, &change.field);

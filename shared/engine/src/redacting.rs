@@ -315,6 +315,7 @@ where
             contact: &self.receipt.contact_id.clone(),
             user: user.as_ref(),
             stands_for: &self.redaction.stands_for.clone(),
+            requested_at: self.receipt.requested_at,
         };
         if from == u32::MAX {
             if !self.redact_head(&forgotten, run).await? {

@@ -4,6 +4,7 @@
 use contact_sync_domain::contact::Target;
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::id::RunId;
+use contact_sync_domain::redaction::{ERASED, not_taken_back};
 use contact_sync_domain::review::{Decision, ReviewAction, ReviewList};
 use contact_sync_domain::undo::{Refusal, who};
 use contact_sync_domain::written::WriteId;
@@ -27,7 +28,7 @@ pub(crate) fn sentence(refusal: &Refusal, deeds: &[HistoryEntry]) -> String {
         ),
         Refusal::Removed => ("the contact was removed since".to_owned(), did(&removes).map(named)),
         Refusal::MadeAnew => ("the contact was made anew since".to_owned(), None),
-        Refusal::Erased => ("the person was erased on request".to_owned(), None),
+        Refusal::Erased => return not_taken_back(ERASED),
         Refusal::NotKept => ("what stood before is not kept".to_owned(), None),
     };
     let by = by.map_or_else(String::new, |by| format!(", {by}"));
@@ -50,19 +51,39 @@ fn named(deed: &HistoryEntry) -> String {
     format!("by {} at {}", who(deed), deed.at)
 }
 
-/// That a decision is taken back, and what is left to do for whoever wants that to last.
-pub(crate) fn undone_sentence(decision: &Decision, by: &str) -> (String, Option<String>) {
+/// Whether a decision puts somebody on the ignore list.
+pub(crate) fn ignores(decision: &Decision) -> bool {
+    match decision.action {
+        ReviewAction::Delete => true,
+        ReviewAction::Unlink => decision.list != ReviewList::Removals,
+        ReviewAction::Accept
+        | ReviewAction::Create
+        | ReviewAction::Ignore
+        | ReviewAction::Keep
+        | ReviewAction::Link
+        | ReviewAction::Merge
+        | ReviewAction::Reject
+        | ReviewAction::Unignore => false,
+    }
+}
+
+/// That a decision is taken back, and what is left to do for whoever wants that to last, unless the
+/// user comes off the ignore list with it.
+pub(crate) fn undone_sentence(
+    decision: &Decision,
+    by: &str,
+    comes_off: bool,
+) -> (String, Option<String>) {
     let Decision { action, list, at, .. } = decision;
     let told =
         format!("takes back `{}` in `{}`, decided by {by} at {at}", action.name(), list.name());
-    let ignores = match action {
-        ReviewAction::Delete => true,
-        ReviewAction::Unlink => *list != ReviewList::Removals,
-        _ => false,
-    };
+    if comes_off {
+        let told = format!("{told}; the user comes off the ignore list (scope.ignoredUsers)");
+        return (told, None);
+    }
     let remedy = "the user stays on the ignore list (scope.ignoredUsers): take them off it before \
                   the connection syncs again";
-    (told, ignores.then(|| remedy.to_owned()))
+    (told, ignores(decision).then(|| remedy.to_owned()))
 }
 
 /// Why a decision is not taken back, and what helps.

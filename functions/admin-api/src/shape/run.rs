@@ -166,6 +166,8 @@ struct SummaryShape {
     welcomes: u64,
     /// Of an undo, how many of those whom it deletes were to be welcomed when they were made.
     welcomed: u64,
+    /// Of an undo, how many people come off the ignore list.
+    unignored: u64,
     /// Teams that applying it makes first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     new_teams: Vec<NewTeam>,
@@ -193,6 +195,7 @@ impl From<Plan> for PlanShape {
             teams,
             welcomes,
             welcomed,
+            unignored,
             new_teams,
             moved,
         } = plan.summary;
@@ -210,6 +213,7 @@ impl From<Plan> for PlanShape {
                 teams,
                 welcomes,
                 welcomed,
+                unignored,
                 new_teams,
                 moved,
             },

@@ -7,6 +7,7 @@ use crate::id::{ContactId, ObjectId, RunId};
 use crate::proof::Proof;
 use crate::query_plan::Reading;
 use crate::retention::Retention;
+use crate::review::DecisionPlace;
 use crate::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 
 /// Where an unfinished run stands.
@@ -219,15 +220,11 @@ pub enum Stage {
         /// Whose teams were taken back last, behind all its pages.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         teams: Option<ContactId>,
-        /// How many of the decisions that people made since were looked at, the newest first.
-        #[serde(default, skip_serializing_if = "is_zero")]
-        decided: u32,
+        /// Behind which of the decisions that people made since it goes on, the newest first; absent
+        /// before all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        behind: Option<DecisionPlace>,
     },
     /// Record the end.
     Finish,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }

@@ -137,6 +137,11 @@ pub enum SettingsCause {
     },
     /// Somebody was put on the ignore list or taken off it.
     IgnoreList,
+    /// People came off the ignore list with the decisions that had put them there.
+    Undone {
+        /// The run that took those back.
+        run: RunId,
+    },
     /// What a plan was made under was saved with its being applied.
     Planned {
         /// The plan's run.

@@ -79,6 +79,9 @@ where
             }
             self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await?;
         }
+        if plan.summary.unignored > 0 {
+            Box::pin(self.take_off_ignored(pass, &plan)).await?;
+        }
         pass.point.stage = Stage::Finish;
         Ok(())
     }

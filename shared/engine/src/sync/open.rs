@@ -1,7 +1,6 @@
 //! Opening a run: from its checkpoint to everything that a slice works with.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
@@ -108,6 +107,8 @@ where
             kept: None,
             tried_again: false,
             spared: HashSet::new(),
+            ignored_by: HashMap::new(),
+            forgotten: HashSet::new(),
             stored,
             awaiting: BTreeMap::new(),
             deferred: HashMap::new(),
@@ -117,7 +118,6 @@ where
             older: HashMap::new(),
             peeked: None,
             has_fresh_groups: false,
-            stale_writes: AtomicU32::new(0),
         };
         let ended = pass.point.ending.is_some();
         // What is over, or takes back, goes by nothing that the settings say.

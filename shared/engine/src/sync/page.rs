@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::run::{Progress, Run, RunKind, RunStatus, Step};
-use contact_sync_domain::segment::{NextStep, Outcome, Phase, Segment};
+use contact_sync_domain::segment::{Deviation, NextStep, Outcome, Phase, Segment};
 use contact_sync_domain::sync_state::Checkpoint;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -138,19 +138,10 @@ where
         pass: &mut Pass,
         segment: &Segment,
     ) -> Result<(), Stop> {
-        let (connection, run) = (pass.connection.id.clone(), pass.point.run_id.clone());
-        let applied = self
-            .apply_segment(pass, segment, HashMap::new(), &HashMap::new(), held.barred_until)
-            .await?;
+        let (connection, run) = (&pass.connection.id, &pass.point.run_id);
         // What deviated the last time may be right by now.
-        let deviations: Vec<_> = applied.iter().filter_map(|one| one.deviation.clone()).collect();
-        let stood = self.stores.deviations(&connection, &run, segment.page).await?;
-        if deviations != stood {
-            self.stores
-                .put_deviations(&connection, (&run, pass.point.kept), segment.page, &deviations)
-                .await?;
-        }
-        self.count_and_checkpoint(held, pass, segment, &applied, &HashMap::new()).await
+        let noted = self.stores.deviations(connection, run, segment.page).await?;
+        self.settle_over(held, pass, (segment, noted), HashMap::new(), &HashMap::new()).await
     }
 
     /// Applies a stored segment, counts, and checkpoints.
@@ -162,18 +153,24 @@ where
         stored: HashMap<ContactId, StoredContact>,
         users: &HashMap<ObjectId, DirectoryUser>,
     ) -> Result<(), Stop> {
-        let applied = self.apply_segment(pass, segment, stored, users, held.barred_until).await?;
-        let deviations: Vec<_> =
-            applied.iter().filter_map(|applied| applied.deviation.clone()).collect();
-        if !deviations.is_empty() {
-            self.stores
-                .put_deviations(
-                    &pass.connection.id,
-                    (&pass.point.run_id, pass.point.kept),
-                    segment.page,
-                    &deviations,
-                )
-                .await?;
+        self.settle_over(held, pass, (segment, Vec::new()), stored, users).await
+    }
+
+    /// The same, where `noted` is kept of how the page deviated before.
+    async fn settle_over(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        (segment, mut noted): (&Segment, Vec<Deviation>),
+        stored: HashMap<ContactId, StoredContact>,
+        users: &HashMap<ObjectId, DirectoryUser>,
+    ) -> Result<(), Stop> {
+        let known = (held.barred_until, &mut noted);
+        let applied = self.apply_segment(pass, segment, stored, users, known).await?;
+        let deviations: Vec<_> = applied.iter().filter_map(|one| one.deviation.clone()).collect();
+        if deviations != noted {
+            let run = (&pass.point.run_id, pass.point.kept);
+            self.stores.put_deviations(&pass.connection.id, run, segment.page, &deviations).await?;
         }
         self.count_and_checkpoint(held, pass, segment, &applied, users).await
     }

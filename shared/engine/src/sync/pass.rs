@@ -1,7 +1,6 @@
 //! A pass: one run's work inside one slice, and the lease it is done under.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicU32;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
@@ -11,7 +10,7 @@ use contact_sync_domain::guard::{Counted, Removal};
 use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie, Wants};
-use contact_sync_domain::review::ReviewItem;
+use contact_sync_domain::review::{DecisionPlace, ReviewItem};
 use contact_sync_domain::routing::Rivals;
 use contact_sync_domain::run::{Counts, Run, RunKind, Trigger};
 use contact_sync_domain::scope::Memberships;
@@ -202,6 +201,11 @@ pub(super) struct Pass {
     pub(super) tried_again: bool,
     /// Contacts that an undoing run leaves as they are: what is older is not taken back, either.
     pub(super) spared: HashSet<ContactId>,
+    /// Which decisions that an undoing run takes back had put their user on the ignore list, and in
+    /// which version of the settings.
+    pub(super) ignored_by: HashMap<DecisionPlace, u64>,
+    /// Who was erased since and is told of by an undoing run, by the ids that stand for them.
+    pub(super) forgotten: HashSet<ObjectId>,
     /// Whose manager had no contact when they were decided, and who the manager is.
     pub(super) awaiting: BTreeMap<ObjectId, ObjectId>,
     /// People of this slice whose e-mail another contact still has, as last read.
@@ -218,8 +222,6 @@ pub(super) struct Pass {
     pub(super) peeked: Option<Ahead>,
     /// Whether the groups were read for this slice alone.
     pub(super) has_fresh_groups: bool,
-    /// How many writes of the page found that the contact had moved.
-    pub(super) stale_writes: AtomicU32,
 }
 
 impl Pass {
@@ -273,8 +275,12 @@ impl Pass {
         items: impl Iterator<Item = (&'i SegmentItem, Outcome)>,
     ) {
         if self.point.kind == RunKind::Undo {
-            let left = items.filter(|(_, outcome)| *outcome == Outcome::Left);
-            self.spared.extend(left.filter_map(|(item, _)| item.contact_id.clone()));
+            for (item, _) in items.filter(|(_, outcome)| *outcome == Outcome::Left) {
+                match &item.contact_id {
+                    Some(contact) => self.spared.insert(contact.clone()),
+                    None => self.forgotten.insert(item.object_id.clone()),
+                };
+            }
         }
     }
 

@@ -237,7 +237,7 @@ where
         let draft = self.stores.is_draft(&pass.connection.id);
         let basis = Basis { settings_version: pass.point.settings_version, draft };
         let mut teller = Teller::of(&basis);
-        let (mut welcomes, mut welcomed) = (0, 0);
+        let (mut welcomes, mut welcomed, mut unignored) = (0, 0, 0);
         for page in 0..pass.point.page {
             held.check_time(&self.clock)?;
             let (connection, run) = (&pass.connection.id, &pass.point.run_id);
@@ -252,6 +252,7 @@ where
             let goes = |item: &&SegmentItem| !went.contains_key(&item.object_id);
             welcomes += self.to_be_welcomed(segment.items.iter().filter(goes));
             if pass.point.kind == RunKind::Undo {
+                unignored += comes_off(segment.items.iter().filter(goes));
                 welcomed += self.were_welcomed(pass, segment.items.iter().filter(goes)).await?;
             }
         }
@@ -272,6 +273,7 @@ where
         let holds = count > if undoes { 0 } else { left } || limits.iter().any(|one| one.holds);
         summary.guard = GuardView { count, allowed, left, holds, limits };
         (summary.welcomes, summary.welcomed) = (welcomes, welcomed);
+        summary.unignored = unignored;
         summary.new_teams = new_teams(&pass.settings);
         Ok(Plan {
             hash,
@@ -283,6 +285,12 @@ where
             approved: None,
         })
     }
+}
+
+/// How many people come off the ignore list.
+fn comes_off<'a>(items: impl Iterator<Item = &'a SegmentItem>) -> u64 {
+    let marks = items.filter_map(|item| item.trace.as_ref()?.ignored_in);
+    marks.fold(0, |count, _| count + 1)
 }
 
 /// The teams that a draft has made once it is saved.

@@ -111,13 +111,13 @@ pub(super) fn advance(
     pass.point.stage = stage;
 }
 
-/// The place `run.left.decided` of a page that takes back, where `left` is empty before any page of
-/// the run; `decided` is missing of pages from before decisions were taken back, too.
+/// The place `run.left.behind` of a page that takes back, where `left` is empty before any page of
+/// the run, and `behind` before any decision.
 fn undo_stage(place: &str) -> Option<Stage> {
     let mut parts = place.split('.');
     let run = parts.next()?.parse().ok()?;
     let left = parts.next().filter(|left| !left.is_empty());
     let left = left.map(str::parse).transpose().ok()?;
-    let decided = parts.next().map_or(Ok(0), str::parse).ok()?;
-    Some(Stage::Undo { run, left, teams: None, decided })
+    let behind = parts.next().and_then(|behind| behind.parse().ok());
+    Some(Stage::Undo { run, left, teams: None, behind })
 }

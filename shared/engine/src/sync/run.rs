@@ -43,7 +43,7 @@ where
         let stage = match queued.kind {
             _ if applies => Stage::Apply { page: 0 },
             RunKind::Full | RunKind::Preview | RunKind::Drift => Stage::Baseline,
-            RunKind::Undo => Stage::Undo { run: 0, left: None, teams: None, decided: 0 },
+            RunKind::Undo => Stage::Undo { run: 0, left: None, teams: None, behind: None },
             RunKind::Delta => delta_stage(held, desk).unwrap_or(Stage::Baseline),
             // Where a look has no place to start from, everybody must be read, too.
             RunKind::User => delta_stage(held, desk)

@@ -6,6 +6,8 @@
 //! nothing of the directory.
 
 mod decisions;
+mod ignoring;
+mod several;
 mod teams;
 
 use std::collections::{HashMap, HashSet};
@@ -13,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{ContactId, ObjectId, RunId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::redaction::erased_since;
+use contact_sync_domain::review::DecisionPlace;
 use contact_sync_domain::segment::{
     Deviation, NextStep, Outcome, Phase, Prior, Segment, SegmentItem,
 };
@@ -21,6 +25,7 @@ use contact_sync_domain::undo::{Author, Inverse, Refusal, Stands, Undoes, invers
 use jiff::Timestamp;
 
 pub(crate) use self::decisions::MOST_DECISIONS;
+use self::several::{Several, Writes};
 use self::teams::Moves;
 use super::apply::writes;
 use super::decide::present;
@@ -45,11 +50,13 @@ struct Taken<'u> {
     undoes: &'u Undoes,
     /// What its run did to memberships.
     moves: &'u Moves,
+    /// What its run wrote on contacts that several of its pages wrote.
+    several: &'u Several,
     /// Which page.
     place: Prior,
-    /// Where the plan goes on behind it: the run's place, how many of its pages are left, and how
-    /// many decisions were looked at.
-    next: (u32, u32, u32),
+    /// Where the plan goes on behind it: the run's place, how many of its pages are left, and behind
+    /// which decision.
+    next: (u32, u32, Option<DecisionPlace>),
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -63,8 +70,7 @@ where
     /// Goes through what is left, the last first: the pages of the runs, and what people decided
     /// between them.
     pub(super) async fn take_back(&self, held: &mut Held, pass: &mut Pass) -> Result<(), Stop> {
-        let Stage::Undo { run: from, mut left, teams: mut behind, decided: looked_at } =
-            pass.point.stage.clone()
+        let Stage::Undo { run: from, mut left, mut teams, mut behind } = pass.point.stage.clone()
         else {
             return Ok(());
         };
@@ -73,36 +79,36 @@ where
             return Err(Stop::Failed("what it takes back is not kept any more".to_owned()));
         };
         let decided = self.decided_since(pass, &undoes).await?;
-        let mut looked_at = usize::try_from(looked_at).unwrap_or(usize::MAX);
+        pass.ignored_by = self.ignored_by(pass, &undoes, &decided).await?;
         let mut place = from;
         for id in undoes.runs.iter().skip(usize::try_from(from).unwrap_or(usize::MAX)) {
             let done = self.stores.run(&pass.account.id, &pass.connection.id, id).await?;
             let done = done.filter(|run| !segments_expired(run, self.clock.now()));
             let done = done.ok_or_else(|| not_kept(id))?;
             if left.is_none() {
-                let (all, from) = ((decided.as_slice(), looked_at), (place, done.wrote_from()));
-                looked_at = self.take_back_decisions(held, pass, all, from).await?;
+                let (all, from) = ((decided.as_slice(), behind), (place, done.wrote_from()));
+                behind = self.take_back_decisions(held, pass, all, from).await?;
             }
-            let count = u32::try_from(looked_at).unwrap_or(u32::MAX);
             let told = done.told_pages();
-            let moves = self.moves_of(&undoes, &done).await?;
+            let (moves, several) = self.deeds_of(&undoes, &done).await?;
             let mut rest = left.take().unwrap_or(u32::MAX).min(told.end - told.start);
             while rest > 0 {
                 held.check_time(&self.clock)?;
                 self.check_allowed(pass).await?;
                 rest -= 1;
                 let page = Prior { run: id.clone(), page: told.start + rest };
-                let next = (place, rest, count);
-                let taken = Taken { undoes: &undoes, moves: &moves, place: page, next };
+                let next = (place, rest, behind);
+                let (undoes, moves, several) = (&undoes, &moves, &several);
+                let taken = Taken { undoes, moves, several, place: page, next };
                 self.take_back_page(held, pass, &taken).await?;
                 pass.point.stage =
-                    Stage::Undo { run: place, left: Some(rest), teams: None, decided: count };
+                    Stage::Undo { run: place, left: Some(rest), teams: None, behind };
             }
-            self.take_back_teams(held, pass, (place, count), (&moves, behind.take())).await?;
+            self.take_back_teams(held, pass, (place, behind), (&moves, teams.take())).await?;
             place += 1;
-            pass.point.stage = Stage::Undo { run: place, left: None, teams: None, decided: count };
+            pass.point.stage = Stage::Undo { run: place, left: None, teams: None, behind };
         }
-        let (all, oldest) = ((decided.as_slice(), looked_at), (place, Timestamp::MIN));
+        let (all, oldest) = ((decided.as_slice(), behind), (place, Timestamp::MIN));
         self.take_back_decisions(held, pass, all, oldest).await?;
         pass.point.stage = Stage::Finish;
         Ok(())
@@ -126,12 +132,12 @@ where
         if items.is_empty() {
             return Ok(());
         }
-        let (run, left, decided) = taken.next;
+        let (run, left, behind) = taken.next;
         let segment = Segment {
             generation: pass.point.generation,
             link_hash: people_hash(items.iter().map(|item| &item.object_id)),
             // Where it goes on stands in the page: who finishes it after a death goes on there.
-            next: NextStep::Next(format!("{run}.{left}.{decided}")),
+            next: NextStep::Next(format!("{run}.{left}.{}", decisions::told_place(behind))),
             ..Segment::of(pass.point.page, Phase::Undo, held.fence(), items)
         };
         if let Some((writes, moves)) = self.exchange(pass, &segment, &stored).await? {
@@ -148,24 +154,37 @@ where
         (segment, deviations): (Segment, &[Deviation]),
         stored: &mut HashMap<ContactId, StoredContact>,
     ) -> Result<Vec<SegmentItem>, Stop> {
-        let done: Vec<Done> = segment
-            .items
-            .into_iter()
-            .filter_map(|item| {
+        let mut items = Vec::new();
+        // Of somebody whom the run's pages name no more it is unknown which contact was his.
+        if taken.undoes.contacts.is_empty() {
+            for item in &segment.items {
                 let went = deviations.iter().find(|one| one.object_id == item.object_id);
-                Done::of(item, went)
-            })
-            .filter(|done| {
-                taken.undoes.means(&done.contact) && !pass.spared.contains(&done.contact)
-            })
-            .collect();
+                let outcome = went.map_or(item.outcome, |went| went.outcome);
+                let left = erased_since(&SegmentItem { outcome, ..item.clone() });
+                let is_new = |left: &SegmentItem| pass.forgotten.insert(left.object_id.clone());
+                items.extend(left.filter(is_new));
+            }
+        }
+        let mut done = wrote_on(segment, deviations);
+        done.retain(|done| {
+            let is_meant = taken.undoes.means(&done.contact) && taken.is_here(&done.contact);
+            is_meant && !pass.spared.contains(&done.contact)
+        });
         let ids: Vec<ContactId> = done.iter().map(|done| done.contact.clone()).collect();
         let unreadable = self.read_contacts(pass, &ids, stored).await?;
-        let elsewhere = self.linked_elsewhere(pass, &done).await?;
-        let mut items = Vec::new();
+        let others = done.iter().filter_map(|done| taken.several.get(&done.contact));
+        let all: Vec<&Done> = done.iter().chain(others.flat_map(Writes::all)).collect();
+        let elsewhere = self.linked_elsewhere(pass, &all).await?;
         for Done { item, contact, is_known } in &done {
-            let (author, stands) = (Author::Page(&taken.place), stands(stored.get(contact)));
-            let refusal = match inverse(item, author, &pass.point.run_id, stands) {
+            let standing = stored.get(contact);
+            let undo = match taken.several.get(contact) {
+                Some(writes) => self.inverse_of_all(pass, &taken.place.run, writes, standing),
+                None => {
+                    let author = Author::Page(&taken.place);
+                    inverse(item, author, &pass.point.run_id, stands(standing))
+                }
+            };
+            let refusal = match undo {
                 _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,
                 Inverse::Refused(refusal) => refusal,
                 Inverse::Nothing => continue,
@@ -180,6 +199,10 @@ where
                     Refusal::Team
                 }
             };
+            if refusal == Refusal::Erased {
+                items.extend(leave_erased(pass, contact));
+                continue;
+            }
             let version = present(stored.get(contact)).map_or(0, |contact| contact.version);
             let left = self.leave(pass, &item.object_id, contact, &refusal).await?;
             items.push(SegmentItem { version, ..left });
@@ -209,12 +232,12 @@ where
     async fn linked_elsewhere(
         &self,
         pass: &Pass,
-        done: &[Done],
+        done: &[&Done],
     ) -> Result<HashSet<ObjectId>, Stop> {
         let let_go = done.iter().filter(|done| {
             matches!(done.item.outcome, Outcome::Unlink | Outcome::Delete | Outcome::Restore)
         });
-        let let_go: Vec<&Done> = let_go.collect();
+        let let_go: Vec<&Done> = let_go.copied().collect();
         let users: Vec<ObjectId> = let_go.iter().map(|done| done.item.object_id.clone()).collect();
         if users.is_empty() {
             return Ok(HashSet::new());
@@ -229,6 +252,17 @@ where
         };
         Ok(let_go.iter().zip(&contacts).filter_map(has_another).collect())
     }
+}
+
+/// Leaves somebody who was erased, under an id that stands for him: no run names him again. `None`
+/// where that was told.
+fn leave_erased(pass: &mut Pass, contact: &ContactId) -> Option<SegmentItem> {
+    pass.spared.insert(contact.clone());
+    let stands_for = pass.point.run_id.standing_for(contact);
+    pass.forgotten.insert(stands_for.clone()).then(|| SegmentItem {
+        reason: Some(sentence(&Refusal::Erased, &[])),
+        ..blank_item(&stands_for, None, Outcome::Left)
+    })
 }
 
 /// That pages of a run are gone: what it did cannot be told, and is not half taken back.
@@ -247,7 +281,28 @@ fn stands(stored: Option<&StoredContact>) -> Stands<'_> {
     }
 }
 
+impl Taken<'_> {
+    /// Whether what the run wrote on a contact is taken back at this page.
+    fn is_here(&self, contact: &ContactId) -> bool {
+        let writes = self.several.get(contact);
+        writes.is_none_or(|writes| writes.place() == Some(self.place.page))
+    }
+}
+
+/// What a page of a run wrote.
+fn wrote_on(segment: Segment, deviations: &[Deviation]) -> Vec<Done> {
+    let went = |user: &ObjectId| deviations.iter().find(|one| one.object_id == *user);
+    let items = segment.items.into_iter();
+    items
+        .filter_map(|item| {
+            let went = went(&item.object_id);
+            Done::of(item, went)
+        })
+        .collect()
+}
+
 /// A write as it was done.
+#[derive(Debug)]
 struct Done {
     item: SegmentItem,
     contact: ContactId,

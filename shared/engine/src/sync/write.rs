@@ -144,6 +144,12 @@ where
                 WriteOutcome::Moved(now @ Some(StoredContact::Present(_))) if base.is_none() => {
                     base = now;
                 }
+                // A write of this very page by who had the lease before came in late.
+                WriteOutcome::Moved(Some(StoredContact::Present(now)))
+                    if is_of_page(pass, segment, &now) =>
+                {
+                    return self.done(pass, item).await;
+                }
                 WriteOutcome::Moved(now) => return Ok(Attempt::Moved(now)),
             }
         }
@@ -338,6 +344,14 @@ fn over_present(pass: &Pass, segment: &Segment, item: &SegmentItem, contact: &Co
         true => Order::Version,
         false => Order::Fence,
     }
+}
+
+/// Whether a contact was written last by this very page.
+fn is_of_page(pass: &Pass, segment: &Segment, contact: &Contact) -> bool {
+    let run = pass.point.run_id.as_str();
+    contact.sync.as_ref().is_some_and(|mark| {
+        (mark.run == run && mark.source_version == segment.fence) && mark.page == segment.page
+    })
 }
 
 /// Which page removes.

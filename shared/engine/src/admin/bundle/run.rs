@@ -91,6 +91,7 @@ fn plan_told(veil: &mut Veil, plan: &Plan) -> Value {
         teams,
         welcomes,
         welcomed,
+        unignored,
         new_teams,
         moved,
     } = &plan.summary;
@@ -135,6 +136,7 @@ fn plan_told(veil: &mut Veil, plan: &Plan) -> Value {
             "teams": teams,
             "welcomes": welcomes,
             "welcomed": welcomed,
+            "unignored": unignored,
             "newTeams": new_teams.len(),
             "moved": moved,
         },

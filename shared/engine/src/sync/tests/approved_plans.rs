@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::plans::{apply, approve, moved, planned, preview};
 use super::scene::{Scene, contact_id, user, user_with};
-use super::undo;
+use super::undo_scene as undo;
 
 /// An approved plan that would delete somebody's contact, and waits.
 async fn approved() -> (Scene, Run) {

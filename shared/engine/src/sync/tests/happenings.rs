@@ -15,7 +15,7 @@ use super::chance::Chance;
 use super::scene::{Scene, account_id, user};
 use super::takeovers::by_staff_number;
 use super::teams::{self, NORTH, SOUTH, put_group, row};
-use super::undo::edit;
+use super::undo_scene::edit;
 use crate::port::StoredContact;
 
 /// How many people there are at first.

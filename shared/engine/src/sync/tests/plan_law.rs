@@ -13,7 +13,7 @@ use super::chance::Chance;
 use super::happenings::{PEOPLE, contacts, edits, happens, scene, with};
 use super::plans::{apply, planned};
 use super::scene::Scene;
-use super::undo::items;
+use super::undo_scene::items;
 use crate::sync::applying::intends;
 
 /// A state in which a run has something to do; drawn alike for the same seed.

@@ -6,7 +6,7 @@ use contact_sync_domain::team::Membership;
 
 use super::scene::{Scene, account_id, contact_id};
 use super::teams::{self, NORTH, SOUTH, full, look, mapped, members, put_group, row, team};
-use super::undo;
+use super::undo_scene as undo;
 use crate::port::TeamStore;
 
 fn with_role(of: u128, to: u128, role: &str) -> TeamMapping {

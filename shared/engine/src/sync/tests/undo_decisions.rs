@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 
 use super::replay::CALLS;
 use super::scene::{Scene, account_id, connection_id, contact_id, user};
-use super::undo::{approve, edit, held, items, put};
+use super::undo_scene::{apply_dying, approve, edit, held, items, plan_dying, put};
 use crate::port::{Clock, ContactWrite, DecisionStore, HistoryStore, SyncStateStore};
 
 /// Somebody decides about a user, which makes this of the contact; nothing where it removes it.
-async fn decide(
+pub(super) async fn decide(
     scene: &Scene,
     number: u128,
     (list, action): (ReviewList, ReviewAction),
@@ -126,7 +126,7 @@ async fn decided() -> (Scene, String, Timestamp, Vec<RunId>) {
     (scene, before, since, vec![run.id])
 }
 
-async fn ask(scene: &Scene, since: Timestamp, runs: Vec<RunId>) -> Run {
+pub(super) async fn ask(scene: &Scene, since: Timestamp, runs: Vec<RunId>) -> Run {
     scene.pass(SignedDuration::from_mins(1));
     let undoes = Undoes { runs, since: Some(since), contacts: Vec::<ContactId>::new() };
     let bits = u128::MAX - u128::try_from(scene.runs().len()).unwrap();
@@ -169,22 +169,8 @@ async fn a_slice_that_dies_anywhere_takes_back_the_same_decisions() {
     for calls in (0..CALLS).step_by(4) {
         let (mut scene, before, since, runs) = decided().await;
         let asked = ask(&scene, since, runs).await;
-        scene.die_after(calls);
-        let planned = scene.drive_as(RunKind::Undo, None).await.is_ok();
-        scene.revive();
-        for _ in 0..5 {
-            if scene.run(&asked.id).status == RunStatus::Planned {
-                break;
-            }
-            scene.drive_as(RunKind::Undo, None).await.unwrap();
-        }
-        approve(&scene, &scene.run(&asked.id)).await;
-        scene.die_after(calls);
-        let applied = scene.drive_as(RunKind::Delta, None).await.is_ok();
-        scene.revive();
-        for _ in 0..5 {
-            scene.drive_as(RunKind::Delta, None).await.unwrap();
-        }
+        let planned = plan_dying(&mut scene, &asked, calls).await;
+        let applied = apply_dying(&mut scene, &asked, calls).await;
         assert_eq!(held(&scene), before, "died after {calls} calls");
         if planned && applied {
             assert!(calls > 20, "{calls} calls");
@@ -232,4 +218,47 @@ async fn a_run_whose_pages_are_gone_is_not_half_taken_back() {
     assert_eq!(failed.status, RunStatus::Failed, "{failed:?}");
     assert!(failed.reason.unwrap().contains("is not kept any more"));
     assert_eq!(held(&scene), after);
+}
+
+#[tokio::test]
+async fn a_decision_that_is_erased_amid_the_undo_shifts_no_other() {
+    use {ReviewAction as A, ReviewList as L};
+    let mut reached = 0;
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=12).map(user));
+        scene.full().await;
+        scene.pass(SignedDuration::from_mins(1));
+        let since = scene.worker.clock.now();
+        decide(&scene, 9, (L::Changes, A::Accept), titled("Nine")).await;
+        decide(&scene, 10, (L::Changes, A::Accept), titled("Ten")).await;
+        // What deletes a contact frees an address: a page ends behind it.
+        decide(&scene, 11, (L::Conflicts, A::Delete), |_| false).await;
+        let asked = ask(&scene, since, Vec::new()).await;
+        scene.die_after(calls);
+        let lived = scene.drive_as(RunKind::Undo, None).await.is_ok();
+        scene.revive();
+        if lived {
+            assert!(reached > 0, "nobody was ever erased between two pages");
+            return;
+        }
+        // The newest is erased before the plan goes on.
+        let is_planned = scene.run(&asked.id).pages > 0;
+        reached += usize::from(is_planned);
+        let mut world = scene.worker.stores.world();
+        world.decisions.get_mut(&connection_id()).unwrap().pop();
+        drop(world);
+        for _ in 0..5 {
+            if scene.run(&asked.id).status == RunStatus::Planned {
+                break;
+            }
+            scene.drive_as(RunKind::Undo, None).await.unwrap();
+        }
+        let told = items(&scene, &scene.run(&asked.id)).await;
+        for number in [9, 10] {
+            let of = told.iter().filter(|item| item.object_id == ObjectId::from_u128(number));
+            let outcomes: Vec<Outcome> = of.map(|item| item.outcome).collect();
+            assert_eq!(outcomes, [Outcome::Restore], "{number}, died after {calls} calls");
+        }
+    }
+    panic!("it never got through");
 }

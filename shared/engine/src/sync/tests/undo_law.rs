@@ -17,11 +17,11 @@ use super::chance::Chance;
 use super::happenings::{contacts, edits, happens, scene};
 use super::scene::{Scene, connection_id};
 use super::teams::look;
-use super::undo::{apply, items, plan};
+use super::undo_scene::{apply, items, plan};
 
 /// Everything that undoing gives back.
 #[derive(Debug, Clone, PartialEq)]
-struct Kept {
+pub(super) struct Kept {
     contacts: BTreeMap<ContactId, Contact>,
     teams: BTreeMap<(ContactId, TeamId), BTreeSet<Origin>>,
     claims: BTreeMap<String, ContactId>,
@@ -29,7 +29,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(scene: &Scene) -> Self {
+    pub(super) fn of(scene: &Scene) -> Self {
         let contacts = contacts(scene).into_iter().map(|contact| (contact.id.clone(), contact));
         let contacts = contacts.collect();
         let world = scene.worker.stores.world();
@@ -44,7 +44,7 @@ impl Kept {
     }
 
     /// What is told of a contact, without its version and what writes leave on it.
-    fn told(&self, id: &ContactId) -> String {
+    pub(super) fn told(&self, id: &ContactId) -> String {
         let contact = self.contacts.get(id).map(|contact| {
             format!(
                 "{:?} {:?} {:?} {:?} {:?} {} {:?} {}",
@@ -66,13 +66,13 @@ impl Kept {
     }
 
     /// Who is in which team.
-    fn teams_of(&self, id: &ContactId) -> Vec<String> {
+    pub(super) fn teams_of(&self, id: &ContactId) -> Vec<String> {
         let held = self.teams.iter().filter(|((contact, _), _)| contact == id);
         held.map(|((_, team), origins)| format!("{team} {origins:?}")).collect()
     }
 
     /// Everybody who is known here or there.
-    fn everybody<'k>(all: &[&'k Self]) -> BTreeSet<&'k ContactId> {
+    pub(super) fn everybody<'k>(all: &[&'k Self]) -> BTreeSet<&'k ContactId> {
         let contacts = all.iter().flat_map(|kept| kept.contacts.keys());
         contacts.chain(all.iter().flat_map(|kept| kept.teams.keys().map(|(id, _)| id))).collect()
     }
@@ -128,7 +128,7 @@ async fn story(chance: &mut Chance, by_hand: bool) -> Story {
 }
 
 /// Whom an undo left as they are, with the reason that it tells.
-async fn left(scene: &Scene, run: &Run) -> BTreeMap<ContactId, String> {
+pub(super) async fn left(scene: &Scene, run: &Run) -> BTreeMap<ContactId, String> {
     let told = items(scene, run).await.into_iter();
     let left = told.filter(|item| item.outcome == Outcome::Left);
     left.map(|item| (item.contact_id.unwrap(), item.reason.unwrap_or_default())).collect()

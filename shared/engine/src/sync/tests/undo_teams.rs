@@ -10,7 +10,9 @@ use serde_json::json;
 use super::replay::CALLS;
 use super::scene::{Scene, contact_id};
 use super::teams::{self, NORTH, join_by_hand, members, put_group};
-use super::undo::{apply, approve, ask, edit, held, items, plan, put, undo};
+use super::undo_scene::{
+    apply, apply_dying, approve, ask, edit, held, items, plan, plan_dying, put, undo,
+};
 
 #[tokio::test]
 async fn who_joined_or_left_a_team_is_back_where_he_was_unless_somebody_moved_him_since() {
@@ -104,26 +106,12 @@ async fn a_slice_that_dies_anywhere_leaves_the_same_people_whole() {
         edit(&scene, &contact_id(4), ContactField::JobTitle, Some("Boss")).await;
         join_by_hand(&scene, 1, NORTH).await;
         let asked = ask(&mut scene, &[&run.id], &[]).await;
-        scene.die_after(calls);
-        let planned = scene.drive_as(RunKind::Undo, None).await.is_ok();
-        scene.revive();
-        for _ in 0..5 {
-            if scene.run(&asked.id).status == RunStatus::Planned {
-                break;
-            }
-            scene.drive_as(RunKind::Undo, None).await.unwrap();
-        }
+        let planned = plan_dying(&mut scene, &asked, calls).await;
         let asked = scene.run(&asked.id);
         let told = items(&scene, &asked).await;
         let left = told.iter().filter(|item| item.outcome == Outcome::Left).count();
         assert_eq!(left, 2, "planning died after {calls} calls: {told:?}");
-        approve(&scene, &asked).await;
-        scene.die_after(calls);
-        let applied = scene.drive_as(RunKind::Delta, None).await.is_ok();
-        scene.revive();
-        for _ in 0..5 {
-            scene.drive_as(RunKind::Delta, None).await.unwrap();
-        }
+        let applied = apply_dying(&mut scene, &asked, calls).await;
         assert_eq!(held(&scene), expected, "died after {calls} calls");
         assert_eq!(members(&scene, NORTH, 6), teams, "died after {calls} calls");
         let told = items(&scene, &scene.run(&asked.id)).await;

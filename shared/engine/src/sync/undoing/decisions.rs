@@ -1,13 +1,14 @@
 //! What people decided in reviews since a moment is taken back like what runs did: decision by
 //! decision, the newest first, between the runs before and after it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::blank_item;
-use contact_sync_domain::review::{Decision, ReviewAction};
+use contact_sync_domain::review::{Decision, DecisionPlace, ReviewAction};
 use contact_sync_domain::segment::{
     MembershipChange, NextStep, Outcome, Phase, Segment, SegmentItem, Trace,
 };
@@ -16,7 +17,7 @@ use contact_sync_domain::team::Origin;
 use contact_sync_domain::undo::{Author, Inverse, Refusal, Undoes, inverse, who, written_by};
 use jiff::Timestamp;
 
-use super::{Done, stands};
+use super::{Done, leave_erased, stands};
 use crate::port::{
     Blobs, Clock, DecisionStore, Directory, HistoryStore, Randomness, StoredContact, TeamStore,
 };
@@ -64,43 +65,48 @@ where
             decided.extend(page.decisions.into_iter().filter(meant));
             cursor = page.cursor;
             if is_over || cursor.is_none() || decided.len() > MOST_DECISIONS {
+                // In one order, whatever else was made in the same moment.
+                decided.sort_by_key(|one: &Decision| Reverse(one.place()));
                 return Ok(decided);
             }
         }
     }
 
-    /// Takes back what was decided at `from` or later, behind the first `done`; answers behind how
-    /// many it goes on. `run` is the place of the run before which that was.
+    /// Takes back what was decided at `from` or later, and before what `behind` names; answers behind
+    /// which it goes on. `run` is the place of the run before which that was.
     pub(super) async fn take_back_decisions(
         &self,
         held: &mut Held,
         pass: &mut Pass,
-        (decided, done): (&[Decision], usize),
+        (decided, mut behind): (&[Decision], Option<DecisionPlace>),
         (run, from): (u32, Timestamp),
-    ) -> Result<usize, Stop> {
-        let until = decided.iter().filter(|one| one.at >= from).count();
-        let mut done = done;
+    ) -> Result<Option<DecisionPlace>, Stop> {
+        let begins = |one: &Decision| behind.is_some_and(|behind| one.place() >= behind);
+        let first = decided.iter().take_while(|one| begins(one)).count();
+        let meant = decided.get(first..).unwrap_or_default();
+        let until = meant.iter().take_while(|one| one.at >= from).count();
+        let mut done = 0;
         while done < until {
             held.check_time(&self.clock)?;
             self.check_allowed(pass).await?;
-            let rest = decided.get(done..until).unwrap_or_default();
+            let rest = meant.get(done..until).unwrap_or_default();
             let mut stored = HashMap::new();
             let (items, taken) = self.undo_some(pass, rest, &mut stored).await?;
             done += taken;
-            let place = u32::try_from(done).unwrap_or(u32::MAX);
+            behind = rest.get(..taken).and_then(<[_]>::last).map(Decision::place).or(behind);
             if !items.is_empty() {
                 self.leave_groups(held, pass, &items).await?;
                 let segment = Segment {
                     generation: pass.point.generation,
                     link_hash: people_hash(items.iter().map(|item| &item.object_id)),
-                    next: NextStep::Next(format!("{run}..{place}")),
+                    next: NextStep::Next(format!("{run}..{}", told_place(behind))),
                     ..Segment::of(pass.point.page, Phase::Undo, held.fence(), items)
                 };
                 self.store_and_settle(held, pass, segment, stored, &HashMap::new()).await?;
             }
-            pass.point.stage = Stage::Undo { run, left: None, teams: None, decided: place };
+            pass.point.stage = Stage::Undo { run, left: None, teams: None, behind };
         }
-        Ok(done)
+        Ok(behind)
     }
 
     /// What undoes the first of these decisions, and how many those are: as many as can be done at
@@ -164,7 +170,7 @@ where
         let ids = std::slice::from_ref(&contact);
         let is_readable = self.read_contacts(pass, ids, stored).await?.is_empty();
         let done = [Done { item, contact: contact.clone(), is_known: true }];
-        let elsewhere = self.linked_elsewhere(pass, &done).await?;
+        let elsewhere = self.linked_elsewhere(pass, &done.each_ref()).await?;
         let [Done { item, .. }] = &done;
         let stands = stands(stored.get(&contact));
         let refusal = match inverse(item, Author::Person(&entry), &pass.point.run_id, stands) {
@@ -175,10 +181,18 @@ where
                 Refusal::Link
             }
             Inverse::Undo(undo) => {
-                let (reason, remedy) = undone_sentence(decision, who(&entry));
-                return Ok(Some(SegmentItem { reason: Some(reason), remedy, ..*undo }));
+                let ignored_in = pass.ignored_by.get(&decision.place()).copied();
+                let (reason, remedy) = undone_sentence(decision, who(&entry), ignored_in.is_some());
+                let mut undo = SegmentItem { reason: Some(reason), remedy, ..*undo };
+                if ignored_in.is_some() {
+                    undo.trace.get_or_insert_default().ignored_in = ignored_in;
+                }
+                return Ok(Some(undo));
             }
         };
+        if refusal == Refusal::Erased {
+            return Ok(leave_erased(pass, &contact));
+        }
         let version = present(stored.get(&contact)).map_or(0, |contact| contact.version);
         let left = self.leave(pass, &user, &contact, &refusal).await?;
         Ok(Some(SegmentItem { version, ..left }))
@@ -257,6 +271,11 @@ where
     }
 }
 
+/// A place among decisions as pages tell it; nothing before all of them.
+pub(super) fn told_place(behind: Option<DecisionPlace>) -> String {
+    behind.map_or_else(String::new, |behind| behind.to_string())
+}
+
 /// Whether an entry tells what a decision wrote.
 fn is_of(entry: &HistoryEntry, decision: &Decision, since: Option<Timestamp>) -> bool {
     let HistoryKind::Decided { review, list, action, .. } = &entry.what else { return false };
@@ -288,7 +307,7 @@ fn is_cut(item: &SegmentItem) -> bool {
 }
 
 /// Whether an address is free, or taken, behind an item.
-fn moves_address(item: &SegmentItem) -> bool {
+pub(super) fn moves_address(item: &SegmentItem) -> bool {
     let email = Target::Field(ContactField::Email);
     item.outcome == Outcome::Delete || item.fields.iter().any(|change| change.field == email)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contact_sync_domain::id::{ContactId, ObjectId, TeamId};
 use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::review::DecisionPlace;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{MembershipChange, Outcome, Phase, SegmentItem, Trace};
 use contact_sync_domain::sync_state::Stage;
@@ -12,14 +13,15 @@ use contact_sync_domain::team::Origin;
 use contact_sync_domain::undo::{Refusal, Undoes};
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::not_kept;
+use super::several::{Seen, Several};
+use super::{Done, not_kept, wrote_on};
 use crate::port::{Blobs, Clock, Directory, Randomness, SegmentStore, TeamStore};
 use crate::segments::load_segment;
 use crate::sync::pass::{Held, Pass};
 use crate::sync::{Stop, SyncStores, Worker};
 
 /// How many pages, or contacts' teams, are read at the same time.
-const READERS: usize = 16;
+pub(super) const READERS: usize = 16;
 
 /// How many contacts one page of memberships tells of.
 const TOGETHER: usize = 100;
@@ -30,6 +32,12 @@ pub(super) struct Moved {
     user: ObjectId,
     /// The newest first.
     changes: Vec<MembershipChange>,
+}
+
+/// What a page did: it wrote contacts, or moved them between teams.
+pub(super) struct PageDid {
+    pub(super) wrote: Vec<Done>,
+    moved: Vec<SegmentItem>,
 }
 
 /// What a run did to memberships.
@@ -43,14 +51,22 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// What a run did to the memberships of whoever is meant.
-    pub(super) async fn moves_of(&self, undoes: &Undoes, run: &Run) -> Result<Moves, Stop> {
+    /// What a run did to the memberships of whoever is meant, and on which contacts it wrote more
+    /// than once.
+    pub(super) async fn deeds_of(
+        &self,
+        undoes: &Undoes,
+        run: &Run,
+    ) -> Result<(Moves, Several), Stop> {
         let mut pages = stream::iter(run.told_pages().rev())
-            .map(|page| self.moved_on(run, page))
+            .map(|page| async move { Ok::<_, Stop>((page, self.page_of(run, page).await?)) })
             .buffered(READERS);
-        let mut moves = Moves::new();
-        while let Some(items) = pages.try_next().await? {
-            for item in items {
+        let (mut moves, mut seen) = (Moves::new(), Seen::default());
+        while let Some((page, PageDid { wrote, moved })) = pages.try_next().await? {
+            for done in wrote.iter().filter(|done| undoes.means(&done.contact)) {
+                seen.note(page, &done.contact);
+            }
+            for item in moved {
                 let Some(contact) = item.contact_id.filter(|one| undoes.means(one)) else {
                     continue;
                 };
@@ -60,23 +76,26 @@ where
                 moved.changes.extend(changes.into_iter().rev());
             }
         }
-        Ok(moves)
+        drop(pages);
+        Ok((moves, self.several_of(run, seen).await?))
     }
 
-    /// Who moved between teams on a page of a run.
-    async fn moved_on(&self, run: &Run, page: u32) -> Result<Vec<SegmentItem>, Stop> {
+    /// What a page of a run wrote, and who moved between teams on it.
+    pub(super) async fn page_of(&self, run: &Run, page: u32) -> Result<PageDid, Stop> {
         let (connection, id) = (&run.connection_id, &run.id);
         let segment = load_segment(&self.stores, &self.blobs, connection, id, page).await?;
         let segment = segment.ok_or_else(|| not_kept(id))?;
-        if segment.phase != Phase::Teams {
-            return Ok(Vec::new());
-        }
         let deviations = self.stores.deviations(connection, id, page).await?;
+        if segment.phase != Phase::Teams {
+            let (wrote, moved) = (wrote_on(segment, &deviations), Vec::new());
+            return Ok(PageDid { wrote, moved });
+        }
         let went = |item: &SegmentItem| {
             item.outcome != Outcome::Left
                 && !deviations.iter().any(|one| one.object_id == item.object_id)
         };
-        Ok(segment.items.into_iter().filter(went).collect())
+        let moved = segment.items.into_iter().filter(went).collect();
+        Ok(PageDid { wrote: Vec::new(), moved })
     }
 
     /// What leads a contact's memberships back to what they were before a run; `None` where somebody
@@ -114,16 +133,16 @@ where
         Ok(Some(back.into_values().filter(|undo| undo.old != undo.new).collect()))
     }
 
-    /// Gives everybody who is not left the teams that they had before the run. `behind` is who got
+    /// Gives everybody who is not left the teams that they had before the run. `last` is who got
     /// theirs last.
     pub(super) async fn take_back_teams(
         &self,
         held: &mut Held,
         pass: &mut Pass,
-        (run, decided): (u32, u32),
-        (moves, behind): (&Moves, Option<ContactId>),
+        (run, behind): (u32, Option<DecisionPlace>),
+        (moves, last): (&Moves, Option<ContactId>),
     ) -> Result<(), Stop> {
-        let is_left = |one: &&ContactId| behind.as_ref().is_none_or(|behind| *one > behind);
+        let is_left = |one: &&ContactId| last.as_ref().is_none_or(|last| *one > last);
         let rest: Vec<&ContactId> = moves.keys().filter(is_left).collect();
         for some in rest.chunks(TOGETHER) {
             held.check_time(&self.clock)?;
@@ -134,7 +153,7 @@ where
             }
             let segment = self.teams_page(held, pass, items).await?;
             let teams = some.last().map(|contact| (*contact).clone());
-            pass.point.stage = Stage::Undo { run, left: Some(0), teams, decided };
+            pass.point.stage = Stage::Undo { run, left: Some(0), teams, behind };
             self.settle_moves(held, pass, &segment).await?;
         }
         Ok(())
