@@ -189,7 +189,6 @@ pub(crate) fn event(account: u128, number: u64) -> ContactEvent {
         contact_id: ContactId::from_bits(u128::from(number)),
         contact: None,
         welcome: false,
-        replaced: [(Target::Field(ContactField::JobTitle), serde_json::json!("Clerk"))].into(),
         occurred_at: at(0),
     }
 }
