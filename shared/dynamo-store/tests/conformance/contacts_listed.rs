@@ -2,6 +2,7 @@
 
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, LinkState};
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
+use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_engine::port::{
     ContactQuery, ContactStore, ContactWrite, IndexEntry, SHARDS, WriteOutcome,
 };
@@ -48,6 +49,8 @@ async fn the_index_holds_the_linked_with_what_recognises_them() {
     let mut contacts: Vec<Contact> = (1..=60).map(|number| contact(1, number, 10)).collect();
     contacts.push(local(1, 61));
     contacts.push(contact(2, 62, 10));
+    let link = contacts[1].link.as_mut().unwrap();
+    (link.state, link.cause) = (LinkState::Removed, Some(GoneCause::SoftDeleted));
     let tables = holding(&contacts).await;
     tables.store.remove(&contacts[0], Some(11), at(100), None).await.unwrap();
     let mut entries: Vec<IndexEntry> = Vec::new();
@@ -60,6 +63,9 @@ async fn the_index_holds_the_linked_with_what_recognises_them() {
     assert_eq!(entries.iter().map(|it| it.contact_id.clone()).collect::<Vec<_>>(), ids(2..=60));
     assert_eq!((entries[0].fingerprint, entries[0].source_version), (Some(2), 10));
     assert_eq!(entries[0].object_id, ObjectId::from_u128(2));
+    let stands = |at: usize| (entries[at].link_state, entries[at].cause);
+    assert_eq!(stands(0), (LinkState::Removed, Some(GoneCause::SoftDeleted)));
+    assert_eq!(stands(1), (LinkState::Linked, None));
 }
 
 #[tokio::test]

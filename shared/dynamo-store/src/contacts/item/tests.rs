@@ -190,6 +190,19 @@ fn an_attribute_of_a_later_version_is_passed_over() {
 }
 
 #[test]
+fn a_link_tells_why_its_user_left_and_says_nothing_of_who_did_not() {
+    assert!(!contact(&person(), None).unwrap().contains_key("k"));
+    for cause in GoneCause::ALL {
+        let mut left = person();
+        let link = left.link.as_mut().unwrap();
+        (link.state, link.cause) = (LinkState::OutOfScope, Some(cause));
+        let item = contact(&left, None).unwrap();
+        assert_eq!(index_entry(&item).unwrap().cause, Some(cause));
+        assert_eq!(read(&item).unwrap(), StoredContact::Present(Box::new(left)));
+    }
+}
+
+#[test]
 fn the_index_tells_the_fingerprint_and_leaves_out_who_is_not_linked() {
     let entry = index_entry(&contact(&person(), None).unwrap()).unwrap();
     assert_eq!(entry.fingerprint, Some(0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff));

@@ -3,7 +3,7 @@
 use contact_sync_domain::contact::{Link, LinkState};
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
-use contact_sync_domain::run::{Run, RunKind, RunStatus};
+use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::RemovalAction;
 use jiff::SignedDuration;
 
@@ -125,6 +125,12 @@ async fn forget_staged(scene: &Scene) {
     stores.delete_pending(&connection_id(), kind, &keys).await.unwrap();
 }
 
+/// The run that somebody's approval asks for.
+async fn requested(scene: &mut Scene) {
+    scene.queue(RunKind::Delta, Trigger::Manual).await;
+    scene.drive().await.unwrap();
+}
+
 fn question(scene: &Scene, number: u128) -> ReviewItem {
     let place = (connection_id(), ReviewList::Removals, ObjectId::from_u128(number));
     scene.worker.stores.world().reviews[&place].clone()
@@ -138,7 +144,7 @@ async fn what_is_approved_is_done_although_nothing_of_it_is_staged_any_more() {
     scene.full().await;
     assert!(scene.contact(&contact_id(2)).is_some(), "nothing finds him");
     approve(&scene, &question(&scene, 2)).await;
-    scene.look().await;
+    requested(&mut scene).await;
     assert_eq!(scene.contact(&contact_id(2)), None);
     assert!(!is_asked(&scene, 2));
 }
@@ -152,7 +158,7 @@ async fn what_is_not_as_it_was_approved_waits_for_its_date_again() {
     edited.version += 1;
     let stored = StoredContact::Present(Box::new(edited));
     scene.worker.stores.world().contacts.insert(contact_id(2), stored);
-    scene.look().await;
+    requested(&mut scene).await;
     assert!(scene.contact(&contact_id(2)).is_some(), "it was approved of another version");
     let acts_at = Some(start() + hours(72));
     let asked = question(&scene, 2).departure.unwrap();

@@ -41,7 +41,7 @@ fn settings(chance: &mut Chance) -> impl FnOnce(&mut Settings) + use<> {
         use RemovalAction as A;
         chance.pick(&[A::Delete, A::Delete, A::Deactivate, A::Unlink, A::StopUpdating, A::Keep])
     };
-    let (gone, out, disabled) = (action(), action(), action());
+    let (soft, hard, out, disabled) = (action(), action(), action(), action());
     let link = chance.pick(&[LinkMode::Auto, LinkMode::Auto, LinkMode::Review]);
     let accounts = chance.pick(&[DisabledAccounts::Exclude, DisabledAccounts::IncludeAsInactive]);
     let policy = chance.pick(&[FieldPolicy::Overwrite, FieldPolicy::FillIfEmpty]);
@@ -52,7 +52,7 @@ fn settings(chance: &mut Chance) -> impl FnOnce(&mut Settings) + use<> {
         by_staff_number(settings);
         settings.policies.link = link;
         let removal = &mut settings.policies.removal;
-        (removal.soft_deleted, removal.hard_deleted) = (gone, gone);
+        (removal.soft_deleted, removal.hard_deleted) = (soft, hard);
         (removal.out_of_scope, removal.disabled) = (out, disabled);
         settings.policies.guard = GuardLimits { max_count: 100, ..GuardLimits::default() };
         settings.scope.disabled_accounts = accounts;
@@ -122,7 +122,12 @@ pub(super) fn happens(scene: &Scene, chance: &mut Chance) {
         1 => regroup(scene, chance),
         2 | 3 => {
             let leaver = ObjectId::from_u128(number(chance, NEWCOMERS));
-            scene.worker.directory.inner.entra().remove_user(&leaver);
+            let mut entra = scene.worker.directory.inner.entra();
+            if entra.users.contains_key(&leaver) && chance.once_in(2) {
+                entra.delete_user(&leaver);
+            } else {
+                entra.remove_user(&leaver);
+            }
         }
         4 | 5 => {
             let comes = number(chance, NEWCOMERS);
