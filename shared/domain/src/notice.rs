@@ -6,17 +6,22 @@
 
 mod digest;
 mod failure;
+mod questions;
 mod telling;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, NoticeId, RunId};
+use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
 use crate::settings::Notifications;
 use crate::silence::{Missed, Silence};
 
 pub use digest::{Digest, next_digest};
+pub use questions::{OpenList, Seen};
 pub use telling::{Changes, Telling, Waiting};
 
 /// Changes of contacts are told at most once in so long.
@@ -141,14 +146,21 @@ pub enum Told {
     Partial {
         /// What the run says, in short.
         gist: String,
+        /// How many failed when that was told; absent where an earlier release told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<u64>,
     },
     /// The guard holds removals back.
     Held,
     /// Decisions wait.
     #[serde(rename_all = "camelCase")]
     Waiting {
-        /// When somebody last looked at what waits.
-        seen_at: Timestamp,
+        /// What was seen and told of each list in which something waited at the last look.
+        #[serde(default)]
+        lists: BTreeMap<ReviewList, Seen>,
+        /// When an earlier release looked last, which kept nothing of the lists.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen_at: Option<Timestamp>,
     },
     /// Contacts changed.
     #[serde(rename_all = "camelCase")]
@@ -211,8 +223,13 @@ pub enum News {
     Waits {
         /// When somebody looked.
         at: Timestamp,
-        /// How much waits, and since when the oldest; absent when nothing does.
-        waiting: Option<Waiting>,
+        /// The lists in which something waits.
+        lists: Vec<OpenList>,
+    },
+    /// The time has come at which what was not told yet may be.
+    Passed {
+        /// When.
+        at: Timestamp,
     },
 }
 
@@ -275,7 +292,8 @@ impl News {
             | Self::LetGo { at }
             | Self::Ended(EndedRun { at, .. })
             | Self::Planned(PlanMade { at, .. })
-            | Self::Waits { at, .. } => *at,
+            | Self::Waits { at, .. }
+            | Self::Passed { at } => *at,
         }
     }
 
@@ -317,7 +335,7 @@ pub fn transition(kind: NoticeKind, before: Option<&Noticed>, news: &News) -> Op
     match kind {
         NoticeKind::Failure => failure::turn(told, news),
         NoticeKind::Guard => guard(told, news),
-        NoticeKind::Review => review(told, news),
+        NoticeKind::Review => questions::turn(told, news),
         NoticeKind::Changes => changes(told, news),
         NoticeKind::Plan => plan(told, news),
         // Of these the clock is the news.
@@ -347,21 +365,6 @@ fn guard(told: &Told, news: &News) -> Option<Turn> {
     }
 }
 
-/// What waited when somebody looked last was told; what came after all of that was settled was not.
-fn review(told: &Told, news: &News) -> Option<Turn> {
-    let News::Waits { at, waiting } = news else { return None };
-    let Some(waiting) = waiting else {
-        return matches!(told, Told::Waiting { .. }).then(|| Turn::quietly(Told::Quiet));
-    };
-    let next = Told::Waiting { seen_at: *at };
-    if let Told::Waiting { seen_at } = told
-        && waiting.oldest <= *seen_at
-    {
-        return Some(Turn::quietly(next));
-    }
-    Some(Turn::telling(next, Telling::DecisionsWait(waiting.clone())))
-}
-
 /// Each plan is told once.
 fn plan(told: &Told, news: &News) -> Option<Turn> {
     let News::Planned(made) = news else { return None };
@@ -370,20 +373,68 @@ fn plan(told: &Told, news: &News) -> Option<Turn> {
 }
 
 fn changes(told: &Told, news: &News) -> Option<Turn> {
-    let News::Ended(run) = news else { return None };
-    let changed = Changes::of(&run.counts);
-    if changed.is_empty() {
+    let changed = match news {
+        News::Ended(run) => Changes::of(&run.counts),
+        News::Passed { .. } => Changes::default(),
+        _ => return None,
+    };
+    let (mut all, mut last) = (changed, None);
+    if let Told::Changed { told_at, untold } = told {
+        (all, last) = (untold.and(changed), Some(*told_at));
+    }
+    if all.is_empty() || (changed.is_empty() && !matches!(news, News::Passed { .. })) {
         return None;
     }
-    let mut all = changed;
-    if let Told::Changed { told_at, untold } = told {
-        all = untold.and(changed);
-        if run.at.duration_since(*told_at) < BETWEEN_CHANGES {
-            return Some(Turn::quietly(Told::Changed { told_at: *told_at, untold: all }));
+    let at = news.at();
+    if let Some(told_at) = last
+        && at.duration_since(told_at) < BETWEEN_CHANGES
+    {
+        let next = Told::Changed { told_at, untold: all };
+        return (next != *told).then(|| Turn::quietly(next));
+    }
+    let told = Told::Changed { told_at: at, untold: Changes::default() };
+    Some(Turn::telling(told, Telling::ContactsChanged(all)))
+}
+
+impl Told {
+    /// When what happened and was not told yet is to be told, though nothing else happens until
+    /// then.
+    pub fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Changed { told_at, untold } if !untold.is_empty() => {
+                told_at.checked_add(BETWEEN_CHANGES).ok()
+            }
+            Self::Waiting { lists, .. } => lists.values().filter_map(Seen::due).min(),
+            Self::Quiet
+            | Self::NeedsPerson { .. }
+            | Self::Failing { .. }
+            | Self::Silent { .. }
+            | Self::Partial { .. }
+            | Self::Held
+            | Self::Changed { .. }
+            | Self::Planned { .. }
+            | Self::Digested { .. } => None,
         }
     }
-    let told = Told::Changed { told_at: run.at, untold: Changes::default() };
-    Some(Turn::telling(told, Telling::ContactsChanged(all)))
+}
+
+impl Noticed {
+    /// What people believe after such a turn.
+    pub fn after(
+        before: Option<&Self>,
+        (connection_id, kind): (ConnectionId, NoticeKind),
+        news: &News,
+        told: Told,
+    ) -> Self {
+        let at = match (before, news) {
+            (None, _) => news.at(),
+            // That time passed makes no run old news which ended before and is told of later.
+            (Some(before), News::Passed { .. }) => before.at,
+            (Some(before), _) => before.at.max(news.at()),
+        };
+        let version = before.map_or(1, |before| before.version + 1);
+        Self { connection_id, kind, version, told, at }
+    }
 }
 
 #[cfg(test)]
