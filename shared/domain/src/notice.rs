@@ -4,14 +4,16 @@
 //! ([`News`]) either changes that or is no news. So the same trouble is told once however often it
 //! shows, and again only after it was mended or became another.
 
+mod changes;
 mod digest;
 mod failure;
+mod guard;
 mod questions;
 mod telling;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, NoticeId, RunId};
@@ -23,9 +25,6 @@ use crate::silence::{Missed, Silence};
 pub use digest::{Digest, next_digest};
 pub use questions::{OpenList, Seen};
 pub use telling::{Changes, Telling, Waiting};
-
-/// Changes of contacts are told at most once in so long.
-const BETWEEN_CHANGES: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a notice is about; people choose by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -334,34 +333,12 @@ pub fn transition(kind: NoticeKind, before: Option<&Noticed>, news: &News) -> Op
     }
     match kind {
         NoticeKind::Failure => failure::turn(told, news),
-        NoticeKind::Guard => guard(told, news),
+        NoticeKind::Guard => guard::turn(told, news),
         NoticeKind::Review => questions::turn(told, news),
-        NoticeKind::Changes => changes(told, news),
+        NoticeKind::Changes => changes::turn(told, news),
         NoticeKind::Plan => plan(told, news),
         // Of these the clock is the news.
         NoticeKind::Digest => None,
-    }
-}
-
-/// Every run that reaches its end judges all removals that are staged.
-fn guard(told: &Told, news: &News) -> Option<Turn> {
-    let News::Ended(run) = news else { return None };
-    if !run.shows_something() {
-        return None;
-    }
-    match run.status {
-        RunStatus::Blocked => (*told != Told::Held).then(|| {
-            Turn::telling(Told::Held, Telling::RemovalsHeld { because: run.reason.clone() })
-        }),
-        RunStatus::Succeeded | RunStatus::Partial => (*told == Told::Held).then(|| {
-            let telling = Telling::RemovalsReleased { removed: run.counts.removed };
-            Turn::telling(Told::Quiet, telling)
-        }),
-        RunStatus::Queued
-        | RunStatus::Running
-        | RunStatus::Planned
-        | RunStatus::Failed
-        | RunStatus::Cancelled => None,
     }
 }
 
@@ -372,38 +349,12 @@ fn plan(told: &Told, news: &News) -> Option<Turn> {
     (*told != next).then(|| Turn::telling(next, Telling::PlanWaits(made.clone())))
 }
 
-fn changes(told: &Told, news: &News) -> Option<Turn> {
-    let changed = match news {
-        News::Ended(run) => Changes::of(&run.counts),
-        News::Passed { .. } => Changes::default(),
-        _ => return None,
-    };
-    let (mut all, mut last) = (changed, None);
-    if let Told::Changed { told_at, untold } = told {
-        (all, last) = (untold.and(changed), Some(*told_at));
-    }
-    if all.is_empty() || (changed.is_empty() && !matches!(news, News::Passed { .. })) {
-        return None;
-    }
-    let at = news.at();
-    if let Some(told_at) = last
-        && at.duration_since(told_at) < BETWEEN_CHANGES
-    {
-        let next = Told::Changed { told_at, untold: all };
-        return (next != *told).then(|| Turn::quietly(next));
-    }
-    let told = Told::Changed { told_at: at, untold: Changes::default() };
-    Some(Turn::telling(told, Telling::ContactsChanged(all)))
-}
-
 impl Told {
     /// When what happened and was not told yet is to be told, though nothing else happens until
     /// then.
     pub fn due(&self) -> Option<Timestamp> {
         match self {
-            Self::Changed { told_at, untold } if !untold.is_empty() => {
-                told_at.checked_add(BETWEEN_CHANGES).ok()
-            }
+            Self::Changed { told_at, untold } if !untold.is_empty() => changes::due(*told_at),
             Self::Waiting { lists, .. } => lists.values().filter_map(Seen::due).min(),
             Self::Quiet
             | Self::NeedsPerson { .. }

@@ -224,7 +224,10 @@ mod tests {
         // Thursday, the 1st of January 1970, at 2 is one hour after the last run.
         for (schedule, slot) in [
             (schedule(Frequency::Weekly, None), 2),
-            (Schedule { day_of_month: Some(15), ..schedule(Frequency::Monthly, None) }, 14 * 24 + 2),
+            (
+                Schedule { day_of_month: Some(15), ..schedule(Frequency::Monthly, None) },
+                14 * 24 + 2,
+            ),
         ] {
             let schedule = Schedule { time_of_day: "02:00".to_owned(), ..schedule };
             let settings = Settings { schedule, ..Settings::default() };

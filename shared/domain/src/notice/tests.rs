@@ -138,7 +138,10 @@ fn what_an_earlier_release_told_of_failed_records_is_not_told_again() {
     people.hear(&partial(1, RunKind::Full, 3, None));
     people.noticed.as_mut().unwrap().told = told;
     assert_eq!(people.hear(&partial(2, RunKind::Full, 30, None)), None);
-    assert_eq!(people.hear(&partial(3, RunKind::Full, 90, None)).as_deref(), Some("records-failed"));
+    assert_eq!(
+        people.hear(&partial(3, RunKind::Full, 90, None)).as_deref(),
+        Some("records-failed")
+    );
 }
 
 #[test]

@@ -47,8 +47,15 @@ pub async fn raise(
     };
     let settings = stores.settings(account, id).await?.settings;
     let mut chosen = NoticeKind::chosen(&settings.notifications);
-    let scene =
-        Scene { stores, clock, randomness, connection: &connection, hint, run, settings: &settings };
+    let scene = Scene {
+        stores,
+        clock,
+        randomness,
+        connection: &connection,
+        hint,
+        run,
+        settings: &settings,
+    };
     match hint {
         // Of the others a plan is no news.
         Hint::Planned(_) => {

@@ -38,6 +38,7 @@ mod plans;
 mod policies;
 mod presets;
 mod products;
+mod questions;
 mod reconnect;
 mod removals;
 mod reports;
