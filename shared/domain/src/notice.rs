@@ -4,23 +4,27 @@
 //! ([`News`]) either changes that or is no news. So the same trouble is told once however often it
 //! shows, and again only after it was mended or became another.
 
+mod changes;
 mod digest;
 mod failure;
+mod guard;
+mod questions;
 mod telling;
 
-use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, ConnectionId, NoticeId, RunId};
+use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
 use crate::settings::Notifications;
 use crate::silence::{Missed, Silence};
 
 pub use digest::{Digest, next_digest};
+pub use questions::{OpenList, Seen};
 pub use telling::{Changes, Telling, Waiting};
-
-/// Changes of contacts are told at most once in so long.
-const BETWEEN_CHANGES: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a notice is about; people choose by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,14 +145,21 @@ pub enum Told {
     Partial {
         /// What the run says, in short.
         gist: String,
+        /// How many failed when that was told; absent where an earlier release told it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<u64>,
     },
     /// The guard holds removals back.
     Held,
     /// Decisions wait.
     #[serde(rename_all = "camelCase")]
     Waiting {
-        /// When somebody last looked at what waits.
-        seen_at: Timestamp,
+        /// What was seen and told of each list in which something waited at the last look.
+        #[serde(default)]
+        lists: BTreeMap<ReviewList, Seen>,
+        /// When an earlier release looked last, which kept nothing of the lists.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seen_at: Option<Timestamp>,
     },
     /// Contacts changed.
     #[serde(rename_all = "camelCase")]
@@ -211,8 +222,13 @@ pub enum News {
     Waits {
         /// When somebody looked.
         at: Timestamp,
-        /// How much waits, and since when the oldest; absent when nothing does.
-        waiting: Option<Waiting>,
+        /// The lists in which something waits.
+        lists: Vec<OpenList>,
+    },
+    /// The time has come at which what was not told yet may be.
+    Passed {
+        /// When.
+        at: Timestamp,
     },
 }
 
@@ -275,7 +291,8 @@ impl News {
             | Self::LetGo { at }
             | Self::Ended(EndedRun { at, .. })
             | Self::Planned(PlanMade { at, .. })
-            | Self::Waits { at, .. } => *at,
+            | Self::Waits { at, .. }
+            | Self::Passed { at } => *at,
         }
     }
 
@@ -316,50 +333,13 @@ pub fn transition(kind: NoticeKind, before: Option<&Noticed>, news: &News) -> Op
     }
     match kind {
         NoticeKind::Failure => failure::turn(told, news),
-        NoticeKind::Guard => guard(told, news),
-        NoticeKind::Review => review(told, news),
-        NoticeKind::Changes => changes(told, news),
+        NoticeKind::Guard => guard::turn(told, news),
+        NoticeKind::Review => questions::turn(told, news),
+        NoticeKind::Changes => changes::turn(told, news),
         NoticeKind::Plan => plan(told, news),
         // Of these the clock is the news.
         NoticeKind::Digest => None,
     }
-}
-
-/// Every run that reaches its end judges all removals that are staged.
-fn guard(told: &Told, news: &News) -> Option<Turn> {
-    let News::Ended(run) = news else { return None };
-    if !run.shows_something() {
-        return None;
-    }
-    match run.status {
-        RunStatus::Blocked => (*told != Told::Held).then(|| {
-            Turn::telling(Told::Held, Telling::RemovalsHeld { because: run.reason.clone() })
-        }),
-        RunStatus::Succeeded | RunStatus::Partial => (*told == Told::Held).then(|| {
-            let telling = Telling::RemovalsReleased { removed: run.counts.removed };
-            Turn::telling(Told::Quiet, telling)
-        }),
-        RunStatus::Queued
-        | RunStatus::Running
-        | RunStatus::Planned
-        | RunStatus::Failed
-        | RunStatus::Cancelled => None,
-    }
-}
-
-/// What waited when somebody looked last was told; what came after all of that was settled was not.
-fn review(told: &Told, news: &News) -> Option<Turn> {
-    let News::Waits { at, waiting } = news else { return None };
-    let Some(waiting) = waiting else {
-        return matches!(told, Told::Waiting { .. }).then(|| Turn::quietly(Told::Quiet));
-    };
-    let next = Told::Waiting { seen_at: *at };
-    if let Told::Waiting { seen_at } = told
-        && waiting.oldest <= *seen_at
-    {
-        return Some(Turn::quietly(next));
-    }
-    Some(Turn::telling(next, Telling::DecisionsWait(waiting.clone())))
 }
 
 /// Each plan is told once.
@@ -369,21 +349,43 @@ fn plan(told: &Told, news: &News) -> Option<Turn> {
     (*told != next).then(|| Turn::telling(next, Telling::PlanWaits(made.clone())))
 }
 
-fn changes(told: &Told, news: &News) -> Option<Turn> {
-    let News::Ended(run) = news else { return None };
-    let changed = Changes::of(&run.counts);
-    if changed.is_empty() {
-        return None;
-    }
-    let mut all = changed;
-    if let Told::Changed { told_at, untold } = told {
-        all = untold.and(changed);
-        if run.at.duration_since(*told_at) < BETWEEN_CHANGES {
-            return Some(Turn::quietly(Told::Changed { told_at: *told_at, untold: all }));
+impl Told {
+    /// When what happened and was not told yet is to be told, though nothing else happens until
+    /// then.
+    pub fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Changed { told_at, untold } if !untold.is_empty() => changes::due(*told_at),
+            Self::Waiting { lists, .. } => lists.values().filter_map(Seen::due).min(),
+            Self::Quiet
+            | Self::NeedsPerson { .. }
+            | Self::Failing { .. }
+            | Self::Silent { .. }
+            | Self::Partial { .. }
+            | Self::Held
+            | Self::Changed { .. }
+            | Self::Planned { .. }
+            | Self::Digested { .. } => None,
         }
     }
-    let told = Told::Changed { told_at: run.at, untold: Changes::default() };
-    Some(Turn::telling(told, Telling::ContactsChanged(all)))
+}
+
+impl Noticed {
+    /// What people believe after such a turn.
+    pub fn after(
+        before: Option<&Self>,
+        (connection_id, kind): (ConnectionId, NoticeKind),
+        news: &News,
+        told: Told,
+    ) -> Self {
+        let at = match (before, news) {
+            (None, _) => news.at(),
+            // That time passed makes no run old news which ended before and is told of later.
+            (Some(before), News::Passed { .. }) => before.at,
+            (Some(before), _) => before.at.max(news.at()),
+        };
+        let version = before.map_or(1, |before| before.version + 1);
+        Self { connection_id, kind, version, told, at }
+    }
 }
 
 #[cfg(test)]

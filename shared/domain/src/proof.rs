@@ -188,6 +188,7 @@ mod tests {
             awaiting_review: 1,
             skipped: 1,
             removed: 2,
+            asked: 1,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::sync_state::Lane;
 use crate::undo::Undoes;
 
 pub use counts::{Counts, GraphCost};
-pub use progress::{Progress, Step};
+pub use progress::{Progress, SliceStart, Step};
 
 /// One pass over a connection's directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

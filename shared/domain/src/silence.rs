@@ -11,6 +11,15 @@ use crate::sync_state::SyncState;
 /// So long after the second full run that was to come it is missed.
 const AFTER_RUN: SignedDuration = SignedDuration::from_hours(1);
 
+/// So long after the first that was to come, where the second comes much later: of a schedule by
+/// weeks or months one run that does not come is already too much. A day, as long as the largest
+/// directory is read for, and an hour as above.
+const AFTER_RARE_RUN: SignedDuration = SignedDuration::from_hours(25);
+
+/// So long after it was enabled a connection's first full run has ended: it is tried again hourly
+/// whatever the schedule says, and lasts a day at most.
+const FIRST_RUN: SignedDuration = SignedDuration::from_hours(25);
+
 /// A directory is looked at hourly; three looks missed are no chance.
 const LONGEST_LOOK: SignedDuration = SignedDuration::from_hours(3);
 
@@ -31,7 +40,7 @@ pub struct Silence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Missed {
-    /// Two full runs that the schedule should have started.
+    /// Full runs that the schedule should have started, or the end of the first one.
     Run,
     /// Looks at what changed.
     Look,
@@ -50,21 +59,23 @@ impl Missed {
     }
 }
 
-/// What an enabled connection misses at `now`; `timing` is its schedule. One that never reached the
-/// end of a full run misses nothing yet: its first run is somebody's to watch.
+/// What an enabled connection misses at `now`; `timing` is its schedule. One that reached the end of
+/// no full run yet began at `enabled_at`.
 pub fn silence_of(
     state: &SyncState,
     settings: &Settings,
     timing: Option<&Timing>,
+    enabled_at: Timestamp,
     now: Timestamp,
 ) -> Option<Silence> {
-    let last_full = state.work.last_full_at?;
-    let second = timing
+    let Some(last_full) = state.work.last_full_at else {
+        let is_late = settings.mode == Mode::Automatic && is_first_run_late(enabled_at, now);
+        return is_late.then_some(Silence { what: Missed::Run, since: enabled_at });
+    };
+    let missed = timing
         .filter(|_| settings.mode == Mode::Automatic)
-        .and_then(|timing| timing.next_run(timing.next_run(last_full)?));
-    if let Some(second) = second
-        && now.duration_since(second) > AFTER_RUN
-    {
+        .and_then(|timing| missed_at(timing, last_full));
+    if missed.is_some_and(|missed| now > missed) {
         return Some(Silence { what: Missed::Run, since: last_full });
     }
     let looks = match settings.schedule.between_runs {
@@ -79,14 +90,29 @@ pub fn silence_of(
     (state.work.unheard >= LOOKS_UNHEARD).then_some(Silence { what: Missed::Notification, since })
 }
 
+/// When runs are missed after one that ended at `last_full`.
+fn missed_at(timing: &Timing, last_full: Timestamp) -> Option<Timestamp> {
+    let first = timing.next_run(last_full)?;
+    let rare = first.checked_add(AFTER_RARE_RUN).ok();
+    let second = timing.next_run(first).and_then(|second| second.checked_add(AFTER_RUN).ok());
+    rare.into_iter().chain(second).min()
+}
+
+fn is_first_run_late(enabled_at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(enabled_at) > FIRST_RUN
+}
+
 /// Whether a connection may miss something at `now`, as far as its state tells without settings:
-/// what needs reading more is rare, or comes once in a while. The first run that an hourly schedule
-/// owes is missed three hours after the last one, that of a daily one after two days.
-pub fn may_be_silent(state: &SyncState, now: Timestamp) -> bool {
+/// what needs reading more is rare, or comes once in a while. An hourly schedule's runs are missed
+/// some three hours after the last one, a daily one's after two days; what lies between is looked
+/// for in two hours of each four, since one turn may be left out.
+pub fn may_be_silent(state: &SyncState, enabled_at: Timestamp, now: Timestamp) -> bool {
     let past =
         |moment: Option<Timestamp>| moment.map(|moment| now.duration_since(moment).as_hours());
-    let runs =
-        past(state.work.last_full_at).is_some_and(|hours| (3..6).contains(&hours) || hours >= 48);
+    let runs = match past(state.work.last_full_at) {
+        None => is_first_run_late(enabled_at, now),
+        Some(hours) => (3..6).contains(&hours) || hours >= 48 || (hours >= 8 && hours % 4 < 2),
+    };
     let looks = past(state.work.last_checked_at).is_some_and(|hours| hours >= 3);
     runs || looks || state.work.unheard >= LOOKS_UNHEARD
 }
@@ -106,7 +132,7 @@ mod tests {
         state.work.last_full_at = full.map(at);
         state.work.last_checked_at = Some(at(look));
         let timing = Timing::compile(&settings.schedule, "UTC").unwrap();
-        silence_of(&state, settings, timing.as_ref(), at(now)).map(|silence| silence.what)
+        silence_of(&state, settings, timing.as_ref(), at(0), at(now)).map(|silence| silence.what)
     }
 
     #[test]
@@ -114,7 +140,6 @@ mod tests {
         let daily = Settings::default();
         assert_eq!(missed(&daily, Some(1), 48, 48), None, "one run may be late");
         assert_eq!(missed(&daily, Some(1), 50, 50), Some(Missed::Run));
-        assert_eq!(missed(&daily, None, 50, 50), None, "it never synced");
         let manual = Settings { mode: Mode::Manual, ..Settings::default() };
         assert_eq!(missed(&manual, Some(1), 500, 500), None, "only people start it");
         let schedule = Schedule { frequency: Frequency::Manual, ..Schedule::default() };
@@ -131,38 +156,112 @@ mod tests {
         state.last_hint_at = Some(at(0));
         let timing = Timing::compile(&usual.schedule, "UTC").unwrap();
         state.work.unheard = 2;
-        assert!(!may_be_silent(&state, at(2)));
-        assert_eq!(silence_of(&state, &usual, timing.as_ref(), at(2)), None);
+        assert!(!may_be_silent(&state, at(0), at(2)));
+        assert_eq!(silence_of(&state, &usual, timing.as_ref(), at(0), at(2)), None);
         state.work.unheard = 3;
-        assert!(may_be_silent(&state, at(2)));
+        assert!(may_be_silent(&state, at(0), at(2)));
         let missed = Silence { what: Missed::Notification, since: at(0) };
-        assert_eq!(silence_of(&state, &usual, timing.as_ref(), at(2)), Some(missed));
+        assert_eq!(silence_of(&state, &usual, timing.as_ref(), at(0), at(2)), Some(missed));
     }
 
-    #[test]
-    fn whatever_is_missed_makes_somebody_read_the_settings() {
-        for frequency in [Frequency::Hourly, Frequency::Daily] {
-            let schedule = Schedule { frequency, ..Schedule::default() };
-            let settings = Settings { schedule, ..Settings::default() };
-            let timing = Timing::compile(&settings.schedule, "UTC").unwrap();
-            let mut state = SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2));
-            state.work.last_full_at = Some(at(1));
-            let missed: Vec<i64> = (1..80)
-                .filter(|hour| {
-                    state.work.last_checked_at = Some(at(*hour));
-                    silence_of(&state, &settings, timing.as_ref(), at(*hour)).is_some()
-                })
-                .collect();
-            let found =
-                missed.iter().find(|hour| may_be_silent(&state_at(&state, **hour), at(**hour)));
-            assert!(found.is_some_and(|found| found - missed[0] <= 1), "{frequency:?}: {missed:?}");
+    fn schedule(frequency: Frequency, cron: Option<&str>) -> Schedule {
+        Schedule {
+            frequency,
+            cron: cron.map(str::to_owned),
+            day_of_week: Some("thursday".to_owned()),
+            day_of_month: Some(1),
+            ..Schedule::default()
         }
     }
 
-    fn state_at(state: &SyncState, hour: i64) -> SyncState {
-        let mut state = state.clone();
-        state.work.last_checked_at = Some(at(hour));
-        state
+    /// After which hour a schedule's runs are missed whose last one ended one hour after the epoch, a
+    /// Thursday: as the settings tell, and as the sweep notices at its hourly turns.
+    fn hours_until_missed(schedule: Schedule) -> (i64, i64) {
+        let settings = Settings { schedule, ..Settings::default() };
+        let timing = Timing::compile(&settings.schedule, "UTC").unwrap();
+        let mut state = SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2));
+        state.work.last_full_at = Some(at(1));
+        let mut found: (Option<i64>, Option<i64>) = (None, None);
+        for hour in 1..1_000 {
+            state.work.last_checked_at = Some(at(hour));
+            // A sweep's turn comes some time within the hour.
+            let now = at(hour) + SignedDuration::from_mins(20);
+            let missed = silence_of(&state, &settings, timing.as_ref(), at(0), now);
+            if missed.is_some() {
+                found.0 = found.0.or(Some(hour));
+                let is_noticed = may_be_silent(&state, at(0), now);
+                found.1 = found.1.or(is_noticed.then_some(hour));
+            }
+        }
+        (found.0.unwrap() - 1, found.1.unwrap() - 1)
+    }
+
+    #[test]
+    fn a_schedule_that_fires_no_more_is_noticed_in_time_whatever_it_is() {
+        let cron = |fields| schedule(Frequency::Cron, Some(fields));
+        // The schedule, and after how many hours it is missed; noticed two hours later at most.
+        let hourly = |hours: i64| 2 * hours..=2 * hours + 2;
+        for (schedule, missed) in [
+            (schedule(Frequency::Hourly, None), hourly(1)),
+            (cron("0 0/2 * * ? *"), hourly(2)),
+            (cron("0 1/4 * * ? *"), hourly(4)),
+            (cron("0 1/6 * * ? *"), hourly(6)),
+            (cron("0 1/8 * * ? *"), hourly(8)),
+            (cron("0 1/12 * * ? *"), hourly(12)),
+            (schedule(Frequency::Daily, None), 24..=50),
+            (schedule(Frequency::Weekly, None), 24..=7 * 24 + 26),
+            (schedule(Frequency::Monthly, None), 24..=31 * 24 + 26),
+        ] {
+            let told = format!("{schedule:?}");
+            let (hours, noticed) = hours_until_missed(schedule);
+            assert!(missed.contains(&hours), "{told}: {hours}");
+            assert!((hours..=hours + 2).contains(&noticed), "{told}: {hours}, {noticed}");
+        }
+    }
+
+    #[test]
+    fn of_a_weekly_or_a_monthly_schedule_one_run_that_does_not_come_is_missed() {
+        // Thursday, the 1st of January 1970, at 2 is one hour after the last run.
+        for (schedule, slot) in [
+            (schedule(Frequency::Weekly, None), 2),
+            (
+                Schedule { day_of_month: Some(15), ..schedule(Frequency::Monthly, None) },
+                14 * 24 + 2,
+            ),
+        ] {
+            let schedule = Schedule { time_of_day: "02:00".to_owned(), ..schedule };
+            let settings = Settings { schedule, ..Settings::default() };
+            assert_eq!(missed(&settings, Some(1), slot + 25, slot + 25), None);
+            assert_eq!(missed(&settings, Some(1), slot + 26, slot + 26), Some(Missed::Run));
+        }
+    }
+
+    #[test]
+    fn a_first_run_that_never_ends_is_missed_a_day_after_enabling() {
+        let usual = Settings::default();
+        let mut state = SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2));
+        let timing = Timing::compile(&usual.schedule, "UTC").unwrap();
+        for hour in 0..60 {
+            // It looks, or does not: what is missed is its first full run.
+            state.work.last_checked_at = (hour % 2 == 0).then(|| at(hour));
+            let found = silence_of(&state, &usual, timing.as_ref(), at(10), at(hour));
+            let missed = Silence { what: Missed::Run, since: at(10) };
+            assert_eq!(found, (hour > 35).then_some(missed), "{hour}");
+            assert_eq!(may_be_silent(&state, at(10), at(hour)), hour > 35, "{hour}");
+        }
+        let manual = Settings { mode: Mode::Manual, ..Settings::default() };
+        assert_eq!(silence_of(&state, &manual, None, at(10), at(99)), None, "only people start it");
+    }
+
+    #[test]
+    fn a_connection_that_works_is_seldom_asked_about() {
+        let mut state = SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2));
+        state.work.last_full_at = Some(at(0));
+        let asked = (0..24).filter(|hour| {
+            state.work.last_checked_at = Some(at(*hour));
+            may_be_silent(&state, at(0), at(*hour))
+        });
+        assert_eq!(asked.count(), 11);
     }
 
     #[test]

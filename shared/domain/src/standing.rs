@@ -85,6 +85,20 @@ impl Standing {
         }
     }
 
+    /// Whether it is decided what becomes of the person, and the run went by it.
+    pub fn is_settled(self) -> bool {
+        match self {
+            Self::Failed | Self::Waiting | Self::LeftWaiting | Self::Open => false,
+            Self::Created
+            | Self::Updated
+            | Self::Unchanged
+            | Self::Skipped
+            | Self::LeftScope
+            | Self::Gone
+            | Self::Staged => true,
+        }
+    }
+
     /// Whether a later page would find the contact other than this one did.
     pub fn leaves_a_trace(self) -> bool {
         match self {

@@ -112,7 +112,7 @@ impl DynamoStore {
 }
 
 fn digest_item(due: &DigestDue) -> Result<Item, StoreError> {
-    let mut item = document(&keys::digest(&due.connection_id, due.due), DIGEST, due)?;
+    let mut item = document(&keys::digest(&due.connection_id, due.kind, due.due), DIGEST, due)?;
     item.insert(name::EXPIRES_AT.to_owned(), after(due.due, DIGESTS_KEPT));
     Ok(item)
 }
@@ -149,7 +149,7 @@ impl DigestStore for DynamoStore {
     }
 
     async fn drop_digest(&self, due: &DigestDue) -> Result<(), StoreError> {
-        let key = keys::digest(&due.connection_id, due.due);
+        let key = keys::digest(&due.connection_id, due.kind, due.due);
         self.state.delete("DeleteItem digest", &key).await.map(drop)
     }
 }

@@ -115,7 +115,7 @@ pub struct World {
     /// Notices.
     pub notices: BTreeMap<NoticeId, Notice>,
     /// Which digests are due.
-    pub digests: BTreeMap<(Timestamp, ConnectionId), DigestDue>,
+    pub digests: BTreeMap<(Timestamp, ConnectionId, NoticeKind), DigestDue>,
     /// Mails of notices by a digest of the address: whether sent, and until when somebody is at it.
     pub mailed: BTreeMap<(NoticeId, String), (bool, Timestamp)>,
     /// What accounts' welcome mails say.

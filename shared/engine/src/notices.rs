@@ -9,6 +9,7 @@ mod raise;
 #[cfg(test)]
 mod tests;
 mod text;
+mod waiting;
 
 use thiserror::Error;
 

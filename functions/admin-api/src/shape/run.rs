@@ -67,15 +67,15 @@ struct ProgressShape {
 
 impl ProgressShape {
     fn of(run: &Run) -> Self {
-        let Progress { done, total, step, at: _ } = run.progress;
+        let Progress { done, total, step, at: _, pace: _ } = run.progress;
         let works = run.status == RunStatus::Running;
         Self {
             done,
             total,
             counting: if run.kind.reads_everybody() { "people" } else { "changes" },
             step: step.filter(|_| works),
-            per_second: run.progress.per_second(run.started_at).filter(|_| works),
-            ends_at: run.progress.ends_at(run.started_at).filter(|_| works),
+            per_second: run.progress.per_second().filter(|_| works),
+            ends_at: run.progress.ends_at().filter(|_| works),
         }
     }
 }

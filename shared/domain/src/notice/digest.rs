@@ -69,7 +69,7 @@ impl EndedRun {
         match kind {
             NoticeKind::Failure => self.fails(),
             NoticeKind::Guard => self.status == RunStatus::Blocked,
-            NoticeKind::Review => self.counts.awaiting_review > 0,
+            NoticeKind::Review => self.counts.asks(),
             NoticeKind::Changes => !Changes::of(&self.counts).is_empty(),
             NoticeKind::Plan | NoticeKind::Digest => false,
         }

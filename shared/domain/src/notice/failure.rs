@@ -3,6 +3,13 @@
 use super::{EndedRun, News, Telling, Told, Turn};
 use crate::run::{RunKind, RunStatus};
 
+/// Failed records are told again when there are so many times as many as were told: fewer is the
+/// usual coming and going of people whose data are amiss.
+const TIMES_AS_MANY: u64 = 2;
+
+/// And so many more at least: from one to two is no other trouble, from one to eleven is.
+const SO_MANY_MORE: u64 = 10;
+
 pub(super) fn turn(told: &Told, news: &News) -> Option<Turn> {
     match news {
         News::NeedsPerson { reason, fix, .. } => {
@@ -34,7 +41,11 @@ pub(super) fn turn(told: &Told, news: &News) -> Option<Turn> {
         News::HeardAgain { .. } => matches!(told, Told::Silent { .. }).then(recovered),
         News::Consented { .. } => matches!(told, Told::NeedsPerson { .. }).then(recovered),
         News::Ended(run) if run.shows_something() => ended(told, run),
-        News::Ended(_) | News::Planned(_) | News::LetGo { .. } | News::Waits { .. } => None,
+        News::Ended(_)
+        | News::Planned(_)
+        | News::LetGo { .. }
+        | News::Waits { .. }
+        | News::Passed { .. } => None,
     }
 }
 
@@ -65,15 +76,31 @@ fn failed(told: &Told, run: &EndedRun) -> Option<Turn> {
 
 /// The run reached its end: whatever stopped syncing does so no more.
 fn partial(told: &Told, run: &EndedRun) -> Option<Turn> {
-    let gist = gist(run.reason.as_deref());
-    let is_told = matches!(told, Told::Partial { gist: known } if *known == gist);
     // A look that fails for somebody says nothing of full runs.
-    let is_worse = matches!(told, Told::Failing { full: true, .. }) && run.kind != RunKind::Full;
-    (!is_told && !is_worse).then(|| {
-        let telling =
-            Telling::RecordsFailed { failed: run.counts.failed, because: run.reason.clone() };
-        Turn::telling(Told::Partial { gist }, telling)
-    })
+    if matches!(told, Told::Failing { full: true, .. }) && run.kind != RunKind::Full {
+        return None;
+    }
+    let gist = gist(run.reason.as_deref());
+    let failed = run.counts.failed;
+    let next = Told::Partial { gist: gist.clone(), failed: Some(failed) };
+    if let Told::Partial { gist: known, failed: told } = told
+        && *known == gist
+    {
+        let is_another = told.is_none_or(|told| is_far_above(told, failed));
+        // Only a full run shows that fewer fail than before; then more may be told again.
+        if is_another && run.kind == RunKind::Full {
+            return Some(Turn::quietly(next));
+        }
+        if !told.is_some_and(|told| is_far_above(failed, told)) {
+            return None;
+        }
+    }
+    let telling = Telling::RecordsFailed { failed, because: run.reason.clone() };
+    Some(Turn::telling(next, telling))
+}
+
+fn is_far_above(many: u64, few: u64) -> bool {
+    many >= few.saturating_mul(TIMES_AS_MANY) && many - few >= SO_MANY_MORE
 }
 
 /// A look reads only who changed: what a full run found is mended when a full run finds it mended.

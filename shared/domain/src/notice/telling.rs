@@ -1,9 +1,8 @@
 //! What there is to tell, before it is put into words.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, PlanMade};
+use super::{Digest, OpenList, PlanMade};
 use crate::run::Counts;
 use crate::silence::Silence;
 
@@ -73,14 +72,22 @@ impl Telling {
 }
 
 /// How much waits for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// How many decisions.
     pub count: u64,
     /// Whether there are more than were counted.
     pub more: bool,
-    /// Since when the oldest that was looked at waits.
-    pub oldest: Timestamp,
+}
+
+impl Waiting {
+    /// What waits in all these lists together.
+    pub fn in_all<'a>(lists: impl IntoIterator<Item = &'a OpenList>) -> Self {
+        lists.into_iter().fold(Self::default(), |all, open| Self {
+            count: all.count + open.count,
+            more: all.more || open.more,
+        })
+    }
 }
 
 /// How many contacts changed.

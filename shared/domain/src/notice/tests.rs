@@ -1,5 +1,7 @@
 use super::*;
 
+mod questions;
+
 fn minute(minute: i64) -> Timestamp {
     Timestamp::from_second(minute * 60).unwrap()
 }
@@ -19,13 +21,8 @@ impl People {
     fn hear(&mut self, news: &News) -> Option<String> {
         let turn = transition(self.kind, self.noticed.as_ref(), news)?;
         let before = self.noticed.as_ref();
-        self.noticed = Some(Noticed {
-            connection_id: ConnectionId::from_bits(1),
-            kind: self.kind,
-            version: before.map_or(1, |before| before.version + 1),
-            told: turn.told,
-            at: before.map_or(news.at(), |before| before.at.max(news.at())),
-        });
+        let of = (ConnectionId::from_bits(1), self.kind);
+        self.noticed = Some(Noticed::after(before, of, news, turn.told));
         turn.telling.map(|telling| telling.reason().to_owned())
     }
 }
@@ -117,6 +114,37 @@ fn failed_records_are_told_once_until_a_full_run_has_none() {
 }
 
 #[test]
+fn many_more_failed_records_are_told_though_a_few_fail_for_good() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    let told = Some("records-failed".to_owned());
+    let full = |at: i64, failed: u64| partial(at, RunKind::Full, failed, None);
+    assert_eq!(people.hear(&full(1, 1)), told);
+    assert_eq!(people.hear(&full(2, 2)), None, "doubled, but only one more");
+    assert_eq!(people.hear(&full(3, 4_000)), told, "a mapping that is wrong");
+    assert_eq!(people.hear(&full(4, 4_000)), None);
+    assert_eq!(people.hear(&partial(5, RunKind::Delta, 1, None)), None);
+    assert_eq!(people.hear(&full(6, 7_999)), None);
+    // It was mended for all but one; a look, too, shows that more fail.
+    assert_eq!(people.hear(&full(7, 1)), None);
+    assert_eq!(people.hear(&partial(8, RunKind::Delta, 40, None)), told);
+    assert_eq!(people.hear(&full(9, 50)), None, "more, but not twice as many");
+    assert_eq!(people.hear(&full(10, 80)), told);
+}
+
+#[test]
+fn what_an_earlier_release_told_of_failed_records_is_not_told_again() {
+    let mut people = People::told_of(NoticeKind::Failure);
+    let told = serde_json::from_value(serde_json::json!({"state": "partial", "gist": ""})).unwrap();
+    people.hear(&partial(1, RunKind::Full, 3, None));
+    people.noticed.as_mut().unwrap().told = told;
+    assert_eq!(people.hear(&partial(2, RunKind::Full, 30, None)), None);
+    assert_eq!(
+        people.hear(&partial(3, RunKind::Full, 90, None)).as_deref(),
+        Some("records-failed")
+    );
+}
+
+#[test]
 fn what_comes_late_or_twice_is_no_news() {
     let mut people = People::told_of(NoticeKind::Failure);
     assert_eq!(people.hear(&failed(5, RunKind::Delta, "no answer")), Some("run-failed".to_owned()));
@@ -139,28 +167,6 @@ fn held_removals_are_told_when_held_and_when_let_go() {
 }
 
 #[test]
-fn decisions_are_told_when_they_wait_where_none_did() {
-    let waits = |at: i64, waiting: Option<(u64, i64)>| News::Waits {
-        at: minute(at),
-        waiting: waiting.map(|(count, oldest)| Waiting {
-            count,
-            more: false,
-            oldest: minute(oldest),
-        }),
-    };
-    let mut people = People::told_of(NoticeKind::Review);
-    assert_eq!(people.hear(&waits(1, None)), None);
-    assert_eq!(people.hear(&waits(10, Some((3, 9)))), Some("decisions-waiting".to_owned()));
-    assert_eq!(people.hear(&waits(20, Some((5, 9)))), None);
-    // The first three were decided meanwhile: those of the second look still wait.
-    assert_eq!(people.hear(&waits(30, Some((2, 19)))), None);
-    assert_eq!(people.hear(&waits(40, None)), None);
-    assert_eq!(people.hear(&waits(50, Some((1, 49)))), Some("decisions-waiting".to_owned()));
-    // All were decided between two runs, and nobody looked while nothing waited.
-    assert_eq!(people.hear(&waits(60, Some((1, 59)))), Some("decisions-waiting".to_owned()));
-}
-
-#[test]
 fn changes_are_told_at_most_hourly_and_none_is_left_out() {
     let changed = |at: i64, created: u64| {
         News::Ended(EndedRun {
@@ -177,6 +183,34 @@ fn changes_are_told_at_most_hourly_and_none_is_left_out() {
     let turn = transition(NoticeKind::Changes, people.noticed.as_ref(), &changed(62, 4)).unwrap();
     let Some(Telling::ContactsChanged(told)) = turn.telling else { panic!("an hour is over") };
     assert_eq!(told.created, 7);
+}
+
+#[test]
+fn changes_that_were_not_told_are_told_when_an_hour_has_passed_and_nothing_else_comes() {
+    let changed = |at: i64, created: u64| {
+        News::Ended(EndedRun {
+            counts: Counts { created, ..Counts::default() },
+            ..run(at, RunKind::Delta, RunStatus::Succeeded)
+        })
+    };
+    let passed = |at: i64| News::Passed { at: minute(at) };
+    let mut people = People::told_of(NoticeKind::Changes);
+    assert_eq!(people.hear(&passed(1)), None, "nothing ever changed");
+    assert_eq!(people.hear(&changed(2, 5)), Some("contacts-changed".to_owned()));
+    assert_eq!(people.noticed.as_ref().unwrap().told.due(), None, "all is told");
+    assert_eq!(people.hear(&passed(10)), None);
+    assert_eq!(people.hear(&changed(30, 40)), None);
+    assert_eq!(people.noticed.as_ref().unwrap().told.due(), Some(minute(62)));
+    assert_eq!(people.hear(&passed(61)), None, "too early");
+    let turn = transition(NoticeKind::Changes, people.noticed.as_ref(), &passed(75)).unwrap();
+    let Some(Telling::ContactsChanged(told)) = turn.telling else { panic!("an hour is over") };
+    assert_eq!(told.created, 40);
+    assert_eq!(people.hear(&passed(75)), Some("contacts-changed".to_owned()));
+    assert_eq!(people.hear(&passed(76)), None, "it is told");
+    // A run that ended before that and is heard of only now is not lost.
+    assert_eq!(people.hear(&changed(74, 3)), None);
+    assert_eq!(people.noticed.as_ref().unwrap().told.due(), Some(minute(135)));
+    assert_eq!(people.hear(&passed(135)), Some("contacts-changed".to_owned()));
 }
 
 #[test]

@@ -25,6 +25,22 @@ pub struct Counts {
     pub removed: u64,
     /// Users (or removals, which are not `seen`) that wait for a person's decision.
     pub awaiting_review: u64,
+    /// Questions put to people about others than those: of whom a part is written and a part
+    /// waits, or who left and of whom more is planned. Not those about records that failed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub asked: u64,
+}
+
+impl Counts {
+    /// Whether something waits for a person since this run, or still.
+    pub fn asks(&self) -> bool {
+        self.awaiting_review > 0 || self.asked > 0
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What a run asked of Graph.

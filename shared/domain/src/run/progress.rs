@@ -1,5 +1,6 @@
 //! How far a run is, for people.
 
+use jiff::fmt::serde::timestamp::second::optional as seconds;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +18,14 @@ pub struct Progress {
     /// What it was at when this was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<Step>,
-    /// When this was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// When this was written; in seconds, since it is stored with each page.
+    #[serde(rename = "wroteAt", with = "seconds", skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// How many were dealt with in a thousand seconds of work, of late: as long as one slice has
+    /// been at it. What lies between slices is no work: a pause, or the time for which Graph asked
+    /// to wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pace: Option<u64>,
 }
 
 /// What a run is at, for people.
@@ -68,21 +74,43 @@ impl From<&Stage> for Step {
     }
 }
 
+/// Where a slice began: from there on its pace is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SliceStart {
+    /// When.
+    pub at: Timestamp,
+    /// How many had been dealt with.
+    pub done: u64,
+}
+
+impl SliceStart {
+    /// Shorter than this says nothing of what is to come.
+    const SHORTEST: SignedDuration = SignedDuration::from_millis(200);
+
+    /// The pace of a slice that had dealt with so many at `now`; `None` when it has done too little.
+    pub fn pace(self, done: u64, now: Timestamp) -> Option<u64> {
+        let took = now.duration_since(self.at);
+        let done = u128::from(done.checked_sub(self.done).filter(|done| *done > 0)?);
+        if took < Self::SHORTEST {
+            return None;
+        }
+        u64::try_from(done * 1_000_000 / took.as_millis().unsigned_abs()).ok()
+    }
+}
+
 impl Progress {
-    /// How many were dealt with in a second so far, since the run began.
-    pub fn per_second(&self, started_at: Option<Timestamp>) -> Option<f64> {
-        let took = self.at?.duration_since(started_at?).as_secs_f64();
+    /// How many are dealt with in a second of work, of late.
+    pub fn per_second(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let done = self.done as f64;
-        (took >= 1.0 && self.done > 0).then(|| done / took)
+        let pace = self.pace.map(|pace| pace as f64 / 1_000.0);
+        pace
     }
 
     /// When everybody will have been dealt with, if it goes on like this.
-    pub fn ends_at(&self, started_at: Option<Timestamp>) -> Option<Timestamp> {
-        let left = self.total?.checked_sub(self.done)?;
-        let rate = self.per_second(started_at)?;
-        #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
-        let wait = SignedDuration::try_from_secs_f64(left as f64 / rate).ok()?;
-        self.at?.checked_add(wait).ok()
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let left = u128::from(self.total?.checked_sub(self.done)?);
+        let pace = u128::from(self.pace.filter(|pace| *pace > 0)?);
+        let wait = i64::try_from((left * 1_000).div_ceil(pace)).ok()?;
+        self.at?.checked_add(SignedDuration::from_secs(wait)).ok()
     }
 }

@@ -47,22 +47,56 @@ fn a_plan_is_made_beside_what_syncs_and_applied_in_its_place() {
 }
 
 #[test]
-fn an_estimate_needs_a_rate_and_a_total_and_never_lies_in_the_past() {
+fn an_estimate_needs_a_pace_and_a_total_and_never_lies_before_it_was_written() {
     let at = |second| Timestamp::from_second(second).unwrap();
-    let progress = |done, total| Progress { done, total, step: None, at: Some(at(110)) };
-    let started = Some(at(100));
-    assert_eq!(progress(50, Some(150)).per_second(started), Some(5.0));
-    assert_eq!(progress(50, Some(150)).ends_at(started), Some(at(130)));
-    assert_eq!(progress(150, Some(150)).ends_at(started), Some(at(110)));
-    for (unknown, started) in [
-        (progress(0, Some(10)), started),
-        (progress(5, None), started),
-        (progress(5, Some(10)), None),
-        (progress(5, Some(10)), Some(at(110))),
-        (Progress { at: None, ..progress(5, Some(10)) }, Some(at(1))),
+    let progress =
+        |done, total| Progress { done, total, step: None, at: Some(at(110)), pace: Some(5_000) };
+    assert_eq!(progress(50, Some(150)).per_second(), Some(5.0));
+    assert_eq!(progress(50, Some(150)).ends_at(), Some(at(130)));
+    assert_eq!(progress(150, Some(150)).ends_at(), Some(at(110)));
+    for unknown in [
+        progress(5, None),
+        Progress { pace: None, ..progress(5, Some(10)) },
+        Progress { pace: Some(0), ..progress(5, Some(10)) },
+        Progress { at: None, ..progress(5, Some(10)) },
     ] {
-        assert_eq!(unknown.ends_at(started), None, "{unknown:?}");
+        assert_eq!(unknown.ends_at(), None, "{unknown:?}");
     }
+}
+
+#[test]
+fn a_pause_of_hours_or_a_long_wait_for_graph_does_not_slow_an_estimate() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let hours = 3_600;
+    // A slice that dealt with 1,000 in 100 seconds; eight hours later the next one did as many.
+    let first = SliceStart { at: at(0), done: 0 };
+    let second = SliceStart { at: at(8 * hours), done: 1_000 };
+    assert_eq!(first.pace(1_000, at(100)), Some(10_000));
+    let pace = second.pace(2_000, at(8 * hours + 100));
+    let progress = Progress {
+        done: 2_000,
+        total: Some(5_000),
+        step: None,
+        at: Some(at(8 * hours + 100)),
+        pace,
+    };
+    assert_eq!(progress.ends_at(), Some(at(8 * hours + 400)), "5 minutes, not a day");
+    assert_eq!(second.pace(1_000, at(9 * hours)), None, "nothing was dealt with yet");
+    assert_eq!(second.pace(10, at(9 * hours)), None, "it began anew");
+    assert_eq!(second.pace(2_000, at(8 * hours)), None, "no time passed");
+}
+
+#[test]
+fn progress_is_stored_in_few_bytes() {
+    let at = Timestamp::from_second(1_772_452_800).ok();
+    let progress = Progress { done: 1, total: None, step: None, at, pace: Some(5_000) };
+    let stored = serde_json::to_value(progress).unwrap();
+    assert_eq!(stored, json!({"done": 1, "wroteAt": 1_772_452_800, "pace": 5_000}));
+    assert_eq!(serde_json::from_value::<Progress>(stored).unwrap(), progress);
+    // As it was stored before.
+    let before: Progress =
+        serde_json::from_value(json!({"done": 1, "at": "2026-03-02T12:00:00Z"})).unwrap();
+    assert_eq!(before, Progress { at: None, pace: None, ..progress });
 }
 
 #[test]

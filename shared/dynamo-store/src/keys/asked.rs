@@ -73,9 +73,12 @@ pub(crate) fn digests_partition(shard: u8) -> String {
 /// What the sort keys of digests begin with, for as long as seconds have 10 digits.
 pub(crate) const DIGEST_PREFIX: &str = "00";
 
-/// Digests sort by when they are due.
-pub(crate) fn digest(connection: &ConnectionId, due: Timestamp) -> Key {
-    let sk = format!("{}#{connection}", digests_until(due));
+/// Digests, and what else is told later, sort by when they are due.
+pub(crate) fn digest(connection: &ConnectionId, kind: NoticeKind, due: Timestamp) -> Key {
+    let mut sk = format!("{}#{connection}", digests_until(due));
+    if kind != NoticeKind::Digest {
+        sk.extend(["#", kind.name()]);
+    }
     Key::new(digests_partition(connection.shard(SHARDS)), sk)
 }
 

@@ -115,7 +115,8 @@ async fn one_sends_a_mail_at_a_time_and_nobody_again() {
 
 fn due(connection: u128, second: i64) -> DigestDue {
     let connection_id = connection_id(connection);
-    DigestDue { account_id: account_id(1), connection_id, due: at(second) }
+    let kind = NoticeKind::Digest;
+    DigestDue { account_id: account_id(1), connection_id, due: at(second), kind }
 }
 
 async fn found_due(store: &impl DigestStore, until: i64) -> Vec<DigestDue> {
@@ -163,6 +164,27 @@ async fn is_found_when_its_time_comes<S: DigestStore + NoticeStore>(store: &S) {
         store.drop_digest(&due(1, 100)).await.unwrap();
     }
     assert_eq!(found_due(store, 999).await, [due(2, 100), due(3, 200), due(1, 300)]);
+}
+
+/// Of one connection several kinds may be due at the same moment.
+async fn is_kept_apart_by_kind(store: &impl DigestStore) {
+    let of = |kind| DigestDue { kind, ..due(5, 400) };
+    let kinds = [NoticeKind::Review, NoticeKind::Changes, NoticeKind::Digest];
+    for kind in kinds {
+        let noticed = Noticed { connection_id: connection_id(5), kind, ..noticed(1) };
+        assert!(store.raise_digest(&noticed, None, Some(&of(kind))).await.unwrap());
+    }
+    store.drop_digest(&of(NoticeKind::Digest)).await.unwrap();
+    let mut left = found_due(store, 400).await;
+    left.retain(|due| due.connection_id == connection_id(5));
+    left.sort_by_key(|due| due.kind);
+    assert_eq!(left, [of(NoticeKind::Review), of(NoticeKind::Changes)]);
+}
+
+#[tokio::test]
+async fn what_is_put_off_is_due_beside_a_digest() {
+    is_kept_apart_by_kind(&Tables::start().await.store).await;
+    is_kept_apart_by_kind(&MemoryStore::default()).await;
 }
 
 #[tokio::test]

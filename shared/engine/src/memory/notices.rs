@@ -77,7 +77,7 @@ impl DigestStore for MemoryStore {
     ) -> Result<bool, StoreError> {
         let is_raised = self.raise(noticed, notice).await?;
         if let Some(next) = next.filter(|_| is_raised) {
-            let place = (next.due, next.connection_id.clone());
+            let place = (next.due, next.connection_id.clone(), next.kind);
             self.world().digests.insert(place, next.clone());
         }
         Ok(is_raised)
@@ -100,7 +100,7 @@ impl DigestStore for MemoryStore {
     }
 
     async fn drop_digest(&self, due: &DigestDue) -> Result<(), StoreError> {
-        self.up()?.digests.remove(&(due.due, due.connection_id.clone()));
+        self.up()?.digests.remove(&(due.due, due.connection_id.clone(), due.kind));
         Ok(())
     }
 }

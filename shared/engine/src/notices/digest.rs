@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::id::{ConnectionId, NoticeId};
 use contact_sync_domain::notice::{
-    Digest, Notice, NoticeKind, Noticed, Telling, Told, next_digest,
+    Digest, Notice, NoticeKind, Noticed, Telling, Told, Waiting, next_digest,
 };
 use contact_sync_domain::schedule::time_zone;
 use contact_sync_domain::settings::Settings;
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::raise::{ended, is_let_go, waiting};
+use super::raise::{Hint, ended, is_let_go, raise};
 use super::text::words;
+use super::waiting::waiting;
 use super::{ATTEMPTS, NoticeError, NoticeStores};
 use crate::port::{Clock, DigestDue, Randomness, SHARDS};
 
@@ -103,10 +104,11 @@ fn of(connection: &Connection, due: Option<Timestamp>) -> Option<DigestDue> {
         account_id: connection.account_id.clone(),
         connection_id: connection.id.clone(),
         due: due?,
+        kind: NoticeKind::Digest,
     })
 }
 
-/// Tells all digests that are due, until `deadline`. Trouble with one keeps nobody from theirs.
+/// Tells all digests that are due, and what else was put off until now, until `deadline`. Trouble with one keeps nobody from theirs.
 pub async fn tell_digests(
     stores: &impl NoticeStores,
     clock: &impl Clock,
@@ -157,7 +159,7 @@ pub async fn tell_digests(
     Digested { told: told.into_inner(), dropped: dropped.into_inner(), ..digested }
 }
 
-/// Tells one digest; whether there was anything to tell. Whoever dies here leaves it due, and what
+/// Tells one digest, or what was put off of another kind; whether there was anything to tell. Whoever dies here leaves it due, and what
 /// was told is known.
 async fn tell(
     stores: &impl NoticeStores,
@@ -166,6 +168,11 @@ async fn tell(
     due: &DigestDue,
 ) -> Result<bool, NoticeError> {
     let is_told = match stores.connection(&due.account_id, &due.connection_id).await? {
+        // What was not told when it happened, and is not told otherwise meanwhile.
+        Some(connection) if due.kind != NoticeKind::Digest => {
+            let of = (&connection.account_id, &connection.id);
+            !raise(stores, clock, randomness, of, &Hint::Due(due.kind)).await?.is_empty()
+        }
         Some(connection) if !is_let_go(connection.status) => {
             tell_of(stores, clock, randomness, &connection, due.due).await?
         }
@@ -284,7 +291,9 @@ async fn summary(
         // Records that fail are told as failures, though somebody may decide about them.
         let review = stores.noticed(id, NoticeKind::Review).await?;
         if review.is_some_and(|review| matches!(review.told, Told::Waiting { .. })) {
-            digest.waiting = waiting(stores, id, None).await?;
+            let lists = waiting(stores, id, settings, None).await?;
+            let waits = Waiting::in_all(lists.iter().filter(|open| !open.stands));
+            digest.waiting = (waits.count > 0).then_some(waits);
         }
     }
     Ok(digest)

@@ -3,23 +3,17 @@
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::id::{AccountId, ConnectionId, NoticeId, RunId};
 use contact_sync_domain::notice::{
-    Changes, EndedRun, News, Notice, NoticeKind, Noticed, PlanMade, Told, Turn, Waiting, transition,
+    Changes, EndedRun, News, Notice, NoticeKind, Noticed, PlanMade, Telling, Told, transition,
 };
-use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::{Run, RunKind, RunStatus};
-use contact_sync_domain::settings::Notifications;
+use contact_sync_domain::settings::Settings;
 use contact_sync_domain::sync_state::Lane;
 use jiff::Timestamp;
 
 use super::text::words;
+use super::waiting::waiting;
 use super::{ATTEMPTS, NoticeError, NoticeStores, digest};
-use crate::port::{Clock, Randomness};
-
-/// So many waiting decisions are counted; of more it is said that there are more.
-const MOST_COUNTED: u64 = 1_000;
-
-/// How many waiting decisions are read at a time.
-const PAGE: u16 = 100;
+use crate::port::{Clock, DigestDue, Randomness};
 
 /// What an event says: where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +28,8 @@ pub enum Hint {
     Authorized,
     /// What should have come does not, or comes again.
     Silence,
+    /// What of this kind was not told yet may be told by now.
+    Due(NoticeKind),
 }
 
 /// Raises what a hint shows to be news of a connection; answers the notices.
@@ -47,16 +43,27 @@ pub async fn raise(
     let Some(connection) = stores.connection(account, id).await? else { return Ok(Vec::new()) };
     let run = match hint {
         Hint::RunEnded(run) | Hint::Planned(run) => stores.run(account, id, run).await?,
-        Hint::Attention | Hint::Authorized | Hint::Silence => None,
+        Hint::Attention | Hint::Authorized | Hint::Silence | Hint::Due(_) => None,
     };
     let settings = stores.settings(account, id).await?.settings;
-    let wanted = &settings.notifications;
-    let scene = Scene { stores, clock, randomness, connection: &connection, hint, run, wanted };
-    let mut chosen = NoticeKind::chosen(wanted);
-    if let Hint::Planned(_) = hint {
+    let mut chosen = NoticeKind::chosen(&settings.notifications);
+    let scene = Scene {
+        stores,
+        clock,
+        randomness,
+        connection: &connection,
+        hint,
+        run,
+        settings: &settings,
+    };
+    match hint {
         // Of the others a plan is no news.
-        let is_meant = chosen.contains(&NoticeKind::Review);
-        chosen = is_meant.then_some(NoticeKind::Plan).into_iter().collect();
+        Hint::Planned(_) => {
+            let is_meant = chosen.contains(&NoticeKind::Review);
+            chosen = is_meant.then_some(NoticeKind::Plan).into_iter().collect();
+        }
+        Hint::Due(kind) => chosen.retain(|chosen| chosen == kind),
+        Hint::RunEnded(_) | Hint::Attention | Hint::Authorized | Hint::Silence => {}
     }
     let mut raised = Vec::new();
     for kind in &chosen {
@@ -86,7 +93,7 @@ struct Scene<'a, S, C, R> {
     connection: &'a Connection,
     hint: &'a Hint,
     run: Option<Run>,
-    wanted: &'a Notifications,
+    settings: &'a Settings,
 }
 
 impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
@@ -95,46 +102,51 @@ impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
             let before = self.stores.noticed(&self.connection.id, kind).await?;
             let Some(news) = self.news_of(kind, before.as_ref()).await? else { return Ok(None) };
             let Some(turn) = transition(kind, before.as_ref(), &news) else { return Ok(None) };
-            let (noticed, notice) = self.written(kind, before.as_ref(), &news, turn);
-            if self.stores.raise(&noticed, notice.as_ref()).await? {
+            let of = (self.connection.id.clone(), kind);
+            let noticed = Noticed::after(before.as_ref(), of, &news, turn.told);
+            let notice = turn.telling.map(|telling| self.written(kind, &telling));
+            let known = before.and_then(|before| before.told.due());
+            let due = noticed.told.due().filter(|due| known != Some(*due));
+            let is_first = match due {
+                Some(due) => {
+                    let due = Some(self.due(kind, due));
+                    self.stores.raise_digest(&noticed, notice.as_ref(), due.as_ref()).await?
+                }
+                None => self.stores.raise(&noticed, notice.as_ref()).await?,
+            };
+            if is_first {
                 return Ok(notice);
             }
         }
         Err(NoticeError::Contended)
     }
 
-    fn written(
-        &self,
-        kind: NoticeKind,
-        before: Option<&Noticed>,
-        news: &News,
-        turn: Turn,
-    ) -> (Noticed, Option<Notice>) {
-        let noticed = Noticed {
+    /// When what is not told yet is told: known from the same moment on as that it is not.
+    fn due(&self, kind: NoticeKind, due: Timestamp) -> DigestDue {
+        DigestDue {
+            account_id: self.connection.account_id.clone(),
+            connection_id: self.connection.id.clone(),
+            due,
+            kind,
+        }
+    }
+
+    fn written(&self, kind: NoticeKind, telling: &Telling) -> Notice {
+        let words = words(self.connection, telling);
+        Notice {
+            id: NoticeId::from_bits(self.randomness.ordered_bits()),
+            account_id: self.connection.account_id.clone(),
             connection_id: self.connection.id.clone(),
             kind,
-            version: before.map_or(1, |before| before.version + 1),
-            told: turn.told,
-            at: before.map_or(news.at(), |before| before.at.max(news.at())),
-        };
-        let notice = turn.telling.map(|telling| {
-            let words = words(self.connection, &telling);
-            Notice {
-                id: NoticeId::from_bits(self.randomness.ordered_bits()),
-                account_id: self.connection.account_id.clone(),
-                connection_id: self.connection.id.clone(),
-                kind,
-                reason: telling.reason().to_owned(),
-                title: words.title,
-                text: words.text,
-                run_id: self.run.as_ref().map(|run| run.id.clone()),
-                users: self.wanted.users.clone(),
-                read_by: Vec::new(),
-                version: 1,
-                at: self.clock.now(),
-            }
-        });
-        (noticed, notice)
+            reason: telling.reason().to_owned(),
+            title: words.title,
+            text: words.text,
+            run_id: self.run.as_ref().map(|run| run.id.clone()),
+            users: self.settings.notifications.users.clone(),
+            read_by: Vec::new(),
+            version: 1,
+            at: self.clock.now(),
+        }
     }
 
     async fn news_of(
@@ -161,8 +173,14 @@ impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
             (Hint::Authorized, _) => Ok(Some(News::Consented {
                 at: connection.authorized_at.unwrap_or(connection.updated_at),
             })),
+            (Hint::Due(_), _) if kind == NoticeKind::Review => self.waits(before).await,
+            (Hint::Due(_), _) => Ok(Some(News::Passed { at: self.clock.now() })),
             (Hint::RunEnded(_), Some(run)) if kind == NoticeKind::Review => {
-                self.waits(run, before).await
+                let told = before.map(|before| &before.told);
+                // Records that fail are told as failures; what they ask is looked at where people
+                // know that something waits.
+                let may_ask = matches!(told, Some(Told::Waiting { .. })) && run.counts.failed > 0;
+                if run.counts.asks() || may_ask { self.waits(before).await } else { Ok(None) }
             }
             (Hint::RunEnded(_), Some(run)) => Ok(ended(run).map(News::Ended)),
             // Either is mended or deleted by now.
@@ -170,58 +188,12 @@ impl<S: NoticeStores, C: Clock, R: Randomness> Scene<'_, S, C, R> {
         }
     }
 
-    /// What waits for people. A run that asked nothing is no reason to look, unless people believe
-    /// that something waits.
-    async fn waits(
-        &self,
-        run: &Run,
-        before: Option<&Noticed>,
-    ) -> Result<Option<News>, NoticeError> {
-        let seen_at = match before.map(|before| &before.told) {
-            Some(Told::Waiting { seen_at }) => Some(*seen_at),
-            Some(_) | None => None,
-        };
-        if seen_at.is_none() && run.counts.awaiting_review == 0 {
-            return Ok(None);
-        }
-        let at = self.clock.now();
-        let waiting = waiting(self.stores, &self.connection.id, seen_at).await?;
-        Ok(Some(News::Waits { at, waiting }))
+    /// What waits for people.
+    async fn waits(&self, before: Option<&Noticed>) -> Result<Option<News>, NoticeError> {
+        let (at, told) = (self.clock.now(), before.map(|before| &before.told));
+        let lists = waiting(self.stores, &self.connection.id, self.settings, told).await?;
+        Ok(Some(News::Waits { at, lists }))
     }
-}
-
-/// Counts what waits, until something is found that waited at `seen_at` already.
-pub(super) async fn waiting(
-    stores: &impl NoticeStores,
-    id: &ConnectionId,
-    seen_at: Option<Timestamp>,
-) -> Result<Option<Waiting>, NoticeError> {
-    let mut found: Option<Waiting> = None;
-    for list in ReviewList::ALL.into_iter().filter(|list| *list != ReviewList::Ignored) {
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = stores.reviews(id, list, cursor.as_deref(), PAGE).await?;
-            let Some(page) = page else { break };
-            for item in page.items {
-                let waiting =
-                    found.get_or_insert(Waiting { count: 0, more: false, oldest: item.since });
-                waiting.count += 1;
-                waiting.oldest = waiting.oldest.min(item.since);
-            }
-            cursor = page.cursor;
-            if let Some(waiting) = &mut found {
-                let is_known = seen_at.is_some_and(|seen_at| waiting.oldest <= seen_at);
-                if is_known || waiting.count >= MOST_COUNTED {
-                    waiting.more = true;
-                    return Ok(found);
-                }
-            }
-            if cursor.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(found)
 }
 
 /// Nothing is expected of it.

@@ -11,6 +11,8 @@ use crate::memory::{Counter, HeldClock, MailFate, MemoryMailer, MemoryStore};
 use crate::port::{Clock, SettingsVersion};
 
 mod digests;
+mod put_off;
+mod questions;
 
 const NOON: &str = "2026-03-02T12:00:00Z";
 

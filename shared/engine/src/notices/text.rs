@@ -44,7 +44,7 @@ pub(super) fn words(connection: &Connection, telling: &Telling) -> Words {
                 .to_owned(),
         ],
         ),
-        Telling::Silent(silence) => silent(*silence),
+        Telling::Silent(silence) => silent(connection, *silence),
         Telling::Recovered => (
             "syncing works again".to_owned(),
             vec!["What changed in the directory meanwhile is caught up with.".to_owned()],
@@ -153,8 +153,14 @@ fn planned(made: &PlanMade) -> (String, Vec<String>) {
     ("a plan waits for approval".to_owned(), paragraphs)
 }
 
-fn silent(Silence { what: missed, since }: Silence) -> (String, Vec<String>) {
+fn silent(
+    connection: &Connection,
+    Silence { what: missed, since }: Silence,
+) -> (String, Vec<String>) {
     let (what, last) = match missed {
+        Missed::Run if connection.last_sync_at.is_none() => {
+            ("the first full sync does not reach its end", "It was enabled, or last changed,")
+        }
         Missed::Run => ("no full sync came when it should have", "The last one ended"),
         Missed::Look => ("nobody looks at what changes", "The last look was"),
         Missed::Notification => {

@@ -79,7 +79,7 @@ pub trait NoticeStore: Send + Sync {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
-/// That a connection's digest is due.
+/// That a connection's digest is due, or what was put off of another kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DigestDue {
@@ -89,12 +89,24 @@ pub struct DigestDue {
     pub connection_id: ConnectionId,
     /// When.
     pub due: Timestamp,
+    /// What is to be told then: a digest, or what of this kind was not told yet.
+    #[serde(default = "digest", skip_serializing_if = "is_digest")]
+    pub kind: NoticeKind,
 }
 
-/// Which digests are due when.
+fn digest() -> NoticeKind {
+    NoticeKind::Digest
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_digest(kind: &NoticeKind) -> bool {
+    *kind == NoticeKind::Digest
+}
+
+/// Which digests, and what else was put off, are due when.
 pub trait DigestStore: Send + Sync {
-    /// Stores what was summed up so far over the version before, as [`NoticeStore::raise`] does,
-    /// together with the notice of it and when the next digest is due.
+    /// Stores what was summed up so far, or what people believe of another kind, over the version
+    /// before, as [`NoticeStore::raise`] does, together with the notice of it and when more is due.
     fn raise_digest(
         &self,
         noticed: &Noticed,

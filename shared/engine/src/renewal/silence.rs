@@ -4,7 +4,7 @@ use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::schedule::Timing;
 use contact_sync_domain::silence::{Missed, Silence, may_be_silent, silence_of};
 use contact_sync_domain::sync_state::SyncState;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ATTEMPTS, Renewal, RenewalError, RenewalStores};
 use crate::port::{Clock, Directory, EventPublisher, Randomness, Subscriptions};
@@ -28,7 +28,8 @@ where
         connection: &Connection,
         state: &SyncState,
     ) -> Result<bool, RenewalError> {
-        if connection.silence.is_none() && !may_be_silent(state, self.clock.now()) {
+        let (enabled_at, now) = (enabled_at(connection), self.clock.now());
+        if connection.silence.is_none() && !may_be_silent(state, enabled_at, now) {
             return Ok(false);
         }
         let missed = self.missed(connection, state).await?;
@@ -69,7 +70,7 @@ where
         let timing = Timing::compile(&settings.schedule, &account.time_zone);
         let timing = timing.unwrap_or_default();
         let now = self.clock.now();
-        let found = silence_of(state, &settings, timing.as_ref(), now);
+        let found = silence_of(state, &settings, timing.as_ref(), enabled_at(connection), now);
         // What stands is not taken back by a pause, and notifications are missed by looks that came.
         let came_of_pause = connection.silence.is_none()
             && matches!(found, Some(Silence { what: Missed::Run | Missed::Look, .. }));
@@ -81,4 +82,10 @@ where
         }
         Ok(found)
     }
+}
+
+/// When a connection that reached the end of no full run yet was enabled, or touched by a person
+/// since: nothing else writes to it until then but that it is silent, which keeps the moment.
+fn enabled_at(connection: &Connection) -> Timestamp {
+    connection.silence.map_or(connection.updated_at, |silence| silence.since)
 }

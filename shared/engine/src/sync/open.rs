@@ -10,7 +10,7 @@ use contact_sync_domain::id::{AccountId, ObjectId, RunId};
 use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Wants};
 use contact_sync_domain::routing::Rivals;
-use contact_sync_domain::run::{Counts, Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Counts, Run, RunKind, RunStatus, SliceStart, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase};
 use contact_sync_domain::settings::{BetweenRuns, Settings};
@@ -21,6 +21,7 @@ use super::drive::{Desk, Worker};
 use super::full::select_hash;
 use super::index::Index;
 use super::members::MemberSets;
+use super::page::progress;
 use super::pass::{Held, Pass};
 use super::read_back::Written;
 use super::tally::Tally;
@@ -75,6 +76,7 @@ where
         }
         let mut pass = Pass {
             created_before,
+            slice: SliceStart { at: self.clock.now(), done: 0 },
             lane: held.state.lane,
             account,
             connection: connection.clone(),
@@ -137,6 +139,7 @@ where
         }
         // A slice knows only whom it saw itself.
         self.recount(&mut pass).await?;
+        pass.slice = SliceStart { at: self.clock.now(), done: progress(&pass.point).done };
         if pass.point.reads_everybody() && !ended {
             self.record_progress(&pass).await?;
         }

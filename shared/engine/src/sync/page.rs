@@ -251,7 +251,11 @@ where
         if is_long || pass.point.applies || pass.point.kind == RunKind::Undo {
             let mut run = run_of(pass, RunStatus::Running);
             // To the second: the item is written with each page.
-            run.progress.at = Timestamp::from_second(self.clock.now().as_second()).ok();
+            let now = self.clock.now();
+            run.progress.at = Timestamp::from_second(now.as_second()).ok();
+            // Before a slice has a pace of its own, the one before tells.
+            let before = pass.stored.as_ref().and_then(|stored| stored.progress.pace);
+            run.progress.pace = pass.slice.pace(run.progress.done, now).or(before);
             self.stores.put_run(&run).await?;
         }
         Ok(())
@@ -294,10 +298,10 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
 }
 
 /// How far a run is. Who came since Graph counted is more than it counted.
-fn progress(point: &Checkpoint) -> Progress {
+pub(super) fn progress(point: &Checkpoint) -> Progress {
     let done = point.counts.seen + point.proof.open;
     let total = point.total.map(|total| total.max(done));
-    Progress { done, total, step: Some(Step::from(&point.stage)), at: None }
+    Progress { done, total, step: Some(Step::from(&point.stage)), at: None, pace: None }
 }
 
 /// A waiting item under the user's id.

@@ -12,7 +12,7 @@ use contact_sync_domain::proof::Proof;
 use contact_sync_domain::reconcile::{Rules, Tie, Wants};
 use contact_sync_domain::review::{DecisionPlace, ReviewItem};
 use contact_sync_domain::routing::Rivals;
-use contact_sync_domain::run::{Counts, Run, RunKind, Trigger};
+use contact_sync_domain::run::{Counts, Run, RunKind, SliceStart, Trigger};
 use contact_sync_domain::scope::Memberships;
 use contact_sync_domain::segment::{Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::Settings;
@@ -147,6 +147,8 @@ pub(super) struct Ahead {
 pub(super) struct Pass {
     /// How many contacts earlier slices of the run made: the index knows them already.
     pub(super) created_before: u64,
+    /// Where the slice began: its pace is measured from there.
+    pub(super) slice: SliceStart,
     /// In which lane it works.
     pub(super) lane: Lane,
     /// The run as it was stored when the slice began, with what others wrote down on it.

@@ -28,6 +28,8 @@ struct Known {
     kind: Kind,
     /// Whether he had a contact before the run met him.
     matched: bool,
+    /// Whether people are asked something about him.
+    asks: bool,
 }
 
 impl Tally {
@@ -44,11 +46,15 @@ impl Tally {
             (_, Some(Kind::Created)) => false,
             _ => has_contact,
         };
-        self.kinds.insert(person, Known { kind, matched });
+        // Where an earlier page decides what he counts as, what it asked stands, too.
+        let asks = item.question.is_some()
+            || before.is_some_and(|before| before.asks && before.kind == kind);
+        let now = Known { kind, matched, asks };
+        self.kinds.insert(person, now);
         if let Some(before) = before {
             self.apply(before, counts, |count| *count = count.saturating_sub(1));
         }
-        self.apply(Known { kind, matched }, counts, |count| *count += 1);
+        self.apply(now, counts, |count| *count += 1);
     }
 
     /// Notes what an item of an abandoned listing did to a contact, without counting the person.
@@ -78,16 +84,7 @@ impl Tally {
 
     /// Whether it was decided what becomes of this person, and nobody is asked.
     pub(crate) fn settled(&self, user: &ObjectId) -> bool {
-        self.kinds.get(&fold(user)).is_some_and(|known| match known.kind {
-            Kind::Failed | Kind::Waiting | Kind::LeftWaiting | Kind::Open => false,
-            Kind::Created
-            | Kind::Updated
-            | Kind::Unchanged
-            | Kind::Skipped
-            | Kind::LeftScope
-            | Kind::Gone
-            | Kind::Staged => true,
-        })
+        self.kinds.get(&fold(user)).is_some_and(|known| known.kind.is_settled())
     }
 
     /// Whether the run made or changed this person's contact, or let it go.
@@ -126,7 +123,10 @@ impl Tally {
     }
 
     fn apply(&mut self, known: Known, counts: &mut Counts, step: impl Fn(&mut u64)) {
-        let Known { kind, matched } = known;
+        let Known { kind, matched, asks } = known;
+        if asks && kind.is_settled() {
+            step(&mut counts.asked);
+        }
         if matched && kind.is_in_scope() {
             step(&mut self.matched);
         }
@@ -183,6 +183,7 @@ fn apply(kind: Kind, counts: &mut Counts, step: impl Fn(&mut u64)) {
 #[cfg(test)]
 mod tests {
     use contact_sync_domain::reconcile::blank_item;
+    use contact_sync_domain::review::Question;
     use contact_sync_domain::segment::LinkChange;
 
     use super::*;
@@ -222,6 +223,41 @@ mod tests {
                 assert!(adds_up(&counts), "{first:?} then {second:?}: {counts:?}");
             }
         }
+    }
+
+    fn asked_of(outcomes: &[Outcome]) -> u64 {
+        let mut tally = Tally::default();
+        let mut counts = Counts::default();
+        let user = ObjectId::from_u128(1);
+        for outcome in outcomes {
+            let question: Question = serde_json::from_value(serde_json::json!({
+                "list": "changes", "user": {"objectId": user},
+            }))
+            .unwrap();
+            let item = SegmentItem {
+                question: Some(Box::new(question)),
+                ..blank_item(&user, None, *outcome)
+            };
+            tally.count(&item, *outcome, &mut counts);
+        }
+        assert!(adds_up(&counts));
+        counts.asked
+    }
+
+    #[test]
+    fn who_is_synced_or_leaves_and_is_asked_about_counts_as_asked_once() {
+        for asks in [Outcome::Update, Outcome::StopUpdating, Outcome::Keep, Outcome::Skipped] {
+            assert_eq!(asked_of(&[asks]), 1, "{asks:?}");
+            assert_eq!(asked_of(&[asks, asks]), 1, "{asks:?}");
+        }
+        for counted in [Outcome::AwaitingReview, Outcome::Failed, Outcome::Deferred] {
+            assert_eq!(asked_of(&[counted]), 0, "{counted:?} is told otherwise");
+        }
+        assert_eq!(asked_of(&[Outcome::Update, Outcome::AwaitingReview]), 0);
+        let mut counts = Counts::default();
+        let item = blank_item(&ObjectId::from_u128(1), None, Outcome::Update);
+        Tally::default().count(&item, Outcome::Update, &mut counts);
+        assert_eq!(counts.asked, 0, "nothing is asked");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contact_sync_flows::{Customer, Scene, SceneOptions, eventually};
 use entra_sim::TenantSpec;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +65,11 @@ async fn a_pause_of_everything_writes_nothing_anywhere_and_loses_nothing() {
     assert_eq!(small[1].linked_contact(person).await["fields"]["jobTitle"], "Waited");
 }
 
+#[expect(clippy::disallowed_methods, reason = "the functions' clock is the machine's")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_cancelled_in_its_middle_ends_and_the_next_one_completes_it() {
     let mut options = SceneOptions::with_users(600);
@@ -78,6 +84,21 @@ async fn a_run_that_is_cancelled_in_its_middle_ends_and_the_next_one_completes_i
     let progress = customer.run(&run).await["progress"].clone();
     assert_eq!((&progress["counting"], &progress["step"]), (&json!("people"), &json!("listing")));
     assert!(progress["done"].as_u64() <= progress["total"].as_u64(), "{progress}");
+    let (asked, shown) = eventually("it says when it will have ended", async || {
+        let asked = now();
+        let shown = customer.run(&run).await;
+        shown["progress"]["endsAt"].is_string().then_some((asked, shown))
+    })
+    .await;
+    let progress = &shown["progress"];
+    assert!(progress["perSecond"].as_f64().unwrap() > 0.0, "{progress}");
+    let ends: Timestamp = progress["endsAt"].as_str().unwrap().parse().unwrap();
+    // It is told to the second, of a page that was written a moment ago.
+    let wait = ends.duration_since(asked);
+    let plausible = SignedDuration::from_secs(-3)..SignedDuration::from_mins(30);
+    assert!(plausible.contains(&wait), "asked at {asked}: {shown}");
+    let began: Timestamp = shown["startedAt"].as_str().unwrap().parse().unwrap();
+    assert!(ends > began, "{shown}");
     let waiting = customer.start_run("full").await;
     let path = |run: &str| customer.path(&format!("/runs/{run}/cancel"));
     let ended = scene.rest().post(&path(&waiting), &json!({})).await.expect(202).json();

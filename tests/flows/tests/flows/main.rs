@@ -39,6 +39,7 @@ mod plans;
 mod policies;
 mod presets;
 mod products;
+mod questions;
 mod reconnect;
 mod removals;
 mod reports;

@@ -5,7 +5,7 @@ use contact_sync_domain::review::ReviewItem;
 use super::*;
 
 /// A scene whose account lives by the clocks of Berlin: one hour ahead at its noon.
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     let scene = Scene::new();
     let account = Account {
         id: scene.connection.account_id.clone(),
@@ -23,7 +23,7 @@ fn scene() -> Scene {
 }
 
 impl Scene {
-    fn changes_digest(&self, digest: &str) {
+    pub(super) fn changes_digest(&self, digest: &str) {
         let mut world = self.stores.world();
         let versions = world.settings.get_mut(&self.connection.id).unwrap();
         digest.clone_into(&mut versions[0].settings.notifications.digest);
@@ -33,13 +33,13 @@ impl Scene {
         self.clock.move_to(moment.parse().unwrap());
     }
 
-    async fn try_digests(&self) -> Digested {
+    pub(super) async fn try_digests(&self) -> Digested {
         let deadline = self.clock.now() + SignedDuration::from_mins(1);
         tell_digests(&self.stores, &self.clock, &self.chance, deadline).await
     }
 
     /// The digests told now.
-    async fn digests(&self) -> Vec<Notice> {
+    pub(super) async fn digests(&self) -> Vec<Notice> {
         let before: Vec<_> = self.stores.world().notices.keys().cloned().collect();
         let digested = self.try_digests().await;
         assert!(digested.failures.is_empty() && digested.failure.is_none(), "{digested:?}");
@@ -49,7 +49,7 @@ impl Scene {
     }
 }
 
-fn created(created: u64) -> Counts {
+pub(super) fn created(created: u64) -> Counts {
     Counts { created, ..Counts::default() }
 }
 

@@ -90,3 +90,23 @@ async fn what_did_not_come_while_everything_was_paused_is_caught_up_with_and_not
         assert_eq!(missed(&renewal), Some(what));
     }
 }
+
+#[tokio::test]
+async fn a_first_run_that_never_ends_is_noted_once_and_cleared_when_it_ends() {
+    let renewal = heard_last(0, 0);
+    let now = renewal.clock.now();
+    let enabled = |hours: i64| now.checked_sub(SignedDuration::from_hours(hours)).unwrap();
+    renewal.stores.edit_state(1, |state| state.work.last_full_at = None);
+    renewal.stores.edit_connection(1, |connection| connection.updated_at = enabled(24));
+    sweep(&renewal).await;
+    assert_eq!(missed(&renewal), None, "it may take a day");
+    renewal.stores.edit_connection(1, |connection| connection.updated_at = enabled(26));
+    for _ in 0..2 {
+        assert_eq!(sweep(&renewal).await.silent, 1);
+        let silence = renewal.stores.connection_of(1).silence.unwrap();
+        assert_eq!((silence.what, silence.since), (Missed::Run, enabled(26)));
+    }
+    renewal.stores.edit_state(1, |state| state.work.last_full_at = Some(now));
+    assert_eq!(sweep(&renewal).await.silent, 0);
+    assert_eq!(missed(&renewal), None);
+}
