@@ -11,6 +11,7 @@ use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{ErasureStore, EventsForgotten, SHARDS, StoreError, StoredContact};
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use crate::contacts::{TOMBSTONE, read};
@@ -26,6 +27,9 @@ pub(crate) const KIND: &str = "receipt";
 
 /// What leads to a receipt that is open.
 const OPEN: &str = "open erasure";
+
+/// How many items are deleted at the same time.
+const TOGETHER: usize = 16;
 
 /// How often a contact that others change meanwhile is read again.
 const ATTEMPTS: u32 = 10;
@@ -96,10 +100,41 @@ impl DynamoStore {
             .filter_map(|key| keys::membership_of(&key.sk))
             .map(|(contact, team)| keys::team_member(account, &contact, &team))
             .collect();
-        self.contacts
-            .delete_all("BatchWriteItem erasure", found.into_iter().chain(leading))
-            .await?;
+        self.delete_each(found.into_iter().chain(leading)).await?;
         Ok(deleted)
+    }
+
+    /// Deletes what leads from the account's teams to a contact: whoever died before the membership
+    /// was put left it behind, and no membership tells of it.
+    async fn delete_leads(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> Result<(), StoreError> {
+        let query = Query {
+            partition: keys::account_partition(account),
+            prefix: keys::TEAM_PREFIX,
+            strongly: true,
+            projection: Some("#pk, #sk"),
+            ..Query::default()
+        };
+        let teams = self.state.query_all("Query teams", query).await?;
+        let leads: Vec<Key> = teams
+            .iter()
+            .filter_map(|item| keys::team_of(&Key::of(item)?.sk))
+            .map(|team| keys::team_member(account, contact, &team))
+            .collect();
+        let standing = self.contacts.get_all("BatchGetItem erasure", leads).await?;
+        self.delete_each(standing.into_keys()).await
+    }
+
+    /// Deletes items of the contacts table each by itself: a role that may do that can put nothing.
+    async fn delete_each(&self, found: impl IntoIterator<Item = Key>) -> Result<(), StoreError> {
+        stream::iter(found)
+            .map(async |key| self.contacts.delete("DeleteItem erasure", &key).await.map(drop))
+            .buffer_unordered(TOGETHER)
+            .try_collect()
+            .await
     }
 }
 
@@ -215,6 +250,7 @@ impl ErasureStore for DynamoStore {
         let memberships = self.delete_beside(account, contact, &memberships).await?;
         let history = keys::history_prefix(contact);
         let history = self.delete_beside(account, contact, &history).await?;
+        self.delete_leads(account, contact).await?;
         Ok(Erasures { memberships, history, ..Erasures::default() })
     }
 

@@ -2,11 +2,12 @@
 
 use contact_sync_domain::contact::{Contact, ContactField, Target};
 use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures};
-use contact_sync_domain::id::{ErasureId, ObjectId, ReviewId};
+use contact_sync_domain::id::{ContactId, ErasureId, ObjectId, ReviewId, TeamId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
+use contact_sync_domain::team::{Membership, Team};
 use contact_sync_engine::port::{
     ContactStore, ContactWrite, DecisionStore, ErasureStore, PendingItem, PendingKind,
-    PendingStore, SHARDS, StoredContact, WriteOutcome,
+    PendingStore, SHARDS, StoredContact, TeamStore, WriteOutcome,
 };
 use serde_json::json;
 
@@ -86,6 +87,43 @@ async fn nothing_takes_the_place_of_whoever_was_forgotten() {
     let outcome = store.write(&write(&contact(1, 8, 10))).await.unwrap();
     assert!(matches!(outcome, WriteOutcome::Moved(Some(_))), "{outcome:?}");
     assert_eq!(tables.count(CONTACTS).await, 2);
+}
+
+/// Whoever wrote the membership died between what leads to it and itself.
+#[tokio::test]
+async fn what_leads_from_a_team_to_whoever_is_forgotten_goes_also_where_nothing_stands() {
+    use aws_sdk_dynamodb::types::AttributeValue::S;
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let account = account_id(1);
+    let (mine, theirs) = (contact(1, 7, 1).id, contact(1, 8, 1).id);
+    let team = |number: u128| Team {
+        id: TeamId::from_bits(number),
+        account_id: account.clone(),
+        name: format!("Team {number}"),
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    };
+    let half = async |contact: &ContactId, team: &Team| {
+        let put = tables.client.put_item().table_name(CONTACTS);
+        let put = put.item("pk", S(format!("A#{account}#{}", contact.shard(SHARDS))));
+        let put = put.item("sk", S(format!("T#{}#{contact}", team.id)));
+        put.item("kind", S("teamMember".into())).send().await.unwrap();
+    };
+    let (north, south) = (team(1), team(2));
+    for team in [&north, &south] {
+        assert!(store.create_team(team).await.unwrap());
+    }
+    for contact in [&mine, &theirs] {
+        let none = Membership::none(account.clone(), south.id.clone(), contact.clone());
+        assert!(store.put_membership(&none.joined_by_hand().next(at(1))).await.unwrap());
+        half(contact, &north).await;
+    }
+    assert_eq!(tables.count(CONTACTS).await, 6);
+    let erased = store.erase_beside(&account, &mine).await.unwrap();
+    assert_eq!((erased.memberships, tables.count(CONTACTS).await), (1, 3), "the other's stay");
+    assert_eq!(store.erase_beside(&account, &mine).await.unwrap(), Erasures::default());
 }
 
 #[tokio::test]
