@@ -137,6 +137,8 @@ pub enum SettingsCause {
     },
     /// Somebody was put on the ignore list or taken off it.
     IgnoreList,
+    /// Somebody who was forgotten was taken off the ignore list.
+    Erasure,
     /// What a plan was made under was saved with its being applied.
     Planned {
         /// The plan's run.

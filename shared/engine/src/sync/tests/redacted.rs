@@ -20,8 +20,8 @@ use super::scene::{
 use super::teams;
 use crate::memory::{MemoryStore, World};
 use crate::port::{
-    BoxError, Clock, ContactStore, ErasureStore, SegmentStore, StoreError, StoredContact, TeamStore,
-    WelcomeStore,
+    BoxError, Clock, ContactStore, ErasureStore, SegmentStore, StoreError, StoredContact,
+    TeamStore, WelcomeStore,
 };
 use crate::redacting::{Redacted, redact};
 use crate::report::{Sheet, compile_report};
