@@ -4,7 +4,7 @@ use contact_sync_domain::event::{ErasureRequested, SyncRunFinished, SyncRunPlann
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{
     Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, RunStore,
-    SegmentStore, StoreError,
+    SegmentStore, StoreError, WelcomeStore,
 };
 use contact_sync_engine::redacting::{Redacted, redact};
 use contact_sync_engine::report::{Compiled, ReportError, compile_report};
@@ -58,7 +58,13 @@ pub(crate) async fn handle<S>(
     event: LambdaEvent<Envelope>,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + PendingStore + RunStore + SegmentStore,
+    S: ConnectionStore
+        + ContactStore
+        + ErasureStore
+        + PendingStore
+        + RunStore
+        + SegmentStore
+        + WelcomeStore,
 {
     let (account, connection, run) = match &event.payload {
         Envelope::SyncRunFinished(told) => (&told.account_id, &told.connection_id, &told.run_id),
@@ -81,7 +87,7 @@ async fn forget<S>(
     until: Timestamp,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore,
+    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore + WelcomeStore,
 {
     let receipt = (&asked.account_id, &asked.receipt_id);
     match redact(stores, blobs, clock, receipt, until).await {

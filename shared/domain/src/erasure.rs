@@ -51,7 +51,44 @@ pub struct Erasures {
     pub reports: u64,
     /// Events that showed the contact.
     pub events: u64,
+    /// Versions and drafts of settings whose ignore lists named the person.
+    pub settings: u64,
 }
+
+/// What stays of a person who was forgotten, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// What.
+    pub what: &'static str,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// All that stays.
+pub const KEPT: [Kept; 5] = [
+    Kept {
+        what: "contactId",
+        why: "a hash of account, tenant and user in the contact's place: by it sync knows whom to \
+              make no contact of",
+    },
+    Kept {
+        what: "welcome",
+        why: "where a welcome mail was sent: the contact's id, and a digest of the address, which do \
+              not lead to each other; nobody is welcomed twice",
+    },
+    Kept {
+        what: "audit",
+        why: "what people asked the API for, by path, and a path may hold the contact's or the \
+              user's id: the chain proves that nothing was changed in it",
+    },
+    Kept {
+        what: "groupMembers",
+        why: "object ids in the lists of who is in the groups that the settings name: the directory \
+              still has the person there, and each run would read it again",
+    },
+    Kept { what: "backups", why: "copies of the tables go by their own age, at `backupsUntil`" },
+];
 
 impl Erasures {
     /// Both together.
@@ -69,6 +106,7 @@ impl Erasures {
             pages: self.pages + other.pages,
             reports: self.reports + other.reports,
             events: self.events + other.events,
+            settings: self.settings + other.settings,
         }
     }
 }

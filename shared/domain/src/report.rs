@@ -22,8 +22,17 @@ pub use line::{Changes, ReportEnd, ReportLine};
 pub const SIMPLE_HEADER: [&str; 4] = ["Email", "Type", "Sync Status", "Result"];
 
 /// The columns of the extended form.
-pub const EXTENDED_HEADER: [&str; 8] =
-    ["Email", "Type", "Sync Status", "Result", "What Happened", "Object Id", "Reason", "Remedy"];
+pub const EXTENDED_HEADER: [&str; 9] = [
+    "Email",
+    "Type",
+    "Sync Status",
+    "Result",
+    "What Happened",
+    "Object Id",
+    "Reason",
+    "Remedy",
+    "Teams",
+];
 
 /// Which columns and rows a report has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -269,7 +278,7 @@ impl ReportRow {
     /// Whether a report of this form on a run of this kind lists the person.
     pub fn is_listed(&self, kind: RunKind, form: ReportForm) -> bool {
         if self.only_teams {
-            return false;
+            return form == ReportForm::Extended && !self.changes.memberships.is_empty();
         }
         match self.what {
             Happened::Created | Happened::Updated | Happened::Failed => true,
@@ -318,9 +327,10 @@ impl ReportRow {
     pub fn cells(&self, form: ReportForm) -> Vec<String> {
         let result = self.result();
         let (reason, remedy) = (sentence(&self.reason), sentence(&self.remedy));
+        let teams = self.changes.teams();
         let mut cells = vec![self.email.as_str(), self.kind.name(), self.status(), &result];
         if form == ReportForm::Extended {
-            cells.extend([self.what.name(), self.object_id.as_str(), &reason, &remedy]);
+            cells.extend([self.what.name(), self.object_id.as_str(), &reason, &remedy, &teams]);
         }
         cells.into_iter().map(defused).collect()
     }

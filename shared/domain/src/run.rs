@@ -94,6 +94,10 @@ pub struct Run {
     pub requested_by: Option<Actor>,
 }
 
+/// Why a run reads everybody anew although nobody asked for it, for people.
+pub const TOKEN_GONE: &str = "delta token no longer valid (Graph 410): everything was read anew, \
+                              nobody was removed by absence alone";
+
 impl Run {
     /// A run that waits for its turn.
     pub fn queued(

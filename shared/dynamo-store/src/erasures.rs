@@ -4,13 +4,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId,
+    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId, TenantId,
 };
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::Lane;
-use contact_sync_engine::port::{ErasureStore, EventsForgotten, SHARDS, StoreError, StoredContact};
+use contact_sync_engine::port::{
+    ErasureStore, EventsForgotten, KeptRecord, SHARDS, StoreError, StoredContact,
+};
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use crate::contacts::{TOMBSTONE, read};
@@ -27,11 +30,22 @@ pub(crate) const KIND: &str = "receipt";
 /// What leads to a receipt that is open.
 const OPEN: &str = "open erasure";
 
+/// How many items are deleted at the same time.
+const TOGETHER: usize = 16;
+
 /// How often a contact that others change meanwhile is read again.
 const ATTEMPTS: u32 = 10;
 
+/// By what a person is found.
+fn ids_of(contact: &ContactId, user: Option<&ObjectId>) -> Vec<String> {
+    let mut ids = vec![contact.to_string()];
+    ids.extend(user.map(ObjectId::to_string));
+    ids.extend(user.map(|user| ReviewId::of(user).to_string()));
+    ids
+}
+
 /// Whether an item names any of these ids, in a key or in what it holds.
-fn mentions(item: &Item, ids: &[&str]) -> bool {
+pub(crate) fn mentions(item: &Item, ids: &[&str]) -> bool {
     item.values().any(|value| names(value, ids))
 }
 
@@ -96,10 +110,41 @@ impl DynamoStore {
             .filter_map(|key| keys::membership_of(&key.sk))
             .map(|(contact, team)| keys::team_member(account, &contact, &team))
             .collect();
-        self.contacts
-            .delete_all("BatchWriteItem erasure", found.into_iter().chain(leading))
-            .await?;
+        self.delete_each(found.into_iter().chain(leading)).await?;
         Ok(deleted)
+    }
+
+    /// Deletes what leads from the account's teams to a contact: whoever died before the membership
+    /// was put left it behind, and no membership tells of it.
+    async fn delete_leads(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+    ) -> Result<(), StoreError> {
+        let query = Query {
+            partition: keys::account_partition(account),
+            prefix: keys::TEAM_PREFIX,
+            strongly: true,
+            projection: Some("#pk, #sk"),
+            ..Query::default()
+        };
+        let teams = self.state.query_all("Query teams", query).await?;
+        let leads: Vec<Key> = teams
+            .iter()
+            .filter_map(|item| keys::team_of(&Key::of(item)?.sk))
+            .map(|team| keys::team_member(account, contact, &team))
+            .collect();
+        let standing = self.contacts.get_all("BatchGetItem erasure", leads).await?;
+        self.delete_each(standing.into_keys()).await
+    }
+
+    /// Deletes items of the contacts table each by itself: a role that may do that can put nothing.
+    async fn delete_each(&self, found: impl IntoIterator<Item = Key>) -> Result<(), StoreError> {
+        stream::iter(found)
+            .map(async |key| self.contacts.delete("DeleteItem erasure", &key).await.map(drop))
+            .buffer_unordered(TOGETHER)
+            .try_collect()
+            .await
     }
 }
 
@@ -215,6 +260,7 @@ impl ErasureStore for DynamoStore {
         let memberships = self.delete_beside(account, contact, &memberships).await?;
         let history = keys::history_prefix(contact);
         let history = self.delete_beside(account, contact, &history).await?;
+        self.delete_leads(account, contact).await?;
         Ok(Erasures { memberships, history, ..Erasures::default() })
     }
 
@@ -224,15 +270,8 @@ impl ErasureStore for DynamoStore {
         contact: &ContactId,
         user: Option<&ObjectId>,
     ) -> Result<Erasures, StoreError> {
-        let review = user.map(ReviewId::of);
-        let ids: Vec<&str> = [
-            Some(contact.as_str()),
-            user.map(ObjectId::as_str),
-            review.as_ref().map(ReviewId::as_str),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let ids = ids_of(contact, user);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut erased = Erasures::default();
         for list in ReviewList::ALL {
             let partition = keys::reviews_partition(connection, list);
@@ -247,6 +286,32 @@ impl ErasureStore for DynamoStore {
             erased.waiting += self.delete_naming(waiting, "", &ids).await?;
         }
         Ok(erased)
+    }
+
+    async fn forget_in_settings(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+    ) -> Result<u64, StoreError> {
+        self.take_from_settings(connection, user).await
+    }
+
+    async fn records_asked(
+        &self,
+        connection: &ConnectionId,
+        contact: &ContactId,
+        user: Option<&ObjectId>,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        self.told_asked(connection, &ids_of(contact, user), user).await
+    }
+
+    async fn records_beside(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        user: Option<(&TenantId, &ObjectId)>,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        self.told_beside(account, contact, user).await
     }
 
     async fn replace_segment(

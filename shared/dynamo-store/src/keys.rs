@@ -87,6 +87,11 @@ pub(crate) fn team(account: &AccountId, team: &TeamId) -> Key {
     Key::new(account_partition(account), format!("{TEAM_PREFIX}{team}"))
 }
 
+/// The team behind a sort key.
+pub(crate) fn team_of(sk: &str) -> Option<TeamId> {
+    TeamId::parse(sk.strip_prefix(TEAM_PREFIX)?).ok()
+}
+
 /// Makes a team's name unique within its account.
 pub(crate) fn team_name(account: &AccountId, name_key: &str) -> Key {
     Key::new(account_partition(account), format!("TEAMNAME#{}", bounded(name_key)))

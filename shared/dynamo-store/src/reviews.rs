@@ -4,9 +4,11 @@ use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId};
 use contact_sync_domain::review::{
     Decision, Rejected, RejectedSet, ReviewAction, ReviewItem, ReviewList,
 };
-use contact_sync_engine::port::{DecisionPage, DecisionStore, ReviewPage, ReviewStore, StoreError};
+use contact_sync_engine::port::{
+    DecisionPage, DecisionStore, ReviewPage, ReviewStore, StoreError, decided_until,
+};
 
-use crate::item::{Item, document, name, number, read_document, text_of};
+use crate::item::{Item, document, expiry, name, number, read_document, text_of};
 use crate::table::{Condition, Query};
 use crate::{DynamoStore, cursor, keys};
 
@@ -87,10 +89,15 @@ impl DecisionStore for DynamoStore {
             let key = keys::refused(connection, refused.key());
             self.state.put("PutItem refused", document(&key, REFUSED, refused)?).await?;
         }
+        let made = |key| {
+            let mut item = document(key, DECISION, decision)?;
+            item.insert(name::EXPIRES_AT.to_owned(), expiry(decided_until(decision)));
+            Ok::<Item, StoreError>(item)
+        };
         let key = keys::decided(connection, &decision.item, decision.version, decision.action);
-        self.state.put("PutItem decided", document(&key, DECISION, decision)?).await?;
+        self.state.put("PutItem decided", made(&key)?).await?;
         let key = keys::decision(connection, decision.at, &decision.item);
-        self.state.put("PutItem decision", document(&key, DECISION, decision)?).await
+        self.state.put("PutItem decision", made(&key)?).await
     }
 
     async fn decision(

@@ -1,6 +1,6 @@
 //! Settings: immutable versions, the highest of which is current.
 
-use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ObjectId, RunId};
 use contact_sync_engine::port::{SettingsStore, SettingsVersion, StoreError};
 use jiff::Timestamp;
 
@@ -32,7 +32,67 @@ fn item(
     Ok(item)
 }
 
+/// As what settings are kept.
+pub(crate) enum Kept {
+    /// As a version of the connection's.
+    Version,
+    /// As the draft of this run's plan.
+    Draft(String),
+}
+
 impl DynamoStore {
+    /// All versions and drafts of a connection's settings, as items.
+    async fn kept_settings(&self, connection: &ConnectionId) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        for partition in [keys::settings_partition(connection), keys::drafts_partition(connection)]
+        {
+            let query = Query { partition, strongly: true, ..Query::default() };
+            items.extend(self.state.query_all("Query settings", query).await?);
+        }
+        Ok(items)
+    }
+
+    /// Those whose ignore lists name a user.
+    pub(crate) async fn settings_naming(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+    ) -> Result<Vec<(Kept, SettingsVersion)>, StoreError> {
+        let mut named = Vec::new();
+        for item in self.kept_settings(connection).await? {
+            let version = read(&item)?;
+            if version.settings.scope.ignored_users.contains(user) {
+                let is_draft = text_of(&item, name::KIND) == Some(DRAFT);
+                let run = text_of(&item, name::SK).unwrap_or_default().to_owned();
+                named.push((if is_draft { Kept::Draft(run) } else { Kept::Version }, version));
+            }
+        }
+        Ok(named)
+    }
+
+    /// Takes a user off the ignore lists of all of them, in their places.
+    pub(crate) async fn take_from_settings(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+    ) -> Result<u64, StoreError> {
+        let mut taken = 0;
+        for mut item in self.kept_settings(connection).await? {
+            let mut version = read(&item)?;
+            let ignored = &mut version.settings.scope.ignored_users;
+            let before = ignored.len();
+            ignored.retain(|one| one != user);
+            if ignored.len() == before {
+                continue;
+            }
+            let json = serde_json::to_string(&version).map_err(corrupt(KIND))?;
+            item.insert(JSON.into(), text(json));
+            self.state.put("PutItem settings", item).await?;
+            taken += 1;
+        }
+        Ok(taken)
+    }
+
     /// Makes all versions what another account may see of them. May be repeated.
     pub(crate) async fn carry_settings(
         &self,

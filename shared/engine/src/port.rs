@@ -38,7 +38,7 @@ pub use directory::{
     ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage,
     Lane, MemberEdge, MemberKind, MemberPage, Organization, UserPage,
 };
-pub use erasure::{ErasureStore, EventsForgotten};
+pub use erasure::{ErasureStore, EventsForgotten, KeptRecord};
 pub use graph_budget::{Grant, GraphBudget, LimitOf};
 pub use history::{HistoryPage, HistoryStore, told_until};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
@@ -52,7 +52,7 @@ pub use outside::{
     StoreError,
 };
 pub use pause::PauseStore;
-pub use reviews::{DecisionPage, DecisionStore, ReviewPage, ReviewStore};
+pub use reviews::{DecisionPage, DecisionStore, ReviewPage, ReviewStore, decided_until};
 pub use subscriptions::{NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions};
 pub use sync::{
     PendingItem, PendingKind, PendingPage, PendingStore, Release, RunPage, RunStore, SegmentRef,

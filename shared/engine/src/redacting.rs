@@ -7,7 +7,7 @@
 
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::erasure::{
-    ErasureReceipt, ErasureState, Erasures, Redaction, RedactionPlace,
+    ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction, RedactionPlace,
 };
 use contact_sync_domain::id::{AccountId, ErasureId, ObjectId};
 use contact_sync_domain::redaction::Forgotten;
@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::port::{
     Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, RunStore, SegmentStore, StoreError,
+    WelcomeStore,
 };
 use crate::report::{has_plan_report, redact_report};
 use crate::segments::alter_segment;
@@ -64,7 +65,7 @@ pub async fn redact<S>(
     until: Timestamp,
 ) -> Result<Redacted, StoreError>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore,
+    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore + WelcomeStore,
 {
     let receipt = stores.receipt(account, id).await?;
     let open = receipt.and_then(|receipt| {
@@ -104,7 +105,7 @@ struct Slice<'a, S, B, C> {
 
 impl<S, B, C> Slice<'_, S, B, C>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore,
+    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore + WelcomeStore,
     B: Blobs,
     C: Clock,
 {
@@ -145,10 +146,19 @@ where
         Ok(self.redact_events().await? && self.redact_runs().await? && self.redact_open().await?)
     }
 
-    /// Takes away what runs at work asked, staged and claimed since the person was forgotten.
+    /// Takes away what runs at work, and people and mails that were on their way, asked, staged,
+    /// claimed and put beside the contact since the person was forgotten.
     async fn clear(&mut self) -> Result<(), StoreError> {
-        let ErasureReceipt { account_id, contact_id, .. } = self.receipt.clone();
+        let ErasureReceipt { account_id, contact_id, barred, .. } = self.receipt.clone();
         let person = self.receipt.person.clone().unwrap_or_default();
+        for contact in barred.iter().chain([&contact_id]) {
+            let found = self.stores.erase_beside(&account_id, contact).await?;
+            self.add(found);
+            self.stores.forget_welcome(&account_id, contact).await?;
+        }
+        if let Some(ErasedUser { tenant_id, object_id, .. }) = &person.user {
+            self.stores.delete_adoption(&account_id, tenant_id, object_id).await?;
+        }
         let user = person.user.map(|user| user.object_id);
         for connection in self.stores.connections(&account_id).await? {
             let found = self.stores.erase_asked(&connection.id, &contact_id, user.as_ref()).await?;

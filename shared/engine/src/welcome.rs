@@ -192,7 +192,8 @@ where
             text: written.text,
             html: written.html,
         };
-        let (state, reason, answer) = match self.sent(&mail).await {
+        let Some(sent) = self.sent(&mail, contact).await? else { return self.let_go(claim).await };
+        let (state, reason, answer) = match sent {
             Ok(()) => (WelcomeState::Sent, None, Ok(Welcomed::Sent)),
             // The claim stands as it is, and says so.
             Err(MailError::Unavailable(_)) => return Ok(Welcomed::Uncertain),
@@ -228,16 +229,45 @@ where
         })))
     }
 
-    /// Sends a mail, at the mail service's pace. What it does not take was not sent, so that it is
-    /// offered again under the same claim.
-    async fn sent(&self, mail: &Mail) -> Result<(), MailError> {
-        for patience in PATIENCE {
-            match self.mailer.send(mail).await {
-                Err(MailError::Throttled(_)) => self.clock.sleep(patience).await,
-                answer => return answer.map(drop),
+    /// Sends a mail, at the mail service's pace, for as long as the contact stands; `None` once it is
+    /// gone. What the mail service does not take was not sent, so that it is offered again under the
+    /// same claim.
+    async fn sent(
+        &self,
+        mail: &Mail,
+        contact: &Contact,
+    ) -> Result<Option<Result<(), MailError>>, StoreError> {
+        for patience in PATIENCE.into_iter().map(Some).chain([None]) {
+            // Somebody may have been removed, or forgotten, between the claim and the mail.
+            let standing = self.stores.get(&contact.account_id, &contact.id).await?;
+            if !matches!(standing, Some(StoredContact::Present(_))) {
+                return Ok(None);
+            }
+            match (self.mailer.send(mail).await, patience) {
+                (Err(MailError::Throttled(_)), Some(patience)) => self.clock.sleep(patience).await,
+                (answer, _) => return Ok(Some(answer.map(drop))),
             }
         }
-        self.mailer.send(mail).await.map(drop)
+        Ok(None)
+    }
+
+    /// Says that nothing was sent under a claim, since the contact is gone. Of whoever was forgotten
+    /// only that somebody was claimed stays: what forgets may have looked before the claim stood.
+    async fn let_go(&self, claim: Welcome) -> Result<Welcomed, WelcomeError> {
+        let (account, contact) = (claim.account_id.clone(), claim.contact_id.clone());
+        let settled = Welcome {
+            state: WelcomeState::Failed,
+            reason: Some("ContactRemoved".to_owned()),
+            version: claim.version + 1,
+            at: self.clock.now(),
+            ..claim
+        };
+        self.stores.settle_welcome(&settled).await?;
+        let standing = self.stores.get(&account, &contact).await?;
+        if matches!(standing, Some(StoredContact::Tombstone { erased: true, .. })) {
+            self.stores.forget_welcome(&account, &contact).await?;
+        }
+        Ok(Welcomed::Unwanted("the contact was removed"))
     }
 }
 

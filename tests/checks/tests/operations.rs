@@ -69,8 +69,17 @@ fn every_queue_of_dead_letters_is_watched() {
         .filter(|(namespace, ..)| namespace == "AWS/SQS")
         .map(|(.., queue)| queue)
         .collect();
+    let dashboards = resources(&template, "AWS::CloudWatch::Dashboard");
+    let shown = written(&dashboards["Dashboard"]["Properties"]["DashboardBody"]);
+    let redrive = contact_sync_checks::read("infra/redrive");
+    let functions: Vec<String> =
+        functions(&template).into_iter().map(|function| function.logical_id).collect();
     for queue in resources(&template, "AWS::SQS::Queue").keys() {
         assert!(watched.contains(&format!("!GetAtt {queue}.QueueName")), "{queue} is not watched");
+        assert!(shown.contains(&format!("{queue}.QueueName")), "{queue} is not on the dashboard");
+        let of = queue.trim_end_matches("DeadLetters");
+        let sends = redrive.contains(&format!(": \"{of}\","));
+        assert!(sends || !functions.iter().any(|function| function == of), "{queue} stays");
     }
 }
 
@@ -86,8 +95,9 @@ fn what_is_watched_is_measured() {
     }
     let dashboards = resources(&template, "AWS::CloudWatch::Dashboard");
     let body = dashboards["Dashboard"]["Properties"]["DashboardBody"].clone();
+    let text = &untagged(&body)[0];
     let body: serde_json::Value =
-        serde_json::from_str(untagged(&body).as_str().expect("a text")).expect("JSON");
+        serde_json::from_str(text.as_str().expect("a text")).expect("JSON");
     for widget in body["widgets"].as_array().expect("widgets") {
         for metric in widget["properties"]["metrics"].as_array().into_iter().flatten() {
             let name = metric[1].as_str().expect("a name");

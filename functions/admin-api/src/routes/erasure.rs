@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures};
+use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures, KEPT, Kept};
 use contact_sync_domain::id::{ContactId, ErasureId};
 use contact_sync_engine::admin::{
     Outside, account, erase_contact, erasure, lift_erasure, read_confirmation,
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ReceiptShape {
+pub(super) struct ReceiptShape {
     id: ErasureId,
     contact_id: ContactId,
     requested_at: Timestamp,
@@ -28,6 +28,7 @@ struct ReceiptShape {
     history_until: Timestamp,
     backups_until: Timestamp,
     lifted_at: Option<Timestamp>,
+    kept: &'static [Kept],
 }
 
 impl From<ErasureReceipt> for ReceiptShape {
@@ -42,6 +43,7 @@ impl From<ErasureReceipt> for ReceiptShape {
             history_until: receipt.history_until,
             backups_until: receipt.backups_until,
             lifted_at: receipt.lifted_at,
+            kept: &KEPT,
         }
     }
 }

@@ -8,12 +8,15 @@ use contact_sync_domain::contact::Target;
 use contact_sync_domain::id::TeamId;
 use contact_sync_domain::review::Decision;
 use contact_sync_domain::team::{ByHand, Ended, Membership, Origin};
+use contact_sync_domain::welcome::Welcome;
 use contact_sync_engine::admin::{Exported, Outside, account, export_person};
+use contact_sync_engine::port::KeptRecord;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Reply;
 use super::answers::{EntryShape, ProvenanceShape};
+use super::erasure::ReceiptShape;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::call::Call;
@@ -31,6 +34,9 @@ struct ExportShape {
     decisions: Vec<Decision>,
     decisions_complete: bool,
     runs: Vec<RunShape>,
+    records: Vec<KeptRecord>,
+    welcome: Option<Welcome>,
+    erasure: Option<ReceiptShape>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +77,9 @@ pub(super) async fn export<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
         decisions,
         knows_all_decisions,
         runs,
+        records,
+        welcome,
+        erasure,
     } = export_person(&api.outside, &account, &id).await?;
     let provenance = provenance.into_iter().map(|(target, told)| (target, told.into()));
     let shape = ExportShape {
@@ -83,6 +92,9 @@ pub(super) async fn export<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
         decisions,
         decisions_complete: knows_all_decisions,
         runs: runs.into_iter().map(RunShape::from).collect(),
+        records,
+        welcome,
+        erasure: erasure.map(ReceiptShape::from),
     };
     let name = format!("attachment; filename=\"{id}.json\"");
     Ok(Answer::ok(&shape).with_header(header::CONTENT_DISPOSITION, name))

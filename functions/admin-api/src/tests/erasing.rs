@@ -1,15 +1,23 @@
 //! Forgetting one person.
 
+use std::collections::BTreeSet;
+
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::erasure::ErasureState;
-use contact_sync_domain::id::{ContactId, ObjectId, ReviewId, RunId};
+use contact_sync_domain::id::{ContactId, ObjectId, ReviewId, RunId, TenantId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::retention::Retention;
-use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
+use contact_sync_domain::review::{
+    Decision, Rejected, ReviewAction, ReviewItem, ReviewList, ReviewUser,
+};
 use contact_sync_domain::segment::{Outcome, Phase, Prior, Segment};
+use contact_sync_domain::sync_state::Lane;
+use contact_sync_domain::welcome::{Welcome, WelcomeState};
 use contact_sync_engine::memory::HeldClock;
-use contact_sync_engine::port::{Clock, StoredContact};
+use contact_sync_engine::port::{
+    Clock, PendingItem, PendingKind, SettingsCause, SettingsVersion, StoredContact,
+};
 use contact_sync_engine::redacting::{Redacted, redact};
 use contact_sync_engine::segments::store_segment;
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +41,7 @@ async fn lived_in() -> (App, ContactId) {
     );
     app.ask(edit).await.expect(200);
     let decision = Decision {
+        kept_days: None,
         at: app.outside.clock.now(),
         actor: None,
         action: ReviewAction::Reject,
@@ -48,6 +57,121 @@ async fn lived_in() -> (App, ContactId) {
     };
     app.outside.store.world().decisions.entry(connection_id()).or_default().push(decision);
     (app, contact)
+}
+
+/// The same person in every other store that may hold somebody.
+fn everywhere(app: &App, contact: &ContactId) {
+    let user = ObjectId::from_u128(7);
+    let mut world = app.outside.store.world();
+    for (kind, body) in [
+        (PendingKind::Removal, json!({"objectId": user, "email": "ana@contoso.example"})),
+        (PendingKind::Collision, json!({"objectId": user, "email": "ana@contoso.example"})),
+        (PendingKind::Approved, json!({"objectId": user})),
+        (PendingKind::Escrow, json!({"objectId": user, "reason": "Canary failed"})),
+    ] {
+        for lane in [Lane::Main, Lane::Plan] {
+            let item = PendingItem { key: user.to_string(), expires_at: None, body: body.clone() };
+            world.pending.insert((connection_id(), lane, kind, user.to_string()), item);
+        }
+    }
+    let item = ReviewItem {
+        account_id: account_id(),
+        connection_id: connection_id(),
+        list: ReviewList::Matched,
+        version: 1,
+        user: ReviewUser {
+            object_id: user.clone(),
+            display_name: Some("Canary".into()),
+            user_principal_name: None,
+        },
+        contact_id: Some(contact.clone()),
+        candidates: vec![],
+        changes: vec![],
+        matched: None,
+        suggested: None,
+        departure: None,
+        reason: None,
+        remedy: None,
+        run: "run_1".into(),
+        since: app.outside.clock.now(),
+    };
+    world.reviews.insert((connection_id(), ReviewList::Matched, user.clone()), item);
+    let mut ignoring = SettingsVersion { version: 1, ..SettingsVersion::never_saved() };
+    ignoring.settings.scope.ignored_users = vec![ObjectId::from_u128(8), user.clone()];
+    let current = SettingsVersion { version: 2, ..ignoring.clone() };
+    world.settings.insert(connection_id(), vec![ignoring.clone(), current]);
+    world.drafts.insert((connection_id(), RunId::from_bits(5)), ignoring);
+    let tenant = TenantId::from_u128(7);
+    let tenant = match world.contacts.get(contact) {
+        Some(StoredContact::Present(contact)) => {
+            contact.link.as_ref().map_or(tenant, |link| link.tenant_id.clone())
+        }
+        Some(StoredContact::Tombstone { .. }) | None => tenant,
+    };
+    world.adoptions.insert((account_id(), tenant, user), contact.clone());
+    let welcome = Welcome {
+        account_id: account_id(),
+        contact_id: contact.clone(),
+        connection_id: Some(connection_id()),
+        address: Some("digest of the address".into()),
+        state: WelcomeState::Sent,
+        reason: None,
+        attempt: "1".into(),
+        version: 2,
+        at: app.outside.clock.now(),
+    };
+    world.welcomes.insert((account_id(), contact.clone()), welcome);
+}
+
+#[tokio::test]
+async fn whoever_asks_what_is_kept_of_him_is_shown_every_store_and_forgotten_in_each() {
+    let (app, contact) = lived_in().await;
+    everywhere(&app, &contact);
+    let export = || Ask::get(of_account(&format!("/contacts/{contact}/export")));
+    let whole = app.ask(export()).await.expect(200).json();
+    let records = whole["records"].as_array().unwrap();
+    let of = |store: &str| records.iter().filter(|one| one["store"] == *store).count();
+    for (store, found) in [
+        ("review", 1),
+        ("decision", 1),
+        ("refusal", 1),
+        ("waiting", 8),
+        ("settings", 2),
+        ("draft", 1),
+        ("answer", 1),
+        ("adoption", 1),
+    ] {
+        assert_eq!(of(store), found, "{store}: {whole}");
+    }
+    assert!(of("history") > 0, "{whole}");
+    let waits: BTreeSet<&str> =
+        records.iter().filter_map(|one| one["record"]["as"].as_str()).collect();
+    assert_eq!(waits, BTreeSet::from(["approved", "collision", "escrow", "removal"]));
+    assert_eq!((&whole["welcome"]["state"], &whole["erasure"]), (&json!("sent"), &Value::Null));
+    assert_eq!(whole["memberships"].as_array().unwrap().len(), 1, "{whole}");
+
+    let receipt = app.ask(erase(&contact)).await.expect(202).json();
+    assert_eq!(receipt["found"]["settings"], 3, "{receipt}");
+    redact_all(&app).await;
+    assert_forgotten(&app, &contact);
+    let versions = app.outside.store.world().settings[&connection_id()].clone();
+    assert_eq!(versions.len(), 3, "whoever saves on what he read before is refused");
+    assert_eq!(versions[2].cause, SettingsCause::Erasure);
+    let others =
+        |one: &SettingsVersion| one.settings.scope.ignored_users == [ObjectId::from_u128(8)];
+    assert!(versions.iter().all(others), "others stay ignored");
+    // What is left is the receipt, and what it says.
+    let whole = app.ask(export()).await.expect(200).json();
+    assert_eq!(whole["records"], json!([]), "{whole}");
+    assert_eq!(whole["erasure"]["state"], "done", "{whole}");
+    let kept: Vec<&str> = whole["erasure"]["kept"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["what"].as_str())
+        .collect();
+    assert_eq!(kept, ["contactId", "welcome", "audit", "groupMembers", "backups"]);
+    assert_eq!(whole["welcome"]["address"], Value::Null, "{whole}");
 }
 
 fn erase(contact: &ContactId) -> Ask {

@@ -137,6 +137,7 @@ fn put_decisions(world: &mut World, people: &People, now: Timestamp) {
     let candidates = vec![people.local.clone()];
     let item = ReviewItem { candidates, ..question(now, ReviewList::Conflicts, 7) };
     let decision = Decision {
+        kept_days: None,
         at: now,
         actor: Some("sub-ada".to_owned()),
         action: ReviewAction::Keep,

@@ -4,13 +4,14 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::ContactSource;
 use contact_sync_domain::email::email_key;
-use contact_sync_domain::id::{AccountId, ContactId};
+use contact_sync_domain::id::{AccountId, ContactId, ObjectId};
 use contact_sync_engine::memory::World;
 use contact_sync_engine::port::StoredContact;
 use serde_json::{Value, json};
 
 use super::harness::{
-    ACCOUNT, Answer, App, Ask, CONNECTION, TENANT, account_id, connection_id, of_connection,
+    ACCOUNT, Answer, App, Ask, CONNECTION, TENANT, account_id, connection_id, of_account,
+    of_connection,
 };
 
 pub(super) const OTHER: &str = "acc_00000000000000000000000000000002";
@@ -70,6 +71,26 @@ async fn the_connection_goes_with_its_settings_and_leaves_no_people_behind() {
 
     // Sent again, as after an answer that got lost.
     assert_eq!(relocate(&app, "", &to(OTHER)).await.expect(202).json()["done"], true);
+}
+
+/// They name teams of the old account: nobody of the new one may land in those.
+#[tokio::test]
+async fn teams_of_the_old_account_do_not_go_along_in_any_version_and_that_is_told() {
+    let app = App::with_connection(S::Disabled);
+    add_other(&app);
+    let made = app.ask(Ask::post(of_account("/teams"), &json!({"name": "North"}))).await;
+    let team = made.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let rows = json!({"teams": [{"group": ObjectId::from_u128(10), "team": team}]});
+    for settings in [&rows, &json!({}), &rows] {
+        let ask = Ask::put(of_connection("/settings"), settings);
+        app.ask(ask.header("if-match", "*")).await.expect(200);
+    }
+    let done = relocate(&app, "", &to(OTHER)).await.expect(202).json();
+    assert!(done["warnings"].to_string().contains("1 mappings of groups to teams"), "{done}");
+    let versions = app.outside.store.world().settings[&connection_id()].clone();
+    assert_eq!(versions.len(), 3);
+    assert!(versions.iter().all(|version| version.settings.teams.is_empty()), "{versions:?}");
+    assert!(app.outside.store.world().drafts.is_empty());
 }
 
 #[tokio::test]

@@ -17,6 +17,19 @@ async fn preview(app: &App) -> Answer {
     app.ask(Ask::post(of_connection("/previews"), &json!({})).role("operator")).await
 }
 
+/// A draft that could not be saved is not planned either: nobody would be welcomed.
+#[tokio::test]
+async fn a_draft_that_welcomes_people_without_words_or_a_sender_is_refused_as_by_saving() {
+    let app = App::with_connection(S::Ready);
+    let draft = json!({"settings": {"welcomeEmail": true}});
+    let ask = Ask::post(of_connection("/previews"), &draft).role("admin");
+    let refused = app.ask(ask).await.expect(422).json();
+    let told = refused["errors"].to_string();
+    assert!(told.contains("/settings/welcomeEmail"), "{refused}");
+    assert!(told.contains("no template for the mail"), "{refused}");
+    assert!(app.outside.store.world().runs.is_empty());
+}
+
 /// A run whose plan waits, with as many removals beyond the guard.
 async fn planned(app: &App, removals: u64) -> RunId {
     let asked = preview(app).await.expect(202).json();

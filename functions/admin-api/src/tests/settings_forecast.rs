@@ -104,6 +104,7 @@ async fn what_people_refused_is_not_foretold_again() {
     assert_eq!(verdict["people"]["wouldLink"]["count"], 1, "{verdict}");
     let user = ObjectId::from_u128(1);
     let decision = Decision {
+        kept_days: None,
         at: app.outside.clock.now(),
         actor: None,
         action: ReviewAction::Reject,

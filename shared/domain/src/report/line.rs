@@ -133,6 +133,20 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// The teams that were joined and left, as one cell.
+    pub(super) fn teams(&self) -> String {
+        let told: Vec<String> = self
+            .memberships
+            .iter()
+            .map(MembershipLine::of)
+            .map(|line| match line.role {
+                Some(role) => format!("{} {} ({role})", line.change, line.team),
+                None => format!("{} {}", line.change, line.team),
+            })
+            .collect();
+        told.join("; ")
+    }
+
     /// The same with what a later page told of teams.
     #[must_use]
     pub(super) fn moving(mut self, later: Vec<MembershipChange>) -> Self {

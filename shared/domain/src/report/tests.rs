@@ -87,10 +87,37 @@ fn the_extended_form_adds_who_was_skipped_removed_or_waits() {
     let extended = lines(&everybody(), &[], RunKind::Full, ReportForm::Extended);
     assert_eq!(extended.len(), 7);
     let id = ObjectId::from_u128(5);
-    assert_eq!(extended[4], format!("skipped@x,New,Success,,skipped,{id},A guest.,"));
+    assert_eq!(extended[4], format!("skipped@x,New,Success,,skipped,{id},A guest.,,"));
     assert!(extended[5].starts_with("left@x,Existing,Success,,removed,"));
     assert!(extended[6].starts_with("waits@x,Existing,Success,,waiting for review,"));
     assert_eq!(header(ReportForm::Extended)[..4], SIMPLE_HEADER);
+}
+
+/// Whoever reads the table sees the same changes of teams as a program does.
+#[test]
+fn the_extended_form_tells_at_its_end_which_teams_people_joined_and_left() {
+    let (user, team) = (ObjectId::from_u128(5), TeamId::from_bits);
+    let held = Origin::Manual;
+    let moved = |team_id, old: Option<Origin>, new: Option<Origin>| MembershipChange {
+        team_id,
+        version: 0,
+        old: old.into_iter().collect(),
+        new: new.into_iter().collect(),
+        ended: None,
+    };
+    let told = vec![moved(team(1), None, Some(held.clone())), moved(team(2), Some(held), None)];
+    let mut only = item(5, Outcome::Unchanged);
+    only.email = Some("teams@x".into());
+    let trace = Trace { memberships: told, ..Trace::default() };
+    only.trace = Some(Box::new(trace));
+    let page = Segment::of(3, Phase::Teams, 1, vec![only]);
+    let rows = rows(page, &[], |_| None);
+    assert!(!rows[0].is_listed(RunKind::Full, ReportForm::Simple), "as agreed");
+    assert!(rows[0].is_listed(RunKind::Delta, ReportForm::Extended));
+    let cells = rows[0].cells(ReportForm::Extended);
+    assert_eq!(cells[5], user.to_string());
+    assert_eq!(cells[8], format!("joined {}; left {}", team(1), team(2)));
+    assert_eq!(header(ReportForm::Extended)[8..], ["Teams"]);
 }
 
 #[test]

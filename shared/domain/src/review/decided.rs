@@ -168,4 +168,8 @@ pub struct Decision {
     /// What is not asked again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Rejected>,
+    /// For how many days this is told, where the account chose; a year where it did not. What was
+    /// refused stays refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_days: Option<u16>,
 }

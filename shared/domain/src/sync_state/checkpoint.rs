@@ -95,6 +95,9 @@ pub struct Checkpoint {
     /// Whether it applies the plan that it made before: it looks at nothing else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub applies: bool,
+    /// Whether it reads everybody because Graph let go of the token that told changes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub anew: bool,
 }
 
 impl Checkpoint {
@@ -138,6 +141,7 @@ impl Checkpoint {
             rivals: None,
             follows: None,
             applies: false,
+            anew: false,
             kept: Retention::default(),
         }
     }

@@ -2,11 +2,13 @@
 
 use contact_sync_domain::contact::{Contact, ContactField, Target};
 use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures};
-use contact_sync_domain::id::{ErasureId, ObjectId, ReviewId};
+use contact_sync_domain::id::{ContactId, ErasureId, ObjectId, ReviewId, RunId, TeamId, TenantId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
+use contact_sync_domain::team::{Membership, Team};
+use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
     ContactStore, ContactWrite, DecisionStore, ErasureStore, PendingItem, PendingKind,
-    PendingStore, SHARDS, StoredContact, WriteOutcome,
+    PendingStore, SHARDS, SettingsStore, SettingsVersion, StoredContact, TeamStore, WriteOutcome,
 };
 use serde_json::json;
 
@@ -88,6 +90,43 @@ async fn nothing_takes_the_place_of_whoever_was_forgotten() {
     assert_eq!(tables.count(CONTACTS).await, 2);
 }
 
+/// Whoever wrote the membership died between what leads to it and itself.
+#[tokio::test]
+async fn what_leads_from_a_team_to_whoever_is_forgotten_goes_also_where_nothing_stands() {
+    use aws_sdk_dynamodb::types::AttributeValue::S;
+    let tables = Tables::start().await;
+    let store = &tables.store;
+    let account = account_id(1);
+    let (mine, theirs) = (contact(1, 7, 1).id, contact(1, 8, 1).id);
+    let team = |number: u128| Team {
+        id: TeamId::from_bits(number),
+        account_id: account.clone(),
+        name: format!("Team {number}"),
+        version: 1,
+        created_at: at(0),
+        updated_at: at(0),
+    };
+    let half = async |contact: &ContactId, team: &Team| {
+        let put = tables.client.put_item().table_name(CONTACTS);
+        let put = put.item("pk", S(format!("A#{account}#{}", contact.shard(SHARDS))));
+        let put = put.item("sk", S(format!("T#{}#{contact}", team.id)));
+        put.item("kind", S("teamMember".into())).send().await.unwrap();
+    };
+    let (north, south) = (team(1), team(2));
+    for team in [&north, &south] {
+        assert!(store.create_team(team).await.unwrap());
+    }
+    for contact in [&mine, &theirs] {
+        let none = Membership::none(account.clone(), south.id.clone(), contact.clone());
+        assert!(store.put_membership(&none.joined_by_hand().next(at(1))).await.unwrap());
+        half(contact, &north).await;
+    }
+    assert_eq!(tables.count(CONTACTS).await, 6);
+    let erased = store.erase_beside(&account, &mine).await.unwrap();
+    assert_eq!((erased.memberships, tables.count(CONTACTS).await), (1, 3), "the other's stay");
+    assert_eq!(store.erase_beside(&account, &mine).await.unwrap(), Erasures::default());
+}
+
 #[tokio::test]
 async fn what_names_a_person_goes_and_what_names_others_stays() {
     let tables = Tables::start().await;
@@ -97,6 +136,7 @@ async fn what_names_a_person_goes_and_what_names_others_stays() {
     let (user, other) = (ObjectId::from_u128(7), ObjectId::from_u128(8));
     for (contact, user) in [(&mine, &user), (&theirs, &other)] {
         let decision = Decision {
+            kept_days: None,
             at: at(1),
             actor: None,
             action: ReviewAction::Reject,
@@ -125,4 +165,84 @@ async fn what_names_a_person_goes_and_what_names_others_stays() {
     assert!(store.is_pending(&connection, PendingKind::Removal, other.as_str()).await.unwrap());
     let again = store.erase_asked(&connection, &mine, Some(&user)).await.unwrap();
     assert_eq!(again, Erasures::default());
+}
+
+/// Settings 1 to 3 and a draft: the first and the draft ignore the person.
+async fn ignored(store: &(impl SettingsStore + ErasureStore)) {
+    let (account, connection, contact) = (account_id(1), connection_id(1), contact(1, 7, 1).id);
+    let (user, other) = (ObjectId::from_u128(7), ObjectId::from_u128(8));
+    let ignoring = |version, users: &[&ObjectId]| {
+        let mut next = SettingsVersion { version, ..SettingsVersion::never_saved() };
+        next.settings.scope.ignored_users = users.iter().copied().cloned().collect();
+        next
+    };
+    for (version, users) in [(1, vec![&other, &user]), (2, vec![&other]), (3, vec![])] {
+        let next = ignoring(version, &users);
+        assert!(store.save_settings(&account, &connection, &next).await.unwrap());
+    }
+    let run = RunId::from_bits(5);
+    store.put_draft(&connection, &run, &ignoring(3, &[&user]), at(9)).await.unwrap();
+    let told = store.records_asked(&connection, &contact, Some(&user)).await.unwrap();
+    let told: Vec<_> = told.into_iter().map(|one| (one.store, one.record)).collect();
+    let found = [("settings", json!({"version": 1})), ("draft", json!({"run": run}))];
+    assert_eq!(told, found);
+    assert_eq!(store.forget_in_settings(&connection, &user).await.unwrap(), 2);
+    assert_eq!(store.forget_in_settings(&connection, &user).await.unwrap(), 0);
+    for (version, left) in [(1, vec![&other]), (2, vec![&other]), (3, vec![])] {
+        let kept = store.settings_version(&account, &connection, version).await.unwrap();
+        assert_eq!(kept, Some(ignoring(version, &left)), "under its number, others as they were");
+    }
+    assert_eq!(store.draft(&connection, &run).await.unwrap(), Some(ignoring(3, &[])));
+    assert_eq!(store.records_asked(&connection, &contact, Some(&user)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn kept_settings_lose_whoever_is_forgotten_in_their_places() {
+    ignored(&Tables::start().await.store).await;
+    ignored(&MemoryStore::default()).await;
+}
+
+/// What is shown of somebody is what is forgotten of him.
+async fn shows(store: &(impl DecisionStore + PendingStore + ErasureStore + ContactStore)) {
+    let (account, connection) = (account_id(1), connection_id(1));
+    let (mine, user, tenant) =
+        (contact(1, 7, 1).id, ObjectId::from_u128(7), TenantId::from_u128(1));
+    let decision = Decision {
+        kept_days: None,
+        at: at(1),
+        actor: None,
+        action: ReviewAction::Reject,
+        item: ReviewId::of(&user),
+        list: ReviewList::Changes,
+        version: 1,
+        contact_id: Some(mine.clone()),
+        refused: vec![Rejected::Value {
+            contact_id: mine.clone(),
+            field: Target::Field(ContactField::JobTitle),
+            value: json!("Chief"),
+        }],
+    };
+    store.record_decision(&connection, &decision).await.unwrap();
+    for kind in [PendingKind::Removal, PendingKind::Escrow] {
+        let body = json!({"objectId": user, "email": "a@b"});
+        let item = PendingItem { key: user.to_string(), expires_at: None, body };
+        store.put_pending(&connection, kind, &[item]).await.unwrap();
+    }
+    store.put_adoption(&account, &tenant, &user, &mine).await.unwrap();
+    let asked = store.records_asked(&connection, &mine, Some(&user)).await.unwrap();
+    let mut told: Vec<_> = asked.iter().map(|one| one.store).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["decision", "refusal", "waiting", "waiting"], "{asked:?}");
+    assert!(asked.iter().any(|one| one.record["as"] == "escrow"), "{asked:?}");
+    let beside = store.records_beside(&account, &mine, Some((&tenant, &user))).await.unwrap();
+    assert_eq!(beside.len(), 1, "{beside:?}");
+    assert_eq!(beside[0].record["contact"], json!(mine));
+    store.erase_asked(&connection, &mine, Some(&user)).await.unwrap();
+    assert_eq!(store.records_asked(&connection, &mine, Some(&user)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_person_is_shown_until_it_is_gone() {
+    shows(&Tables::start().await.store).await;
+    shows(&MemoryStore::default()).await;
 }

@@ -1,15 +1,17 @@
 //! What waits for people, and what they decided and refused.
 
+use std::collections::BTreeMap;
+
 use contact_sync_domain::contact::Target;
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::review::{
     Decision, Rejected, ReviewAction, ReviewItem, ReviewList, ReviewUser,
 };
-use contact_sync_engine::port::{DecisionStore, ReviewStore};
+use contact_sync_engine::port::{DecisionStore, ReviewStore, decided_until};
 use serde_json::json;
 
 use crate::samples::{account_id, at, connection_id};
-use crate::tables::Tables;
+use crate::tables::{STATE, Tables};
 
 fn user(number: u128) -> ObjectId {
     ObjectId::from_u128(number)
@@ -42,6 +44,7 @@ fn item(list: ReviewList, number: u128, version: u64) -> ReviewItem {
 
 fn decision(second: i64, number: u128, refused: Vec<Rejected>) -> Decision {
     Decision {
+        kept_days: None,
         at: at(second),
         actor: Some("ada".to_owned()),
         action: ReviewAction::Reject,
@@ -127,7 +130,7 @@ async fn decisions_are_told_newest_first_and_what_they_refuse_is_known() {
         value: json!(value),
     };
     let mine = [
-        decision(1, 1, vec![refused("Countess")]),
+        Decision { kept_days: Some(90), ..decision(1, 1, vec![refused("Countess")]) },
         decision(2, 2, Vec::new()),
         decision(3, 1, vec![refused("Duchess"), refused("Queen")]),
     ];
@@ -148,6 +151,15 @@ async fn decisions_are_told_newest_first_and_what_they_refuse_is_known() {
     };
     assert_eq!(again(&mine[1], mine[1].version).await.as_ref(), Some(&mine[1]));
     assert_eq!(again(&mine[1], mine[1].version + 1).await, None, "of no other version");
+
+    let until = |decision: &Decision| (decided_until(decision).as_second() + 1).to_string();
+    let expires = tables.expiries(STATE, "DECISIONS#").await;
+    let told = mine.iter().map(|one| (Some(until(one)), 2)).collect();
+    assert_eq!(expires, told, "by time and by item");
+    assert_eq!(mine[0].at.duration_until(decided_until(&mine[0])).as_hours(), 24 * 90);
+    assert_eq!(mine[1].at.duration_until(decided_until(&mine[1])).as_hours(), 24 * 365);
+    let refusals = tables.expiries(STATE, "REFUSED#").await;
+    assert_eq!(refusals, BTreeMap::from([(None, 3)]), "what is refused is never asked again");
 
     let set = store.refused(&connection_id(1)).await.unwrap();
     for value in ["Countess", "Duchess", "Queen"] {

@@ -1,5 +1,6 @@
 //! The two tables, on an embedded engine of the test's own, and a wire that loses answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -99,6 +100,23 @@ impl Tables {
     /// How many items a table holds.
     pub(crate) async fn count(&self, table: &str) -> i32 {
         self.client.scan().table_name(table).send().await.expect("a scan").count
+    }
+
+    /// When the items of partitions that begin so expire, in seconds.
+    pub(crate) async fn expiries(
+        &self,
+        table: &str,
+        prefix: &str,
+    ) -> BTreeMap<Option<String>, usize> {
+        let mut found = BTreeMap::new();
+        let items = self.client.scan().table_name(table).send().await.expect("a scan").items;
+        for item in items.unwrap_or_default() {
+            if item["pk"].as_s().is_ok_and(|pk| pk.starts_with(prefix)) {
+                let at = item.get("expiresAt").map(|at| at.as_n().expect("a number").clone());
+                *found.entry(at).or_default() += 1;
+            }
+        }
+        found
     }
 }
 

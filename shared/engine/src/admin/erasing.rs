@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::contacts::TOMBSTONE_LIFE;
 use super::document::Members;
+use super::settings::forget_ignored;
 use super::{AdminError, Caller, Outside};
 use crate::port::{
     Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoreError, StoredContact,
@@ -86,6 +87,10 @@ pub async fn erase_contact(
     let user = people.iter().find_map(|one| one.user.as_ref()).map(|user| &user.object_id);
     for connection in store.connections(account).await? {
         found = found.and(store.erase_asked(&connection.id, id, user).await?);
+        for user in people.iter().filter_map(|one| one.user.as_ref()) {
+            found.settings +=
+                forget_ignored(outside, caller, account, &connection.id, &user.object_id).await?;
+        }
     }
     found.answers += store.erase_answers(account, id).await?;
     store.forget_welcome(account, id).await?;
@@ -160,7 +165,7 @@ pub async fn erasure(
     receipt.ok_or(AdminError::NotFound("erasure"))
 }
 
-fn receipt_of(contact: &ContactId) -> ErasureId {
+pub(super) fn receipt_of(contact: &ContactId) -> ErasureId {
     ErasureId::from_bits(contact.to_bits())
 }
 
@@ -244,6 +249,23 @@ async fn whom_it_removed(
         }
     }
     Ok(None)
+}
+
+/// Who is behind a contact, also behind one that was removed, as far as anything tells.
+pub(super) async fn whose(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ContactId,
+    standing: Option<&StoredContact>,
+) -> Result<Option<ErasedUser>, AdminError> {
+    let person = match standing {
+        Some(StoredContact::Present(contact)) => Some(person_of(contact)),
+        Some(StoredContact::Tombstone { by: Some(by), .. }) => {
+            whom_it_removed(outside, account, id, by).await?
+        }
+        Some(StoredContact::Tombstone { by: None, .. }) | None => None,
+    };
+    Ok(person.and_then(|person| person.user))
 }
 
 fn person_of(contact: &Contact) -> ErasedPerson {

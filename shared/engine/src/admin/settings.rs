@@ -44,7 +44,7 @@ pub use findings::{
     TeamCount,
 };
 pub use history::{HistoryEntry, roll_back, settings_history, settings_version};
-pub(super) use ignoring::{Ignoring, change_ignored};
+pub(super) use ignoring::{Ignoring, change_ignored, forget_ignored};
 pub use people::Stopped;
 pub use profile::{CoverageProfile, coverage};
 pub use teams::TeamToMake;

@@ -4,15 +4,19 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
 use contact_sync_domain::event::ContactEventKind;
 use contact_sync_domain::id::{
-    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId,
+    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId, TenantId,
 };
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::MemoryStore;
-use crate::port::{ErasureStore, EventsForgotten, SegmentRef, StoreError, StoredContact};
+use super::{MemoryStore, World};
+use crate::port::{
+    ErasureStore, EventsForgotten, KeptRecord, SegmentRef, SettingsVersion, StoreError,
+    StoredContact,
+};
 
 /// How many told events are gone through at once.
 const EVENTS: usize = 3;
@@ -21,6 +25,36 @@ const EVENTS: usize = 3;
 fn names(thing: &impl Serialize, ids: &[String]) -> bool {
     let told = serde_json::to_string(thing).unwrap_or_default();
     ids.iter().any(|id| told.contains(id.as_str()))
+}
+
+/// By what a person is found.
+fn ids_of(contact: &ContactId, user: Option<&ObjectId>) -> Vec<String> {
+    let mut ids = vec![contact.to_string()];
+    ids.extend(user.map(ObjectId::to_string));
+    ids.extend(user.map(|user| ReviewId::of(user).to_string()));
+    ids
+}
+
+/// What is stored about a person, as it is found.
+struct Records<'r> {
+    connection: Option<&'r ConnectionId>,
+    ids: &'r [String],
+    found: Vec<KeptRecord>,
+}
+
+impl Records<'_> {
+    /// Those of these that name the person.
+    fn add<T: Serialize>(&mut self, store: &'static str, things: impl Iterator<Item = T>) {
+        let ids = self.ids;
+        let told = things.filter(|thing| names(thing, ids));
+        self.say(store, told.map(|thing| serde_json::to_value(thing).unwrap_or_default()));
+    }
+
+    fn say(&mut self, store: &'static str, told: impl Iterator<Item = Value>) {
+        let connection_id = self.connection.cloned();
+        let kept = |record| KeptRecord { store, connection_id: connection_id.clone(), record };
+        self.found.extend(told.map(kept));
+    }
 }
 
 /// How many fewer there are.
@@ -119,9 +153,7 @@ impl ErasureStore for MemoryStore {
         user: Option<&ObjectId>,
     ) -> Result<Erasures, StoreError> {
         let mut world = self.up()?;
-        let mut ids = vec![contact.to_string()];
-        ids.extend(user.map(ObjectId::to_string));
-        ids.extend(user.map(|user| ReviewId::of(user).to_string()));
+        let ids = ids_of(contact, user);
         let mut erased = Erasures::default();
         let before = world.reviews.len();
         world.reviews.retain(|(of, ..), item| of != connection || !names(item, &ids));
@@ -138,6 +170,77 @@ impl ErasureStore for MemoryStore {
         });
         erased.waiting = gone(before, world.pending.len());
         Ok(erased)
+    }
+
+    async fn forget_in_settings(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+    ) -> Result<u64, StoreError> {
+        let mut world = self.up()?;
+        let World { settings, drafts, .. } = &mut *world;
+        let versions = settings.get_mut(connection).into_iter().flatten();
+        let drafts = drafts.iter_mut().filter(|((of, _), _)| of == connection);
+        let mut named = 0;
+        for version in versions.chain(drafts.map(|(_, draft)| draft)) {
+            let ignored = &mut version.settings.scope.ignored_users;
+            let before = ignored.len();
+            ignored.retain(|one| one != user);
+            named += u64::from(ignored.len() < before);
+        }
+        Ok(named)
+    }
+
+    async fn records_asked(
+        &self,
+        connection: &ConnectionId,
+        contact: &ContactId,
+        user: Option<&ObjectId>,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        let world = self.up()?;
+        let ids = ids_of(contact, user);
+        let mut records = Records { connection: Some(connection), ids: &ids, found: Vec::new() };
+        let own = world.reviews.iter().filter(|((of, ..), _)| of == connection);
+        records.add("review", own.map(|(_, item)| item));
+        let decisions = world.decisions.get(connection).into_iter().flatten();
+        records.add("decision", decisions.clone());
+        records.add("refusal", decisions.flat_map(|decision| &decision.refused));
+        let own = world.pending.iter().filter(|((of, ..), _)| of == connection);
+        records.add("waiting", own.map(|((.., kind, key), item)| {
+            json!({"as": format!("{kind:?}").to_lowercase(), "key": key, "body": item.body})
+        }));
+        let names = |version: &SettingsVersion| {
+            user.is_some_and(|user| version.settings.scope.ignored_users.contains(user))
+        };
+        let versions = world.settings.get(connection).into_iter().flatten();
+        let versions = versions.filter(|version| names(version)).map(|version| version.version);
+        records.say("settings", versions.map(|version| json!({"version": version})));
+        let drafts =
+            world.drafts.iter().filter(|((of, _), draft)| of == connection && names(draft));
+        records.say("draft", drafts.map(|((_, run), _)| json!({"run": run})));
+        Ok(records.found)
+    }
+
+    async fn records_beside(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        user: Option<(&TenantId, &ObjectId)>,
+    ) -> Result<Vec<KeptRecord>, StoreError> {
+        let world = self.up()?;
+        let ids = [contact.to_string()];
+        let mut records = Records { connection: None, ids: &ids, found: Vec::new() };
+        let kept = world.keyed.values().filter(|kept| kept.account.as_ref() == Some(account));
+        records.add("answer", kept);
+        let own = world.history.iter().filter(|((owner, ..), _)| owner == account);
+        records.add("history", own.map(|(_, entry)| entry));
+        if let Some((tenant, user)) = user {
+            let place = (account.clone(), tenant.clone(), user.clone());
+            let adopted = world.adoptions.get(&place).into_iter();
+            records
+                .say("adoption", adopted.map(|contact| json!({"user": user, "contact": contact})));
+        }
+        Ok(records.found)
     }
 
     async fn replace_segment(

@@ -142,6 +142,8 @@ pub enum SettingsCause {
         /// The run that took those back.
         run: RunId,
     },
+    /// Somebody who was forgotten was taken off the ignore list.
+    Erasure,
     /// What a plan was made under was saved with its being applied.
     Planned {
         /// The plan's run.

@@ -4,10 +4,14 @@ use std::future::Future;
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId};
+use contact_sync_domain::id::{
+    AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId, TenantId,
+};
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::StoreError;
 
@@ -22,6 +26,19 @@ pub struct EventsForgotten {
     pub is_end: bool,
     /// Whether the last that was told of the contact is that it was removed; none where nothing was.
     pub tells_removal: Option<bool>,
+}
+
+/// Something that is stored about a person, as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptRecord {
+    /// As what: `review`, `decision`, `refusal`, `waiting`, `settings`, `draft`, `answer`, `history`,
+    /// `adoption`.
+    pub store: &'static str,
+    /// Of which connection, where it is one's.
+    pub connection_id: Option<ConnectionId>,
+    /// What it says; of settings, where they name the person.
+    pub record: Value,
 }
 
 /// Receipts, and taking away what lies around a contact.
@@ -82,6 +99,32 @@ pub trait ErasureStore: Send + Sync {
         contact: &ContactId,
         user: Option<&ObjectId>,
     ) -> impl Future<Output = Result<Erasures, StoreError>> + Send;
+
+    /// Takes a user off the ignore lists of a connection's settings in all their versions and drafts,
+    /// which keep their numbers; answers how many named the user.
+    fn forget_in_settings(
+        &self,
+        connection: &ConnectionId,
+        user: &ObjectId,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// What a connection's people were asked, decided and refused about a contact or a user, what
+    /// waits about them, and settings that name the user: all that [`Self::erase_asked`] and
+    /// [`Self::forget_in_settings`] find.
+    fn records_asked(
+        &self,
+        connection: &ConnectionId,
+        contact: &ContactId,
+        user: Option<&ObjectId>,
+    ) -> impl Future<Output = Result<Vec<KeptRecord>, StoreError>> + Send;
+
+    /// What lies beside a contact and among kept answers, without memberships.
+    fn records_beside(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        user: Option<(&TenantId, &ObjectId)>,
+    ) -> impl Future<Output = Result<Vec<KeptRecord>, StoreError>> + Send;
 
     /// Puts a page of a run in the place of the one that stands in the index itself.
     fn replace_segment(

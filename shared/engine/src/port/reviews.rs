@@ -3,7 +3,9 @@
 use std::future::Future;
 
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId};
+use contact_sync_domain::retention::LONGEST;
 use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
+use jiff::{SignedDuration, Timestamp};
 
 use super::StoreError;
 
@@ -59,7 +61,15 @@ pub struct DecisionPage {
     pub cursor: Option<String>,
 }
 
-/// What people decided: kept for the record, and so that nothing refused is asked again.
+/// Until when a decision is told: as long as what people did beside it.
+pub fn decided_until(decision: &Decision) -> Timestamp {
+    let days = decision.kept_days.unwrap_or(LONGEST);
+    let life = SignedDuration::from_hours(24 * i64::from(days));
+    decision.at.saturating_add(life).unwrap_or(Timestamp::MAX)
+}
+
+/// What people decided: kept for the record as [`decided_until`] says; what it refuses for as long
+/// as the connection, so that it is not asked again.
 pub trait DecisionStore: Send + Sync {
     /// Records a decision; what it refuses counts from now on.
     fn record_decision(
@@ -68,7 +78,8 @@ pub trait DecisionStore: Send + Sync {
         decision: &Decision,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The decision that was made so about an item in this version, however long ago.
+    /// The decision that was made so about an item in this version, for as long as
+    /// it is told.
     fn decision(
         &self,
         connection: &ConnectionId,

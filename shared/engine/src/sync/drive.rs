@@ -71,7 +71,10 @@ pub(super) enum Ended {
     HandOver,
     Park,
     Lost,
-    BeginFull,
+    /// Everybody is to be read; `anew`: since Graph let go of the token that told changes.
+    BeginFull {
+        anew: bool,
+    },
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
@@ -270,7 +273,7 @@ where
                     );
                     return self.hand_over(held, &next).await;
                 }
-                Ended::BeginFull => self.queue_full(held, &desk).await?,
+                Ended::BeginFull { anew } => self.queue_full(held, &desk, anew).await?,
             }
         }
         self.park(held).await?;

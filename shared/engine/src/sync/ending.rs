@@ -1,6 +1,6 @@
 //! How a run ends: what is recorded of it, and what its look at the directory settled.
 
-use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, RunStatus, TOKEN_GONE, Trigger};
 use contact_sync_domain::settings::BetweenRuns;
 use contact_sync_domain::sync_state::{Checkpoint, Ending, Stage, Work};
 use jiff::Timestamp;
@@ -106,6 +106,9 @@ pub(super) fn conclusion(point: &Checkpoint) -> (RunStatus, Option<String>) {
     }
     let reasons: Vec<String> = gap.into_iter().chain(point.teams_note.clone()).collect();
     let well = reasons.is_empty() && point.counts.failed == 0;
+    // Told of a run that went well, too: nothing else says why it read everybody.
+    let anew = point.anew.then(|| TOKEN_GONE.to_owned());
+    let reasons: Vec<String> = anew.into_iter().chain(reasons).collect();
     let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
     (if well { RunStatus::Succeeded } else { RunStatus::Partial }, reason)
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
-use contact_sync_domain::run::{Progress, Run, RunKind, RunStatus, Step};
+use contact_sync_domain::run::{Progress, Run, RunKind, RunStatus, Step, TOKEN_GONE};
 use contact_sync_domain::segment::{Deviation, NextStep, Outcome, Phase, Segment};
 use contact_sync_domain::sync_state::Checkpoint;
 use jiff::Timestamp;
@@ -278,7 +278,7 @@ pub(super) fn run_of(pass: &Pass, status: RunStatus) -> Run {
         kind: point.kind,
         trigger: point.trigger,
         status,
-        reason: point.note.clone(),
+        reason: point.note.clone().or_else(|| point.anew.then(|| TOKEN_GONE.to_owned())),
         counts: point.counts,
         progress: progress(point),
         settings_version: point.settings_version,

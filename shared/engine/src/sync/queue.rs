@@ -4,7 +4,7 @@ use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::event::RequestTrigger;
 use contact_sync_domain::id::{ConnectionId, RunId};
-use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, RunStatus, TOKEN_GONE, Trigger};
 use contact_sync_domain::schedule::Timing;
 use contact_sync_domain::settings::Mode;
 use contact_sync_domain::sync_state::{Ending, Lane, QueuedRun};
@@ -181,7 +181,12 @@ where
         Ok(())
     }
 
-    pub(super) async fn queue_full(&self, held: &mut Held, desk: &Desk) -> Result<(), Stop> {
+    pub(super) async fn queue_full(
+        &self,
+        held: &mut Held,
+        desk: &Desk,
+        anew: bool,
+    ) -> Result<(), Stop> {
         // The look that could not be done is part of the full run. What tracks other attributes
         // than the settings read by now goes on telling changes until that run has its own place.
         let selected = select_hash(&UserSelection::of(&desk.settings.settings));
@@ -189,7 +194,8 @@ where
             held.work.users_delta.take().filter(|cursor| cursor.select_hash != selected);
         let now = self.clock.now();
         let id = self.new_run_id();
-        let run = queued_run(&desk.connection, id, Trigger::Sweep, &desk.settings, now);
+        let mut run = queued_run(&desk.connection, id, Trigger::Sweep, &desk.settings, now);
+        run.reason = anew.then(|| TOKEN_GONE.to_owned());
         self.stores.enqueue(&run).await?;
         held.state.queue.push(QueuedRun {
             run_id: run.id,

@@ -211,6 +211,7 @@ fn restart(held: &Held, pass: &mut Pass, error: &DirectoryError) -> Reaction {
     let gone = matches!(error, DirectoryError::Gone { .. });
     // A delta link that does not answer never will, and groups are not to be skipped.
     let in_groups = pass.point.stage == Stage::Groups;
+    pass.point.anew |= gone;
     if !pass.point.reads_everybody() && (gone || used_up || in_groups) {
         return Reaction::BeginFull;
     }

@@ -1,7 +1,7 @@
 //! One run: taken through its stages.
 
 use contact_sync_domain::event::RequestTrigger;
-use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{RunKind, RunStatus, TOKEN_GONE, Trigger};
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::settings::BetweenRuns;
 use contact_sync_domain::sync_state::{Checkpoint, Ending, Lane, QueuedRun, Stage};
@@ -77,6 +77,7 @@ where
         }
         if let Some(run) = stored {
             point.queued_at = run.queued_at;
+            point.anew = run.reason.as_deref() == Some(TOKEN_GONE);
             // What is applied of a plan lies with the plan.
             point.kept = run.kept;
         }
@@ -104,7 +105,9 @@ where
         desk: &Desk,
     ) -> Result<Ended, Stop> {
         let told = held.state.wanted > held.work.done;
-        let Some(stage) = delta_stage(held, desk) else { return Ok(Ended::BeginFull) };
+        let Some(stage) = delta_stage(held, desk) else {
+            return Ok(Ended::BeginFull { anew: false });
+        };
         let id = self.new_run_id();
         let mut point = self.first_checkpoint(held, desk, id, stage);
         point.kind = RunKind::Delta;
@@ -193,7 +196,7 @@ where
                     None => return Ok(Ended::Run),
                 }
             }
-            Err(Stop::NeedsFull) => return Ok(Ended::BeginFull),
+            Err(Stop::NeedsFull) => return Ok(Ended::BeginFull { anew: point.anew }),
             Err(stop) => return Err(stop),
         };
         if let Some(Ending { status, reason }) = pass.point.ending.clone() {
@@ -233,7 +236,7 @@ where
                         self.finish(held, &mut pass, RunStatus::Partial, Some(reason.to_owned()))
                             .await?;
                     }
-                    return Ok(Ended::BeginFull);
+                    return Ok(Ended::BeginFull { anew: pass.point.anew });
                 }
                 Reaction::End { status, reason, attention } => {
                     // A look that failed is recorded after all: silence would look healthy.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::memory::{Counter, HeldClock, MailFate, MemoryMailer, MemoryStore};
+use crate::memory::{Counter, HeldClock, MailFate, MemoryMailer, MemoryStore, World};
 use crate::port::SettingsVersion;
 
 const NOON: &str = "2026-03-02T12:00:00Z";
@@ -207,6 +207,43 @@ async fn whoever_is_forgotten_leaves_two_digests_and_is_not_welcomed_again() {
     assert_eq!(scene.comes(&ada).await.unwrap(), Welcomed::Known);
     let other = scene.made(2, "ada@contoso.example");
     assert_eq!(scene.comes(&other).await.unwrap(), Welcomed::AddressKnown);
+}
+
+/// Removes or forgets her in the moment after the claim; that the claim stands is known by then.
+fn forget_all(world: &mut World) {
+    for stored in world.contacts.values_mut() {
+        *stored = StoredContact::Tombstone {
+            version: 2,
+            source_version: u64::MAX,
+            connection_id: None,
+            expires_at: Timestamp::MAX,
+            by: None,
+            erased: true,
+        };
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_forgotten_between_the_claim_and_the_mail_is_not_mailed() {
+    let mut seen = 0;
+    for calls in 0.. {
+        let scene = Scene::new();
+        let ada = scene.made(1, "ada@contoso.example");
+        // Mails go at a pace: the moment between may be long.
+        scene.mailer.set_fates(&[MailFate::Throttles, MailFate::Throttles]);
+        scene.stores.world().meanwhile = Some((calls, forget_all));
+        let came = scene.comes(&ada).await.unwrap();
+        if scene.stores.world().meanwhile.take().is_some() || came == Welcomed::Sent {
+            assert_eq!(came, Welcomed::Sent);
+            assert!(seen > 2, "{seen}");
+            return;
+        }
+        assert_eq!(came, Welcomed::Unwanted("the contact was removed"), "{calls}");
+        assert!(scene.mailer.sent().is_empty(), "{calls}");
+        let Some(kept) = scene.stores.welcome(&account(), &ada).await.unwrap() else { continue };
+        seen += 1;
+        assert_eq!((kept.state, kept.address), (WelcomeState::Failed, None), "{calls}");
+    }
 }
 
 /// What befalls one delivery of the event.

@@ -36,6 +36,10 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     let about = customer.path(&format!("/runs/{}", about["id"].as_str().unwrap()));
     scene.settle().await;
     assert_eq!(rest.get(&about).await.expect(200).json()["user"], person.id());
+    // He was ignored for a moment: a version that is kept names him.
+    customer.change_settings(json!({"scope": {"ignoredUsers": [person.id()]}})).await;
+    customer.change_settings(json!({"scope": {"ignoredUsers": []}})).await;
+    scene.settle().await;
     let others: Vec<Value> = customer.contacts().await;
     let others: Vec<Value> = others.into_iter().filter(|one| one["id"] != *contact).collect();
 
@@ -56,6 +60,15 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     for kind in ["run", "person", "decision", "waiting"] {
         assert!(kinds.contains(&kind), "{kind}: {whole}");
     }
+    let stores: Vec<&str> = whole["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["store"].as_str().unwrap())
+        .collect();
+    for store in ["review", "decision", "refusal", "settings", "answer", "history"] {
+        assert!(stores.contains(&store), "{store}: {whole}");
+    }
     assert_eq!(whole["runs"][0]["kind"], "full", "{whole}");
     assert_eq!((&whole["timelineNext"], &whole["decisionsComplete"]), (&Value::Null, &json!(true)));
     let entered = rest.get(&customer.account_path("/audit")).await.expect(200).json();
@@ -75,7 +88,8 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
         .await;
     scene.settle().await;
     for what in
-        ["memberships", "reviews", "decisions", "refusals", "answers", "pages", "reports", "events"]
+        ["memberships", "reviews", "decisions", "refusals", "answers", "pages", "reports", "events",
+         "settings"]
     {
         assert_eq!(receipt["found"][what].as_u64().unwrap().min(1), 1, "{what}: {receipt}");
     }

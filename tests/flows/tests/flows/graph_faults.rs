@@ -66,6 +66,9 @@ async fn a_dead_delta_token_leads_to_a_full_run_and_removes_nobody() {
         let runs = customer.runs_of("full").await;
         assert_eq!(runs.len(), fulls + 1, "{status} {code}: {runs:?}\n{}", scene.story());
         assert_eq!(runs[0]["counts"]["removed"], 0);
+        let told = runs[0]["reason"].as_str().unwrap_or_default();
+        assert!(told.contains("no longer valid (Graph 410)"), "{}", runs[0]);
+        assert_eq!(runs[1]["reason"].as_str().filter(|_| number == 0), None, "of that run alone");
         assert_eq!(customer.linked_contact(&person).await["fields"]["jobTitle"], title.as_str());
         assert_eq!(states(&customer).await, before);
     }

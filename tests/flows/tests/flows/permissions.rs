@@ -41,7 +41,7 @@ const UNUSED: [(&[&str], &str, &str); 6] = [
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.
-const BY_CHANCE: [(&[&str], &str, &str); 11] = [
+const BY_CHANCE: [(&[&str], &str, &str); 12] = [
     (
         &["sync-report"],
         "dynamodb:PutItem ERASING#",
@@ -51,6 +51,11 @@ const BY_CHANCE: [(&[&str], &str, &str); 11] = [
         &["sync-report"],
         "dynamodb:BatchWriteItem",
         "what a run at work asked about somebody who was forgotten meanwhile",
+    ),
+    (
+        &["sync-report"],
+        "dynamodb:PutItem WELCOMED#",
+        "a welcome of somebody who was forgotten while the mail was on its way",
     ),
     (
         &["subscription-renewal"],

@@ -4,16 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::{Contact, Target};
+use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::id::{ContactId, RunId};
 use contact_sync_domain::review::Decision;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::team::Membership;
+use contact_sync_domain::welcome::Welcome;
 use jiff::{SignedDuration, Timestamp};
 
 use super::provenance::{Provenance, provenance};
 use super::timeline::{TimelineEntry, timeline};
+use crate::admin::erasing::{receipt_of, whose};
 use crate::admin::{AdminError, Outside};
-use crate::port::{Clock, ConnectionStore, ContactStore, DecisionStore, StoredContact, TeamStore};
+use crate::port::{
+    Clock, ConnectionStore, ContactStore, DecisionStore, ErasureStore, KeptRecord, StoredContact,
+    TeamStore, WelcomeStore,
+};
 
 /// After so long an export says where it goes on: HTTP APIs give up after 30 seconds.
 const TIME: SignedDuration = SignedDuration::from_secs(15);
@@ -48,6 +54,13 @@ pub struct Exported {
     pub knows_all_decisions: bool,
     /// The runs that the timeline names, as far as they are kept.
     pub runs: Vec<Run>,
+    /// Whatever else is stored about the person, as it is stored: questions, decisions, refusals,
+    /// what waits or failed, ignore lists, kept answers, what people did.
+    pub records: Vec<KeptRecord>,
+    /// That the person was welcomed, or was to be.
+    pub welcome: Option<Welcome>,
+    /// That the person was forgotten.
+    pub erasure: Option<ErasureReceipt>,
 }
 
 /// Reads everything that is kept of the person behind a contact; of one that was removed what is
@@ -69,7 +82,9 @@ pub async fn export_person(
             break;
         }
     }
-    let contact = match store.get(&account.id, id).await? {
+    let standing = store.get(&account.id, id).await?;
+    let user = whose(outside, &account.id, id, standing.as_ref()).await?;
+    let contact = match standing {
         Some(StoredContact::Present(contact)) => Some(contact),
         Some(StoredContact::Tombstone { .. }) | None => None,
     };
@@ -89,7 +104,11 @@ pub async fn export_person(
     }
     let mut decisions = Vec::new();
     let mut knows_all_decisions = true;
+    let link = user.as_ref().map(|user| (&user.tenant_id, &user.object_id));
+    let mut records = store.records_beside(&account.id, id, link).await?;
     for connection in store.connections(&account.id).await? {
+        let user = user.as_ref().map(|user| &user.object_id);
+        records.extend(store.records_asked(&connection.id, id, user).await?);
         let mut cursor: Option<String> = None;
         loop {
             if outside.clock().now() >= until {
@@ -117,5 +136,8 @@ pub async fn export_person(
         decisions,
         knows_all_decisions,
         runs,
+        records,
+        welcome: store.welcome(&account.id, id).await?,
+        erasure: store.receipt(&account.id, &receipt_of(id)).await?,
     })
 }

@@ -8,6 +8,7 @@ use contact_sync_domain::connection::{Connection, ConnectionStatus};
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::history::HistoryKind;
 use contact_sync_domain::id::{ConnectionId, ContactId, ReviewId};
+use contact_sync_domain::retention::LONGEST;
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewItem, ReviewList};
 use contact_sync_domain::segment::FieldChange;
 
@@ -128,6 +129,7 @@ impl<'a, O: Outside> Desk<'a, O> {
         let done = self.act(item, request, grounds, user).await?;
         // The decision is on record before the question is gone.
         let decision = Decision {
+            kept_days: Some(self.account.retention.deed_days).filter(|days| *days != LONGEST),
             at: self.outside.clock().now(),
             actor: self.caller.subject.clone(),
             action: request.action,

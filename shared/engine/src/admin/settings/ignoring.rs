@@ -6,7 +6,7 @@ use contact_sync_domain::settings::check::MOST_IGNORED_USERS;
 
 use super::next;
 use crate::admin::{ATTEMPTS, AdminError, Caller, Outside};
-use crate::port::{ConnectionStore, SettingsCause, SettingsStore, SettingsVersion};
+use crate::port::{ConnectionStore, ErasureStore, SettingsCause, SettingsStore, SettingsVersion};
 
 /// What becomes of users on the ignore list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,33 @@ pub(in crate::admin) async fn change_ignored(
         if store.save_settings(account, id, &version).await? {
             return Ok(());
         }
+    }
+    Err(AdminError::Moved)
+}
+
+/// Takes somebody who is forgotten off the ignore list for good: off the current settings with a
+/// version of its own, so that whoever saves on what he read before is refused, then off all that
+/// is kept of earlier ones. The tombstone keeps the person away instead. Says how many named him.
+pub(in crate::admin) async fn forget_ignored(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &AccountId,
+    id: &ConnectionId,
+    user: &ObjectId,
+) -> Result<u64, AdminError> {
+    let store = outside.store();
+    for _ in 0..ATTEMPTS {
+        let current = store.settings(account, id).await?;
+        if !current.settings.scope.ignored_users.contains(user) {
+            return Ok(store.forget_in_settings(id, user).await?);
+        }
+        let mut settings: Settings = current.settings;
+        settings.scope.ignored_users.retain(|one| one != user);
+        let version = SettingsVersion {
+            version: current.version + 1,
+            ..next(outside, caller, settings, SettingsCause::Erasure)
+        };
+        store.save_settings(account, id, &version).await?;
     }
     Err(AdminError::Moved)
 }

@@ -86,6 +86,7 @@ async fn what_people_refused_keeps_the_lists_looked_at() {
     let matched = item(&scene, ReviewList::Matched, 1);
     let refused = Rejected::Match { object_id: id(1), contact_id: local_id(9) };
     let decision = Decision {
+        kept_days: None,
         at: start(),
         actor: None,
         action: ReviewAction::Reject,

@@ -5,8 +5,11 @@ use contact_sync_domain::erasure::{
     ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction, RedactionPlace,
 };
 use contact_sync_domain::event::{ContactEvent, ContactEventKind, SCHEMA_VERSION};
-use contact_sync_domain::id::{ErasureId, ObjectId};
+use contact_sync_domain::id::{ContactId, ErasureId, ObjectId};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::settings::OnLeave;
+use contact_sync_domain::team::Membership;
+use contact_sync_domain::welcome::{Welcome, WelcomeState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -14,8 +17,12 @@ use super::replay::CALLS;
 use super::scene::{
     Scene, account_id, connection_id, contact_id, start, tenant_id, user, user_with,
 };
+use super::teams;
 use crate::memory::{MemoryStore, World};
-use crate::port::{BoxError, Clock, ErasureStore, SegmentStore, StoreError, StoredContact};
+use crate::port::{
+    BoxError, Clock, ContactStore, ErasureStore, SegmentStore, StoreError, StoredContact,
+    TeamStore, WelcomeStore,
+};
 use crate::redacting::{Redacted, redact};
 use crate::report::{Sheet, compile_report};
 use crate::segments::load_segment;
@@ -167,6 +174,80 @@ async fn what_a_run_at_work_still_stored_of_him_is_gone_before_it_is_said() {
         let after = scene.run(&id);
         assert_eq!((after.counts, after.proof), (before.counts, before.proof), "{calls}");
     }
+}
+
+/// As erasing does: his memberships went, too.
+fn forget_user_3_and_his_teams(world: &mut World) {
+    forget_user_3(world);
+    world.memberships.retain(|(contact, _), _| *contact != contact_id(3));
+}
+
+#[tokio::test]
+async fn teams_that_a_run_at_work_still_put_him_into_are_left_before_it_is_said() {
+    let mut late = 0;
+    for calls in 0..CALLS {
+        let rows = [teams::row(1, teams::NORTH, OnLeave::Remove)];
+        let mut scene = teams::scene(8, teams::mapped(&rows));
+        teams::put_group(&scene, 1, [2, 3], &[]);
+        let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.worker.stores.world().meanwhile = Some((calls, forget_user_3_and_his_teams));
+        scene.drive().await.unwrap();
+        if scene.worker.stores.world().meanwhile.is_some() {
+            assert!(late > 0, "no run put him into a team after that");
+            return;
+        }
+        let is_in = |scene: &Scene| !teams::members(scene, teams::NORTH, 3).contains(&3);
+        late += u32::from(!is_in(&scene));
+        let place = RedactionPlace { connection: connection_id(), run: id, page: 0 };
+        let open = Redaction {
+            is_through: true,
+            events: None,
+            open: vec![place],
+            ..receipt().redaction.unwrap()
+        };
+        put(&scene, ErasureReceipt { redaction: Some(open), ..receipt() });
+        report_all(&scene);
+        assert_eq!(slice(&scene, 90).await.unwrap(), Redacted::Done, "{calls}");
+        assert!(is_in(&scene), "forgotten after {calls} calls");
+        assert_eq!(teams::members(&scene, teams::NORTH, 3), [2], "others stay: {calls}");
+    }
+}
+
+/// What was on its way when he was forgotten came afterwards, under either of his ids.
+#[tokio::test]
+async fn what_was_put_beside_him_meanwhile_is_gone_before_it_is_said() {
+    let scene = scene();
+    let (own, user) = (ContactId::from_bits(0xba), ObjectId::from_u128(3));
+    let store = &scene.worker.stores;
+    for (number, contact) in (1..).zip([&own, &contact_id(3)]) {
+        let none = Membership::none(account_id(), teams::team(1), contact.clone());
+        store.put_membership(&none.joined_by_hand().next(start())).await.unwrap();
+        let claim = Welcome {
+            account_id: account_id(),
+            contact_id: contact.clone(),
+            connection_id: Some(connection_id()),
+            address: Some(format!("digest {number}")),
+            state: WelcomeState::Claimed,
+            reason: None,
+            attempt: "1".into(),
+            version: 1,
+            at: start(),
+        };
+        store.claim_welcome(&claim).await.unwrap();
+    }
+    store.put_adoption(&account_id(), &tenant_id(), &user, &own).await.unwrap();
+    let through = Redaction { is_through: true, events: None, ..receipt().redaction.unwrap() };
+    let barred = vec![own];
+    put(&scene, ErasureReceipt { redaction: Some(through), barred, ..receipt() });
+    assert_eq!(slice(&scene, 90).await.unwrap(), Redacted::Done);
+    let world = store.world();
+    assert!(world.memberships.is_empty() && world.adoptions.is_empty(), "{world:?}");
+    assert_eq!(world.welcomes.len(), 2, "that somebody was welcomed stays");
+    let names_nobody = |one: &Welcome| one.address.is_none() && one.connection_id.is_none();
+    assert!(world.welcomes.values().all(names_nobody), "{:?}", world.welcomes);
+    assert!(world.welcomed_addresses.values().all(Option::is_none));
+    let found = world.receipts[&(account_id(), receipt_id())].found;
+    assert_eq!(found.memberships, 2, "the receipt counts them");
 }
 
 #[tokio::test]
@@ -344,7 +425,7 @@ async fn runs_of_which_nothing_is_left_are_not_gone_through_page_by_page() {
     tell_removal(&scene);
     scene.pass(SignedDuration::from_hours(92 * 24));
     let old = calls(&scene).await;
-    assert!(old < 15 && young > 2 * old, "{old} and {young} calls");
+    assert!(old < 18 && young > 2 * old, "{old} and {young} calls");
     let told = format!("{:?}", scene.runs());
     assert!(!told.contains(ObjectId::from_u128(3).as_str()), "a run about him says so no more");
 }

@@ -140,6 +140,7 @@ async fn a_look_at_one_of_them_alone_does_not_give_him_what_the_other_is_asked_a
 async fn keep(scene: &Scene, number: u128, refused: Rejected) {
     let item = asked(scene, number).unwrap();
     let decision = Decision {
+        kept_days: None,
         at: start(),
         actor: None,
         action: ReviewAction::Keep,

@@ -71,6 +71,7 @@ pub(super) async fn decide(
         store.write_told(&write, &entry).await.unwrap();
     }
     let decision = Decision {
+        kept_days: None,
         at,
         actor: Some("ada".to_owned()),
         action,
