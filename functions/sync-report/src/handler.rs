@@ -3,7 +3,7 @@
 use contact_sync_domain::event::{ErasureRequested, SyncRunFinished, SyncRunPlanned};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{
-    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, RunStore,
+    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, PhotoStore, RunStore,
     SegmentStore, StoreError,
 };
 use contact_sync_engine::redacting::{Redacted, redact};
@@ -58,7 +58,13 @@ pub(crate) async fn handle<S>(
     event: LambdaEvent<Envelope>,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + PendingStore + RunStore + SegmentStore,
+    S: ConnectionStore
+        + ContactStore
+        + ErasureStore
+        + PendingStore
+        + PhotoStore
+        + RunStore
+        + SegmentStore,
 {
     let (account, connection, run) = match &event.payload {
         Envelope::SyncRunFinished(told) => (&told.account_id, &told.connection_id, &told.run_id),
@@ -81,7 +87,7 @@ async fn forget<S>(
     until: Timestamp,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore,
+    S: ConnectionStore + ContactStore + ErasureStore + PhotoStore + RunStore + SegmentStore,
 {
     let receipt = (&asked.account_id, &asked.receipt_id);
     match redact(stores, blobs, clock, receipt, until).await {

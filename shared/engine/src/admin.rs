@@ -31,6 +31,7 @@ mod notices;
 mod one_by_one;
 mod outside;
 mod overlap;
+mod photos;
 mod plans;
 mod query_plan;
 mod removals;
@@ -81,6 +82,7 @@ pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use moving::{LeftContacts, Move, Moved, move_connection};
 pub use notices::{mark_notice_read, notices, read_reader};
 pub use one_by_one::{Reset, read_reset, request_user_run, reset, steps_of_run};
+pub use photos::{contact_photo, photo_address};
 pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,

@@ -9,7 +9,7 @@ use contact_sync_engine::port::{
     AccountStore, ConnectionStore, ContactStore, PhotoStore, SHARDS, WriteOutcome,
 };
 
-use crate::samples::{account, account_id, at, connection, connection_id, contact, sync_write};
+use crate::samples::{account, account_id, at, connection, connection_id, contact, write};
 use crate::tables::{CONTACTS, STATE, Tables};
 
 fn first(number: u128, finding: &Finding) -> ContactPhoto {
@@ -24,7 +24,7 @@ fn image() -> Finding {
 /// Contacts 1 to 40 are linked through connection 1.
 async fn people(store: &impl ContactStore) {
     for number in 1..=40 {
-        let written = store.write(&sync_write(contact(1, number, 5), 0, 5)).await.unwrap();
+        let written = store.write(&write(&contact(1, number, 5))).await.unwrap();
         assert_eq!(written, WriteOutcome::Written);
     }
 }
@@ -129,25 +129,25 @@ async fn lanes(store: &impl PhotoStore) {
 #[tokio::test]
 async fn photos_are_of_those_who_are_there_and_each_write_is_over_the_one_before() {
     photos(&MemoryStore::default()).await;
-    photos(&Tables::create().await.store).await;
+    photos(&Tables::start().await.store).await;
 }
 
 #[tokio::test]
 async fn a_part_of_a_shard_is_read_without_the_rest() {
     ranges(&MemoryStore::default()).await;
-    ranges(&Tables::create().await.store).await;
+    ranges(&Tables::start().await.store).await;
 }
 
 #[tokio::test]
 async fn one_works_at_a_walk_and_whoever_looks_for_open_ones_finds_it() {
     lanes(&MemoryStore::default()).await;
-    lanes(&Tables::create().await.store).await;
+    lanes(&Tables::start().await.store).await;
 }
 
 /// What is left would be found by nobody, and belongs to nobody.
 #[tokio::test]
 async fn what_is_known_goes_with_the_account() {
-    let tables = Tables::create().await;
+    let tables = Tables::start().await;
     let store = &tables.store;
     store.create_account(&account(1)).await.unwrap();
     let mut own = connection(1, 1);
@@ -159,6 +159,6 @@ async fn what_is_known_goes_with_the_account() {
     assert!(store.put_photo_lane(&lane).await.unwrap());
     store.erase_account(&account_id(1)).await.unwrap();
     store.erase_account_state(&account(1)).await.unwrap();
-    assert!(tables.all(CONTACTS).await.is_empty());
-    assert!(tables.all(STATE).await.is_empty());
+    assert_eq!(tables.count(CONTACTS).await, 0);
+    assert_eq!(tables.count(STATE).await, 0);
 }

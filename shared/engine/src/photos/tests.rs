@@ -283,7 +283,7 @@ async fn whoever_is_removed_or_forgotten_meanwhile_gets_no_photo() {
             assert!(calls > 8, "{calls}");
             return;
         }
-        delete_photo(&scene.stores, &scene.blobs, &account(), &contact(1)).await.unwrap();
+        delete_photo(&*scene.stores, &scene.blobs, &account(), &contact(1)).await.unwrap();
         assert_eq!(scene.known(1), None, "after {calls} calls");
         assert!(scene.kept().is_empty(), "after {calls} calls");
         scene.clock.advance(FRESH);
@@ -298,7 +298,7 @@ async fn whoever_is_removed_or_forgotten_meanwhile_gets_no_photo() {
 async fn a_removed_contacts_photo_goes_and_where_none_was_looked_for_that_is_one_read() {
     let scene = Scene::new();
     let removed = async |number| {
-        photo_of_removed(&scene.stores, &scene.blobs, &account(), &contact(number)).await
+        photo_of_removed(&*scene.stores, &scene.blobs, &account(), &contact(number)).await
     };
     scene.stores.world().calls_left = Some(1);
     assert!(!removed(1).await.unwrap());

@@ -33,6 +33,7 @@ mod matching;
 mod notices;
 mod one_by_one;
 mod permissions;
+mod photos;
 mod pitfalls;
 mod plans;
 mod policies;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::id::{ContactId, RunId};
+use contact_sync_domain::photo::ContactPhoto;
 use contact_sync_domain::review::Decision;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::team::Membership;
@@ -13,7 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::provenance::{Provenance, provenance};
 use super::timeline::{TimelineEntry, timeline};
 use crate::admin::{AdminError, Outside};
-use crate::port::{Clock, ConnectionStore, ContactStore, DecisionStore, StoredContact, TeamStore};
+use crate::port::{
+    Clock, ConnectionStore, ContactStore, DecisionStore, PhotoStore, StoredContact, TeamStore,
+};
 
 /// After so long an export says where it goes on: HTTP APIs give up after 30 seconds.
 const TIME: SignedDuration = SignedDuration::from_secs(15);
@@ -34,6 +37,8 @@ pub struct Exported {
     pub at: Timestamp,
     /// The contact with its link; `None` of one that was removed.
     pub contact: Option<Box<Contact>>,
+    /// What is known of its photo.
+    pub photo: Option<ContactPhoto>,
     /// Where its values come from.
     pub provenance: BTreeMap<Target, Provenance>,
     /// The teams it is or was in.
@@ -73,6 +78,7 @@ pub async fn export_person(
         Some(StoredContact::Present(contact)) => Some(contact),
         Some(StoredContact::Tombstone { .. }) | None => None,
     };
+    let photo = store.contact_photo(&account.id, id).await?;
     let provenance = match contact {
         Some(_) => provenance(outside, account, id).await?,
         None => BTreeMap::new(),
@@ -110,6 +116,7 @@ pub async fn export_person(
     Ok(Exported {
         at,
         contact,
+        photo,
         provenance,
         memberships,
         timeline: entries,

@@ -200,7 +200,7 @@ impl Scene {
     }
 
     pub(super) fn pause(&self, is_paused: bool) {
-        let pause = Pause { since: self.clock.now(), by: None, reason: None };
+        let pause = Pause { since: self.clock.now(), by: None };
         self.stores.world().pause = is_paused.then_some(pause);
     }
 
