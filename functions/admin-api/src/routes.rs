@@ -193,6 +193,7 @@ fn of_accounts<P: Outside>() -> Vec<Endpoint<P>> {
         post(account!("/contacts/{contact}/protect"), OPERATOR, contacts::protect),
         post(account!("/contacts/{contact}/unprotect"), OPERATOR, contacts::unprotect),
         post(account!("/contacts/{contact}/unlink"), APPROVER, contacts::unlink),
+        get(account!("/contacts/{contact}/photo"), VIEWER, contacts::photo),
         get(account!("/contacts/{contact}/provenance"), VIEWER, answers::provenance),
         get(account!("/contacts/{contact}/timeline"), VIEWER, answers::timeline),
         get(account!("/contacts/{contact}/export"), ADMIN, export::export).entered(),

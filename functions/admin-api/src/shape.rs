@@ -3,6 +3,7 @@
 mod connection;
 mod contact;
 mod notice;
+mod photo;
 mod review;
 mod run;
 mod step;
@@ -13,6 +14,7 @@ mod welcome;
 pub(crate) use connection::{ConnectionShape, TenantShape, UserShape};
 pub(crate) use contact::{ContactShape, EventShape};
 pub(crate) use notice::NoticeShape;
+pub(crate) use photo::PhotoShape;
 pub(crate) use review::{DecidedShape, ListDecidedShape, ReviewListShape};
 pub(crate) use run::{ChangeShape, RunShape};
 pub(crate) use step::StepShape;

@@ -3,7 +3,7 @@
 use contact_sync_domain::event::{ErasureRequested, SyncRunFinished, SyncRunPlanned};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{
-    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, RunStore,
+    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, PhotoStore, RunStore,
     SegmentStore, StoreError, WelcomeStore,
 };
 use contact_sync_engine::redacting::{Redacted, redact};
@@ -62,6 +62,7 @@ where
         + ContactStore
         + ErasureStore
         + PendingStore
+        + PhotoStore
         + RunStore
         + SegmentStore
         + WelcomeStore,
@@ -87,7 +88,13 @@ async fn forget<S>(
     until: Timestamp,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore + WelcomeStore,
+    S: ConnectionStore
+        + ContactStore
+        + ErasureStore
+        + PhotoStore
+        + RunStore
+        + SegmentStore
+        + WelcomeStore,
 {
     let receipt = (&asked.account_id, &asked.receipt_id);
     match redact(stores, blobs, clock, receipt, until).await {

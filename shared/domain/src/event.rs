@@ -9,6 +9,7 @@ use crate::id::{
     AccountId, ConnectionId, ContactId, ErasureId, NoticeId, ReviewId, RunId, TeamId, TenantId,
 };
 use crate::notice::NoticeKind;
+use crate::photo::{Image, PhotoState};
 use crate::review::ReviewList;
 use crate::run::{Counts, RunKind, RunStatus};
 use crate::silence::Missed;
@@ -29,6 +30,8 @@ pub enum Event {
     Contact(Box<ContactEvent>),
     /// `TeamMembershipChanged`; before the others, since its members are the most.
     TeamMembershipChanged(TeamMembershipChanged),
+    /// `ContactPhotoChanged`.
+    ContactPhotoChanged(ContactPhotoChanged),
     /// `NoticeRaised`; before those whose members it has too.
     NoticeRaised(NoticeRaised),
     /// `SyncRequested`.
@@ -47,6 +50,8 @@ pub enum Event {
     ConnectionAttention(ConnectionAttention),
     /// `ReviewWaiting`.
     ReviewWaiting(ReviewWaiting),
+    /// `PhotosRequested`; before those whose members it has too.
+    PhotosRequested(PhotosRequested),
     /// `ConnectionSilent`.
     ConnectionSilent(ConnectionSilent),
     /// `ErasureRequested`.
@@ -59,6 +64,7 @@ impl Event {
         match self {
             Self::Contact(event) => event.kind.detail_type(),
             Self::TeamMembershipChanged(_) => "TeamMembershipChanged",
+            Self::ContactPhotoChanged(_) => "ContactPhotoChanged",
             Self::NoticeRaised(_) => "NoticeRaised",
             Self::SyncRequested(_) => "SyncRequested",
             Self::DirectoryChanged(_) => "DirectoryChanged",
@@ -68,6 +74,7 @@ impl Event {
             Self::ConnectionAuthorized(_) => "ConnectionAuthorized",
             Self::ConnectionAttention(_) => "ConnectionAttention",
             Self::ReviewWaiting(_) => "ReviewWaiting",
+            Self::PhotosRequested(_) => "PhotosRequested",
             Self::ConnectionSilent(_) => "ConnectionSilent",
             Self::ErasureRequested(_) => "ErasureRequested",
         }
@@ -174,6 +181,44 @@ pub enum TeamChange {
     Left,
     /// The contact stays in the team, with another role.
     RoleChanged,
+}
+
+/// A contact's photo is another one, is gone, or cannot be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContactPhotoChanged {
+    /// 1.
+    pub schema_version: u32,
+    /// Unique: contact and sequence. A repeated event has the same.
+    pub event_id: String,
+    /// Grows with every change of this contact's photo; it counts apart from the contact's own.
+    pub sequence: u64,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Through which connection.
+    pub connection_id: ConnectionId,
+    /// Which contact's.
+    pub contact_id: ContactId,
+    /// What stands now: `present`, `none` or `unavailable`.
+    pub state: PhotoState,
+    /// The photo that is kept: its type, size and digest. The bytes are read from the API.
+    pub photo: Option<Image>,
+    /// When.
+    pub occurred_at: Timestamp,
+}
+
+/// A slice of looking at photos ended before its work did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhotosRequested {
+    /// 1.
+    pub schema_version: u32,
+    /// Whose.
+    pub account_id: AccountId,
+    /// Which connection's.
+    pub connection_id: ConnectionId,
+    /// The number of the write that asks for more.
+    pub step: u64,
 }
 
 /// Somebody or something wants a run, or its continuation.

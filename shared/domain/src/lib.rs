@@ -27,6 +27,7 @@ pub mod mapping;
 pub mod matching;
 pub mod notice;
 pub mod pause;
+pub mod photo;
 pub mod plan;
 pub mod proof;
 pub mod query_plan;

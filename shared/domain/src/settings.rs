@@ -98,6 +98,8 @@ pub struct Features {
     pub mailbox_settings: bool,
     /// Calendar activities.
     pub calendar: bool,
+    /// Profile photos.
+    pub photo: bool,
 }
 
 /// Calendar rules.

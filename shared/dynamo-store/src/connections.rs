@@ -51,6 +51,7 @@ impl DynamoStore {
             keys::pending_partition(id, Lane::Main),
             keys::pending_partition(id, Lane::Plan),
             keys::drafts_partition(id),
+            keys::photo_lane_partition(id),
             keys::segments_partition(id),
             keys::runs_partition(id),
         ]) {

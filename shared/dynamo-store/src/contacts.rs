@@ -8,7 +8,7 @@ mod list;
 mod write;
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
 use contact_sync_domain::segment::Prior;
 use contact_sync_engine::port::{
     Bar, ClaimChange, ClaimOutcome, ContactPage, ContactQuery, ContactStore, ContactWrite,
@@ -18,11 +18,19 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 pub(crate) use self::item::{CONTACT, TOMBSTONE, read};
-use crate::table::Query;
+use crate::item::text;
+use crate::table::{Condition, Query};
 use crate::{DynamoStore, keys};
 
 /// How many partitions of an account are erased at once.
 const ERASED_TOGETHER: usize = 4;
+
+/// A contact stands there that is linked through a connection.
+pub(crate) fn linked_through(connection: &ConnectionId) -> Condition {
+    let of = item::connection_bytes(connection);
+    let values = vec![(":kind", text(CONTACT)), (":connection", of)];
+    Condition::new("#kind = :kind AND attribute_exists(#u) AND #c = :connection", values)
+}
 
 impl ContactStore for DynamoStore {
     /// A tombstone whose time is up and which still stands is answered too: going on counting from

@@ -18,6 +18,7 @@ mod keys;
 mod notices;
 mod pause;
 mod pending;
+mod photos;
 mod records;
 mod reviews;
 mod runs;

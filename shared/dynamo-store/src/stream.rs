@@ -5,7 +5,7 @@ use contact_sync_engine::publish::ChangedItem;
 use serde::de::DeserializeOwned;
 
 use crate::item::{Item, name, read_document, text_of};
-use crate::{connections, contacts, erasures, notices, reviews, runs, sync_states, teams};
+use crate::{connections, contacts, erasures, notices, photos, reviews, runs, sync_states, teams};
 
 /// Tells what an item was and is. An image that the stream leaves out is an empty map.
 pub fn changed_item(
@@ -45,6 +45,13 @@ pub fn changed_item(
         erasures::KIND => ChangedItem::Erasure {
             old: whole(erasures::KIND, old)?,
             new: whole(erasures::KIND, new)?,
+        },
+        photos::KIND => {
+            ChangedItem::Photo { old: whole(photos::KIND, old)?, new: whole(photos::KIND, new)? }
+        }
+        photos::LANE => ChangedItem::PhotoLane {
+            old: whole(photos::LANE, old)?,
+            new: whole(photos::LANE, new)?,
         },
         _ => ChangedItem::Other,
     })

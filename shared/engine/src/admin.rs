@@ -31,6 +31,7 @@ mod notices;
 mod one_by_one;
 mod outside;
 mod overlap;
+mod photos;
 mod plans;
 mod query_plan;
 mod removals;
@@ -85,6 +86,7 @@ pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
 };
+pub use photos::{contact_photo, photo_address};
 pub use plans::{
     Approval, apply_plan, read_approval, read_preview, request_audit, request_preview,
 };

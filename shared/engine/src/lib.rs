@@ -10,6 +10,7 @@ pub mod intake;
 #[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod notices;
+pub mod photos;
 pub mod plan;
 pub mod port;
 pub mod publish;

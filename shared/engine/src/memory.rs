@@ -16,6 +16,7 @@ mod history;
 mod mailer;
 mod notices;
 mod pause;
+mod photos;
 mod requests;
 mod reviews;
 mod runs;
@@ -41,6 +42,7 @@ use contact_sync_domain::id::{
 };
 use contact_sync_domain::notice::{Notice, NoticeKind, Noticed};
 use contact_sync_domain::pause::Pause;
+use contact_sync_domain::photo::{ContactPhoto, PhotoLane};
 use contact_sync_domain::review::{Decision, ReviewItem, ReviewList};
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
@@ -124,6 +126,10 @@ pub struct World {
     pub welcomes: BTreeMap<(AccountId, ContactId), Welcome>,
     /// Under which addresses, by their digest; without a contact once the person was forgotten.
     pub welcomed_addresses: BTreeMap<(AccountId, String), Option<ContactId>>,
+    /// What is known of contacts' photos.
+    pub photos: BTreeMap<ContactId, ContactPhoto>,
+    /// How far connections' photos were looked at.
+    pub photo_lanes: BTreeMap<ConnectionId, PhotoLane>,
     /// Requests that carried an idempotency key, by its hash.
     pub keyed: BTreeMap<String, KeyedRequest>,
     /// Contacts and their tombstones.

@@ -15,6 +15,7 @@ mod mail;
 mod notices;
 mod outside;
 mod pause;
+mod photos;
 mod reviews;
 mod shared;
 mod subscriptions;
@@ -52,6 +53,7 @@ pub use outside::{
     StoreError,
 };
 pub use pause::PauseStore;
+pub use photos::{PhotoStore, Photos};
 pub use reviews::{DecisionPage, DecisionStore, ReviewPage, ReviewStore, decided_until};
 pub use subscriptions::{NewSubscription, RemoteSubscription, SubscriptionError, Subscriptions};
 pub use sync::{

@@ -10,6 +10,7 @@ mod changes;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::notice::Notice;
+use contact_sync_domain::photo::{ContactPhoto, PhotoLane};
 use contact_sync_domain::review::ReviewItem;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::SyncState;
@@ -89,6 +90,20 @@ pub enum ChangedItem {
         old: Option<Box<ErasureReceipt>>,
         /// After. Absent when its account was erased.
         new: Option<Box<ErasureReceipt>>,
+    },
+    /// What is known of a contact's photo.
+    Photo {
+        /// Before.
+        old: Option<Box<ContactPhoto>>,
+        /// After. Absent when the contact was removed, or its account was erased.
+        new: Option<Box<ContactPhoto>>,
+    },
+    /// How far a connection's photos were looked at.
+    PhotoLane {
+        /// Before.
+        old: Option<Box<PhotoLane>>,
+        /// After. Absent when its connection was deleted.
+        new: Option<Box<PhotoLane>>,
     },
     /// Anything else in the tables; nobody is told.
     Other,

@@ -15,9 +15,10 @@ use contact_sync_domain::run::{Run, RunStatus};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::photos::delete_photo;
 use crate::port::{
-    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, RunStore, SegmentStore, StoreError,
-    WelcomeStore,
+    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PhotoStore, RunStore, SegmentStore,
+    StoreError, WelcomeStore,
 };
 use crate::report::{has_plan_report, redact_report};
 use crate::segments::alter_segment;
@@ -65,7 +66,13 @@ pub async fn redact<S>(
     until: Timestamp,
 ) -> Result<Redacted, StoreError>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore + WelcomeStore,
+    S: ConnectionStore
+        + ContactStore
+        + ErasureStore
+        + PhotoStore
+        + RunStore
+        + SegmentStore
+        + WelcomeStore,
 {
     let receipt = stores.receipt(account, id).await?;
     let open = receipt.and_then(|receipt| {
@@ -76,13 +83,13 @@ where
         stores.close_erasure(account, id).await?;
         return Ok(Redacted::NotOurs);
     };
-    let mut slice = Slice { stores, blobs, clock, until, receipt, redaction };
+    let mut slice = Slice { stores, blobs, clock, until, receipt, redaction, is_clear: false };
     for look in 1.. {
         let in_time = slice.go_on().await?;
-        if slice.redaction.is_done() {
+        if slice.redaction.is_done() && !slice.looks_at_photos().await? {
             slice.clear().await?;
         }
-        if !in_time || slice.redaction.is_done() {
+        if !in_time || slice.is_clear {
             break;
         }
         slice.redaction.waits = true;
@@ -101,11 +108,19 @@ struct Slice<'a, S, B, C> {
     until: Timestamp,
     receipt: ErasureReceipt,
     redaction: Redaction,
+    /// Whether nothing tells of the person any more.
+    is_clear: bool,
 }
 
 impl<S, B, C> Slice<'_, S, B, C>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + RunStore + SegmentStore + WelcomeStore,
+    S: ConnectionStore
+        + ContactStore
+        + ErasureStore
+        + PhotoStore
+        + RunStore
+        + SegmentStore
+        + WelcomeStore,
     B: Blobs,
     C: Clock,
 {
@@ -119,7 +134,7 @@ where
 
     /// Stores how far it came.
     async fn end(self) -> Result<Redacted, StoreError> {
-        let (now, is_done) = (self.clock.now(), self.redaction.is_done());
+        let (now, is_done) = (self.clock.now(), self.is_clear);
         let outcome = match (is_done, self.redaction.waits) {
             (true, _) => Redacted::Done,
             (false, true) => Redacted::Waits,
@@ -164,10 +179,24 @@ where
             let found = self.stores.erase_asked(&connection.id, &contact_id, user.as_ref()).await?;
             self.add(found);
         }
-        match &person.email_key {
-            Some(key) => ContactStore::release(self.stores, &account_id, key, &contact_id).await,
-            None => Ok(()),
+        if let Some(key) = &person.email_key {
+            ContactStore::release(self.stores, &account_id, key, &contact_id).await?;
         }
+        delete_photo(self.stores, self.blobs, &account_id, &contact_id).await?;
+        self.is_clear = true;
+        Ok(())
+    }
+
+    /// Whether somebody may still store a photo that he asked for before the person was forgotten.
+    async fn looks_at_photos(&self) -> Result<bool, StoreError> {
+        let account = &self.receipt.account_id;
+        for connection in self.stores.connections(account).await? {
+            let lane = self.stores.photo_lane(account, &connection.id).await?;
+            if lane.is_some_and(|lane| lane.is_held(self.clock.now())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn redact_events(&mut self) -> Result<bool, StoreError> {

@@ -37,6 +37,8 @@ pub(crate) struct Call {
 pub(crate) enum Expects {
     /// A page of changes behind a stored link: a link that is called wrong is dead.
     DeltaPage,
+    /// A photo, of which mailboxes tell: their limits are not the directory's.
+    Photo,
     /// Anything else.
     Plain,
 }
@@ -208,7 +210,9 @@ impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
             | Verdict::PermissionDenied(error) => Step::Failed(failed(error)),
             Verdict::Throttled(retry_after) => {
                 self.tokens.pause(tenant, retry_after.map(|wait| now + wait)).await;
-                self.hold_refused(tenant, answer, retry_after).await;
+                if call.expects != Expects::Photo {
+                    self.hold_refused(tenant, answer, retry_after).await;
+                }
                 let error = DirectoryError::Throttled { retry_after };
                 Step::Again(Seen { error: Failure { error, refusal: Some(refusal) }, retry_after })
             }
@@ -250,7 +254,7 @@ impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
             .transport
             .request(call.method.clone(), call.url.clone())
             .header(header::AUTHORIZATION, token)
-            .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT, accepted(call.expects))
             .header("client-request-id", uuid::Uuid::new_v4().to_string())
             .header("x-ms-throttle-priority", priority);
         if call.eventual {
@@ -260,6 +264,14 @@ impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
         }
         self.transport.exchange(request, patience.timeout()).await
+    }
+}
+
+/// Refusals are JSON whatever was asked for.
+fn accepted(expects: Expects) -> &'static str {
+    match expects {
+        Expects::Photo => "image/*, application/json",
+        Expects::DeltaPage | Expects::Plain => "application/json",
     }
 }
 

@@ -26,6 +26,7 @@ mod login;
 mod organization;
 mod page;
 mod patience;
+mod photos;
 mod refusal;
 mod shares;
 mod signing_keys;

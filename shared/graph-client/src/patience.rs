@@ -32,6 +32,12 @@ impl Limits {
         last_try: SignedDuration::from_secs(12),
         end: SignedDuration::from_secs(15),
     };
+    /// For one person's photo, of many: whoever cannot be read now is read another time.
+    pub(crate) const PHOTO: Self = Self {
+        tries: 2,
+        last_try: SignedDuration::from_secs(6),
+        end: SignedDuration::from_secs(15),
+    };
     /// While a person looks at a blank page, and more requests follow.
     pub(crate) const SIGN_IN: Self = Self {
         tries: 3,

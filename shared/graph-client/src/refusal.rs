@@ -117,7 +117,9 @@ pub(crate) fn judge(
         400 => Verdict::Final(match (refusal.unknown_attribute(), call.expects) {
             (Some(name), _) => DirectoryError::UnknownAttribute { name },
             (None, Expects::DeltaPage) => DirectoryError::Gone { restart: None },
-            (None, Expects::Plain) => DirectoryError::Refused { what, code: code() },
+            (None, Expects::Plain | Expects::Photo) => {
+                DirectoryError::Refused { what, code: code() }
+            }
         }),
         401 => Verdict::TokenRejected(DirectoryError::ConsentLost { code: code() }),
         403 => forbidden(what, refusal),

@@ -75,8 +75,8 @@ pub(crate) struct Directory {
     devices: OnceLock<BTreeMap<Uuid, Device>>,
     /// Report rows changed by hand, by person.
     pub(crate) registrations: BTreeMap<Uuid, Map<String, Value>>,
-    /// Photos put or removed by hand, by person.
-    pub(crate) photos: BTreeMap<Uuid, bool>,
+    /// Photos put or removed by hand, by person: the how many-th it is, or none.
+    pub(crate) photos: BTreeMap<Uuid, Option<u32>>,
     /// Events made, changed or removed by hand, by person.
     pub(crate) events: BTreeMap<Uuid, BTreeMap<String, HandMadeEvent>>,
 }

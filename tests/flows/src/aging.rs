@@ -64,6 +64,17 @@ impl Scene {
         self.set(&item, "#work.#nextDue = :then", &json!({":then": {"S": then}})).await;
     }
 
+    /// Everybody's photo was looked at two days ago.
+    pub async fn let_photos_grow_old(&self) {
+        for item in self.items("ContactsTable").await {
+            if item["kind"]["S"] == "photo" {
+                let then = earlier(&item, "checkedAt", SignedDuration::from_hours(48)).to_string();
+                let values = json!({":then": {"S": then}});
+                self.set_in("ContactsTable", &item, "#doc.#checkedAt = :then", &values).await;
+            }
+        }
+    }
+
     /// The lease of a process that died runs out.
     pub async fn let_lease_run_out(&self, connection: &str) {
         let then = past(SignedDuration::from_secs(1)).as_nanosecond().to_string();

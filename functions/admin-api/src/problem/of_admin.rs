@@ -28,6 +28,7 @@ impl From<AdminError> for Problem {
             | AdminError::VersionNeeded
             | AdminError::Stale
             | AdminError::ReportNotReady
+            | AdminError::NoPhoto(_)
             | AdminError::Expired { .. }
             | AdminError::HistoryExpired { .. }
             | AdminError::TooManyRows { .. } => of_request(error),
@@ -139,6 +140,9 @@ fn of_request(error: AdminError) -> Problem {
             "The version moved",
             "It was changed since; read it again, apply your change to it and send its new ETag.",
         ),
+        AdminError::NoPhoto(why) => {
+            Problem::new(StatusCode::NOT_FOUND, "no-photo", "There is no photo", why)
+        }
         AdminError::ReportNotReady => Problem::new(
             StatusCode::NOT_FOUND,
             "report-not-ready",

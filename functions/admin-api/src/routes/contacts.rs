@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use contact_sync_domain::contact::{Contact, ContactSource};
 use contact_sync_domain::id::ContactId;
 use contact_sync_engine::admin::{
-    ContactEdit, Outside, Page, account, contact, contact_as_of, contacts, create_contact,
-    delete_contact, edit_contact, protect_contact, teams_of, unlink_contact,
+    ContactEdit, Outside, Page, account, contact, contact_as_of, contact_photo, contacts,
+    create_contact, delete_contact, edit_contact, photo_address, protect_contact, teams_of,
+    unlink_contact,
 };
 use contact_sync_engine::port::ContactQuery;
 use jiff::Timestamp;
@@ -72,12 +73,20 @@ pub(super) async fn change<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     shown(&api.outside, changed).await
 }
 
+/// Where the photo can be read for a few minutes.
+pub(super) async fn photo<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
+    let url = photo_address(&api.outside, &call.account()?, &call.contact()?).await?;
+    Ok(Answer::empty(StatusCode::TEMPORARY_REDIRECT).with_header(header::LOCATION, url))
+}
+
 async fn shown(outside: &impl Outside, contact: Contact) -> Reply {
     let ids = std::slice::from_ref(&contact.id);
     let teams = teams_of(outside.store(), &contact.account_id, ids).await?;
     let version = contact.version;
     let teams = teams.into_iter().flatten().collect();
-    Ok(Answer::ok(&ContactShape::with_teams(contact, teams)).with_version(version))
+    let photo = contact_photo(outside, &contact).await?;
+    let shape = ContactShape::with_teams(contact, teams).with_photo(photo);
+    Ok(Answer::ok(&shape).with_version(version))
 }
 
 pub(super) async fn delete<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

@@ -20,13 +20,14 @@ use super::erasure::ReceiptShape;
 use crate::answer::Answer;
 use crate::api::Api;
 use crate::call::Call;
-use crate::shape::{ContactShape, RunShape};
+use crate::shape::{ContactShape, PhotoShape, RunShape};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ExportShape {
     exported_at: Timestamp,
     contact: Option<ContactShape>,
+    photo: Option<PhotoShape>,
     provenance: BTreeMap<Target, ProvenanceShape>,
     memberships: Vec<HeldShape>,
     timeline: Vec<EntryShape>,
@@ -70,6 +71,7 @@ pub(super) async fn export<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let Exported {
         at,
         contact,
+        photo,
         provenance,
         memberships,
         timeline,
@@ -85,6 +87,7 @@ pub(super) async fn export<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let shape = ExportShape {
         exported_at: at,
         contact: contact.map(|contact| ContactShape::from(*contact)),
+        photo: photo.map(PhotoShape::from),
         provenance: provenance.collect(),
         memberships: memberships.into_iter().map(HeldShape::from).collect(),
         timeline: timeline.into_iter().map(|entry| EntryShape::of(&id, entry)).collect(),

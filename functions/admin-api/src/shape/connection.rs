@@ -11,6 +11,8 @@ use contact_sync_engine::admin::{GuardState, Overview, SubscriptionView, TenantV
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::photo::PhotoLaneShape;
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConnectionShape {
@@ -32,6 +34,9 @@ pub(crate) struct ConnectionShape {
     latency: Option<Latency>,
     guard: GuardShape,
     failing: u32,
+    /// Left out where the settings do not ask for photos.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    photos: Option<PhotoLaneShape>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -100,6 +105,7 @@ impl From<Overview> for ConnectionShape {
             latency: overview.latency,
             guard: overview.guard.into(),
             failing: overview.failing,
+            photos: overview.photos.map(PhotoLaneShape::from),
             created_at: connection.created_at,
             updated_at: connection.updated_at,
         }

@@ -7,11 +7,13 @@ use contact_sync_domain::contact::{
 };
 use contact_sync_domain::event::{ContactEvent, ContactEventKind};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId};
+use contact_sync_domain::photo::ContactPhoto;
 use contact_sync_engine::admin::TeamOf;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::photo::PhotoShape;
 use super::team::TeamOfShape;
 
 /// A contact without what sync keeps for itself.
@@ -31,6 +33,9 @@ pub(crate) struct ContactShape {
     /// Left out of events: who joins or leaves a team is told by events of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     teams: Option<Vec<TeamOfShape>>,
+    /// Of one contact alone, and where somebody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    photo: Option<PhotoShape>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -40,6 +45,11 @@ impl ContactShape {
     pub(crate) fn with_teams(contact: Contact, teams: Vec<TeamOf>) -> Self {
         let teams = teams.into_iter().map(TeamOfShape::from).collect();
         Self { teams: Some(teams), ..Self::from(contact) }
+    }
+
+    /// The same with what is known of its photo.
+    pub(crate) fn with_photo(self, photo: Option<ContactPhoto>) -> Self {
+        Self { photo: photo.map(PhotoShape::from), ..self }
     }
 }
 
@@ -57,6 +67,7 @@ impl From<Contact> for ContactShape {
             protected: contact.protected,
             link: contact.link,
             teams: None,
+            photo: None,
             created_at: contact.created_at,
             updated_at: contact.updated_at,
         }

@@ -157,6 +157,7 @@ fn the_products_template_is_understood() {
         [
             "admin-api",
             "delta-sync",
+            "enrichment",
             "event-publisher",
             "full-sync",
             "graph-webhook",

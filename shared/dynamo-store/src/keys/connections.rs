@@ -40,6 +40,22 @@ pub(crate) fn consent_pointer(connection: &ConnectionId, of: &Key) -> Key {
     Key::new(consent_partition(connection), &of.pk)
 }
 
+pub(crate) fn photo_lane_partition(connection: &ConnectionId) -> String {
+    format!("PHOTOS#{connection}")
+}
+
+/// How far a connection's photos were looked at.
+pub(crate) fn photo_lane(connection: &ConnectionId) -> Key {
+    Key::new(photo_lane_partition(connection), "LANE")
+}
+
+/// The walks through photos, of all accounts, that are not over.
+pub(crate) const OPEN_PHOTO_WALKS: &str = "PHOTOS#ALL";
+
+pub(crate) fn open_photo_walk(account: &AccountId, connection: &ConnectionId) -> Key {
+    Key::new(OPEN_PHOTO_WALKS, format!("{account}#{connection}"))
+}
+
 /// What the keys of the plan lane's items end with.
 pub(crate) const PLAN_LANE: &str = "#plan";
 

@@ -28,6 +28,11 @@ pub(crate) fn adoption(account: &AccountId, tenant: &TenantId, user: &ObjectId) 
     Key::new(contacts_partition(account, shard), format!("L#{tenant}#{user}"))
 }
 
+/// What is known of a contact's photo.
+pub(crate) fn photo(account: &AccountId, contact: &ContactId) -> Key {
+    Key::new(contacts_partition(account, contact.shard(SHARDS)), format!("P#{contact}"))
+}
+
 /// What the sort keys of what people did to a contact begin with.
 pub(crate) fn history_prefix(contact: &ContactId) -> String {
     format!("H#{contact}#")

@@ -19,6 +19,7 @@ mod history;
 mod idempotency;
 mod notices;
 mod pause;
+mod photos;
 mod reviews;
 mod runs;
 mod samples;

@@ -7,6 +7,7 @@ use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionSt
 use contact_sync_domain::guard::{Base, Counted, GuardLimits, LimitView, Room};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
 use contact_sync_domain::latency::Latency;
+use contact_sync_domain::photo::PhotoLane;
 use contact_sync_domain::subscription::{SubscribedResource, SubscriptionHealth};
 use contact_sync_domain::sync_state::Work;
 use jiff::{SignedDuration, Timestamp};
@@ -19,8 +20,8 @@ use super::schedule::next_run_at;
 use super::teams::{Leaver, leave_account};
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
-    Blobs, Clock, ConnectionStore, Randomness, Schedules, SettingsStore, SubscriptionStore,
-    SyncStateStore,
+    Blobs, Clock, ConnectionStore, PhotoStore, Randomness, Schedules, SettingsStore,
+    SubscriptionStore, SyncStateStore,
 };
 use crate::segments::blob_prefixes;
 
@@ -90,6 +91,8 @@ pub struct Overview {
     pub guard: GuardState,
     /// How many people's contacts could not be written so far.
     pub failing: u32,
+    /// How its photos come along; `None` where its settings do not ask for any.
+    pub photos: Option<Option<PhotoLane>>,
 }
 
 /// What the removal guard allows, and holds back.
@@ -207,7 +210,12 @@ pub async fn overview(
         Some(_) | None => Vec::new(),
     };
     let checkpoint = state.as_ref().and_then(|state| state.work.checkpoint.as_ref());
+    let photos = match current.settings.features.photo {
+        true => Some(store.photo_lane(&account.id, &connection.id).await?),
+        false => None,
+    };
     Ok(Overview {
+        photos,
         // A delta that found nothing yet has no run that could be read.
         running: checkpoint.filter(|work| work.recorded).map(|work| work.run_id.clone()),
         last_checked_at: state.as_ref().and_then(|state| state.work.last_checked_at),

@@ -11,7 +11,10 @@ use super::accounts::account;
 use super::connections::take_action;
 use super::lifecycle::disconnect;
 use super::{AdminError, Outside};
-use crate::port::{AccountStore, Blobs, Clock, ConnectionStore, ContactStore, SyncStateStore};
+use crate::photos::PHOTOS;
+use crate::port::{
+    AccountStore, Blobs, Clock, ConnectionStore, ContactStore, PhotoStore, SyncStateStore,
+};
 use crate::segments::blob_prefixes;
 
 /// After so long the answer must be on its way: HTTP APIs give up after 30 seconds.
@@ -67,6 +70,7 @@ async fn erase(outside: &impl Outside, id: &AccountId) -> Result<Erased, AdminEr
     for prefix in blob_prefixes(id, None) {
         outside.blobs().delete_prefix(&prefix).await?;
     }
+    outside.blobs().delete_prefix(&format!("{PHOTOS}/{id}/")).await?;
     store.erase_account(id).await?;
     store.erase_account_state(&found).await?;
     Ok(Erased::Whole)
@@ -83,7 +87,10 @@ async fn is_let_go(
     loop {
         let now = outside.clock().now();
         let state = outside.store().sync_state(account, id).await?;
-        if state.is_none_or(|state| state.is_free(now)) {
+        // Whoever looks at photos sees within moments that the connection was stopped.
+        let photos = outside.store().photo_lane(account, id).await?;
+        let is_looking = photos.is_some_and(|lane| lane.is_held(now));
+        if !is_looking && state.is_none_or(|state| state.is_free(now)) {
             return Ok(true);
         }
         if now + STEP > patience {

@@ -19,6 +19,7 @@ use super::contacts::TOMBSTONE_LIFE;
 use super::document::Members;
 use super::settings::forget_ignored;
 use super::{AdminError, Caller, Outside};
+use crate::photos::delete_photo;
 use crate::port::{
     Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoreError, StoredContact,
     WelcomeStore,
@@ -94,6 +95,8 @@ pub async fn erase_contact(
     }
     found.answers += store.erase_answers(account, id).await?;
     store.forget_welcome(account, id).await?;
+    // Nobody stores another: where the contact was stands a tombstone.
+    delete_photo(store, outside.blobs(), account, id).await?;
     let stands_for = ObjectId::from_u128(outside.randomness().ordered_bits());
     let gone = ErasureReceipt {
         version: receipt.version + 1,

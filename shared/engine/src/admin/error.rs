@@ -140,6 +140,9 @@ pub enum AdminError {
     /// The version must be named.
     #[error("the request must name the version it is based on")]
     VersionNeeded,
+    /// The contact has no photo; why, and what helps.
+    #[error("the contact has no photo: {0}")]
+    NoPhoto(String),
     /// The report is not written yet.
     #[error("the report is not written yet")]
     ReportNotReady,
@@ -193,6 +196,7 @@ impl AdminError {
             Self::Directory(error) => error.is_transient(),
             Self::Mail(error) => error.is_transient(),
             Self::NotFound(_)
+            | Self::NoPhoto(_)
             | Self::RoleTooSmall { .. }
             | Self::OperatorsOnly
             | Self::Invalid(_)

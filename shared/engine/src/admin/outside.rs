@@ -3,9 +3,9 @@
 use crate::port::{
     AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
     DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, Mailer,
-    NoticeStore, PauseStore, PendingStore, Randomness, ReviewStore, RunStore, Schedules,
-    SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TeamStore,
-    TenantStore, WelcomeStore,
+    NoticeStore, PauseStore, PendingStore, PhotoStore, Randomness, ReviewStore, RunStore,
+    Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore,
+    TeamStore, TenantStore, WelcomeStore,
 };
 
 /// A store of everything.
@@ -23,6 +23,7 @@ pub trait AdminStore:
     + NoticeStore
     + PauseStore
     + PendingStore
+    + PhotoStore
     + ReviewStore
     + RunStore
     + SegmentStore
@@ -49,6 +50,7 @@ impl<S> AdminStore for S where
         + NoticeStore
         + PauseStore
         + PendingStore
+        + PhotoStore
         + ReviewStore
         + RunStore
         + SegmentStore

@@ -63,6 +63,7 @@ impl AccountStore for MemoryStore {
         world.audit.remove(&chain);
         world.audit_heads.remove(&chain);
         world.receipts.retain(|(of, _), _| *of != account.id);
+        world.photo_lanes.retain(|_, lane| lane.account_id != account.id);
         let World { connections, noticed, .. } = &mut *world;
         noticed.retain(|(of, _), _| connections.contains_key(of));
         let own: Vec<NoticeId> = world
@@ -165,6 +166,7 @@ fn purge_work(world: &mut World, id: &ConnectionId) {
     world.noticed.retain(|(of, _), _| of != id);
     world.decisions.remove(id);
     world.drafts.retain(|(of, _), _| of != id);
+    world.photo_lanes.remove(id);
 }
 
 impl SettingsStore for MemoryStore {

@@ -87,7 +87,9 @@ async fn record(
             | Event::ConnectionSilent(_)
             | Event::ErasureRequested(_)
             | Event::NoticeRaised(_)
-            | Event::TeamMembershipChanged(_) => None,
+            | Event::TeamMembershipChanged(_)
+            | Event::ContactPhotoChanged(_)
+            | Event::PhotosRequested(_) => None,
         })
         .collect();
     // In the order in which the accounts first occur, so that all before a failure is recorded.

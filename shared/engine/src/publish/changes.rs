@@ -5,11 +5,12 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ConnectionSilent, ContactEvent, ContactEventKind,
-    ErasureRequested, Event, NoticeRaised, ReportReady, RequestTrigger, ReviewWaiting,
-    SCHEMA_VERSION, SyncRequested, SyncRunFinished, SyncRunPlanned, TeamChange,
-    TeamMembershipChanged,
+    ContactPhotoChanged, ErasureRequested, Event, NoticeRaised, PhotosRequested, ReportReady,
+    RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested, SyncRunFinished, SyncRunPlanned,
+    TeamChange, TeamMembershipChanged,
 };
 use contact_sync_domain::notice::Notice;
+use contact_sync_domain::photo::{ContactPhoto, PhotoLane, PhotoState};
 use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, RunStatus, Trigger};
 use contact_sync_domain::sync_state::{QueuedRun, SyncState};
@@ -54,6 +55,18 @@ pub fn events_of(change: &StreamChange) -> Vec<Event> {
             .as_ref()
             .and_then(|new| erasure_event(old.as_deref(), new))
             .map(Event::ErasureRequested)
+            .into_iter()
+            .collect(),
+        ChangedItem::Photo { old, new } => new
+            .as_ref()
+            .and_then(|new| photo_event(old.as_deref(), new))
+            .map(Event::ContactPhotoChanged)
+            .into_iter()
+            .collect(),
+        ChangedItem::PhotoLane { old, new } => new
+            .as_ref()
+            .and_then(|new| photos_event(old.as_deref(), new))
+            .map(Event::PhotosRequested)
             .into_iter()
             .collect(),
         // That somebody read it, or that its time was up.
@@ -176,6 +189,39 @@ fn erasure_event(old: Option<&ErasureReceipt>, new: &ErasureReceipt) -> Option<E
     let is_new = old.is_none_or(|old| old.version < new.version);
     let open = new.open().filter(|open| is_new && !open.waits);
     open.map(ErasureRequested::from)
+}
+
+/// That somebody has no photo is no news where nobody knew of one; that a contact is gone is told
+/// by the contact.
+fn photo_event(old: Option<&ContactPhoto>, new: &ContactPhoto) -> Option<ContactPhotoChanged> {
+    let shown = |photo: Option<&ContactPhoto>| match photo.map(|photo| photo.state) {
+        None | Some(PhotoState::Expected | PhotoState::None) => PhotoState::None,
+        Some(state @ (PhotoState::Present | PhotoState::Unavailable)) => state,
+    };
+    let image = |photo: Option<&ContactPhoto>| photo.and_then(|photo| photo.image.clone());
+    let is_same = shown(old) == shown(Some(new)) && image(old) == image(Some(new));
+    (!is_same).then(|| ContactPhotoChanged {
+        schema_version: SCHEMA_VERSION,
+        event_id: format!("{}:photo:{}", new.contact_id, new.version),
+        sequence: new.version,
+        account_id: new.account_id.clone(),
+        connection_id: new.connection_id.clone(),
+        contact_id: new.contact_id.clone(),
+        state: shown(Some(new)),
+        photo: new.image.clone(),
+        occurred_at: new.changed_at,
+    })
+}
+
+/// What waits is gone on with by the clock.
+fn photos_event(old: Option<&PhotoLane>, new: &PhotoLane) -> Option<PhotosRequested> {
+    let is_new = old.is_none_or(|old| old.version < new.version);
+    (is_new && new.asks_for_more()).then(|| PhotosRequested {
+        schema_version: SCHEMA_VERSION,
+        account_id: new.account_id.clone(),
+        connection_id: new.connection_id.clone(),
+        step: new.version,
+    })
 }
 
 fn run_events(old: Option<&Run>, new: &Run) -> Vec<Event> {

@@ -175,7 +175,7 @@ pub enum DirectoryCommand {
         /// Members of the row.
         properties: Map<String, Value>,
     },
-    /// Gives a person a photo, or takes it away.
+    /// Gives a person a photo, another one than any before it, or takes it away.
     SetPhoto {
         /// Whose.
         user: String,

@@ -134,11 +134,20 @@ pub(crate) fn mailbox_settings(object: &DirectoryObject) -> Option<Value> {
     }))
 }
 
+/// From what a person's photo is drawn: another one after each that was put by hand.
+pub(crate) fn photo_seed(directory: &Directory, user: &User) -> Uuid {
+    let number = directory.photos.get(&user.object.id).copied().flatten().unwrap_or_default();
+    Uuid::from_u128(user.object.id.as_u128().wrapping_add(u128::from(number) << 104))
+}
+
 /// Whether a person has a photo.
 pub(crate) fn has_photo(directory: &Directory, user: &User) -> bool {
     let id = user.object.id;
     let by_hand = directory.photos.get(&id).copied();
-    by_hand.unwrap_or_else(|| user.object.generated && draw(id, "photo", 100) < 55)
+    by_hand.map_or_else(
+        || user.object.generated && draw(id, "photo", 100) < 55,
+        |number| number.is_some(),
+    )
 }
 
 /// A person's row of the registration report; disabled people have none.

@@ -34,6 +34,7 @@ mod matching;
 mod notices;
 mod one_by_one;
 mod permissions;
+mod photos;
 mod pitfalls;
 mod plans;
 mod policies;

@@ -41,7 +41,7 @@ const UNUSED: [(&[&str], &str, &str); 6] = [
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.
-const BY_CHANCE: [(&[&str], &str, &str); 12] = [
+const BY_CHANCE: [(&[&str], &str, &str); 16] = [
     (
         &["sync-report"],
         "dynamodb:PutItem ERASING#",
@@ -63,6 +63,14 @@ const BY_CHANCE: [(&[&str], &str, &str); 12] = [
         "a hint for a subscription that ended",
     ),
     (SYNCS, "dynamodb:UpdateItem BUDGET#", "a directory of many pages, a refusal of Graph's"),
+    (&["enrichment"], "dynamodb:UpdateItem BUDGET#", "a directory of many people"),
+    (&["enrichment"], "s3:DeleteObject", "a photo that is gone, or of somebody removed"),
+    (&["sync-report"], "s3:DeleteObject", "a photo that was stored while somebody was forgotten"),
+    (
+        &["sync-report"],
+        "dynamodb:GetItem PHOTOS#",
+        "photos being looked at while somebody is forgotten",
+    ),
     (&["delta-sync"], "dynamodb:Query REVIEWS#", "whom else a look's people compete with"),
     (&["delta-sync"], "dynamodb:Query TENANT#", "whom the others of a shared tenant mean"),
     (SYNCS, "dynamodb:GetItem SETTINGS#", "a run ends under the settings that it began with"),
@@ -111,6 +119,7 @@ async fn live(scene: &Scene) {
     scene.rest().post(&format!("{welcome}/test"), &to).await.expect(204);
     let settings = json!({
         "scope": scope, "policies": policies, "notifications": told, "welcomeEmail": true,
+        "features": {"photo": true},
     });
     customer.change_settings(settings).await;
     let run = customer.enable().await;
@@ -122,6 +131,7 @@ async fn live(scene: &Scene) {
     keep_subscriptions(scene, &customer).await;
     scene.let_a_day_pass_for_the_digest(&customer.connection).await;
     scene.invoke("notify", &json!({"task": "digest"})).await;
+    look_at_photos(scene, &customer).await;
     scene.settle().await;
     look_first(scene, &customer).await;
     decide_what_waits(scene, &customer).await;
@@ -138,6 +148,23 @@ async fn live(scene: &Scene) {
     customer.act("disconnect").await.expect(202);
     scene.settle().await;
     scene.rest().delete(&customer.account_path("")).await.expect(204);
+    scene.settle().await;
+}
+
+/// Everybody's photo was looked at some time ago; one is removed who had one.
+async fn look_at_photos(scene: &Scene, customer: &Customer<'_>) {
+    scene.let_photos_grow_old().await;
+    customer.sync_now().await;
+    scene.settle().await;
+    scene.invoke("enrichment", &json!({"task": "photos"})).await;
+    for contact in customer.contacts().await {
+        let path = format!("/contacts/{}/photo", contact["id"].as_str().unwrap());
+        scene.rest().get(&customer.account_path(&path)).await;
+    }
+    let contacts = customer.contacts().await;
+    let linked = contacts.iter().find(|contact| contact["link"]["state"] == "linked").unwrap();
+    let path = format!("/contacts/{}", linked["id"].as_str().unwrap());
+    scene.rest().delete(&customer.account_path(&path)).await.expect(204);
     scene.settle().await;
 }
 

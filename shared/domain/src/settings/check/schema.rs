@@ -179,6 +179,7 @@ const FEATURES: &[Member] = &[
     optional("devices", Shape::Flag),
     optional("mailboxSettings", Shape::Flag),
     optional("calendar", Shape::Flag),
+    optional("photo", Shape::Flag),
 ];
 
 const CALENDAR: &[Member] = &[

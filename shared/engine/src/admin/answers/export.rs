@@ -6,6 +6,7 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::id::{ContactId, RunId};
+use contact_sync_domain::photo::ContactPhoto;
 use contact_sync_domain::review::Decision;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::team::Membership;
@@ -17,8 +18,8 @@ use super::timeline::{TimelineEntry, timeline};
 use crate::admin::erasing::{receipt_of, whose};
 use crate::admin::{AdminError, Outside};
 use crate::port::{
-    Clock, ConnectionStore, ContactStore, DecisionStore, ErasureStore, KeptRecord, StoredContact,
-    TeamStore, WelcomeStore,
+    Clock, ConnectionStore, ContactStore, DecisionStore, ErasureStore, KeptRecord, PhotoStore,
+    StoredContact, TeamStore, WelcomeStore,
 };
 
 /// After so long an export says where it goes on: HTTP APIs give up after 30 seconds.
@@ -40,6 +41,8 @@ pub struct Exported {
     pub at: Timestamp,
     /// The contact with its link; `None` of one that was removed.
     pub contact: Option<Box<Contact>>,
+    /// What is known of its photo.
+    pub photo: Option<ContactPhoto>,
     /// Where its values come from.
     pub provenance: BTreeMap<Target, Provenance>,
     /// The teams it is or was in.
@@ -88,6 +91,7 @@ pub async fn export_person(
         Some(StoredContact::Present(contact)) => Some(contact),
         Some(StoredContact::Tombstone { .. }) | None => None,
     };
+    let photo = store.contact_photo(&account.id, id).await?;
     let provenance = match contact {
         Some(_) => provenance(outside, account, id).await?,
         None => BTreeMap::new(),
@@ -129,6 +133,7 @@ pub async fn export_person(
     Ok(Exported {
         at,
         contact,
+        photo,
         provenance,
         memberships,
         timeline: entries,

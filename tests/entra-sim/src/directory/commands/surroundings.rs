@@ -52,7 +52,8 @@ impl Directory {
             }
             DirectoryCommand::SetPhoto { user, present } => {
                 let user = self.require_user(user)?;
-                self.photos.insert(user, *present);
+                let before = self.photos.get(&user).copied().flatten();
+                self.photos.insert(user, present.then(|| before.unwrap_or_default() + 1));
             }
             DirectoryCommand::PutEvent { user, key, event } => {
                 let user = self.require_user(user)?;

@@ -33,8 +33,9 @@ pub(super) fn one(
     if bytes {
         let mut reply =
             Reply::empty(StatusCode::OK).with_header("content-type", "image/jpeg".to_owned());
-        reply.body = jpeg::square(side, user.object.id.as_bytes()).into();
-        return Ok(reply.with_header("etag", format!("\"{}\"", user.object.id.simple())));
+        let seed = derived::photo_seed(&tenant(world, call)?.directory, user);
+        reply.body = jpeg::square(side, seed.as_bytes()).into();
+        return Ok(reply.with_header("etag", format!("\"{}\"", seed.simple())));
     }
     let mut body = metadata(side);
     let base = &world.graph_url;
