@@ -3,7 +3,7 @@
 use contact_sync_domain::event::{ErasureRequested, SyncRunFinished, SyncRunPlanned};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{
-    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, RunStore,
+    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, ReviewStore, RunStore,
     SegmentStore, StoreError,
 };
 use contact_sync_engine::redacting::{Redacted, redact};
@@ -58,7 +58,13 @@ pub(crate) async fn handle<S>(
     event: LambdaEvent<Envelope>,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore + ContactStore + ErasureStore + PendingStore + RunStore + SegmentStore,
+    S: ConnectionStore
+        + ContactStore
+        + ErasureStore
+        + PendingStore
+        + ReviewStore
+        + RunStore
+        + SegmentStore,
 {
     let (account, connection, run) = match &event.payload {
         Envelope::SyncRunFinished(told) => (&told.account_id, &told.connection_id, &told.run_id),
@@ -108,7 +114,7 @@ async fn report<S>(
     run: (&AccountId, &ConnectionId, &RunId),
 ) -> Result<(), Failure>
 where
-    S: RunStore + SegmentStore + ContactStore + PendingStore,
+    S: RunStore + SegmentStore + ContactStore + PendingStore + ReviewStore,
 {
     match compile_report(stores, blobs, run, CONTENT_TYPE, CsvSheet::new).await {
         Ok(Compiled::Stored { simple, extended }) => {

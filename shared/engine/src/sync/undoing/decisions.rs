@@ -239,6 +239,7 @@ where
                         old: known.origins,
                         new,
                         ended: None,
+                        moved: None,
                     });
                 }
             }

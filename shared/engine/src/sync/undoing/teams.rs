@@ -101,6 +101,7 @@ where
                     old: origins.clone(),
                     new: origins,
                     ended: None,
+                    moved: None,
                 };
                 back.insert(team, stands);
             }
