@@ -3,8 +3,8 @@
 use contact_sync_domain::event::{ErasureRequested, SyncRunFinished, SyncRunPlanned};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{
-    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, PhotoStore, RunStore,
-    SegmentStore, StoreError, WelcomeStore,
+    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, PhotoStore,
+    ReviewStore, RunStore, SegmentStore, StoreError, WelcomeStore,
 };
 use contact_sync_engine::redacting::{Redacted, redact};
 use contact_sync_engine::report::{Compiled, ReportError, compile_report};
@@ -63,6 +63,7 @@ where
         + ErasureStore
         + PendingStore
         + PhotoStore
+        + ReviewStore
         + RunStore
         + SegmentStore
         + WelcomeStore,
@@ -121,7 +122,7 @@ async fn report<S>(
     run: (&AccountId, &ConnectionId, &RunId),
 ) -> Result<(), Failure>
 where
-    S: RunStore + SegmentStore + ContactStore + PendingStore,
+    S: RunStore + SegmentStore + ContactStore + PendingStore + ReviewStore,
 {
     match compile_report(stores, blobs, run, CONTENT_TYPE, CsvSheet::new).await {
         Ok(Compiled::Stored { simple, extended }) => {

@@ -51,7 +51,7 @@ pub struct Basis {
     pub draft: bool,
 }
 
-/// Who approved a plan.
+/// Who approved a plan, or the removals that the guard held back in a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Approved {

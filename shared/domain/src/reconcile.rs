@@ -29,7 +29,7 @@ use crate::fingerprint::Fingerprint;
 use crate::id::{ConnectionId, ContactId, ObjectId, TenantId};
 use crate::mapping::{Mapped, Mapping};
 use crate::matching::{MatchKeys, Matched};
-use crate::review::RejectedSet;
+use crate::review::{Rejected, RejectedSet};
 use crate::scope::{LeaveCause, Memberships, ScopeDecision, ScopeRule};
 use crate::segment::{Outcome, SegmentItem};
 use crate::settings::{ChangeMode, DisabledAccounts, LinkMode, Policies, Problem, Settings};
@@ -172,6 +172,20 @@ impl Rules {
     #[must_use]
     pub fn after_refusals(self, rejected: RejectedSet) -> Self {
         Self { rejected, ..self }
+    }
+
+    /// What somebody refused of the contact of a user who is in scope and active, and is over by
+    /// that: that his contact stays active although his account is disabled. Should it be disabled
+    /// once more, that is asked anew.
+    pub fn overcome(&self, wanted: &Wanted, contact: &ContactId) -> Option<Rejected> {
+        let cause = GoneCause::Disabled;
+        let is_over = !wanted.inactive && self.rejected.has_removal(contact, cause);
+        is_over.then(|| Rejected::Removal { contact_id: contact.clone(), cause })
+    }
+
+    /// Lets go of something that was refused.
+    pub fn forget(&mut self, refused: &Rejected) {
+        self.rejected.remove(refused);
     }
 
     /// The same rules for a look between runs whose finds wait for the next run or a person.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::id::{AccountId, ConnectionId, ObjectId, RunId};
-use crate::plan::Plan;
+use crate::plan::{Approved, Plan};
 use crate::proof::Proof;
 use crate::query_plan::Reading;
 use crate::retention::Retention;
@@ -145,8 +145,14 @@ impl Run {
     /// From when on it wrote. What is applied of a plan begins anew, after it was approved.
     pub fn wrote_from(&self) -> Timestamp {
         let began = self.started_at.unwrap_or(self.queued_at);
-        let approved = self.plan.as_ref().and_then(|plan| plan.approved.as_ref());
-        approved.map_or(began, |approved| approved.at.max(began))
+        self.approved().map_or(began, |approved| approved.at.max(began))
+    }
+
+    /// Who had it do what it shows. Of removals that the guard held back in a run, whoever approved
+    /// them had another run do them: of what this one did nobody approved.
+    pub fn approved(&self) -> Option<&Approved> {
+        let plan = self.plan.as_ref().filter(|_| self.kind.lane() == Lane::Plan)?;
+        plan.approved.as_ref()
     }
 
     /// The pages that tell what it did, or would do while it is only planned.

@@ -221,6 +221,12 @@ impl SegmentItem {
         self.trace.as_ref().and_then(|trace| trace.approved.as_ref())
     }
 
+    /// Which sides moved, as a drift audit found out: of the contact, or of each membership.
+    pub fn sides(&self) -> impl Iterator<Item = Moved> {
+        let of_contact = self.trace.as_ref().and_then(|trace| trace.moved);
+        of_contact.into_iter().chain(self.memberships().iter().filter_map(|change| change.moved))
+    }
+
     /// What changes of the contact's memberships in teams.
     pub fn memberships(&self) -> &[MembershipChange] {
         self.trace.as_ref().map_or(&[], |trace| &trace.memberships)

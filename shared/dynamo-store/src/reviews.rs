@@ -164,6 +164,16 @@ impl DecisionStore for DynamoStore {
         self.state.delete_all("BatchWriteItem refused", taken_back).await
     }
 
+    async fn forget_refusal(
+        &self,
+        connection: &ConnectionId,
+        refused: &Rejected,
+    ) -> Result<(), StoreError> {
+        let key = keys::refused(connection, refused.key());
+        self.state.delete("DeleteItem refused", &key).await?;
+        Ok(())
+    }
+
     async fn refused(&self, connection: &ConnectionId) -> Result<RejectedSet, StoreError> {
         let query = Query {
             partition: keys::refused_partition(connection),

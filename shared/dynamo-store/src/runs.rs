@@ -2,12 +2,13 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::plan::Approved;
 use contact_sync_domain::run::Run;
 use contact_sync_engine::port::{RunPage, RunStore, StoreError};
 use jiff::Timestamp;
 
 use crate::failure::Answer;
-use crate::item::{Item, document, read_document};
+use crate::item::{Item, document, read_document, to_map};
 use crate::table::{Condition, Query};
 use crate::{DynamoStore, cursor, keys};
 
@@ -60,6 +61,24 @@ impl RunStore for DynamoStore {
         let answer = self
             .state
             .update_if("UpdateItem report", &key, update, condition, ReturnValue::None)
+            .await?;
+        Ok(matches!(answer, Answer::Done(_)))
+    }
+
+    async fn mark_approved(&self, run: &Run, approved: &Approved) -> Result<bool, StoreError> {
+        let condition = Condition::new(
+            "#ended = :yes AND attribute_exists(#doc.#plan) AND \
+             attribute_not_exists(#doc.#plan.#approved)",
+            vec![
+                (":yes", AttributeValue::Bool(true)),
+                (":approved", to_map("an approval", approved)?),
+            ],
+        );
+        let key = keys::run(&run.connection_id, &run.id);
+        let update = "SET #doc.#plan.#approved = :approved";
+        let answer = self
+            .state
+            .update_if("UpdateItem approved", &key, update, condition, ReturnValue::None)
             .await?;
         Ok(matches!(answer, Answer::Done(_)))
     }

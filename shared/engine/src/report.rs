@@ -20,7 +20,7 @@ use futures::StreamExt;
 use thiserror::Error;
 
 use crate::port::{
-    Blobs, BoxError, ContactStore, PendingStore, RunStore, SegmentStore, StoreError,
+    Blobs, BoxError, ContactStore, PendingStore, ReviewStore, RunStore, SegmentStore, StoreError,
 };
 use pages::Pages;
 use sheets::Files;
@@ -66,7 +66,7 @@ pub async fn compile_report<S, H>(
     new_sheet: impl Fn() -> H,
 ) -> Result<Compiled, ReportError>
 where
-    S: RunStore + SegmentStore + ContactStore + PendingStore,
+    S: RunStore + SegmentStore + ContactStore + PendingStore + ReviewStore,
     H: Sheet,
 {
     let Some(run) = stores.run(account, connection, run).await? else {
@@ -102,7 +102,7 @@ async fn each_person<S, B>(
     mut tell: impl FnMut(&ReportRow) -> Result<(), ReportError>,
 ) -> Result<(), ReportError>
 where
-    S: SegmentStore + ContactStore + PendingStore,
+    S: SegmentStore + ContactStore + PendingStore + ReviewStore,
     B: Blobs,
 {
     let last_pages = last_pages(pages).await?;
@@ -130,7 +130,7 @@ where
 /// On which page each person was dealt with last.
 async fn last_pages<S, B>(pages: &Pages<'_, S, B>) -> Result<HashMap<u128, u32>, StoreError>
 where
-    S: SegmentStore + ContactStore + PendingStore,
+    S: SegmentStore + ContactStore + PendingStore + ReviewStore,
     B: Blobs,
 {
     let mut last = HashMap::new();

@@ -38,6 +38,7 @@ mod reaction;
 mod read_back;
 mod reading;
 mod references;
+mod refusals;
 mod run;
 mod sharing;
 mod staging;

@@ -28,6 +28,20 @@ impl Scene {
         self.set(&item, &assignments, &values).await;
     }
 
+    /// The last full run of a connection ended so long ago, and nothing came since.
+    pub async fn age_last_run(&self, connection: &str, by: SignedDuration) {
+        let item = self.sync_state(connection).await;
+        let values = json!({":then": {"S": past(by).to_string()}});
+        self.set(&item, "#work.#lastFullAt = :then", &values).await;
+    }
+
+    /// Nobody looked at a connection's directory for so long.
+    pub async fn age_last_look(&self, connection: &str, by: SignedDuration) {
+        let item = self.sync_state(connection).await;
+        let values = json!({":then": {"S": past(by).to_string()}});
+        self.set(&item, "#work.#lastCheckedAt = :then", &values).await;
+    }
+
     /// What Graph asked us to wait is over, also for the process of a function that was told: by
     /// then Lambda has started another one.
     pub async fn let_waiting_end(&self, connection: &str, function: &str) {

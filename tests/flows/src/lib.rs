@@ -30,6 +30,7 @@ mod patience;
 mod report;
 mod rest;
 mod scene;
+mod turns;
 
 pub use binaries::repository;
 pub use browser::{Browser, Page};

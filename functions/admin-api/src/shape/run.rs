@@ -14,7 +14,7 @@ use contact_sync_domain::report::Happened;
 use contact_sync_domain::run::{
     Counts, GraphCost, Progress, Run, RunKind, RunStatus, Step, Trigger,
 };
-use contact_sync_domain::segment::{FieldChange, LinkChange, MembershipChange};
+use contact_sync_domain::segment::{FieldChange, LinkChange, MembershipChange, SegmentItem};
 use contact_sync_domain::team::role_of;
 use contact_sync_domain::undo::Undoes;
 use contact_sync_engine::admin::{AppliedChange, Step as Taken};
@@ -243,7 +243,7 @@ pub(crate) struct ChangeShape {
     protected: bool,
     /// What led to a contact that existed before.
     evidence: Option<Match>,
-    /// Of a drift audit, which side moved.
+    /// Of a drift audit, which side moved; of memberships each says its own where they differ.
     moved: Option<Moved>,
     result: &'static str,
     reason: Option<String>,
@@ -261,6 +261,9 @@ struct MoveShape {
     role: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     old_role: Option<String>,
+    /// Of a drift audit, which side moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved: Option<Moved>,
 }
 
 impl From<&MembershipChange> for MoveShape {
@@ -270,8 +273,15 @@ impl From<&MembershipChange> for MoveShape {
             change: change.name(),
             role: role_of(&change.new).map(str::to_owned),
             old_role: role_of(&change.old).map(str::to_owned),
+            moved: change.moved,
         }
     }
+}
+
+/// The side that moved, where it was one.
+fn the_side(item: &SegmentItem) -> Option<Moved> {
+    let first = item.sides().next()?;
+    item.sides().all(|side| side == first).then_some(first)
 }
 
 impl From<AppliedChange> for ChangeShape {
@@ -283,7 +293,7 @@ impl From<AppliedChange> for ChangeShape {
             approved_by: item.approved().map(|approved| approved.by.clone()),
             memberships: item.memberships().iter().map(MoveShape::from).collect(),
             protected: item.trace.as_ref().is_some_and(|trace| trace.protected),
-            moved: item.trace.as_ref().and_then(|trace| trace.moved),
+            moved: the_side(&item),
             evidence: item.matched.map(|matched| *matched),
             contact_id: item.contact_id,
             object_id: item.object_id,

@@ -11,9 +11,10 @@ use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{Departure, ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::settings::RemovalAction;
-use contact_sync_domain::sync_state::QueuedRun;
+use contact_sync_domain::sync_state::{Lane, QueuedRun};
 use contact_sync_engine::admin::{AdminError, Caller, Role, apply_plan, read_approval};
-use contact_sync_engine::port::Clock;
+use contact_sync_engine::memory::World;
+use contact_sync_engine::port::{Clock, PendingItem, PendingKind};
 use serde_json::{Value, json};
 
 use super::harness::{Answer, App, Ask, account_id, connection_id, of_connection};
@@ -81,7 +82,55 @@ async fn held_removals_whose_approval_is_refused_are_not_done_when_syncing_goes_
             S::Enabled;
         app.ask(Ask::post(&path, &body).role("approver")).await.expect(202);
         assert_eq!(app.outside.store.world().pending.len(), 7);
+        let run = of_connection(&format!("/runs/{}", RunId::from_bits(77)));
+        let approved = app.ask(Ask::get(run)).await.expect(200).json()["plan"]["approved"].clone();
+        assert_eq!(
+            (&approved["removals"], &approved["by"]["role"]),
+            (&json!(7), &json!("approver"))
+        );
     }
+}
+
+#[tokio::test]
+async fn an_approval_in_vain_takes_back_its_own_word_and_nobody_elses() {
+    let at = |number: u128| (connection_id(), Lane::Main, PendingKind::Approved, key(number));
+    let mut in_vain = 0;
+    for calls in 0..200 {
+        let app = App::with_connection(S::Enabled);
+        let items: Vec<ReviewItem> = (1..=3).map(|number| held(&app, number, 1)).collect();
+        let run = shown(&app, RunKind::Delta, HeldSet::asked(items.iter()).hash(), 3);
+        let body = json!({"planHash": run.plan.as_ref().unwrap().hash, "removals": 3});
+        let path = of_connection(&format!("/runs/{}/apply", run.id));
+        let bobs = PendingItem { key: key(1), expires_at: None, body: json!({"by": "bob"}) };
+        {
+            let mut world = app.outside.store.world();
+            items.iter().for_each(|item| put(&mut world, item));
+            world.runs.insert(run.id.clone(), run);
+            // Bob approved of the first of them before.
+            world.pending.insert(at(1), bobs.clone());
+            // Somebody pauses the connection while all three are approved.
+            let pause = |world: &mut World| {
+                world.connections.get_mut(&connection_id()).unwrap().status = S::Paused;
+            };
+            world.meanwhile = Some((calls, pause));
+        }
+        let answer = app.ask(Ask::post(&path, &body).role("approver")).await;
+        let left = app.outside.store.world().pending.clone();
+        if answer.status == 202 {
+            assert_eq!(left.len(), 3, "{calls} calls");
+            assert!(in_vain > 3, "{in_vain}");
+            return;
+        }
+        answer.problem(409, "wrong-state");
+        assert_eq!(left.into_iter().collect::<Vec<_>>(), [(at(1), bobs)], "after {calls} calls");
+        in_vain += 1;
+    }
+    panic!("it is always in vain");
+}
+
+/// Under what somebody's approval lies.
+fn key(number: u128) -> String {
+    ObjectId::from_u128(number).to_string()
 }
 
 #[tokio::test]

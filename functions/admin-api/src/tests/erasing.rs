@@ -90,6 +90,7 @@ fn everywhere(app: &App, contact: &ContactId) {
         matched: None,
         suggested: None,
         departure: None,
+        versions: std::collections::BTreeMap::new(),
         reason: None,
         remedy: None,
         run: "run_1".into(),

@@ -301,6 +301,7 @@ fn who_only_joins_a_team_has_a_line_for_machines_and_no_row_and_others_have_both
                 old: BTreeSet::new(),
                 new: BTreeSet::from([Origin::Manual]),
                 ended: None,
+                moved: None,
             }],
             ..Trace::default()
         })),

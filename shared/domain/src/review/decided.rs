@@ -131,6 +131,11 @@ impl RejectedSet {
         !self.is_empty() && self.0.contains(&removal.key())
     }
 
+    /// Takes a refusal out.
+    pub fn remove(&mut self, refused: &Rejected) {
+        self.0.remove(&refused.key());
+    }
+
     /// Whether somebody said that this conflict may stay.
     pub fn has_conflict(&self, user: &ObjectId, candidates: &[ContactId]) -> bool {
         let conflict =

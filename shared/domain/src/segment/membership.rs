@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::is_zero;
+use crate::drift::Moved;
 use crate::id::TeamId;
 use crate::team::{Ended, Membership, Origin};
 
@@ -26,6 +27,9 @@ pub struct MembershipChange {
     /// What ended it, where it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ended>,
+    /// Which side moved, as a drift audit found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
 }
 
 impl MembershipChange {
@@ -37,6 +41,7 @@ impl MembershipChange {
             old: before.origins.clone(),
             new: after.origins.clone(),
             ended: after.ended.clone(),
+            moved: None,
         }
     }
 

@@ -168,6 +168,12 @@ async fn decisions_are_told_newest_first_and_what_they_refuse_is_known() {
     assert!(!set.has_value(&contact, &field, &json!("Earl")));
     assert!(store.refused(&connection_id(2)).await.unwrap().is_empty());
 
+    store.forget_refusal(&connection_id(1), &refused("Duchess")).await.unwrap();
+    store.forget_refusal(&connection_id(1), &refused("Duchess")).await.unwrap();
+    let set = store.refused(&connection_id(1)).await.unwrap();
+    assert!(!set.has_value(&contact, &field, &json!("Duchess")), "it is asked again");
+    assert!(set.has_value(&contact, &field, &json!("Queen")), "of the same decision");
+
     let (user, other) = (ObjectId::from_u128(1), ContactId::from_bits(2));
     store.forget_refusals(&connection_id(1), &user, &other).await.unwrap();
     let set = store.refused(&connection_id(1)).await.unwrap();

@@ -1,9 +1,12 @@
 //! Runs, segments, and what waits for the end of a run.
 
+use contact_sync_domain::actor::Actor;
 use contact_sync_domain::id::{ObjectId, RunId};
+use contact_sync_domain::plan::{Approved, Basis, Plan, Summary};
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_domain::segment::{Deviation, Outcome};
+use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
     PendingItem, PendingKind, PendingStore, RunStore, SegmentRef, SegmentStore,
 };
@@ -48,6 +51,48 @@ async fn a_report_is_marked_ready_once_and_only_of_a_run_that_ended() {
     assert!(!store.mark_report_ready(&ended(1)).await.unwrap());
     let found = store.run(&account_id(1), &connection_id(1), &ended(1).id).await.unwrap();
     assert_eq!(found, Some(Run { report_ready: true, ..ended(1) }));
+}
+
+async fn approves(store: &impl RunStore) {
+    let who = |name: &str| Approved {
+        by: Actor { subject: Some(name.to_owned()), ..Actor::default() },
+        at: at(10),
+        removals: Some(7),
+        items: None,
+    };
+    let plain = ended(1);
+    let held = Plan {
+        hash: "aa".repeat(32),
+        pages: 0,
+        basis: Basis { settings_version: 1, draft: false },
+        summary: Summary::default(),
+        made_at: at(9),
+        expires_at: at(99),
+        approved: None,
+    };
+    let blocked =
+        Run { status: RunStatus::Blocked, plan: Some(Box::new(held.clone())), ..ended(2) };
+    assert!(!store.mark_approved(&blocked, &who("ada")).await.unwrap(), "there is none");
+    let running = Run { status: RunStatus::Running, ended_at: None, ..blocked.clone() };
+    store.put_run(&running).await.unwrap();
+    assert!(!store.mark_approved(&running, &who("ada")).await.unwrap(), "it works");
+    for run in [&plain, &blocked] {
+        store.put_run(run).await.unwrap();
+    }
+    store.mark_report_ready(&blocked).await.unwrap();
+    assert!(!store.mark_approved(&plain, &who("ada")).await.unwrap(), "it held nothing back");
+    assert!(store.mark_approved(&blocked, &who("ada")).await.unwrap());
+    assert!(!store.mark_approved(&blocked, &who("bob")).await.unwrap(), "the first word stands");
+    let found = store.run(&account_id(1), &connection_id(1), &blocked.id).await.unwrap();
+    let plan = Plan { approved: Some(who("ada")), ..held };
+    let expected = Run { report_ready: true, plan: Some(Box::new(plan)), ..blocked };
+    assert_eq!(found, Some(expected), "nothing else of it changed");
+}
+
+#[tokio::test]
+async fn who_approved_what_a_run_held_back_is_noted_once() {
+    approves(&Tables::start().await.store).await;
+    approves(&MemoryStore::default()).await;
 }
 
 #[tokio::test]

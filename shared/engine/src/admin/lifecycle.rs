@@ -4,15 +4,17 @@
 //! for a connection that is not enabled does nothing, so schedules go first when starting and
 //! pausing; what stops work comes after the state that forbids it.
 
+mod work;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionAction, ConnectionStatus, PausedFor};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId, TenantId};
-use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
+use contact_sync_domain::run::{Run, RunKind, Trigger};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::subscription::{SubscribedResource, Subscription};
-use contact_sync_domain::sync_state::Lane;
 use serde_json::Value;
 
+use self::work::cancel_runs;
 use super::connections::{connection, take_action};
 use super::document::Members;
 use super::runs::queue_run;
@@ -21,11 +23,10 @@ use super::sharing::ask_sharers;
 use super::undo::rest;
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
-    Clock, ConnectionStore, Directory, PendingKind, PendingStore, RunStore, Schedules,
-    SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TenantClaim, TenantStore,
+    Clock, ConnectionStore, Directory, RunStore, Schedules, SettingsStore, SubscriptionStore,
+    Subscriptions, SyncStateStore, TenantClaim, TenantStore,
 };
 use crate::split::claims_people;
-use crate::sync::unannounced;
 
 /// Reads `{tenantId}`.
 pub fn read_tenant_id(document: &Value) -> Result<TenantId, AdminError> {
@@ -294,59 +295,6 @@ async fn stop(
         }
     }
     cancel_runs(outside, connection, reason).await
-}
-
-/// Raises the fence, so that whoever works is rejected at the next checkpoint, and ends the runs
-/// that were waiting or at work.
-async fn cancel_runs(
-    outside: &impl Outside,
-    connection: &Connection,
-    reason: &str,
-) -> Result<(), AdminError> {
-    let store = outside.store();
-    let (account, id) = (&connection.account_id, &connection.id);
-    let lanes = [Lane::Main, Lane::Plan].map(|lane| (lane, store.of_lane(lane)));
-    let mut states = Vec::new();
-    for (_, lane) in &lanes {
-        states.extend(lane.sync_state(account, id).await?);
-    }
-    if states.is_empty() {
-        return Ok(());
-    }
-    store.reset_sync_state(account, id).await?;
-    for (lane, store) in &lanes {
-        for kind in [
-            PendingKind::Removal,
-            PendingKind::Collision,
-            PendingKind::Approved,
-            PendingKind::Escrow,
-        ] {
-            let mut items = store.pending(id, kind).await?;
-            // Nothing else finds those again whose links say already what is planned.
-            if kind == PendingKind::Removal && *lane == Lane::Main {
-                items = unannounced(store, account, items).await?;
-            }
-            let keys: Vec<String> = items.into_iter().map(|item| item.key).collect();
-            if !keys.is_empty() {
-                store.delete_pending(id, kind, &keys).await?;
-            }
-        }
-    }
-    let at_work = states.iter().filter_map(|state| state.work.checkpoint.as_ref());
-    let at_work = at_work.map(|work| &work.run_id);
-    let waiting = states.iter().flat_map(|state| &state.queue).map(|queued| &queued.run_id);
-    let planned = states.iter().flat_map(|state| &state.work.planned).map(|one| &one.run_id);
-    for run_id in waiting.chain(at_work).chain(planned) {
-        if let Some(mut run) = store.run(account, id, run_id).await?
-            && !run.status.is_terminal()
-        {
-            run.status = RunStatus::Cancelled;
-            run.reason = Some(reason.to_owned());
-            run.ended_at = Some(outside.clock().now());
-            store.put_run(&run).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Takes a connection off its tenant's subscription; the last one takes the subscription along.

@@ -1,11 +1,13 @@
 //! Removals that wait, because the guard holds them back or their days of grace go on: approving and
 //! sparing.
 
+use std::collections::HashMap;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::approval::{APPROVAL_LIFE, Approval, HeldSet};
 use contact_sync_domain::contact::{Contact, Link, LinkState};
 use contact_sync_domain::id::{ConnectionId, ObjectId};
-use contact_sync_domain::plan::Plan;
+use contact_sync_domain::plan::{Approved, Plan};
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{Departure, ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, RunKind};
@@ -16,7 +18,9 @@ use super::deeds::Deed;
 use super::plans::Approval as PlanApproval;
 use super::runs::{check_syncs, request_run};
 use super::{AdminError, Caller, Outside};
-use crate::port::{Clock, PendingItem, PendingKind, PendingStore, ReviewStore, StoreError};
+use crate::port::{
+    Clock, PendingItem, PendingKind, PendingStore, ReviewStore, RunStore, StoreError,
+};
 
 /// How long after it counts an approval is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -46,14 +50,21 @@ pub async fn approve_held(
             approved_item(outside, caller, item, departure, departure.version?, Some(&plan.hash))
         })
         .collect::<Result<_, _>>()?;
+    let before = approvals(outside, &found.id).await?;
     store.put_pending(&found.id, PendingKind::Approved, &approved).await?;
     let queued = request_run(outside, &account.id, id, RunKind::Delta).await;
     if queued.is_err() {
         // It was paused in this moment, say.
-        let keys: Vec<String> = approved.into_iter().map(|item| item.key).collect();
-        store.delete_pending(&found.id, PendingKind::Approved, &keys).await?;
+        take_back(outside, &found.id, &approved, before).await?;
         return queued;
     }
+    let noted = Approved {
+        by: caller.actor(),
+        at: outside.clock().now(),
+        removals: approval.removals,
+        items: None,
+    };
+    store.mark_approved(run, &noted).await?;
     tracing::info!(
         account.id = %account.id,
         connection.id = %found.id,
@@ -63,6 +74,48 @@ pub async fn approve_held(
         run.id
     );
     queued
+}
+
+/// Takes back what was approved in vain. Whatever somebody approved one by one is theirs: what these
+/// approvals replaced stands again, and what replaced them meanwhile stays.
+async fn take_back(
+    outside: &impl Outside,
+    connection: &ConnectionId,
+    ours: &[PendingItem],
+    mut before: HashMap<String, PendingItem>,
+) -> Result<(), AdminError> {
+    let now = approvals(outside, connection).await?;
+    let stand =
+        ours.iter().filter(|item| now.get(&item.key).is_some_and(|one| one.body == item.body));
+    let (mut gone, mut again) = (Vec::new(), Vec::new());
+    for item in stand {
+        match before.remove(&item.key) {
+            Some(theirs) => again.push(theirs),
+            None => gone.push(item.key.clone()),
+        }
+    }
+    let store = outside.store();
+    store.delete_pending(connection, PendingKind::Approved, &gone).await?;
+    Ok(store.put_pending(connection, PendingKind::Approved, &again).await?)
+}
+
+/// Everything that people approved of and that no run dealt with yet, by user.
+async fn approvals(
+    outside: &impl Outside,
+    connection: &ConnectionId,
+) -> Result<HashMap<String, PendingItem>, AdminError> {
+    let mut found = HashMap::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let after = cursor.as_deref();
+        let page = outside.store().pending_page(connection, PendingKind::Approved, after, PAGE);
+        let Some(page) = page.await? else { return Ok(found) };
+        found.extend(page.items.into_iter().map(|item| (item.key.clone(), item)));
+        cursor = page.cursor;
+        if cursor.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 /// Whether the plan is the one that was shown, and may still be approved.

@@ -107,6 +107,17 @@ impl DecisionStore for MemoryStore {
         Ok(())
     }
 
+    async fn forget_refusal(
+        &self,
+        connection: &ConnectionId,
+        refused: &Rejected,
+    ) -> Result<(), StoreError> {
+        for decision in self.up()?.decisions.entry(connection.clone()).or_default() {
+            decision.refused.retain(|one| one.key() != refused.key());
+        }
+        Ok(())
+    }
+
     async fn refused(&self, connection: &ConnectionId) -> Result<RejectedSet, StoreError> {
         let world = self.up()?;
         let own = world.decisions.get(connection).into_iter().flatten();

@@ -1,6 +1,7 @@
 //! Runs, their segments, and what waits for their ends.
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::plan::Approved;
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
@@ -36,6 +37,15 @@ impl RunStore for MemoryStore {
         let mut world = self.up()?;
         let Some(run) = world.runs.get_mut(&run.id) else { return Ok(false) };
         Ok(!std::mem::replace(&mut run.report_ready, true))
+    }
+
+    async fn mark_approved(&self, run: &Run, approved: &Approved) -> Result<bool, StoreError> {
+        let mut world = self.up()?;
+        let stored = world.runs.get_mut(&run.id).filter(|run| run.status.is_terminal());
+        let Some(plan) = stored.and_then(|run| run.plan.as_mut()) else { return Ok(false) };
+        let is_first = plan.approved.is_none();
+        plan.approved.get_or_insert_with(|| approved.clone());
+        Ok(is_first)
     }
 
     async fn runs(

@@ -34,6 +34,11 @@ impl<B> LaneBlobs<B> {
         Self { blobs: self.blobs.clone(), over: stores.over.clone() }
     }
 
+    /// The blobs as the runs know them that sync.
+    pub(crate) fn syncing(&self) -> Self {
+        Self { blobs: self.blobs.clone(), over: Over::default() }
+    }
+
     /// A key under which a plan keeps to itself what it read of the connection's state.
     fn own(&self, key: &str) -> Option<String> {
         let over = self.over.look()?;

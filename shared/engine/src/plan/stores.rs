@@ -5,8 +5,10 @@ mod contacts;
 mod people;
 mod work;
 
-use contact_sync_domain::id::{ConnectionId, ContactId, RunId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, RunId, TeamId};
+use contact_sync_domain::segment::MembershipChange;
 use contact_sync_domain::sync_state::Lane;
+use contact_sync_domain::team::Membership;
 
 use super::overlay::Over;
 use crate::port::{SettingsVersion, StoredContact, SyncStateStore};
@@ -44,6 +46,25 @@ impl<S> LaneStores<S> {
             }
             Some(StoredContact::Tombstone { .. }) | None => false,
         })
+    }
+
+    /// Whether the plan tells already what becomes of a contact in a team.
+    pub(crate) fn is_moved(&self, contact: &ContactId, team: &TeamId) -> bool {
+        self.over.look().is_some_and(|over| over.membership(contact, team).is_some())
+    }
+
+    /// A stored page of the plan tells this of a contact.
+    pub(crate) fn note_move(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        change: &MembershipChange,
+    ) {
+        if let Some(mut over) = self.over.look() {
+            let none = Membership::none(account.clone(), change.team_id.clone(), contact.clone());
+            let (version, origins) = (change.version + 1, change.new.clone());
+            over.put_membership(&Membership { version, origins, ..none });
+        }
     }
 
     /// A run begins or goes on.

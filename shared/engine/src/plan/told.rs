@@ -79,6 +79,7 @@ impl Teller {
             let standing = Standing::of(item, outcome);
             let told = Told { happened, standing, because: None, intended };
             self.people.entry(user).or_insert(told).intended = intended;
+            self.tell_sides(item);
             return Ok(());
         }
         let (reason, remedy) = match deviation {
@@ -105,9 +106,7 @@ impl Teller {
             if let Some(cause) = cause.filter(|_| item.link.is_some()) {
                 *self.summary.leaving.entry(cause).or_default() += 1;
             }
-            if let Some(moved) = item.trace.as_ref().and_then(|trace| trace.moved) {
-                *self.summary.moved.entry(moved).or_default() += 1;
-            }
+            self.tell_sides(item);
             if is_removal(item) {
                 self.summary.guard.count += 1;
                 self.removals.add(Removal::of(item));
@@ -117,6 +116,13 @@ impl Teller {
             }
         }
         Ok(())
+    }
+
+    /// Takes in which sides moved.
+    fn tell_sides(&mut self, item: &SegmentItem) {
+        for side in item.sides() {
+            *self.summary.moved.entry(side).or_default() += 1;
+        }
     }
 
     fn place(&mut self, reason: &str, remedy: Option<&String>) -> Option<usize> {

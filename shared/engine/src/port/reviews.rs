@@ -4,7 +4,9 @@ use std::future::Future;
 
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, ReviewId};
 use contact_sync_domain::retention::LONGEST;
-use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
+use contact_sync_domain::review::{
+    Decision, Rejected, RejectedSet, ReviewAction, ReviewItem, ReviewList,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::StoreError;
@@ -103,6 +105,13 @@ pub trait DecisionStore: Send + Sync {
         connection: &ConnectionId,
         user: &ObjectId,
         contact: &ContactId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes back one thing that was refused in a connection; of others nothing changes.
+    fn forget_refusal(
+        &self,
+        connection: &ConnectionId,
+        refused: &Rejected,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Everything that was refused in a connection.

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::plan::Approved;
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
@@ -157,6 +158,14 @@ pub trait RunStore: Send + Sync {
     /// Marks that the report of an ended run can be read; `false` when that was known.
     fn mark_report_ready(&self, run: &Run)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Notes on an ended run who approved of the removals that it held back; `false` where somebody
+    /// is noted already, or the run held nothing back.
+    fn mark_approved(
+        &self,
+        run: &Run,
+        approved: &Approved,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// A page of runs, newest first. A cursor that is not ours is `Ok(None)`.
     fn runs(

@@ -5,12 +5,14 @@ use std::collections::{HashMap, HashSet};
 use contact_sync_domain::contact::{ContactField, Target};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::report::{ContactKind, Happened, ReportRow, rows};
+use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_domain::segment::{Deviation, Outcome, Phase, Segment, SegmentItem};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 
 use crate::port::{
-    Blobs, ContactStore, PendingKind, PendingStore, SegmentStore, StoreError, StoredContact,
+    Blobs, ContactStore, PendingKind, PendingStore, ReviewStore, SegmentStore, StoreError,
+    StoredContact,
 };
 use crate::segments::load_segment;
 
@@ -20,7 +22,7 @@ const AHEAD: usize = 4;
 /// How many removals are asked for at once.
 const TOGETHER: usize = 16;
 
-/// How many contacts are asked for at once.
+/// How many contacts, or questions to people, are asked for at once.
 const CONTACTS: usize = 1_000;
 
 /// The pages of one run.
@@ -32,7 +34,7 @@ pub(super) struct Pages<'a, S, B> {
 
 impl<S, B> Pages<'_, S, B>
 where
-    S: SegmentStore + ContactStore + PendingStore,
+    S: SegmentStore + ContactStore + PendingStore + ReviewStore,
     B: Blobs,
 {
     /// Page by page, whom it mentions.
@@ -68,18 +70,39 @@ where
         if self.run.status != RunStatus::Blocked {
             return Ok(rows);
         }
+        let connection = &self.run.connection_id;
+        let may_wait = |row: &ReportRow| {
+            row.kind == ContactKind::Existing
+                && matches!(row.what, Happened::Kept | Happened::Skipped | Happened::AwaitingReview)
+        };
+        let in_grace = self.in_grace(rows.iter().filter(|row| may_wait(row))).await?;
+        let in_grace = &in_grace;
         let judged = |row: ReportRow| async move {
-            let may_wait = row.kind == ContactKind::Existing
-                && matches!(
-                    row.what,
-                    Happened::Kept | Happened::Skipped | Happened::AwaitingReview
-                );
-            let (connection, user) = (&self.run.connection_id, row.object_id.as_str());
-            let waits =
-                may_wait && self.stores.is_pending(connection, PendingKind::Removal, user).await?;
+            let (user, may_wait) = (row.object_id.as_str(), may_wait(&row));
+            let waits = may_wait
+                && !in_grace.contains(&row.object_id)
+                && self.stores.is_pending(connection, PendingKind::Removal, user).await?;
             Ok(if waits { row.held_back() } else { row })
         };
         stream::iter(rows).map(judged).buffered(TOGETHER).try_collect().await
+    }
+
+    /// Whose removal waits for a date: their days of grace go on, and the guard has no say yet.
+    async fn in_grace(
+        &self,
+        rows: impl Iterator<Item = &ReportRow>,
+    ) -> Result<HashSet<ObjectId>, StoreError> {
+        let places: Vec<_> =
+            rows.map(|row| (ReviewList::Removals, row.object_id.clone())).collect();
+        let mut found = HashSet::new();
+        for places in places.chunks(CONTACTS) {
+            let asked = self.stores.reviews_of(&self.run.connection_id, places).await?;
+            let dated = asked.into_iter().filter(|item| {
+                item.departure.as_ref().is_some_and(|departure| departure.acts_at.is_some())
+            });
+            found.extend(dated.map(|item| item.user.object_id));
+        }
+        Ok(found)
     }
 
     /// A number may stand for no segment: a page without anybody on it leaves none.

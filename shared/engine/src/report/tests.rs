@@ -7,13 +7,15 @@ use contact_sync_domain::contact::{
     Contact, ContactField, ContactSource, ContactStatus, LinkState, Target,
 };
 use contact_sync_domain::id::{ContactId, ObjectId, TenantId};
-use contact_sync_domain::reconcile::blank_item;
+use contact_sync_domain::reconcile::{GoneCause, blank_item};
 use contact_sync_domain::report::defused;
 use contact_sync_domain::retention::Retention;
+use contact_sync_domain::review::{Departure, ReviewItem, ReviewList, ReviewUser};
 use contact_sync_domain::run::{Counts, Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{
     Deviation, FieldChange, LinkChange, Outcome, Phase, Segment, SegmentItem,
 };
+use contact_sync_domain::settings::RemovalAction;
 use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -291,6 +293,62 @@ async fn removals_that_the_guard_held_back_wait_and_those_that_policy_spares_are
     assert!(lines[1].starts_with("one@contoso.example|Existing|Success||waiting for review|"));
     assert!(lines[1].contains("approve or refuse it"), "{lines:?}");
     assert!(lines[2].starts_with("two@contoso.example|Existing|Success||kept|"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn whoever_is_in_days_of_grace_is_not_told_as_held_back_by_the_guard() {
+    let world = World::of(RunKind::Full);
+    world.put(Run { status: RunStatus::Blocked, ..world.run() });
+    let (account_id, connection_id, _) = ids();
+    for number in 1..=2 {
+        world.contact(number, &format!("user{number}@contoso.example"));
+        let staged =
+            PendingItem { key: user(number).to_string(), expires_at: None, body: json!({}) };
+        let kind = PendingKind::Removal;
+        world.store.put_pending(&connection_id, kind, &[staged]).await.unwrap();
+    }
+    let left = |number| SegmentItem {
+        reason: Some("deleted in Entra for good".into()),
+        ..item(number, Outcome::Keep)
+    };
+    world.page(Phase::List, vec![left(1), left(2)]).await;
+    // The guard holds the first one back; the second one's date has not come.
+    let at = Timestamp::from_second(1_800_000_000).unwrap();
+    for (number, acts_at) in [(1, None), (2, Some(at))] {
+        let departure = Departure {
+            action: Some(RemovalAction::Delete),
+            acts_at,
+            held: acts_at.is_none(),
+            ..Departure::of(GoneCause::HardDeleted)
+        };
+        let asked = ReviewItem {
+            account_id: account_id.clone(),
+            connection_id: connection_id.clone(),
+            list: ReviewList::Removals,
+            user: ReviewUser {
+                object_id: user(number),
+                display_name: None,
+                user_principal_name: None,
+            },
+            version: 1,
+            contact_id: Some(contact_id(number)),
+            candidates: Vec::new(),
+            changes: Vec::new(),
+            matched: None,
+            suggested: None,
+            departure: Some(Box::new(departure)),
+            reason: None,
+            remedy: None,
+            run: "run_3".to_owned(),
+            since: at,
+        };
+        assert!(world.store.put_review(&asked, None).await.unwrap());
+    }
+    world.compile().await.unwrap();
+    let lines = world.lines(true);
+    assert!(lines[1].starts_with("user1@contoso.example|Existing|Success||waiting for review|"));
+    assert!(lines[2].starts_with("user2@contoso.example|Existing|Success||kept|"), "{lines:?}");
+    assert!(!lines[2].contains("approve or refuse"), "{lines:?}");
 }
 
 #[tokio::test]

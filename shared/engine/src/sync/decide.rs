@@ -40,6 +40,7 @@ where
         let mut decided = Decided::default();
         let mut open = Vec::new();
         let contacts = self.contact_ids(pass, &people).await?;
+        self.forget_overcome(pass, &people, &contacts).await?;
         for (person, contact_id) in people.into_iter().zip(contacts) {
             if let Some(item) = recognised(pass, &person, &contact_id) {
                 decided.items.push(item);

@@ -118,6 +118,8 @@ where
             gap_seconds: None,
             allowed_at: None,
             older: HashMap::new(),
+            agreed: None,
+            tied: HashMap::new(),
             peeked: None,
             has_fresh_groups: false,
         };
@@ -242,6 +244,8 @@ where
                 self.write_again(pass, &segment, &went).await?;
                 if segment.phase == Phase::Teams && pass.point.kind == RunKind::Undo {
                     self.put_moves(pass, &segment).await?;
+                } else if segment.phase == Phase::Teams {
+                    self.note_moves(pass, &segment);
                 }
             }
             let outcomes: Vec<Outcome> = segment

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
+use contact_sync_domain::drift::Moved;
 use contact_sync_domain::escrow::Failure;
 use contact_sync_domain::guard::{Counted, Removal};
 use contact_sync_domain::id::{ContactId, ObjectId, RunId, TenantId};
@@ -27,6 +28,7 @@ use super::members::MemberSets;
 use super::read_back::Written;
 use super::staging::Known;
 use super::tally::Tally;
+use super::teams::Agreed;
 use super::terms::Terms;
 use super::watched::Watched;
 use super::{RESERVE, Stop, SyncStores};
@@ -220,6 +222,10 @@ pub(super) struct Pass {
     pub(super) allowed_at: Option<Timestamp>,
     /// The rules of earlier settings, as an audit came to need them.
     pub(super) older: HashMap<u64, Option<Rules>>,
+    /// From what memberships were followed last, as an audit came to need it.
+    pub(super) agreed: Option<Agreed>,
+    /// Audits only: whose contact would come, go or be tied otherwise, and which side moved.
+    pub(super) tied: HashMap<ContactId, Moved>,
     /// The first page of a delta, where it was read already.
     pub(super) peeked: Option<Ahead>,
     /// Whether the groups were read for this slice alone.
@@ -312,6 +318,7 @@ impl Pass {
             if is_done_removal(item, outcome) {
                 self.removed.add(Removal::of(item));
             }
+            self.note_ties(item, outcome);
             match &item.awaits {
                 Some(manager) => self.awaiting.insert(item.object_id.clone(), manager.clone()),
                 None => self.awaiting.remove(&item.object_id),

@@ -8,6 +8,7 @@
 mod follow;
 mod moves;
 mod rows;
+mod sides;
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,6 +22,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 pub(crate) use self::follow::Follower;
 use self::rows::Rows;
+pub(super) use self::sides::Agreed;
 use super::apply::Applied;
 use super::member_set::Doubt;
 use super::pass::{Held, Pass};
@@ -56,6 +58,8 @@ struct Move {
     user: Option<ObjectId>,
     before: Membership,
     after: Membership,
+    /// How the contact stands to the connection.
+    standing: Standing,
 }
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>

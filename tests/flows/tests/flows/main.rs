@@ -50,6 +50,7 @@ mod rotation;
 mod schedules;
 mod scope;
 mod settings_product;
+mod silence;
 mod split_tenant;
 mod storm;
 mod story;

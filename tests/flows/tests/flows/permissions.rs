@@ -31,13 +31,15 @@ const BY_LAMBDA: [(&[&str], &str, &str); 7] = [
 
 /// Grants that this journey need not use, and why they stand: the functions, the beginning of the
 /// grant in short, the reason.
-const UNUSED: [(&[&str], &str, &str); 6] = [
+const UNUSED: [(&[&str], &str, &str); 8] = [
     (EVERY, "s3:ListBucket", "without it S3 answers 403 where a file is missing, and not 404"),
     (&["oauth-consent"], "dynamodb:DeleteItem TENANT#", "frees a claim whose connection moved"),
     (&["delta-sync"], "s3:GetObject segments", "a page above 8 KB, played again after a crash"),
     (&["full-sync"], "s3:GetObject segments", "a page above 8 KB, played again after a crash"),
     (&["admin-api"], "dynamodb:PutItem SUBSCRIPTION#", "a tenant another connection hears of"),
     (&["delta-sync"], "dynamodb:Query contacts", "a whole run that it goes on with after a crash"),
+    (&["admin-api"], "dynamodb:UpdateItem RUNS#", "who approved all that the guard held back"),
+    (SYNCS, "dynamodb:DeleteItem REFUSED#", "whose contact was to stay active is enabled again"),
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.

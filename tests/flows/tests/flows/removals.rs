@@ -107,6 +107,42 @@ async fn of_a_mass_deletion_one_is_approved_one_spared_and_the_rest_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_spared_and_returned_is_asked_about_when_he_is_disabled_again() {
+    let scene = Scene::with_users(20).await;
+    let customer = scene.connected().await;
+    let guard = json!({"maxCount": 2, "maxPercent": 100, "windowHours": 24});
+    let scope = json!({"disabledAccounts": "includeAsInactive"});
+    customer.change_settings(json!({"policies": {"guard": guard}, "scope": scope})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let people: Vec<String> =
+        customer.people_in_scope()[..3].iter().map(|person| person.id().to_owned()).collect();
+    let set = async |enabled: bool| {
+        people.iter().for_each(|person| customer.edit(person, json!({"accountEnabled": enabled})));
+        scene.settle().await;
+    };
+    set(false).await;
+    assert_eq!(removals(&scene, &customer).await.len(), 3, "{}", scene.story());
+    let item = about(&scene, &customer, "removals", &people[1]).await;
+    decide(&scene, &customer, &item, json!({"action": "reject"})).await.expect(202);
+    customer.sync_now().await;
+    let waiting = removals(&scene, &customer).await;
+    assert!(
+        waiting.iter().all(|item| item["user"]["objectId"] != people[1].as_str()),
+        "{waiting:?}"
+    );
+
+    // All of them are enabled, and disabled once more: that is another question.
+    set(true).await;
+    assert!(removals(&scene, &customer).await.is_empty(), "{}", scene.story());
+    set(false).await;
+    let again = about(&scene, &customer, "removals", &people[1]).await;
+    assert_eq!(again["held"], true, "{again}");
+    assert_eq!(customer.linked_contact(&people[1]).await["status"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn all_that_the_guard_holds_back_is_approved_by_plan_and_number() {
     let scene = Scene::with_users(30).await;
     let (customer, people) = deleting(&scene, deletes()).await;
@@ -140,12 +176,27 @@ async fn all_that_the_guard_holds_back_is_approved_by_plan_and_number() {
     assert_eq!((&done["status"], &done["counts"]["removed"]), (&json!("succeeded"), &json!(7)));
     assert_eq!(customer.contacts().await.len(), contacts - 7);
     assert!(removals(&scene, &customer).await.is_empty());
+    // Whoever looks at the run that held them back sees who let them go.
+    let shown = customer.run(run["id"].as_str().unwrap()).await;
+    let approved = &shown["plan"]["approved"];
+    assert_eq!((&approved["removals"], &approved["items"]), (&json!(7), &json!(null)), "{shown}");
+    assert_eq!(approved["by"], changed_by(&scene, &customer, &started).await, "{shown}");
+    assert_eq!((&shown["status"], &shown["reportReady"]), (&json!("blocked"), &json!(true)));
     let late = apply(&scene, &customer, &run, &all).await.expect(409);
     assert_eq!(late.problem(), "version-moved", "what was approved once is not approved for ever");
     let changes = customer.path(&format!("/runs/{started}/changes"));
     let changes = scene.rest().list(&changes).await;
     let by = |change: &Value| change["kind"] == "delete" && !change["approvedBy"].is_null();
     assert_eq!(changes.iter().filter(|change| by(change)).count(), 7, "{changes:?}");
+}
+
+/// Who approved of what a run did.
+async fn changed_by(scene: &Scene, customer: &Customer<'_>, run: &str) -> Value {
+    let changes = scene.rest().list(&customer.path(&format!("/runs/{run}/changes"))).await;
+    changes
+        .iter()
+        .find_map(|one| one["approvedBy"].is_object().then(|| one["approvedBy"].clone()))
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -172,8 +172,7 @@ fn of_run(blank: Provenance, (run, rows): &(Run, Rows), target: &Target) -> Prov
 
 /// Who approved of a run's plan.
 pub(super) fn approver(run: &Run) -> Option<Actor> {
-    let approved = run.plan.as_ref().and_then(|plan| plan.approved.as_ref());
-    approved.map(|approved| approved.by.clone())
+    run.approved().map(|approved| approved.by.clone())
 }
 
 /// What is known of everybody who wrote a value of this contact.

@@ -78,7 +78,6 @@ impl ChangeFilter {
     pub(super) fn accepts(&self, change: &AppliedChange) -> bool {
         let item = &change.item;
         let fields = || item.fields.iter().chain(&item.pending);
-        let moved = || item.trace.as_ref().and_then(|trace| trace.moved);
         let reason = || change.reason.as_deref().unwrap_or_default().to_lowercase();
         self.kind.is_none_or(|kind| kind == change.kind)
             && self.result.is_none_or(|result| result == change.result)
@@ -86,7 +85,7 @@ impl ChangeFilter {
             && self.contact.as_ref().is_none_or(|one| item.contact_id.as_ref() == Some(one))
             && self.field.as_ref().is_none_or(|field| fields().any(|one| one.field == *field))
             && self.cause.is_none_or(|cause| item.cause() == Some(cause))
-            && self.moved.is_none_or(|side| moved() == Some(side))
+            && self.moved.is_none_or(|side| item.sides().any(|one| one == side))
             && self.reason.as_ref().is_none_or(|part| reason().contains(part))
     }
 }

@@ -3,7 +3,9 @@
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, ReviewId, TeamId};
-use contact_sync_domain::review::{Decision, RejectedSet, ReviewAction, ReviewItem, ReviewList};
+use contact_sync_domain::review::{
+    Decision, Rejected, RejectedSet, ReviewAction, ReviewItem, ReviewList,
+};
 use contact_sync_domain::team::{Membership, Team};
 use jiff::Timestamp;
 
@@ -49,6 +51,18 @@ impl<S: DecisionStore> DecisionStore for LaneStores<S> {
         contact: &ContactId,
     ) -> Result<(), StoreError> {
         self.store.forget_refusals(connection, user, contact).await
+    }
+
+    /// A plan forgets nothing.
+    async fn forget_refusal(
+        &self,
+        connection: &ConnectionId,
+        refused: &Rejected,
+    ) -> Result<(), StoreError> {
+        if self.over.is_plan() {
+            return Ok(());
+        }
+        self.store.forget_refusal(connection, refused).await
     }
 
     async fn refused(&self, connection: &ConnectionId) -> Result<RejectedSet, StoreError> {

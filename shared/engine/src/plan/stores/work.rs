@@ -1,6 +1,7 @@
 //! Runs, their pages and what waits: kept for real, in the lane of the work.
 
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
+use contact_sync_domain::plan::Approved;
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::Deviation;
@@ -76,6 +77,10 @@ impl<S: RunStore> RunStore for LaneStores<S> {
 
     async fn mark_report_ready(&self, run: &Run) -> Result<bool, StoreError> {
         self.store.mark_report_ready(run).await
+    }
+
+    async fn mark_approved(&self, run: &Run, approved: &Approved) -> Result<bool, StoreError> {
+        self.store.mark_approved(run, approved).await
     }
 
     async fn runs(

@@ -103,7 +103,7 @@ impl<S: ContactStore + TeamStore> Follower<'_, S> {
             let after = before.clone().settled(&observed);
             if after != before {
                 let user = user.or_else(|| before.user_of(self.connection)).cloned();
-                moves.push(Move { user, before, after });
+                moves.push(Move { user, before, after, standing });
             }
         }
         Ok(moves)

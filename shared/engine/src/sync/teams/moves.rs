@@ -41,6 +41,8 @@ where
         candidates: Vec<Candidate>,
     ) -> Result<usize, Stop> {
         let mut left = candidates;
+        // A plan tells of each membership once, be it that a slice before told of it and died.
+        left.retain(|one| !self.stores.is_moved(&one.contact, &one.team));
         let mut changed = 0;
         for _ in 0..ATTEMPTS {
             let moves = self.follower(pass).work_out(rows, left).await?;
@@ -64,7 +66,8 @@ where
         moves: &[Move],
     ) -> Result<Vec<Candidate>, Stop> {
         self.record_start(held, pass).await?;
-        let items = items_of(moves);
+        let mut items = items_of(moves);
+        self.tell_sides(pass, moves, &mut items).await?;
         if items.is_empty() {
             return Ok(self.follower(pass).put(moves).await?);
         }
@@ -134,6 +137,16 @@ where
         pass.point.page = segment.page + 1;
         held.work.checkpoint = Some(pass.point.clone());
         held.checkpoint(&self.stores).await
+    }
+
+    /// Remembers what a stored page of a plan tells of teams, so that it is not told again.
+    pub(in crate::sync) fn note_moves(&self, pass: &Pass, segment: &Segment) {
+        for item in &segment.items {
+            let Some(contact) = &item.contact_id else { continue };
+            for change in item.memberships() {
+                self.stores.note_move(&pass.account.id, contact, change);
+            }
+        }
     }
 
     /// Writes what a page of phase `teams` tells; answers whom somebody else was faster with.
@@ -220,6 +233,11 @@ where
         let (connection, run) = (&pass.connection.id, &pass.point.run_id);
         let planned = load_segment(&self.stores, &self.blobs, connection, run, page).await?;
         let Some(mut planned) = planned else { return Ok(()) };
+        // Which side had moved is told by the audit, and is no part of what is done.
+        let changes = planned.items.iter_mut().filter_map(|item| item.trace.as_mut());
+        for change in changes.flat_map(|trace| &mut trace.memberships) {
+            change.moved = None;
+        }
         if let Some(chosen) = chosen {
             planned.items.retain(|item| chosen.contains(&item.object_id));
             if planned.items.is_empty() {

@@ -1,8 +1,8 @@
 //! A run that somebody cancels ends once, keeps what it did, and spoils nothing for the next.
 
-use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::RemovalAction;
+use contact_sync_domain::settings::{RemovalAction, Settings};
 use contact_sync_domain::sync_state::Lane;
 use jiff::SignedDuration;
 
@@ -68,11 +68,7 @@ async fn a_cancel_amid_the_removals_keeps_who_is_not_gone_yet() {
     for calls in (600..7_800).step_by(400) {
         let mut scene = Scene::of((1..=GONE + 10).map(user));
         scene.pages_of(999);
-        scene.set_settings(|settings| {
-            settings.policies.removal.hard_deleted = RemovalAction::Delete;
-            settings.policies.guard.max_count = 5_000;
-            settings.policies.guard.max_percent = 100.0;
-        });
+        scene.set_settings(|settings| removing(settings, 5_000));
         scene.full().await;
         for number in 1..=GONE {
             scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(number));
@@ -96,6 +92,62 @@ async fn a_cancel_amid_the_removals_keeps_who_is_not_gone_yet() {
         assert_eq!(contacts(&scene).len(), 10, "the next run does the rest, after {calls} calls");
     }
     assert!(stopped.iter().any(|there| *there > 100), "{stopped:?}");
+}
+
+/// What a cancelled run had decided to remove and left is no promise: whoever returned meanwhile
+/// keeps his contact, and whom the guard would hold back by now is held back.
+#[tokio::test]
+async fn what_a_cancelled_run_left_undone_is_judged_anew_before_anybody_goes() {
+    const GONE: u128 = 600;
+    let mut stopped = 0;
+    let cases = [(true, false), (true, true), (false, false)];
+    for calls in (1_500..6_000).step_by(900) {
+        for (returns, by_look) in cases {
+            let mut scene = Scene::of((1..=GONE + 10).map(user));
+            scene.pages_of(999);
+            scene.set_settings(|settings| removing(settings, 5_000));
+            scene.full().await;
+            for number in 1..=GONE {
+                scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(number));
+            }
+            let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+            scene.worker.stores.world().meanwhile = Some((calls, cancel));
+            scene.drive().await.unwrap();
+            scene.worker.stores.world().meanwhile = None;
+            let spared: Vec<_> = contacts(&scene).into_iter().map(|contact| contact.id).collect();
+            if scene.run(&id).status != RunStatus::Cancelled || spared.len() == 10 {
+                continue;
+            }
+            stopped += 1;
+            if returns {
+                let back = (1..=GONE).map(user);
+                back.for_each(|one| scene.worker.directory.inner.entra().put_user(one));
+            } else {
+                scene.set_settings(|settings| removing(settings, 5));
+            }
+            let next = if by_look {
+                scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
+                scene.drive_as(RunKind::Delta, None).await.unwrap();
+                scene.runs().pop().unwrap()
+            } else {
+                scene.full().await
+            };
+            let case = format!("after {calls} calls, {by_look}, {returns}: {next:?}");
+            let left = contacts(&scene);
+            let is_there = |id: &ContactId| left.iter().any(|contact| contact.id == *id);
+            assert!(spared.iter().all(is_there), "{case}");
+            if !returns {
+                assert_eq!(next.status, RunStatus::Blocked, "{case}");
+            }
+        }
+    }
+    assert!(stopped > 2, "only {stopped} were cancelled amid the removals");
+}
+
+fn removing(settings: &mut Settings, at_most: u64) {
+    settings.policies.removal.hard_deleted = RemovalAction::Delete;
+    settings.policies.guard.max_count = at_most;
+    settings.policies.guard.max_percent = 100.0;
 }
 
 #[tokio::test]

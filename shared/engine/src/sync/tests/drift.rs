@@ -18,7 +18,7 @@ use crate::port::{Clock, StoredContact, SyncStateStore};
 use crate::segments::load_segment;
 
 /// An audit, during which nothing else changes, and which changes nothing.
-async fn audited(scene: &mut Scene) -> (Run, Plan) {
+pub(super) async fn audited(scene: &mut Scene) -> (Run, Plan) {
     let before = kept(scene);
     let id = scene.queue(RunKind::Drift, Trigger::Manual).await;
     scene.drive_as(RunKind::Drift, None).await.unwrap();
@@ -54,7 +54,7 @@ fn name(scene: &Scene, number: u128) -> String {
     contact.fields.get(&ContactField::FirstName).cloned().unwrap()
 }
 
-async fn fix(scene: &mut Scene, run: &Run, items: &[u128]) -> Run {
+pub(super) async fn fix(scene: &mut Scene, run: &Run, items: &[u128]) -> Run {
     let items = items.iter().map(|number| ObjectId::from_u128(*number)).collect();
     let at = scene.worker.clock.now();
     let approved = Approved { by: Actor::default(), at, removals: None, items: Some(items) };

@@ -253,6 +253,7 @@ where
                         old: known.origins,
                         new,
                         ended: None,
+                        moved: None,
                     });
                 }
             }

@@ -120,6 +120,7 @@ where
                     old: origins.clone(),
                     new: origins,
                     ended: None,
+                    moved: None,
                 };
                 back.insert(team, stands);
             }

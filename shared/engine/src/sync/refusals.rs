@@ -1,0 +1,40 @@
+//! Refusals that are over: what led to the question is no more, so that it is asked anew when it
+//! comes again.
+
+use contact_sync_domain::id::ContactId;
+use contact_sync_domain::reconcile::View;
+use contact_sync_domain::review::Rejected;
+
+use super::pass::Pass;
+use super::people::Person;
+use super::{Stop, SyncStores, Worker};
+use crate::port::{Blobs, Clock, DecisionStore, Directory, Randomness};
+
+impl<S, D, B, C, R> Worker<S, D, B, C, R>
+where
+    S: SyncStores,
+    D: Directory,
+    B: Blobs,
+    C: Clock,
+    R: Randomness,
+{
+    /// Forgets that the contacts of these people are to stay active, of those whose accounts are
+    /// enabled again. Nothing is asked of the store where nothing of the kind was refused.
+    pub(super) async fn forget_overcome(
+        &self,
+        pass: &mut Pass,
+        people: &[Person],
+        contacts: &[ContactId],
+    ) -> Result<(), Stop> {
+        let overcome = people.iter().zip(contacts).filter_map(|(person, contact)| match person {
+            Person::Here(_, View::In(wanted)) => pass.rules.overcome(wanted, contact),
+            Person::Here(_, View::Out { .. } | View::Unknown { .. } | View::Failed { .. })
+            | Person::Gone(..) => None,
+        });
+        for refused in overcome.collect::<Vec<Rejected>>() {
+            self.stores.forget_refusal(&pass.connection.id, &refused).await?;
+            pass.rules.forget(&refused);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! What people refused holds as long as what led to the question.
+
+use std::collections::BTreeSet;
+
+use contact_sync_domain::guard::GuardLimits;
+use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::reconcile::GoneCause;
+use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
+use contact_sync_domain::run::{RunKind, RunStatus};
+use contact_sync_domain::settings::DisabledAccounts;
+use serde_json::json;
+
+use super::scene::{Scene, connection_id, contact_id, user, user_with};
+use crate::port::{Clock, DecisionStore};
+
+/// Twelve people whose contacts become inactive when their accounts are disabled, three at once
+/// being too many.
+async fn synced() -> Scene {
+    let mut scene = Scene::of((1..=12).map(user));
+    scene.set_settings(|settings| {
+        settings.scope.disabled_accounts = DisabledAccounts::IncludeAsInactive;
+        settings.policies.guard = GuardLimits { max_count: 2, ..GuardLimits::default() };
+    });
+    scene.full().await;
+    scene
+}
+
+fn disable(scene: &Scene) {
+    for number in 1..=3 {
+        let disabled = user_with(number, &json!({"accountEnabled": false}));
+        scene.worker.directory.inner.entra().put_user(disabled);
+    }
+}
+
+fn enable(scene: &Scene) {
+    for number in 1..=3 {
+        scene.worker.directory.inner.entra().put_user(user(number));
+    }
+}
+
+/// About whom people are asked whether the contact may become inactive.
+fn asked(scene: &Scene) -> BTreeSet<ObjectId> {
+    let world = scene.worker.stores.world();
+    let removals = world.reviews.values().filter(|item| item.list == ReviewList::Removals);
+    removals.map(|item| item.user.object_id.clone()).collect()
+}
+
+fn people(numbers: impl IntoIterator<Item = u128>) -> BTreeSet<ObjectId> {
+    numbers.into_iter().map(ObjectId::from_u128).collect()
+}
+
+/// Somebody says that the contact of this person stays active.
+async fn refuse(scene: &Scene, number: u128) {
+    let item = {
+        let world = scene.worker.stores.world();
+        let mut waiting = world.reviews.values();
+        waiting.find(|item| item.user.object_id == ObjectId::from_u128(number)).cloned().unwrap()
+    };
+    let contact: ContactId = contact_id(number);
+    let decision = Decision {
+        at: scene.worker.clock.now(),
+        actor: None,
+        action: ReviewAction::Reject,
+        item: item.id(),
+        list: item.list,
+        version: item.version,
+        contact_id: Some(contact.clone()),
+        refused: vec![Rejected::Removal { contact_id: contact, cause: GoneCause::Disabled }],
+    };
+    scene.worker.stores.record_decision(&connection_id(), &decision).await.unwrap();
+    let place = (connection_id(), item.list, item.user.object_id);
+    scene.worker.stores.world().reviews.remove(&place);
+}
+
+#[tokio::test]
+async fn who_returned_and_leaves_again_is_asked_about_again() {
+    for by_hint in [false, true] {
+        let mut scene = synced().await;
+        let look = async |scene: &mut Scene| {
+            if by_hint {
+                scene.worker.stores.world().states.get_mut(&connection_id()).unwrap().wanted += 1;
+                scene.drive_as(RunKind::Delta, None).await.unwrap();
+            } else {
+                scene.full().await;
+            }
+        };
+        disable(&scene);
+        look(&mut scene).await;
+        assert_eq!(asked(&scene), people(1..=3), "{by_hint}");
+        refuse(&scene, 2).await;
+        // While his account stays disabled nobody is asked again, be it in many runs.
+        for _ in 0..2 {
+            scene.full().await;
+            assert!(!asked(&scene).contains(&ObjectId::from_u128(2)), "{by_hint}");
+        }
+        enable(&scene);
+        look(&mut scene).await;
+        assert_eq!(asked(&scene), people([]), "{by_hint}: all of them are back");
+        disable(&scene);
+        look(&mut scene).await;
+        assert_eq!(asked(&scene), people(1..=3), "{by_hint}: he left for another reason");
+    }
+}
+
+#[tokio::test]
+async fn a_preview_forgets_nothing_that_was_refused() {
+    let mut scene = synced().await;
+    disable(&scene);
+    assert_eq!(scene.full().await.status, RunStatus::Blocked);
+    refuse(&scene, 2).await;
+    enable(&scene);
+    scene.queue(RunKind::Preview, contact_sync_domain::run::Trigger::Manual).await;
+    scene.drive_as(RunKind::Preview, None).await.unwrap();
+    let refused = scene.worker.stores.refused(&connection_id()).await.unwrap();
+    assert!(refused.has_removal(&contact_id(2), GoneCause::Disabled));
+    scene.full().await;
+    let refused = scene.worker.stores.refused(&connection_id()).await.unwrap();
+    assert!(refused.is_empty(), "a run does");
+}
