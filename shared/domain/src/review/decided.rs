@@ -127,8 +127,8 @@ impl RejectedSet {
 
     /// Whether somebody said that this contact is not to go, for this reason.
     pub fn has_removal(&self, contact: &ContactId, cause: GoneCause) -> bool {
-        let removal = Rejected::Removal { contact_id: contact.clone(), cause };
-        !self.is_empty() && self.0.contains(&removal.key())
+        !self.is_empty()
+            && self.0.contains(&Rejected::Removal { contact_id: contact.clone(), cause }.key())
     }
 
     /// Takes a refusal out.
