@@ -66,7 +66,15 @@ async fn what_happened_is_summed_up_once_at_eight() {
     scene.stores.world().runs.get_mut(&RunId::from_bits(4)).unwrap().reason =
         Some("Entra asked us to wait".to_owned());
     scene.hear(&failed).await;
-    assert_eq!(scene.stores.world().digests.len(), 1);
+    let expected = |scene: &Scene, kind: NoticeKind| {
+        scene.stores.world().digests.values().filter(|due| due.kind == kind).count()
+    };
+    assert_eq!(expected(&scene, NoticeKind::Digest), 1);
+    // What came after the first is told within the hour, too.
+    scene.move_to("2026-03-02T13:00:00Z");
+    let told = scene.digests().await;
+    assert_eq!(reasons(&told), ["contacts-changed"]);
+    assert!(told[0].text.contains("4 contacts created"), "{}", told[0].text);
     scene.move_to("2026-03-03T06:59:59Z");
     assert_eq!(scene.digests().await, []);
     scene.move_to("2026-03-03T07:00:00Z");
