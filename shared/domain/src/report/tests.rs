@@ -104,6 +104,7 @@ fn the_extended_form_tells_at_its_end_which_teams_people_joined_and_left() {
         old: old.into_iter().collect(),
         new: new.into_iter().collect(),
         ended: None,
+        moved: None,
     };
     let told = vec![moved(team(1), None, Some(held.clone())), moved(team(2), Some(held), None)];
     let mut only = item(5, Outcome::Unchanged);

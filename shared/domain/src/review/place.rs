@@ -82,6 +82,7 @@ mod tests {
             version: 1,
             contact_id: None,
             refused: Vec::new(),
+            kept_days: None,
         }
     }
 
