@@ -66,6 +66,7 @@ async fn refuse(scene: &Scene, number: u128) {
         version: item.version,
         contact_id: Some(contact.clone()),
         refused: vec![Rejected::Removal { contact_id: contact, cause: GoneCause::Disabled }],
+        kept_days: None,
     };
     scene.worker.stores.record_decision(&connection_id(), &decision).await.unwrap();
     let place = (connection_id(), item.list, item.user.object_id);
