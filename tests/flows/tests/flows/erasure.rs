@@ -87,10 +87,17 @@ async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
         })
         .await;
     scene.settle().await;
-    for what in
-        ["memberships", "reviews", "decisions", "refusals", "answers", "pages", "reports", "events",
-         "settings"]
-    {
+    for what in [
+        "memberships",
+        "reviews",
+        "decisions",
+        "refusals",
+        "answers",
+        "pages",
+        "reports",
+        "events",
+        "settings",
+    ] {
         assert_eq!(receipt["found"][what].as_u64().unwrap().min(1), 1, "{what}: {receipt}");
     }
     let address = person.address().to_lowercase();
