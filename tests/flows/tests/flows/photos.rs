@@ -24,13 +24,14 @@ fn asked(scene: &Scene) -> usize {
 /// A token of the app's own, as the product has one.
 async fn token(scene: &Scene) -> String {
     let url = format!("{}/{}/oauth2/v2.0/token", scene.sim.base_url(), scene.tenant);
-    let form = [
-        ("grant_type", "client_credentials".to_owned()),
-        ("client_id", DEFAULT_APP_ID.to_string()),
-        ("client_secret", DEFAULT_APP_SECRET.to_owned()),
-        ("scope", format!("{}/.default", scene.sim.base_url())),
-    ];
-    let answer = scene.http().post(url).form(&form).send().await.unwrap();
+    let (app, graph) = (DEFAULT_APP_ID, scene.sim.base_url());
+    let form = format!(
+        "grant_type=client_credentials&client_id={app}&client_secret={DEFAULT_APP_SECRET}\
+         &scope={graph}/.default"
+    );
+    let form_type = "application/x-www-form-urlencoded";
+    let request = scene.http().post(url).header("content-type", form_type).body(form);
+    let answer = request.send().await.unwrap();
     let answer: Value = answer.json().await.unwrap();
     answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
