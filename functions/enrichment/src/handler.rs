@@ -2,9 +2,7 @@
 //! what waited long enough.
 
 use contact_sync_domain::id::ConnectionId;
-use contact_sync_engine::photos::{
-    Looked, PhotoStores, PhotoWorker, Walked, photo_of_removed,
-};
+use contact_sync_engine::photos::{Looked, PhotoStores, PhotoWorker, Walked, photo_of_removed};
 use contact_sync_engine::port::{Blobs, Clock, Photos, StoreError};
 use contact_sync_lambda_shell::Chain;
 use contact_sync_lambda_shell::context::deadline;

@@ -136,9 +136,9 @@ impl Finding {
             None => Self::Unfit(Unfit::NotAnImage),
             Some(content_type) => {
                 let digest = Sha256::digest(bytes);
-                let digest = digest.iter().fold(String::with_capacity(64), |digits, byte| {
-                    format!("{digits}{byte:02x}")
-                });
+                let digest = digest
+                    .iter()
+                    .fold(String::with_capacity(64), |digits, byte| format!("{digits}{byte:02x}"));
                 let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 Self::Image(Image { content_type, size, digest })
             }

@@ -59,7 +59,9 @@ impl PhotoStore for DynamoStore {
         match transacted {
             Transacted::Done => Ok(true),
             refused @ Transacted::Refused(_) => match refused.standing(0) {
-                Some(standing) => Ok(read_document::<ContactPhoto>(KIND, standing.clone())? == *photo),
+                Some(standing) => {
+                    Ok(read_document::<ContactPhoto>(KIND, standing.clone())? == *photo)
+                }
                 None => Ok(false),
             },
         }
@@ -110,8 +112,7 @@ impl PhotoStore for DynamoStore {
         connection: &ConnectionId,
     ) -> Result<Option<PhotoLane>, StoreError> {
         let found = self.state.get("GetItem photo lane", &keys::photo_lane(connection)).await?;
-        let lane: Option<PhotoLane> =
-            found.map(|item| read_document(LANE, item)).transpose()?;
+        let lane: Option<PhotoLane> = found.map(|item| read_document(LANE, item)).transpose()?;
         Ok(lane.filter(|lane| lane.account_id == *account))
     }
 
@@ -133,7 +134,9 @@ impl PhotoStore for DynamoStore {
         let listed = keys::open_photo_walk(account, connection);
         let write = Transaction::new().put(operation, &self.state, item, Some(condition))?;
         let write = match lane.open() {
-            Some(open) => write.put(operation, &self.state, document(&listed, OPEN, &open)?, None)?,
+            Some(open) => {
+                write.put(operation, &self.state, document(&listed, OPEN, &open)?, None)?
+            }
             None => write.delete(operation, &self.state, &listed)?,
         };
         match write.commit(operation, &self.state).await? {

@@ -82,11 +82,11 @@ pub use lifecycle::{disable, disconnect, enable, pause, read_tenant_id, resume};
 pub use moving::{LeftContacts, Move, Moved, move_connection};
 pub use notices::{mark_notice_read, notices, read_reader};
 pub use one_by_one::{Reset, read_reset, request_user_run, reset, steps_of_run};
-pub use photos::{contact_photo, photo_address};
 pub use outside::{AdminStore, Outside};
 pub use overlap::{
     Meaning, Overlap, PersonName, Shared, SharedPerson, Unclaimed, UnclaimedPerson, overlap,
 };
+pub use photos::{contact_photo, photo_address};
 pub use plans::{
     Approval, apply_plan, read_approval, read_preview, request_audit, request_preview,
 };

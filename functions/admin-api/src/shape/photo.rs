@@ -1,8 +1,6 @@
 //! Photos: of one contact, and how a connection's come along.
 
-use contact_sync_domain::photo::{
-    ContactPhoto, ImageType, PhotoHindrance, PhotoLane, PhotoState,
-};
+use contact_sync_domain::photo::{ContactPhoto, ImageType, PhotoHindrance, PhotoLane, PhotoState};
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -20,8 +20,8 @@ use super::schedule::next_run_at;
 use super::teams::{Leaver, leave_account};
 use super::{ATTEMPTS, AdminError, Outside};
 use crate::port::{
-    Blobs, Clock, ConnectionStore, PhotoStore, Randomness, Schedules, SettingsStore, SubscriptionStore,
-    SyncStateStore,
+    Blobs, Clock, ConnectionStore, PhotoStore, Randomness, Schedules, SettingsStore,
+    SubscriptionStore, SyncStateStore,
 };
 use crate::segments::blob_prefixes;
 

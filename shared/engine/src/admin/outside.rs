@@ -3,9 +3,9 @@
 use crate::port::{
     AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
     DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, Mailer,
-    NoticeStore, PauseStore, PendingStore, PhotoStore, Randomness, ReviewStore, RunStore, Schedules,
-    SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore, TeamStore,
-    TenantStore, WelcomeStore,
+    NoticeStore, PauseStore, PendingStore, PhotoStore, Randomness, ReviewStore, RunStore,
+    Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore,
+    TeamStore, TenantStore, WelcomeStore,
 };
 
 /// A store of everything.

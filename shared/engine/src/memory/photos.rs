@@ -26,9 +26,7 @@ impl PhotoStore for MemoryStore {
         let world = self.up()?;
         let shard = first.shard(SHARDS);
         let meant = world.photos.iter().filter(|(id, photo)| {
-            photo.account_id == *account
-                && id.shard(SHARDS) == shard
-                && (first..=last).contains(id)
+            photo.account_id == *account && id.shard(SHARDS) == shard && (first..=last).contains(id)
         });
         Ok(meant.map(|(_, photo)| photo.clone()).collect())
     }

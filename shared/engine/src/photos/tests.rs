@@ -190,7 +190,11 @@ async fn who_turns_photos_off_or_stops_the_connection_ends_the_walk() {
         let mut scene = Scene::new();
         scene.bounds.people = 5;
         scene.begin().await.unwrap();
-        if off { scene.wants(false) } else { scene.disable() }
+        if off {
+            scene.wants(false)
+        } else {
+            scene.disable()
+        }
         assert_eq!(scene.go_on().await.unwrap(), Walked::Unwanted);
         assert!(scene.lane().open().is_none());
         assert_eq!(scene.graph.asked(), 5);

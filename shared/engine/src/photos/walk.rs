@@ -110,18 +110,14 @@ where
         let has_answered = walk.looked > walk.failed;
         let kept = lane.trouble.clone().filter(|_| !has_answered);
         match end {
-            End::Done => {
-                PhotoLane { walk: None, finished_at: Some(now), trouble: kept, ..lane }
-            }
+            End::Done => PhotoLane { walk: None, finished_at: Some(now), trouble: kept, ..lane },
             End::Hindered(what, code) => {
                 let since = kept.filter(|was| was.what == *what).map_or(now, |was| was.since);
                 let trouble = PhotoTrouble { what: *what, code: code.clone(), since };
                 PhotoLane { walk: None, trouble: Some(trouble), ..lane }
             }
             // A slice that came to nothing asks for no other at once.
-            End::Cut if has_moved => {
-                PhotoLane { walk: Some(walk), trouble: kept, ..lane }
-            }
+            End::Cut if has_moved => PhotoLane { walk: Some(walk), trouble: kept, ..lane },
             End::Cut | End::Stopped => PhotoLane {
                 walk: Some(PhotoWalk { waits_until: Some(now + REST), ..walk }),
                 trouble: kept,

@@ -5,9 +5,9 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::ErasureReceipt;
 use contact_sync_domain::event::{
     ConnectionAttention, ConnectionAuthorized, ConnectionSilent, ContactEvent, ContactEventKind,
-    ContactPhotoChanged, ErasureRequested, Event, NoticeRaised, PhotosRequested, ReportReady, RequestTrigger, ReviewWaiting,
-    SCHEMA_VERSION, SyncRequested, SyncRunFinished, SyncRunPlanned, TeamChange,
-    TeamMembershipChanged,
+    ContactPhotoChanged, ErasureRequested, Event, NoticeRaised, PhotosRequested, ReportReady,
+    RequestTrigger, ReviewWaiting, SCHEMA_VERSION, SyncRequested, SyncRunFinished, SyncRunPlanned,
+    TeamChange, TeamMembershipChanged,
 };
 use contact_sync_domain::notice::Notice;
 use contact_sync_domain::photo::{ContactPhoto, PhotoLane, PhotoState};

@@ -204,9 +204,7 @@ impl Scene {
         self.stores.world().pause = is_paused.then_some(pause);
     }
 
-    pub(super) fn worker(
-        &self,
-    ) -> PhotoWorker<'_, MemoryStore, MortalBlobs, Album, HeldClock> {
+    pub(super) fn worker(&self) -> PhotoWorker<'_, MemoryStore, MortalBlobs, Album, HeldClock> {
         PhotoWorker {
             stores: &self.stores,
             blobs: &self.blobs,

@@ -61,7 +61,8 @@ fn what_changed_is_told_and_a_look_that_changed_nothing_is_not() {
 
 #[test]
 fn the_event_has_the_members_of_its_schema_and_is_read_as_itself() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/schemas/ContactPhotoChanged.json");
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/schemas/ContactPhotoChanged.json");
     let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let image = Finding::of(Some(JPEG));
     let present = first(&image).changed(&connection(), &image, at());
@@ -83,12 +84,12 @@ fn the_event_has_the_members_of_its_schema_and_is_read_as_itself() {
 fn a_slice_that_ended_asks_for_the_next_and_one_that_waits_or_works_does_not() {
     let (account, connection) = (AccountId::from_bits(1), connection());
     let lane = |version, walk: Option<PhotoWalk>, lease_until| {
-        let lane = PhotoLane { version, walk, lease_until, ..PhotoLane::new(&account, &connection) };
+        let lane =
+            PhotoLane { version, walk, lease_until, ..PhotoLane::new(&account, &connection) };
         Some(Box::new(lane))
     };
-    let kinds = |old, new| -> Vec<(&'static str, Value)> {
-        told(ChangedItem::PhotoLane { old, new })
-    };
+    let kinds =
+        |old, new| -> Vec<(&'static str, Value)> { told(ChangedItem::PhotoLane { old, new }) };
     let walk = || Some(PhotoWalk::begun(at()));
     let held = lane(1, walk(), Some(at()));
     let asked = kinds(held.clone(), lane(2, walk(), None));
