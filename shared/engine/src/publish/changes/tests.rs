@@ -1,4 +1,5 @@
 mod erasures;
+mod photos;
 mod plans;
 mod teams;
 mod welcomes;
