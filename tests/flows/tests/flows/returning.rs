@@ -14,8 +14,9 @@ async fn a_contact_made_by_hand_comes_back_with_its_fields_and_its_teams() {
         let person = customer.people_in_scope().remove(0);
         let fields = json!({"email": person.address(), "city": "Rome", "postalCode": "00184"});
         let made = customer.create_contact(fields).await;
-        let team = scene.rest().post(&customer.account_path("/teams"), &json!({"name": "North"}));
-        let team = team.await.expect(201).json()["id"].clone();
+        let teams = customer.account_path("/teams");
+        let team = scene.rest().post(&teams, &json!({"name": "North"})).await.expect(201);
+        let team = team.json()["id"].clone();
         let (team, id) = (team.as_str().unwrap(), made["id"].as_str().unwrap());
         let member = customer.account_path(&format!("/teams/{team}/members/{id}"));
         scene.rest().send(Method::PUT, &member, &[], None).await.expect(200);
