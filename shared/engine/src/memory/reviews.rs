@@ -29,13 +29,18 @@ impl ReviewStore for MemoryStore {
         limit: u16,
     ) -> Result<Option<ReviewPage>, StoreError> {
         let world = self.up()?;
+        let Ok(after) = cursor.map(ObjectId::parse).transpose() else { return Ok(None) };
         let own = world
             .reviews
             .iter()
             .filter(|((of, in_list, _), _)| of == connection && *in_list == list)
-            .map(|(_, item)| item.clone());
-        let page = page(own.collect(), cursor, limit);
-        Ok(page.map(|(items, cursor)| ReviewPage { items, cursor }))
+            // Whoever was decided since is no longer there to be counted.
+            .filter(|((_, _, user), _)| after.as_ref().is_none_or(|after| user > after));
+        let mut items: Vec<ReviewItem> = own.map(|(_, item)| item.clone()).collect();
+        let goes_on = items.len() > usize::from(limit);
+        items.truncate(usize::from(limit));
+        let last = items.last().filter(|_| goes_on).map(|item| item.user.object_id.to_string());
+        Ok(Some(ReviewPage { items, cursor: last }))
     }
 
     async fn put_review(&self, item: &ReviewItem, over: Option<u64>) -> Result<bool, StoreError> {

@@ -164,9 +164,11 @@ async fn an_approval_that_no_run_can_carry_out_is_refused_at_once() {
     };
     let asked = ReviewItem { departure: Some(Box::new(held)), ..leaver(&app, 1, &id) };
     put(&app, &asked);
-    let versions = &mut app.outside.store.world().settings;
-    let last = versions.get_mut(&connection_id()).unwrap().last_mut().unwrap();
-    last.settings.requires = vec!["teams".to_owned()];
+    {
+        let mut world = app.outside.store.world();
+        let last = world.settings.get_mut(&connection_id()).unwrap().last_mut().unwrap();
+        last.settings.requires = vec!["teams".to_owned()];
+    }
     let refused = decide(&app, &asked, json!({"action": "accept"})).await;
     assert_eq!(refused.status.as_u16(), 409, "{refused:?}");
     let refused = all(&app, "removals", "accept").await;
