@@ -1,6 +1,8 @@
 //! Time that passed for a stored item: functions read the machine's clock, so what should be old is
 //! made old where it is stored.
 
+mod product;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

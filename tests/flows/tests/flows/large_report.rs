@@ -1,5 +1,7 @@
 //! A report larger than an answer may be.
 
+use std::time::Duration;
+
 use contact_sync_flows::Scene;
 use serde_json::{Value, json};
 
@@ -63,4 +65,15 @@ async fn a_report_over_four_megabytes_is_fetched_from_where_the_api_points() {
     let unsigned = pointed.header("location").split('?').next().unwrap().to_owned();
     let refused = scene.http().get(unsigned).send().await.unwrap();
     assert_eq!(refused.status().as_u16(), 403, "the address alone opens nothing");
+
+    // Who finds the address in somebody's history half an hour later gets nothing.
+    scene.pass_time(Duration::from_mins(3));
+    let in_time = scene.http().get(pointed.header("location")).send().await.unwrap();
+    assert_eq!(in_time.status().as_u16(), 200, "it works for five minutes");
+    scene.pass_time(Duration::from_mins(3));
+    for late in [&pointed, &pointed_lines] {
+        let refused = scene.http().get(late.header("location")).send().await.unwrap();
+        assert_eq!(refused.status().as_u16(), 403, "and not longer");
+        assert!(!refused.text().await.unwrap().contains("wordy"), "nothing of it is told");
+    }
 }

@@ -1,6 +1,7 @@
 //! Limits of removals by cause and by group.
 
 use contact_sync_flows::{Person, Scene, assert_gapless};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::reviews::{about, decide};
@@ -102,4 +103,100 @@ async fn a_group_that_loses_its_members_is_held_by_its_own_limit_and_they_are_ap
     );
     assert!(limit["nextRelease"].is_string(), "{limit}");
     assert_gapless(&customer.events().await);
+}
+
+/// A limit of the directory's own deletions, narrower than the connection's: who wants "never more than
+/// two deletions a day, whatever leaves the scope" loses nobody to a third.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cause_with_a_limit_of_its_own_is_held_by_it_while_other_causes_go_on() {
+    let scene = Scene::with_users(40).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let settings = |causes: Value| {
+        json!({"policies": {"removal": {"softDeleted": "delete", "disabled": "delete"},
+                            "guard": {"maxPercent": 100, "maxCount": 100, "causes": causes}}})
+    };
+    for (limit, pointer) in [
+        (
+            json!({"softDeleted": {"maxPercent": 101}}),
+            "/policies/guard/causes/softDeleted/maxPercent",
+        ),
+        (json!({"retired": {"maxCount": 1}}), "/policies/guard/causes/retired"),
+    ] {
+        let refused = customer.try_settings(settings(limit)).await.expect(422);
+        assert_eq!(refused.pointers(), [pointer]);
+    }
+    customer.change_settings(settings(json!({"softDeleted": {"maxCount": 2}}))).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let before = customer.contacts().await.len();
+
+    scene.stop_notifications();
+    delete(&scene, &people[..3]);
+    for person in &people[3..7] {
+        customer.edit(person.id(), json!({"accountEnabled": false}));
+    }
+    let run = customer.sync_now().await;
+    assert_eq!(run["status"], "blocked", "{run}");
+    let shown = &run["plan"]["summary"]["guard"];
+    let limit = &shown["limits"][0];
+    assert_eq!((&limit["cause"], &limit["count"]), (&json!("softDeleted"), &json!(3)), "{shown}");
+    let numbers = (&limit["allowed"], &limit["left"], &limit["holds"]);
+    assert_eq!(numbers, (&json!(2), &json!(2), &json!(true)), "{limit}");
+    let held = scene.rest().list(&customer.path("/reviews?list=removals")).await;
+    let causes: Vec<&Value> = held.iter().map(|item| &item["cause"]).collect();
+    assert_eq!(causes, [&json!("softDeleted"); 3], "all of the cause, and nothing else: {held:?}");
+    assert_eq!(customer.contacts().await.len(), before - 4, "whose sign-in was blocked are gone");
+
+    // One is approved: the two that are left are as many as the cause may lose.
+    let item = about(&scene, &customer, "removals", people[0].id()).await;
+    decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+    scene.settle().await;
+    let run = customer.sync_now().await;
+    assert_ne!(run["status"], "blocked", "{run}");
+    assert_eq!(customer.contacts().await.len(), before - 7, "{}", scene.story());
+    let limit = customer.show().await["guard"]["limits"][0].clone();
+    assert_eq!((&limit["used"], &limit["left"]), (&json!(2), &json!(0)), "{limit}");
+    assert_gapless(&customer.events().await);
+}
+
+/// Somebody approves on Monday of what was shown on Monday. What happens on Wednesday is asked anew, or
+/// a stale word lets contacts go that nobody looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_was_not_carried_out_within_a_day_removes_nobody() {
+    let scene = Scene::with_users(30).await;
+    let customer = scene.connected().await;
+    let removal = json!({"softDeleted": "delete", "hardDeleted": "delete"});
+    customer.change_settings(json!({"policies": {"removal": removal}})).await;
+    let run = customer.enable().await;
+    customer.wait_for_run(&run).await;
+    scene.settle().await;
+    let people = customer.people_in_scope();
+    delete(&scene, &people[2..9]);
+    scene.settle().await;
+    let before = customer.contacts().await;
+    assert!(before.len() > 20, "seven at once are too many");
+
+    // Everything is paused, so that nothing carries the approval out.
+    scene.rest().post("/v1/pause", &json!({})).await.expect(202);
+    let item = about(&scene, &customer, "removals", people[2].id()).await;
+    decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+    scene.settle().await;
+    assert_eq!(customer.contacts().await, before);
+    let aged = scene.age_approvals(&customer.connection, SignedDuration::from_hours(25)).await;
+    assert_eq!(aged, 1, "one approval waits");
+    scene.rest().post("/v1/resume", &json!({})).await.expect(202);
+    scene.sweep().await;
+    let run = customer.sync_now().await;
+    assert_eq!(run["status"], "blocked", "{run}");
+    assert_eq!(customer.contacts().await.len(), before.len(), "a word of yesterday counts no more");
+
+    // Asked again and approved again, the removal is done.
+    let item = about(&scene, &customer, "removals", people[2].id()).await;
+    assert_eq!(item["held"], true, "{item}");
+    decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+    scene.settle().await;
+    assert_eq!(customer.contact_of(people[2].id()).await, None, "{}", scene.story());
+    assert_eq!(customer.contacts().await.len(), before.len() - 1);
 }

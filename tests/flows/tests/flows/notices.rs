@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use contact_sync_flows::{Customer, Scene, SceneOptions};
-use entra_sim::{DEFAULT_APP_ID, SignIn};
+use entra_sim::{DEFAULT_APP_ID, Effect, Fault, SignIn};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::graph_faults::LISTING;
 
 /// What a user is told, newest first.
 async fn told(scene: &Scene, customer: &Customer<'_>, query: &str) -> Vec<Value> {
@@ -224,5 +226,62 @@ async fn a_plan_that_waits_for_approval_is_told_to_whoever_decides() {
     scene.invoke("notify", &made.unwrap().envelope).await;
     scene.settle().await;
     assert_eq!(told(&scene, &customer, "user=u-1").await.len(), 1);
+    assert_eq!(scene.stack.denied_calls(), Vec::<String>::new());
+}
+
+/// K1, K3, LY-17: a sync that stops at two in the morning, and records that fail, are told to whoever
+/// was chosen the first time it happens, and not every night again; nobody else hears of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_run_and_failed_records_are_told_to_the_chosen_ones_once_and_when_they_are_mended()
+{
+    let mut options = SceneOptions::with_users(12);
+    options.settings.graph.max_page_size = 4;
+    let scene = Scene::start(options).await;
+    let customer = scene.synced().await;
+    tell(&customer, &["failure"]).await;
+    scene.stop_notifications();
+    let mut failed = Vec::new();
+    for _ in 0..2 {
+        let origin = "https://graph.evil.example".to_owned();
+        scene.sim.add_fault(Fault::once(LISTING, Effect::ForeignLink { origin }).at_request(2));
+        let run = customer.sync_now().await;
+        assert_eq!(run["status"], "failed", "{run}");
+        failed.push(run["id"].clone());
+        scene.sim.clear_faults();
+    }
+    for user in ["u-1", "u-2"] {
+        let notices = told(&scene, &customer, &format!("user={user}")).await;
+        assert_eq!(reasons(&notices), ["run-failed"], "{}", scene.story());
+        assert_eq!((&notices[0]["kind"], &notices[0]["runId"]), (&json!("failure"), &failed[0]));
+        assert!(notices[0]["text"].as_str().unwrap().contains("nobody was removed"), "{notices:?}");
+    }
+    assert!(told(&scene, &customer, "user=u-9").await.is_empty(), "who was not chosen");
+    assert_eq!(mailed(&scene, "bob@host.example").len(), 1);
+    assert_eq!(customer.sync_now().await["status"], "succeeded");
+    let notices = told(&scene, &customer, "user=u-1").await;
+    assert_eq!(reasons(&notices), ["recovered", "run-failed"], "{}", scene.story());
+
+    let people = customer.people_in_scope();
+    let own = people[1].address().to_owned();
+    customer.edit(people[1].id(), json!({"mail": people[0].address()}));
+    let mut partial = Vec::new();
+    for _ in 0..2 {
+        let run = customer.sync_now().await;
+        assert_eq!((&run["status"], &run["counts"]["failed"]), (&json!("partial"), &json!(1)));
+        partial.push(run["id"].clone());
+    }
+    let notices = told(&scene, &customer, "user=u-1").await;
+    assert_eq!(reasons(&notices), ["records-failed", "recovered", "run-failed"]);
+    assert_eq!(notices[0]["runId"], partial[0], "{notices:?}");
+    assert!(
+        notices[0]["text"].as_str().unwrap().contains("report names who failed"),
+        "{notices:?}"
+    );
+    customer.edit(people[1].id(), json!({"mail": own}));
+    assert_eq!(customer.sync_now().await["status"], "succeeded");
+    let notices = told(&scene, &customer, "user=u-2").await;
+    assert_eq!(reasons(&notices), ["recovered", "records-failed", "recovered", "run-failed"]);
+    let mails = mailed(&scene, "ada@host.example");
+    assert_eq!(mails.len(), 4, "what is told is mailed: {mails:?}");
     assert_eq!(scene.stack.denied_calls(), Vec::<String>::new());
 }

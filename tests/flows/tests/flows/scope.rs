@@ -1,6 +1,6 @@
 //! Whom sync means, end to end: every dimension, what edits of it do, and what it costs Graph.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contact_sync_flows::{Customer, Person, Scene};
 use serde_json::{Value, json};
@@ -159,4 +159,97 @@ async fn pickers_offer_the_directorys_own_values_with_counts() {
     assert_eq!(scene.sim.requests(10_000).len(), asked, "what was read is kept");
     let wrong = customer.path("/directory/values?property=shoeSize");
     assert_eq!(scene.rest().get(&wrong).await.expect(422).pointers(), ["/property"]);
+}
+
+/// SY-10: a picker that says 40 where the directory has 41 loses somebody whom nobody then chooses.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_count_of_a_picker_is_the_directorys_own_number() {
+    let scene = Scene::with_users(60).await;
+    let customer = scene.connected().await;
+    let people = customer.directory();
+    for property in ["department", "officeLocation", "userType", "country", "jobTitle"] {
+        let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+        for value in people.iter().filter_map(|person| person.text(property)) {
+            *expected.entry(value.trim().to_lowercase()).or_default() += 1;
+        }
+        let path = customer.path(&format!("/directory/values?property={property}&limit=200"));
+        let told = scene.rest().get(&path).await.expect(200).json();
+        let items = told["items"].as_array().unwrap();
+        let counts: BTreeMap<String, u64> = items
+            .iter()
+            .map(|one| {
+                (one["value"].as_str().unwrap().to_lowercase(), one["count"].as_u64().unwrap())
+            })
+            .collect();
+        assert_eq!(counts, expected, "{property}");
+        assert!(items.is_sorted_by_key(|one| std::cmp::Reverse(one["count"].as_u64())), "{told}");
+        let with = expected.values().sum::<u64>();
+        assert_eq!(told["people"], people.len(), "{property}");
+        assert_eq!(told["without"], people.len() as u64 - with, "{property}");
+        assert_eq!((&told["complete"], &told["leftOut"]), (&json!(true), &json!(0)), "{property}");
+    }
+}
+
+/// C7: nobody keeps two hundred contractors on a list by hand: their group is ignored, whoever joins it
+/// is followed no more, and whoever leaves it comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_in_an_ignored_group_is_left_alone_for_as_long_as_he_is_in_it() {
+    let scene = Scene::with_users(15).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let group = scene.sim.create_group(scene.tenant, "Contractors").unwrap();
+    for person in &people[..2] {
+        scene.sim.add_member(scene.tenant, group, person.id()).unwrap();
+    }
+    enabled(&customer, json!({"ignoredGroups": [group]})).await;
+    scene.settle().await;
+    let ours = ids(&people[2..]);
+    assert!(linked(&customer).await.is_superset(&ours), "everybody else");
+    assert!(linked(&customer).await.is_disjoint(&ids(&people[..2])), "{}", scene.story());
+    let explain = customer.path(&format!("/explain?user={}", people[0].id()));
+    let told = scene.rest().get(&explain).await.expect(200).json();
+    assert_eq!(told["decision"]["outcome"], "skipped", "{told}");
+    let clauses = told["scope"]["clauses"].as_array().unwrap();
+    let clause = clauses.iter().find(|one| one["verdict"] == "out").unwrap();
+    assert_eq!(clause["clause"], "ignoredGroups", "{told}");
+
+    scene.sim.remove_member(scene.tenant, group, people[0].id()).unwrap();
+    scene.sim.add_member(scene.tenant, group, people[2].id()).unwrap();
+    customer.sync_now().await;
+    let now = linked(&customer).await;
+    assert!(now.contains(people[0].id()), "who left it is synced: {}", scene.story());
+    assert!(!now.contains(people[2].id()), "who joined it is followed no more");
+    let kept = customer.linked_contact(people[2].id()).await;
+    assert_eq!(kept["link"]["state"], "outOfScope", "and keeps the contact: {kept}");
+}
+
+/// C10: who is on leave is shown as inactive instead of vanishing, and is back with the account.
+#[tokio::test(flavor = "multi_thread")]
+async fn blocked_accounts_are_inactive_contacts_where_the_settings_say_so() {
+    let scene = Scene::with_users(20).await;
+    let customer = scene.connected().await;
+    let people = customer.people_in_scope();
+    let (person, blocked) = (&people[0], &people[1]);
+    customer.edit(blocked.id(), json!({"accountEnabled": false}));
+    enabled(&customer, json!({"disabledAccounts": "includeAsInactive"})).await;
+    scene.settle().await;
+    let state = async |user: &str| {
+        let contact = customer.linked_contact(user).await;
+        (contact["status"].clone(), contact["link"]["state"].clone())
+    };
+    let (inactive, active) =
+        ((json!("inactive"), json!("linked")), (json!("active"), json!("linked")));
+    assert_eq!(state(blocked.id()).await, inactive, "made as inactive");
+    assert_eq!(state(person.id()).await, active);
+    let before = customer.linked_contact(person.id()).await;
+    customer.edit(person.id(), json!({"accountEnabled": false, "jobTitle": "On leave"}));
+    customer.edit(blocked.id(), json!({"accountEnabled": true}));
+    scene.settle().await;
+    assert_eq!(state(person.id()).await, inactive, "{}", scene.story());
+    assert_eq!(state(blocked.id()).await, active);
+    let now = customer.linked_contact(person.id()).await;
+    assert_eq!((&now["id"], &now["fields"]["jobTitle"]), (&before["id"], &json!("On leave")));
+    customer.edit(person.id(), json!({"accountEnabled": true}));
+    scene.settle().await;
+    assert_eq!(state(person.id()).await, active);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contact_sync_flows::{Customer, Person, Scene};
+use contact_sync_flows::{Customer, Person, Scene, in_default_scope};
 use entra_sim::SignIn;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -227,4 +227,61 @@ async fn whoever_leaves_the_others_scope_comes_back_without_anybody_asking() {
     second.act("disable").await.expect(202);
     scene.settle().await;
     assert_eq!(first.runs_of("full").await.len(), runs + 1, "one more look, and no circle");
+}
+
+/// C17: two organisations believe that the other one has somebody. The report counts exactly whom nobody
+/// means and whom both do, and says of each why; a number that is off by one hides a person for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_counts_exactly_who_is_meant_by_nobody_and_by_both_and_says_why() {
+    let scene = Scene::with_users(60).await;
+    let (first, second) = sharing(&scene).await;
+    let people = first.directory();
+    let (one, other) = departments(&first.people_in_scope());
+    for (customer, meant) in [(&first, vec![&one, &other]), (&second, vec![&other])] {
+        customer.change_settings(json!({"scope": {"departments": {"any": meant}}})).await;
+        enable(&scene, customer).await;
+    }
+    let is_meant = |person: &&Person, departments: &[&String]| {
+        in_default_scope(person)
+            && departments.iter().any(|name| person.text("department") == Some(name.as_str()))
+    };
+    let of_first = people.iter().filter(|person| is_meant(person, &[&one, &other])).count();
+    let of_second = people.iter().filter(|person| is_meant(person, &[&other])).count();
+    let nobodys: Vec<&Person> =
+        people.iter().filter(|person| !is_meant(person, &[&one, &other])).collect();
+    let is_active = |person: &&&Person| {
+        person.text("userType") != Some("Guest")
+            && person.attribute("accountEnabled") != &json!(false)
+    };
+    let gap: BTreeSet<&str> = nobodys.iter().filter(is_active).map(|person| person.id()).collect();
+    assert!(of_second > 0 && of_first > of_second && !gap.is_empty() && gap.len() < nobodys.len());
+
+    let path = format!("/v1/tenants/{}/overlap?limit=200", scene.tenant);
+    let report = scene.rest().get(&path).await.expect(200).json();
+    assert_eq!((&report["complete"], &report["people"]), (&json!(true), &json!(people.len())));
+    for (customer, means) in [(&first, of_first), (&second, of_second)] {
+        let all = report["connections"].as_array().unwrap();
+        let found = all.iter().find(|found| found["accountId"] == customer.account.as_str());
+        assert_eq!(found.unwrap()["means"], means, "{report}");
+    }
+    assert_eq!(report["shared"]["count"], of_second, "{report}");
+    let unclaimed = &report["unclaimed"];
+    assert_eq!(unclaimed["count"], nobodys.len(), "{report}");
+    assert_eq!(unclaimed["activeMembers"], gap.len(), "{report}");
+    let examples = unclaimed["examples"].as_array().unwrap();
+    let named: BTreeSet<&str> =
+        examples.iter().map(|found| found["objectId"].as_str().unwrap()).collect();
+    assert_eq!(named, gap, "everybody whom somebody forgot is named");
+    for example in examples {
+        let because = example["because"].as_array().unwrap();
+        assert_eq!(because.len(), 2, "why neither of the two: {example}");
+        let told = |found: &Value| found["because"].as_str().unwrap().contains("department");
+        assert!(because.iter().all(told), "{example}");
+        assert!(example["userPrincipalName"].is_string(), "{example}");
+    }
+    // Named are as many as were asked for; the numbers stay.
+    let few = format!("/v1/tenants/{}/overlap?limit=1", scene.tenant);
+    let few = scene.rest().get(&few).await.expect(200).json();
+    assert_eq!(few["unclaimed"]["examples"].as_array().unwrap().len(), 1);
+    assert_eq!(few["unclaimed"]["count"], nobodys.len());
 }

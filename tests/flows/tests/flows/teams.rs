@@ -13,7 +13,7 @@ async fn scene_with_group_notifications(users: u32) -> Scene {
     Scene::start(SceneOptions { further_roles, ..SceneOptions::with_users(users) }).await
 }
 
-fn group(scene: &Scene, name: &str, members: &[&Person]) -> Uuid {
+pub(crate) fn group(scene: &Scene, name: &str, members: &[&Person]) -> Uuid {
     let group = scene.sim.create_group(scene.tenant, name).unwrap();
     for member in members {
         scene.sim.add_member(scene.tenant, group, member.id()).unwrap();
@@ -21,14 +21,18 @@ fn group(scene: &Scene, name: &str, members: &[&Person]) -> Uuid {
     group
 }
 
-async fn team(scene: &Scene, customer: &Customer<'_>, name: &str) -> String {
+pub(crate) async fn team(scene: &Scene, customer: &Customer<'_>, name: &str) -> String {
     let path = customer.account_path("/teams");
     let made = scene.rest().post(&path, &json!({"name": name})).await.expect(201).json();
     made["id"].as_str().unwrap().to_owned()
 }
 
 /// The object ids of a team's members, with what holds them.
-async fn members(scene: &Scene, customer: &Customer<'_>, team: &str) -> Vec<(String, String)> {
+pub(crate) async fn members(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    team: &str,
+) -> Vec<(String, String)> {
     let contacts = customer.contacts_by_user().await;
     let user = |contact: &Value| {
         let of = contacts.iter().find(|(_, one)| one["id"] == *contact);
@@ -43,7 +47,7 @@ async fn members(scene: &Scene, customer: &Customer<'_>, team: &str) -> Vec<(Str
     found
 }
 
-fn held(people: &[(&Person, &str)]) -> Vec<(String, String)> {
+pub(crate) fn held(people: &[(&Person, &str)]) -> Vec<(String, String)> {
     let mut held: Vec<(String, String)> = people
         .iter()
         .map(|(person, origin)| (person.id().to_owned(), (*origin).to_owned()))
@@ -52,7 +56,7 @@ fn held(people: &[(&Person, &str)]) -> Vec<(String, String)> {
     held
 }
 
-async fn put_by_hand(
+pub(crate) async fn put_by_hand(
     scene: &Scene,
     customer: &Customer<'_>,
     team: &str,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use contact_sync_flows::Scene;
 use entra_sim::{Effect, Fault, LoggedRequest};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::graph_faults::{LISTING, assert_in_step, in_small_pages, struck};
@@ -53,7 +55,7 @@ async fn a_wait_that_no_invocation_can_sit_out_is_left_to_the_sweep() {
 async fn a_budget_that_is_spent_pauses_the_tenant_and_not_the_request() {
     let scene = in_small_pages().await;
     let customer = scene.synced().await;
-    for form in ["decimal", "integer"] {
+    for form in ["decimal", "integer", "httpDate"] {
         // Six units in ten seconds: a full run needs more.
         let scarce = json!({"throttling": {"scale": 6.0 / 3_500.0, "retryAfter": form}});
         scene.sim.merge_settings(&scarce).unwrap();
@@ -81,5 +83,73 @@ async fn a_budget_that_is_spent_pauses_the_tenant_and_not_the_request() {
         let generous = json!({"throttling": {"scale": 1.0}});
         scene.sim.merge_settings(&generous).unwrap();
     }
+    assert_in_step(&scene, &customer).await;
+}
+
+/// How urgent we said that the requests were that lead to a place, by their priority header.
+fn priorities(scene: &Scene, place: &str) -> Vec<String> {
+    let asked = to_graph(scene.sim.requests(5_000)).into_iter();
+    let asked = asked.filter(|request| request.url.contains(place));
+    asked
+        .map(|request| request.headers.get("x-ms-throttle-priority").cloned().unwrap_or_default())
+        .collect()
+}
+
+/// E17: Graph sheds what says that it can wait first. Said of everything, a person who looks at the
+/// connection waits behind the night's listing; said of nothing, the listing takes everybody's budget.
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_say_that_they_can_wait_and_what_a_person_waits_for_does_not() {
+    let scene = in_small_pages().await;
+    let customer = scene.synced().await;
+    scene.sim.reset_requests();
+    customer.sync_now().await;
+    let listing = priorities(&scene, "/v1.0/users?");
+    assert!(listing.len() >= 4, "forty people in pages of ten: {listing:?}");
+    assert!(listing.iter().all(|priority| priority == "low"), "{listing:?}");
+
+    // What a person looks at, and what changed just now.
+    scene.sim.reset_requests();
+    let person = customer.people_in_scope().remove(0);
+    for path in ["/tenant", "/directory/users?limit=5"] {
+        scene.rest().get(&customer.path(path)).await.expect(200);
+    }
+    let trial = json!({"user": person.upn()});
+    scene.rest().post(&customer.path("/settings/test"), &trial).await.expect(200);
+    let one = json!({"kind": "user", "user": person.id()});
+    let run = scene.rest().post(&customer.path("/runs"), &one).await.expect(202).run_id();
+    customer.wait_for_run(&run).await;
+    let looked = priorities(&scene, "/v1.0/");
+    assert!(looked.len() >= 4, "{looked:?}");
+    assert!(looked.iter().all(|priority| priority == "normal"), "{looked:?}");
+    scene.sim.reset_requests();
+    customer.edit(person.id(), json!({"jobTitle": "Now"}));
+    scene.settle().await;
+    assert_eq!(customer.linked_contact(person.id()).await["fields"]["jobTitle"], "Now");
+    let followed = priorities(&scene, "/v1.0/users/delta");
+    assert!(!followed.is_empty());
+    assert!(followed.iter().all(|priority| priority == "normal"), "{followed:?}");
+}
+
+/// `Retry-After` may be a date: read as no number, we would come back at once, be refused again, and be
+/// held off for longer each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_graph_tells_as_a_date_is_kept_to_that_date() {
+    let scene = in_small_pages().await;
+    let customer = scene.synced().await;
+    let until = Timestamp::from_second(scene.sim.clock().now().as_second() + 8).unwrap();
+    let date = until.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    scene.sim.add_fault(Fault::once(LISTING, Effect::throttled(&date)).at_request(2));
+    scene.sim.reset_requests();
+    let run = customer.sync_now().await;
+    assert_ne!(run["status"], "failed", "{run}\n{}", scene.story());
+    assert_eq!(struck(&scene), 1);
+    let asked = to_graph(scene.sim.requests(5_000));
+    let refused = asked.iter().position(|request| request.status == 429).unwrap();
+    let (before, after) = (&asked[refused], &asked[refused + 1]);
+    assert!(before.at < until, "it was told in time: {before:?}");
+    assert!(after.at >= until, "not before the date: {after:?}");
+    let late = after.at.duration_since(until);
+    assert!(late < SignedDuration::from_secs(30), "nor long after it: {late:?}");
+    assert_eq!((after.status, &after.url), (200, &before.url), "and then the same page");
     assert_in_step(&scene, &customer).await;
 }

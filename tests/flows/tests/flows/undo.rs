@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::reviews::{about, decide};
 
 /// The whole of a field, by contact.
-fn by_contact(contacts: &[Value], field: &str) -> BTreeMap<String, Value> {
+pub(crate) fn by_contact(contacts: &[Value], field: &str) -> BTreeMap<String, Value> {
     let told = contacts.iter().map(|contact| {
         (contact["id"].as_str().unwrap().to_owned(), contact["fields"][field].clone())
     });
@@ -17,7 +17,12 @@ fn by_contact(contacts: &[Value], field: &str) -> BTreeMap<String, Value> {
 }
 
 /// Asks for an undo and waits for its plan.
-async fn planned(scene: &Scene, customer: &Customer<'_>, path: &str, body: Value) -> Value {
+pub(crate) async fn planned(
+    scene: &Scene,
+    customer: &Customer<'_>,
+    path: &str,
+    body: Value,
+) -> Value {
     let asked = scene.rest().post(&customer.path(path), &body).await.expect(202).json();
     let run = asked["id"].as_str().unwrap();
     customer.wait_for_run_status(run, "planned").await;
@@ -25,7 +30,7 @@ async fn planned(scene: &Scene, customer: &Customer<'_>, path: &str, body: Value
 }
 
 /// Has a plan applied and waits for its end.
-async fn applied(scene: &Scene, customer: &Customer<'_>, plan: &Value) -> Value {
+pub(crate) async fn applied(scene: &Scene, customer: &Customer<'_>, plan: &Value) -> Value {
     let run = plan["id"].as_str().unwrap();
     let guard = &plan["plan"]["summary"]["guard"];
     let path = customer.path(&format!("/runs/{run}/apply"));
@@ -41,7 +46,7 @@ async fn applied(scene: &Scene, customer: &Customer<'_>, plan: &Value) -> Value 
     done
 }
 
-async fn changes(scene: &Scene, customer: &Customer<'_>, run: &Value) -> Vec<Value> {
+pub(crate) async fn changes(scene: &Scene, customer: &Customer<'_>, run: &Value) -> Vec<Value> {
     let run = run["id"].as_str().unwrap();
     scene.rest().list(&customer.path(&format!("/runs/{run}/changes"))).await
 }

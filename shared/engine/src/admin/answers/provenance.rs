@@ -8,7 +8,7 @@ use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, RunId};
 use contact_sync_domain::mapping::Mapping;
-use contact_sync_domain::run::Run;
+use contact_sync_domain::run::{Run, RunKind};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::written::WriteId;
 use jiff::Timestamp;
@@ -156,6 +156,10 @@ fn of_run(blank: Provenance, (run, rows): &(Run, Rows), target: &Target) -> Prov
         None => Writer::Run { run: id, settings_version },
     };
     let told = Provenance { writer, at: run.started_at.or(blank.at), ..blank };
+    if run.kind == RunKind::Undo {
+        // It wrote back what stood there before: by no row of the settings that were current then.
+        return told;
+    }
     if let Some(row) = rows.compiled.as_ref().and_then(|mapping| mapping.row_of(target)) {
         return Provenance {
             source: Some(row.source.to_owned()),
