@@ -16,7 +16,7 @@
 //! | `d` `e` | when what is planned may be done: nanoseconds; what it is, by a letter |
 //! | `sv` `sg` `p` `r` `q` | source version, settings version, fingerprint, run and page (from 1 on) of the last sync write |
 //! | `h` | present: to be welcomed when it was made |
-//! | `k` | what sync had written where people put something else since, JSON text; absent as a rule |
+//! | `j` | what sync had written where people put something else since, JSON text; absent as a rule |
 //! | `w` | who wrote what: empty where the run in `r` wrote all that is managed and has a value; else for each writer 16 bytes, how long the rest is (2 bytes), targets as in `m` |
 //!
 //! A tombstone has `v`, `c`, `sv`, the `r` and `q` of its removal, and `z` where a person was erased.
@@ -25,12 +25,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::contact::{
-    Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, SyncMark, Target,
+    Contact, ContactField, ContactSource, ContactStatus, Link, LinkState, SyncMark,
 };
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TenantId};
-use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::segment::Prior;
-use contact_sync_domain::settings::RemovalAction;
 use contact_sync_engine::port::{IndexEntry, StoreError, StoredContact};
 use jiff::Timestamp;
 
@@ -42,6 +40,12 @@ use crate::item::{
 use crate::keys;
 use crate::table::Condition;
 
+use letters::{
+    action, action_letter, cause_letter, cause_of, field, letter, link_state, managed,
+    state_letter, targets,
+};
+
+mod letters;
 mod writers;
 
 pub(crate) const CONTACT: &str = "contact";
@@ -55,113 +59,6 @@ pub(super) fn unlinked() -> Condition {
     let values =
         vec![(":kind", text(CONTACT)), (":removed", text(state_letter(LinkState::Removed)))];
     Condition::new("#kind = :kind AND (attribute_not_exists(#u) OR #l = :removed)", values)
-}
-
-fn letter(field: ContactField) -> char {
-    use ContactField as F;
-    match field {
-        F::Email => 'e',
-        F::DisplayName => 'd',
-        F::FirstName => 'f',
-        F::LastName => 'l',
-        F::JobTitle => 'j',
-        F::Department => 'p',
-        F::CompanyName => 'c',
-        F::MobilePhone => 'm',
-        F::BusinessPhone => 'b',
-        F::OfficeLocation => 'o',
-        F::StreetAddress => 's',
-        F::City => 'i',
-        F::State => 'a',
-        F::PostalCode => 'z',
-        F::Country => 'n',
-        F::TimeZone => 't',
-        F::PreferredLanguage => 'g',
-        F::EmployeeId => 'y',
-        F::Manager => 'r',
-    }
-}
-
-fn field(code: char) -> Option<ContactField> {
-    ContactField::ALL.iter().copied().find(|field| letter(*field) == code)
-}
-
-fn state_letter(state: LinkState) -> &'static str {
-    match state {
-        LinkState::Linked => "l",
-        LinkState::OutOfScope => "o",
-        LinkState::Removed => "r",
-    }
-}
-
-fn link_state(code: &str) -> Option<LinkState> {
-    [LinkState::Linked, LinkState::OutOfScope, LinkState::Removed]
-        .into_iter()
-        .find(|state| state_letter(*state) == code)
-}
-
-fn action_letter(action: RemovalAction) -> &'static str {
-    match action {
-        RemovalAction::Keep => "k",
-        RemovalAction::StopUpdating => "s",
-        RemovalAction::Review => "r",
-        RemovalAction::Unlink => "u",
-        RemovalAction::Deactivate => "d",
-        RemovalAction::Delete => "x",
-    }
-}
-
-fn action(code: &str) -> Option<RemovalAction> {
-    use RemovalAction as A;
-    [A::Keep, A::StopUpdating, A::Review, A::Unlink, A::Deactivate, A::Delete]
-        .into_iter()
-        .find(|action| action_letter(*action) == code)
-}
-
-fn cause_letter(cause: GoneCause) -> &'static str {
-    match cause {
-        GoneCause::SoftDeleted => "s",
-        GoneCause::HardDeleted => "h",
-        GoneCause::OutOfScope => "o",
-        GoneCause::LeftGroup => "g",
-        GoneCause::Disabled => "d",
-        GoneCause::Elsewhere => "e",
-    }
-}
-
-/// Why the linked user is not meant any more.
-fn cause(item: &Item) -> Option<GoneCause> {
-    let code = text_of(item, "k")?;
-    GoneCause::ALL.into_iter().find(|cause| cause_letter(*cause) == code)
-}
-
-fn managed(targets: &[Target]) -> String {
-    targets.iter().fold(String::new(), |mut letters, target| {
-        match target {
-            Target::Field(field) => letters.push(letter(*field)),
-            Target::Custom(key) => {
-                letters.push('(');
-                letters.push_str(key);
-                letters.push(')');
-            }
-        }
-        letters
-    })
-}
-
-fn targets(mut letters: &str) -> Option<Vec<Target>> {
-    let mut targets = Vec::new();
-    while let Some(code) = letters.chars().next() {
-        if let Some(rest) = letters.strip_prefix('(') {
-            let (key, rest) = rest.split_once(')')?;
-            targets.push(Target::Custom(key.to_owned()));
-            letters = rest;
-        } else {
-            targets.push(Target::Field(field(code)?));
-            letters = letters.get(code.len_utf8()..)?;
-        }
-    }
-    Some(targets)
 }
 
 /// Sixteen bytes for an id of ours.
@@ -265,7 +162,7 @@ pub(super) fn contact(
             set("h", AttributeValue::Bool(true));
         }
         if !mark.replaced.is_empty() {
-            set("k", text(serde_json::to_string(&mark.replaced).map_err(corrupt(CONTACT))?));
+            set("j", text(serde_json::to_string(&mark.replaced).map_err(corrupt(CONTACT))?));
         }
     }
     if !contact.written.is_empty() {
@@ -383,7 +280,7 @@ fn link(item: &Item) -> Result<Option<Link>, StoreError> {
             state: link_state(text_of(item, "l")?)?,
             acts_at: instant_of(item, "d"),
             planned: text_of(item, "e").and_then(action),
-            cause: cause(item),
+            cause: text_of(item, "k").and_then(cause_of),
         })
     };
     entry().map(Some).ok_or_else(|| missing(CONTACT, "c"))
@@ -404,7 +301,7 @@ fn sync_mark(item: &Item) -> Option<SyncMark> {
         page: number_of(item, "q").unwrap_or_default(),
         welcome: item.contains_key("h"),
         // What cannot be read is forgotten: sync writes over the edit, as it does where fields are locked.
-        replaced: text_of(item, "k")
+        replaced: text_of(item, "j")
             .and_then(|replaced| serde_json::from_str(replaced).ok())
             .unwrap_or_default(),
     })
@@ -425,7 +322,7 @@ pub(super) fn index_entry(item: &Item) -> Option<IndexEntry> {
         object_id: ObjectId::from_u128(bits(item, "u")?),
         connection_id: ConnectionId::from_bits(bits(item, "c")?),
         link_state: link_state(text_of(item, "l")?)?,
-        cause: cause(item),
+        cause: text_of(item, "k").and_then(cause_of),
         fingerprint: hex_of(item, "p").and_then(|digits| u128::from_str_radix(&digits, 16).ok()),
         source_version: number_of(item, "sv").unwrap_or_default(),
     })

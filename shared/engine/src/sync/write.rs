@@ -222,12 +222,16 @@ where
             return Ok(contact);
         };
         contact.managed_fields = pass.rules.managed_targets(source);
-        let managed = |target: &Target| contact.managed_fields.contains(target);
+        let ours = contact.managed_fields.clone();
+        let managed = |target: &Target| ours.contains(target);
         let fields = had.fields.into_iter().filter(|(field, _)| !managed(&Target::Field(*field)));
         let fields: Vec<_> = fields.collect();
         let custom =
             had.custom.into_iter().filter(|(key, _)| !managed(&Target::Custom(key.clone())));
         let custom: Vec<_> = custom.collect();
+        // What sync does not manage stands as it was, also where nothing stood.
+        contact.fields.retain(|field, _| managed(&Target::Field(*field)));
+        contact.custom.retain(|key, _| managed(&Target::Custom(key.clone())));
         contact.fields.extend(fields);
         contact.custom.extend(custom);
         (contact.protected, contact.source, contact.created_at) = (protected, source, created_at);

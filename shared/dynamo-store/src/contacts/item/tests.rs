@@ -1,3 +1,6 @@
+use contact_sync_domain::contact::Target;
+use contact_sync_domain::reconcile::GoneCause;
+use contact_sync_domain::settings::RemovalAction;
 use contact_sync_domain::written::{WriteId, Written};
 use serde_json::json;
 

@@ -425,7 +425,8 @@ async fn runs_of_which_nothing_is_left_are_not_gone_through_page_by_page() {
     tell_removal(&scene);
     scene.pass(SignedDuration::from_hours(92 * 24));
     let old = calls(&scene).await;
-    assert!(old < 18 && young > 2 * old, "{old} and {young} calls");
+    // Of either the photo is looked for at the beginning and at the end.
+    assert!(old < 20 && young > 2 * old, "{old} and {young} calls");
     let told = format!("{:?}", scene.runs());
     assert!(!told.contains(ObjectId::from_u128(3).as_str()), "a run about him says so no more");
 }
