@@ -90,7 +90,7 @@ async fn the_changes_of_a_run_come_page_by_page_without_losing_or_doubling_anybo
     let customer = scene.connected().await;
     let run = customer.enable().await;
     let ended = customer.wait_for_run(&run).await;
-    for narrowing in ["", "kind=create&"] {
+    for narrowing in ["", "kind=create&result=success&"] {
         let (mut seen, mut pages) = (Vec::new(), 0);
         let mut cursor = String::new();
         loop {
