@@ -42,7 +42,7 @@ async fn create_off_makes_nobody_and_keeps_whoever_is_there_up_to_date() {
     assert_eq!((contacts.len(), &contacts[0]["id"]), (1, &own["id"]));
     let (happened, why) = told(&customer, &run, people[1].id()).await;
     assert_eq!(happened, "skipped");
-    assert!(why.contains("creating contacts is switched off"), "{why}");
+    assert!(why.contains("Creating contacts is switched off"), "{why}");
     assert!(scene.rest().list(&customer.path("/reviews?list=available")).await.is_empty());
 
     customer.edit(people[0].id(), json!({"jobTitle": "Followed"}));
@@ -78,7 +78,7 @@ async fn update_off_writes_no_contact_again_and_newcomers_come() {
     assert_eq!(counts["unchanged"], before.len() + 1, "{run}");
     let (happened, why) = told(&customer, &run, people[0].id()).await;
     assert_eq!(happened, "unchanged");
-    assert!(why.contains("updating contacts is switched off"), "{why}");
+    assert!(why.contains("Updating contacts is switched off"), "{why}");
     let mut now = customer.contacts().await;
     now.retain(|contact| contact["link"]["objectId"] != newcomer.as_str());
     assert_eq!(now, before);
