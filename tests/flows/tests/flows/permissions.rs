@@ -31,7 +31,7 @@ const BY_LAMBDA: [(&[&str], &str, &str); 7] = [
 
 /// Grants that this journey need not use, and why they stand: the functions, the beginning of the
 /// grant in short, the reason.
-const UNUSED: [(&[&str], &str, &str); 8] = [
+const UNUSED: [(&[&str], &str, &str); 12] = [
     (EVERY, "s3:ListBucket", "without it S3 answers 403 where a file is missing, and not 404"),
     (&["oauth-consent"], "dynamodb:DeleteItem TENANT#", "frees a claim whose connection moved"),
     (&["delta-sync"], "s3:GetObject segments", "a page above 8 KB, played again after a crash"),
@@ -40,10 +40,18 @@ const UNUSED: [(&[&str], &str, &str); 8] = [
     (&["delta-sync"], "dynamodb:Query contacts", "a whole run that it goes on with after a crash"),
     (&["admin-api"], "dynamodb:UpdateItem RUNS#", "who approved all that the guard held back"),
     (SYNCS, "dynamodb:DeleteItem REFUSED#", "whose contact was to stay active is enabled again"),
+    (SYNCS, "dynamodb:PutItem SETTINGS#", "an undo takes people off the ignore list"),
+    (SYNCS, "dynamodb:ConditionCheckItem SETTINGS#", "an undo takes people off the ignore list"),
+    (
+        &["enrichment"],
+        "dynamodb:UpdateItem contacts",
+        "a photo that is looked at again, a day later",
+    ),
+    (&["admin-api"], "s3:GetObject photos", "whoever follows the signed address of a photo"),
 ];
 
 /// Grants that are used only where two processes meet, which a journey may or may not see.
-const BY_CHANCE: [(&[&str], &str, &str); 16] = [
+const BY_CHANCE: [(&[&str], &str, &str); 17] = [
     (
         &["sync-report"],
         "dynamodb:PutItem ERASING#",
@@ -73,6 +81,7 @@ const BY_CHANCE: [(&[&str], &str, &str); 16] = [
         "dynamodb:GetItem PHOTOS#",
         "photos being looked at while somebody is forgotten",
     ),
+    (&["delta-sync"], "dynamodb:PutItem ACCOUNT#", "who meets a lost consent first writes it down"),
     (&["delta-sync"], "dynamodb:Query REVIEWS#", "whom else a look's people compete with"),
     (&["delta-sync"], "dynamodb:Query TENANT#", "whom the others of a shared tenant mean"),
     (SYNCS, "dynamodb:GetItem SETTINGS#", "a run ends under the settings that it began with"),
