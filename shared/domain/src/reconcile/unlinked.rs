@@ -35,7 +35,11 @@ impl Rules {
             .filter(|contact| Some(&contact.id) == derived.as_ref() || is_noted(contact));
         if let Some(own) = own {
             return match &own.link {
-                None => self.adopt(user, wanted, own, None, claimant, tie),
+                None => {
+                    let item = self.adopt(user, wanted, own, None, claimant, tie);
+                    let wants = item.proposes().then(|| own.id.clone()).into_iter().collect();
+                    SegmentItem { wants, ..item }
+                }
                 Some(_) => self.given_away(user, wanted, own),
             };
         }
