@@ -71,7 +71,8 @@ async fn the_timeline_tells_which_team_was_joined_and_left_when_and_by_whom() {
     let person = &people[0];
     let (north, south) =
         (team(&scene, &customer, "North").await, team(&scene, &customer, "South").await);
-    let crew = group(&scene, "Crew", &[person]);
+    // A group that nobody is left in moves nobody.
+    let crew = group(&scene, "Crew", &[person, &people[1]]);
     let rows = json!([{"group": crew, "team": north, "role": "diver"}]);
     customer.change_settings(json!({"teams": rows})).await;
     customer.sync_now().await;
