@@ -204,7 +204,7 @@ impl ContactPhoto {
             Finding::Image(image) => (PhotoState::Present, Some(image.clone()), None),
             Finding::Unfit(unfit) => (PhotoState::Unavailable, None, Some(*unfit)),
         };
-        Self { state, image, unfit, ..self }
+        Self { state, unfit, image, ..self }
     }
 
     /// The same after another finding.

@@ -44,8 +44,8 @@ impl FromStr for DecisionPlace {
 
     fn from_str(text: &str) -> Result<Self, NotAPlace> {
         let (at, item) = text.rsplit_once('-').ok_or(NotAPlace)?;
-        let at = at.parse().map_err(|_| NotAPlace)?;
-        let item = u64::from_str_radix(item, 16).map_err(|_| NotAPlace)?;
+        let at = at.parse().ok().ok_or(NotAPlace)?;
+        let item = u64::from_str_radix(item, 16).ok().ok_or(NotAPlace)?;
         Ok(Self { at, item })
     }
 }

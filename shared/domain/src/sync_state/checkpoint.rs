@@ -13,6 +13,7 @@ use crate::run::{Counts, GraphCost, RunKind, RunStatus, Trigger};
 /// Where an unfinished run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each tells of a thing of its own")]
 pub struct Checkpoint {
     /// For how long what the run does is kept.
     #[serde(default, skip_serializing_if = "Retention::is_usual")]
