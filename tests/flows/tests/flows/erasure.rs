@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::reviews::{about, decide};
 
 /// G16.
+#[expect(clippy::too_many_lines, reason = "what becomes of one person, in its order")]
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_forgotten_is_gone_at_once_and_no_run_brings_him_back() {
     let scene = Scene::with_users(15).await;

@@ -13,7 +13,7 @@ async fn failure_of(scene: &Scene, customer: &Customer<'_>, user: &str) -> Optio
 }
 
 /// Two linked people, of whom the second got the first one's address in Entra and fails for it.
-async fn who_fails<'s>(scene: &'s Scene) -> (Customer<'s>, Person, Person) {
+async fn who_fails(scene: &Scene) -> (Customer<'_>, Person, Person) {
     let customer = scene.synced().await;
     let linked = customer.contacts_by_user().await;
     let mut people = customer.people_in_scope();

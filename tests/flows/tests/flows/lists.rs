@@ -18,10 +18,7 @@ async fn list(scene: &Scene, customer: &Customer<'_>, name: &str) -> Vec<Value> 
 
 /// A connection that matches by staff number, too, and these many people of whom two contacts each have
 /// theirs: conflicts.
-async fn with_twins<'s>(
-    scene: &'s Scene,
-    people: usize,
-) -> (Customer<'s>, Vec<Person>, Vec<[Value; 2]>) {
+async fn with_twins(scene: &Scene, people: usize) -> (Customer<'_>, Vec<Person>, Vec<[Value; 2]>) {
     let customer = scene.connected().await;
     let all = customer.people_in_scope();
     customer.change_mapping("employeeId", json!({"source": "[employeeId]"})).await;

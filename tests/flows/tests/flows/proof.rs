@@ -22,7 +22,7 @@ fn xor_of<'i>(ids: impl IntoIterator<Item = &'i str>) -> String {
 /// The XOR over everybody whom the directory lists.
 fn xor_of_directory(customer: &Customer<'_>) -> String {
     let people = customer.directory();
-    xor_of(people.iter().filter(|person| person.is_live()).map(|person| person.id()))
+    xor_of(people.iter().filter(|person| person.is_live()).map(contact_sync_flows::Person::id))
 }
 
 async fn full(scene: &Scene, customer: &Customer<'_>) -> Value {

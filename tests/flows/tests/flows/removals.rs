@@ -119,7 +119,9 @@ async fn who_was_spared_and_returned_is_asked_about_when_he_is_disabled_again() 
     let people: Vec<String> =
         customer.people_in_scope()[..3].iter().map(|person| person.id().to_owned()).collect();
     let set = async |enabled: bool| {
-        people.iter().for_each(|person| customer.edit(person, json!({"accountEnabled": enabled})));
+        for person in &people {
+            customer.edit(person, json!({"accountEnabled": enabled}));
+        }
         scene.settle().await;
     };
     set(false).await;

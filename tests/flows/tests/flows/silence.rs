@@ -42,7 +42,7 @@ fn published(scene: &Scene, customer: &Customer<'_>) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_that_fires_no_more_is_told_once_and_so_is_that_runs_come_again() {
-    let scene = Scene::with_users(15).await;
+    let scene = Scene::with_users(12).await;
     let customer = listened_to(&scene).await;
     // A sweep that finds nothing missing says so to nobody.
     scene.sweep().await;
