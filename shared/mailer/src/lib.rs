@@ -92,7 +92,7 @@ fn told(error: SdkError<SendEmailError>) -> MailError {
     } else if is_its_own {
         MailError::Unavailable(source)
     } else {
-        MailError::Refused { source: source, code }
+        MailError::Refused { code, source }
     }
 }
 

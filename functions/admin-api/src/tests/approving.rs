@@ -94,7 +94,6 @@ async fn held_removals_whose_approval_is_refused_are_not_done_when_syncing_goes_
 #[tokio::test]
 async fn an_approval_in_vain_takes_back_its_own_word_and_nobody_elses() {
     let at = |number: u128| (connection_id(), Lane::Main, PendingKind::Approved, key(number));
-    let mut in_vain = 0;
     for calls in 0..200 {
         let app = App::with_connection(S::Enabled);
         let items: Vec<ReviewItem> = (1..=3).map(|number| held(&app, number, 1)).collect();
@@ -104,7 +103,9 @@ async fn an_approval_in_vain_takes_back_its_own_word_and_nobody_elses() {
         let bobs = PendingItem { key: key(1), expires_at: None, body: json!({"by": "bob"}) };
         {
             let mut world = app.outside.store.world();
-            items.iter().for_each(|item| put(&mut world, item));
+            for item in &items {
+                put(&mut world, item);
+            }
             world.runs.insert(run.id.clone(), run);
             // Bob approved of the first of them before.
             world.pending.insert(at(1), bobs.clone());
@@ -118,12 +119,11 @@ async fn an_approval_in_vain_takes_back_its_own_word_and_nobody_elses() {
         let left = app.outside.store.world().pending.clone();
         if answer.status == 202 {
             assert_eq!(left.len(), 3, "{calls} calls");
-            assert!(in_vain > 3, "{in_vain}");
+            assert!(calls > 3, "{calls}");
             return;
         }
         answer.problem(409, "wrong-state");
         assert_eq!(left.into_iter().collect::<Vec<_>>(), [(at(1), bobs)], "after {calls} calls");
-        in_vain += 1;
     }
     panic!("it is always in vain");
 }

@@ -111,7 +111,8 @@ impl Tables {
         let mut found = BTreeMap::new();
         let items = self.client.scan().table_name(table).send().await.expect("a scan").items;
         for item in items.unwrap_or_default() {
-            if item["pk"].as_s().is_ok_and(|pk| pk.starts_with(prefix)) {
+            let of = item.get("pk").and_then(|pk| pk.as_s().ok());
+            if of.is_some_and(|pk| pk.starts_with(prefix)) {
                 let at = item.get("expiresAt").map(|at| at.as_n().expect("a number").clone());
                 *found.entry(at).or_default() += 1;
             }

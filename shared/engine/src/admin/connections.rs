@@ -210,9 +210,10 @@ pub async fn overview(
         Some(_) | None => Vec::new(),
     };
     let checkpoint = state.as_ref().and_then(|state| state.work.checkpoint.as_ref());
-    let photos = match current.settings.features.photo {
-        true => Some(store.photo_lane(&account.id, &connection.id).await?),
-        false => None,
+    let photos = if current.settings.features.photo {
+        Some(store.photo_lane(&account.id, &connection.id).await?)
+    } else {
+        None
     };
     Ok(Overview {
         photos,

@@ -83,9 +83,9 @@ where
         let has_moved = done.people > 0 || (walk.shard, walk.cursor.clone()) != began_at;
         let now = self.clock.now();
         let end = match &went {
-            Ok(end) => self.ended(lane, walk, (end, has_moved), now),
+            Ok(end) => Self::ended(lane, walk, (end, has_moved), now),
             // What failed is tried again by the clock, not at once and for ever.
-            Err(_) => self.ended(lane, walk, (&End::Waits(None), has_moved), now),
+            Err(_) => Self::ended(lane, walk, (&End::Waits(None), has_moved), now),
         };
         let stored = self.stores.put_photo_lane(&end).await;
         let end_of = went?;
@@ -100,7 +100,6 @@ where
 
     /// What a slice leaves behind.
     fn ended(
-        &self,
         lane: PhotoLane,
         walk: PhotoWalk,
         (end, has_moved): (&End, bool),
@@ -157,10 +156,10 @@ where
             if let Some(end) = self.look_at(entries).await? {
                 return Ok(end);
             }
-            match cursor {
-                Some(cursor) => walk.cursor = Some(cursor),
-                None => (walk.shard, walk.cursor) = (walk.shard + 1, None),
+            if cursor.is_none() {
+                walk.shard += 1;
             }
+            walk.cursor = cursor;
         }
         Ok(End::Done)
     }

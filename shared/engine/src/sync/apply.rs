@@ -40,6 +40,7 @@ pub(super) struct Applied {
 }
 
 /// What a first attempt made of an item.
+#[expect(clippy::large_enum_variant, reason = "nearly all are settled")]
 enum Tried {
     /// It is settled.
     Settled(Applied),

@@ -59,6 +59,7 @@ where
     }
 
     /// The same; answers who goes on waiting.
+    #[expect(clippy::too_many_lines, reason = "one judgement, in its order")]
     async fn judge_staged(
         &self,
         held: &mut Held,

@@ -43,6 +43,7 @@ where
     R: Randomness,
 {
     /// Reads what a run works with; `None` when its settings no longer hold and it was ended.
+    #[expect(clippy::too_many_lines, reason = "all that a run works with, read in its order")]
     pub(super) async fn open_pass(
         &self,
         held: &mut Held,

@@ -177,12 +177,11 @@ where
         let elsewhere = self.linked_elsewhere(pass, &all).await?;
         for Done { item, contact, is_known } in &done {
             let standing = stored.get(contact);
-            let undo = match taken.several.get(contact) {
-                Some(writes) => self.inverse_of_all(pass, &taken.place.run, writes, standing),
-                None => {
-                    let author = Author::Page(&taken.place);
-                    inverse(item, author, &pass.point.run_id, stands(standing))
-                }
+            let undo = if let Some(writes) = taken.several.get(contact) {
+                self.inverse_of_all(pass, &taken.place.run, writes, standing)
+            } else {
+                let author = Author::Page(&taken.place);
+                inverse(item, author, &pass.point.run_id, stands(standing))
             };
             let refusal = match undo {
                 _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,

@@ -52,6 +52,7 @@ where
 {
     /// Writes an item on top of what was read. `ignored` are the users whom the settings ignore,
     /// read after a removed contact was met.
+    #[expect(clippy::too_many_lines, reason = "one write against each thing that may stand there")]
     pub(super) async fn attempt(
         &self,
         pass: &Pass,
