@@ -195,9 +195,9 @@ async fn who_turns_photos_off_or_stops_the_connection_ends_the_walk() {
         scene.bounds.people = 5;
         scene.begin().await.unwrap();
         if off {
-            scene.wants(false)
+            scene.wants(false);
         } else {
-            scene.disable()
+            scene.disable();
         }
         assert_eq!(scene.go_on().await.unwrap(), Walked::Unwanted);
         assert!(scene.lane().open().is_none());

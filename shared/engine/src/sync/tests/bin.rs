@@ -256,12 +256,11 @@ async fn who_returns_gets_what_was_written_until_his_contact_was_deleted() {
             return;
         }
         let run = scene.runs().into_iter().max_by_key(|run| run.queued_at).unwrap();
-        let world = scene.worker.stores.world();
-        let is_late = world
-            .deviations
-            .iter()
-            .any(|((of, _), these)| *of == run.id && these.iter().any(|one| one.item.is_some()));
-        drop(world);
+        let is_late = {
+            let world = scene.worker.stores.world();
+            let mut noted = world.deviations.iter().filter(|((of, _), _)| *of == run.id);
+            noted.any(|(_, these)| these.iter().any(|one| one.item.is_some()))
+        };
         if !is_late {
             continue;
         }

@@ -245,9 +245,10 @@ async fn a_decision_that_is_erased_amid_the_undo_shifts_no_other() {
         // The newest is erased before the plan goes on.
         let is_planned = scene.run(&asked.id).pages > 0;
         reached += usize::from(is_planned);
-        let mut world = scene.worker.stores.world();
-        world.decisions.get_mut(&connection_id()).unwrap().pop();
-        drop(world);
+        {
+            let mut world = scene.worker.stores.world();
+            world.decisions.get_mut(&connection_id()).unwrap().pop();
+        }
         for _ in 0..5 {
             if scene.run(&asked.id).status == RunStatus::Planned {
                 break;
