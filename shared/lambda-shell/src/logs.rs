@@ -30,7 +30,7 @@ pub fn init() {
     }
 }
 
-/// Lambda's own words: `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR`, `FATAL`.
+/// Lambda's own words: `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR`, `FATAL`. What is released has no line below debug.
 fn level(env: &Env) -> Level {
     match env.optional("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default().to_ascii_uppercase().as_str() {
         "TRACE" => Level::TRACE,
