@@ -191,7 +191,8 @@ where
                     Refusal::Link
                 }
                 Inverse::Undo(undo) => {
-                    if self.teams_before(pass, taken.moves, contact).await?.is_some() {
+                    let leads_back = self.teams_before(pass, taken.moves, contact).await?.is_some();
+                    if leads_back && !self.is_held_by_hand(pass, &undo, contact).await? {
                         items.push(*undo);
                         continue;
                     }

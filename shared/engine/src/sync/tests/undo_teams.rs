@@ -42,6 +42,21 @@ async fn who_joined_or_left_a_team_is_back_where_he_was_unless_somebody_moved_hi
     assert!(scene.contact(&contact_id(5)).is_some(), "nothing of this contact is taken back");
 }
 
+/// A run made everybody, and of one a person took care since, in a team that no run ever touched.
+#[tokio::test]
+async fn whom_a_person_put_into_a_team_since_does_not_go_with_the_run_that_made_him() {
+    let mut scene = teams::scene(3, teams::mapped(&[]));
+    let first = scene.full().await;
+    join_by_hand(&scene, 2, NORTH).await;
+    let gone = undo(&mut scene, &[&first.id]).await;
+    assert_eq!(gone.counts.removed, 2, "{gone:?}");
+    assert!(scene.contact(&contact_id(2)).is_some());
+    assert_eq!(members(&scene, NORTH, 3), [2], "and the team has him");
+    let told = items(&scene, &scene.run(&gone.id)).await;
+    let left = told.iter().find(|item| item.outcome == Outcome::Left).unwrap();
+    assert!(left.reason.as_ref().unwrap().contains("in a team"), "{left:?}");
+}
+
 /// Six people, and a run that wrote three of them and moved four between teams.
 async fn moved() -> (Scene, Run) {
     let mut scene = teams::scene(6, teams::mapped(&[teams::row(1, NORTH, OnLeave::Remove)]));

@@ -181,13 +181,17 @@ where
                 Refusal::Link
             }
             Inverse::Undo(undo) => {
-                let ignored_in = pass.ignored_by.get(&decision.place()).copied();
-                let (reason, remedy) = undone_sentence(decision, who(&entry), ignored_in.is_some());
-                let mut undo = SegmentItem { reason: Some(reason), remedy, ..*undo };
-                if ignored_in.is_some() {
-                    undo.trace.get_or_insert_default().ignored_in = ignored_in;
+                if !self.is_held_by_hand(pass, &undo, &contact).await? {
+                    let ignored_in = pass.ignored_by.get(&decision.place()).copied();
+                    let is_ignored = ignored_in.is_some();
+                    let (reason, remedy) = undone_sentence(decision, who(&entry), is_ignored);
+                    let mut undo = SegmentItem { reason: Some(reason), remedy, ..*undo };
+                    if is_ignored {
+                        undo.trace.get_or_insert_default().ignored_in = ignored_in;
+                    }
+                    return Ok(Some(undo));
                 }
-                return Ok(Some(undo));
+                Refusal::Team
             }
         };
         if refusal == Refusal::Erased {

@@ -134,6 +134,22 @@ where
         Ok(Some(back.into_values().filter(|undo| undo.old != undo.new).collect()))
     }
 
+    /// Whether a contact that would be deleted is in a team because a person put it there, or merged
+    /// another into it that was: somebody works with it, whoever made it.
+    pub(super) async fn is_held_by_hand(
+        &self,
+        pass: &Pass,
+        undo: &SegmentItem,
+        contact: &ContactId,
+    ) -> Result<bool, Stop> {
+        if undo.outcome != Outcome::Delete {
+            return Ok(false);
+        }
+        let memberships = self.stores.memberships_of(&pass.account.id, contact).await?;
+        let mut standing = memberships.iter().filter(|one| one.stands());
+        Ok(standing.any(|one| one.origins.contains(&Origin::Manual)))
+    }
+
     /// Gives everybody who is not left the teams that they had before the run. `last` is who got
     /// theirs last.
     pub(super) async fn take_back_teams(
