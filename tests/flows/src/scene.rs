@@ -245,9 +245,13 @@ impl Scene {
         self.let_lease_run_out(connection).await;
         let pool = self.stack.function(function).expect("a function").clone();
         let gone = self.stack.invocations(function).len();
+        // Lambda waits a minute before the first retry and two before the second. No more may pass while
+        // a slow machine starts the process: in some hours events grow too old and schedules fire.
+        let mut left = Duration::from_mins(3);
         eventually("it is tried again", async || {
-            // Lambda waits a minute before the first retry and two before the second.
-            self.pass_time(Duration::from_secs(30));
+            let step = left.min(Duration::from_secs(30));
+            left -= step;
+            self.pass_time(step);
             let again = pool.running() > 0 || self.stack.invocations(function).len() > gone;
             again.then_some(())
         })
