@@ -50,6 +50,7 @@ mod team_roles;
 mod teams;
 mod tombstones;
 mod undo;
+mod undo_between;
 mod undo_decisions;
 mod undo_erased;
 mod undo_ignoring;

@@ -8,6 +8,7 @@
 mod decisions;
 mod ignoring;
 mod several;
+mod since;
 mod teams;
 
 use std::collections::{HashMap, HashSet};
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::decisions::MOST_DECISIONS;
 use self::several::{Several, Writes};
+use self::since::counting_on;
 use self::teams::Moves;
 use super::apply::writes;
 use super::decide::present;
@@ -191,12 +193,14 @@ where
                     Refusal::Link
                 }
                 Inverse::Undo(undo) => {
-                    let leads_back = self.teams_before(pass, taken.moves, contact).await?.is_some();
-                    if leads_back && !self.is_held_by_hand(pass, &undo, contact).await? {
-                        items.push(*undo);
-                        continue;
+                    let teams = self.teams_before(pass, taken.moves, contact).await?;
+                    match teams {
+                        Some(teams) if !self.is_held_by_hand(pass, &undo, contact).await? => {
+                            items.push(counting_on(*undo, &teams));
+                            continue;
+                        }
+                        Some(_) | None => Refusal::Team,
                     }
-                    Refusal::Team
                 }
             };
             if refusal == Refusal::Erased {
