@@ -6,14 +6,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use contact_sync_domain::id::{ContactId, TeamId};
 use contact_sync_domain::segment::{MembershipChange, Outcome, SegmentItem};
 use contact_sync_domain::team::Origin;
+use contact_sync_domain::undo::Refusal;
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 
+use super::DEEDS;
+use super::decisions::is_cut;
 use super::teams::READERS;
-use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact, TeamStore};
+use crate::port::{Blobs, Clock, Directory, HistoryStore, Randomness, StoredContact, TeamStore};
 use crate::sync::apply::writes;
 use crate::sync::decide::present;
 use crate::sync::pass::Pass;
 use crate::sync::{Stop, SyncStores, Worker};
+use crate::undo::merges;
 
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
@@ -25,7 +30,7 @@ where
 {
     /// Whether a contact that would be deleted is in a team because a person put it there, or merged
     /// another into it that was: somebody works with it, whoever made it.
-    pub(super) async fn is_held_by_hand(
+    async fn is_held_by_hand(
         &self,
         pass: &Pass,
         undo: &SegmentItem,
@@ -37,6 +42,53 @@ where
         let memberships = self.stores.memberships_of(&pass.account.id, contact).await?;
         let mut standing = memberships.iter().filter(|one| one.stands());
         Ok(standing.any(|one| one.origins.contains(&Origin::Manual)))
+    }
+
+    /// What people did that keeps a contact as it is, although nothing shows it in its values.
+    /// `wrote` is the version that was written at the earliest, and when.
+    pub(super) async fn objection(
+        &self,
+        pass: &Pass,
+        undo: &SegmentItem,
+        contact: &ContactId,
+        (wrote, since): (u64, Timestamp),
+    ) -> Result<Option<Refusal>, Stop> {
+        if self.is_held_by_hand(pass, undo, contact).await? {
+            return Ok(Some(Refusal::Team));
+        }
+        // Whom it is made one with would go with the contact, or be cut off from the user.
+        let goes = undo.outcome == Outcome::Delete || is_cut(undo);
+        let is_merged =
+            goes && undo.version > wrote && self.was_merged(pass, contact, since).await?;
+        Ok(is_merged.then_some(Refusal::Merged))
+    }
+
+    /// Whether a contact is gone because a person made it part of another one, which nothing that is
+    /// taken back tells of.
+    pub(super) async fn is_merged_away(
+        &self,
+        pass: &Pass,
+        contact: &ContactId,
+        standing: Option<&StoredContact>,
+        since: Timestamp,
+    ) -> Result<bool, Stop> {
+        match standing {
+            Some(StoredContact::Tombstone { by: None, erased: false, .. }) => {
+                self.was_merged(pass, contact, since).await
+            }
+            Some(StoredContact::Tombstone { .. } | StoredContact::Present(_)) | None => Ok(false),
+        }
+    }
+
+    async fn was_merged(
+        &self,
+        pass: &Pass,
+        contact: &ContactId,
+        since: Timestamp,
+    ) -> Result<bool, Stop> {
+        let deeds = self.stores.history(&pass.account.id, contact, None, DEEDS).await?;
+        let deeds = deeds.map(|page| page.entries).unwrap_or_default();
+        Ok(deeds.iter().any(|deed| deed.at >= since && merges(&deed.what)))
     }
 
     /// Of the contacts of a page that is about to be applied, those that moved between teams since the
