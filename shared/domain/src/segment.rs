@@ -5,6 +5,8 @@
 
 mod membership;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +14,7 @@ use serde_json::Value;
 use crate::actor::Actor;
 use crate::contact::{LinkState, Target};
 use crate::drift::Moved;
-use crate::id::{ContactId, HistoryId, ObjectId, RunId};
+use crate::id::{ContactId, HistoryId, ObjectId, RunId, TeamId};
 use crate::matching::Match;
 use crate::reconcile::GoneCause;
 use crate::review::Question;
@@ -179,6 +181,10 @@ pub struct Trace {
     /// What stands again after a restoration, beyond the fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Box<Image>>,
+    /// In which version each membership stands that is taken back beside the contact: one that moved
+    /// since keeps all of it as it is. 0 where none stood.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub teams: BTreeMap<TeamId, u64>,
     /// What a person did that a restoration takes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deed: Option<HistoryId>,

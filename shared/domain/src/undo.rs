@@ -70,6 +70,13 @@ pub enum Stands<'c> {
     Nothing,
 }
 
+impl Stands<'_> {
+    /// Whether the person behind it was erased on request.
+    pub fn is_erased(self) -> bool {
+        matches!(self, Self::Removed { erased: true, .. })
+    }
+}
+
 /// What undoes a write.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inverse {
@@ -95,6 +102,8 @@ pub enum Refusal {
     Link,
     /// Somebody put the contact into a team or took it out.
     Team,
+    /// Somebody made one contact of this one and another.
+    Merged,
     /// Somebody protected the contact against being taken away.
     Protected,
     /// The contact was removed.
@@ -276,11 +285,15 @@ fn is_by(author: Author<'_>, own: &RunId, by: Option<&Prior>, version: u64) -> b
 /// What a contact was beyond its fields, where it still is what the item made of it.
 fn image_before(done: &SegmentItem, now: &Image) -> Result<Image, Refusal> {
     let trace = done.trace.as_deref();
+    let made = trace.and_then(|trace| trace.after.as_deref());
+    let says_whose = made.is_some() || done.link.is_some() || done.outcome == Outcome::Unlink;
+    if !says_whose && now.link.as_ref().is_some_and(|link| link.object_id != done.object_id) {
+        return Err(Refusal::Link);
+    }
     let Some(before) = trace.and_then(|trace| trace.before.as_deref()) else {
         let changed = done.link.is_some() || done.status.is_some();
         return if changed { Err(Refusal::NotKept) } else { Ok(now.clone()) };
     };
-    let made = trace.and_then(|trace| trace.after.as_deref());
     let mut image =
         Image { managed_fields: before.managed_fields.clone(), whole: None, ..now.clone() };
     let status = match done.outcome {

@@ -22,6 +22,9 @@ pub(crate) fn sentence(refusal: &Refusal, deeds: &[HistoryEntry]) -> String {
         Refusal::Team => {
             ("who holds the contact in a team was changed since".to_owned(), did(&moves).map(named))
         }
+        Refusal::Merged => {
+            ("the contact was made one with another since".to_owned(), did(&merges).map(named))
+        }
         Refusal::Protected => (
             "the contact was protected since".to_owned(),
             did(&|what| *what == HistoryKind::Protected).map(named),
@@ -130,6 +133,23 @@ fn links(what: &HistoryKind) -> bool {
         | HistoryKind::Unprotected
         | HistoryKind::Filled { .. }
         | HistoryKind::Merged { .. }
+        | HistoryKind::Deleted
+        | HistoryKind::TeamJoined { .. }
+        | HistoryKind::TeamRole { .. }
+        | HistoryKind::TeamLeft { .. } => false,
+    }
+}
+
+/// Whether somebody made one contact of this one and another.
+pub(crate) fn merges(what: &HistoryKind) -> bool {
+    match what {
+        HistoryKind::Decided { action, .. } => *action == ReviewAction::Merge,
+        HistoryKind::Merged { .. } | HistoryKind::Filled { .. } => true,
+        HistoryKind::Created
+        | HistoryKind::Imported
+        | HistoryKind::Edited
+        | HistoryKind::Protected
+        | HistoryKind::Unprotected
         | HistoryKind::Deleted
         | HistoryKind::TeamJoined { .. }
         | HistoryKind::TeamRole { .. }

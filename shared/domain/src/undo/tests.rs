@@ -209,3 +209,15 @@ fn what_wrote_nothing_needs_no_undoing() {
         assert_eq!(now(&done(outcome), &contact()), Inverse::Nothing, "{outcome:?}");
     }
 }
+
+#[test]
+fn values_go_back_only_on_the_contact_of_whom_they_were_written_for() {
+    let item =
+        SegmentItem { fields: vec![city(json!("Rome"), json!("Bern"))], ..done(Outcome::Update) };
+    let mut moved = contact();
+    moved.link.as_mut().unwrap().object_id = ObjectId::from_u128(8);
+    assert_eq!(now(&item, &moved), Inverse::Refused(Refusal::Link));
+    let mut cut = contact();
+    cut.link = None;
+    assert_eq!(undone(now(&item, &cut)).fields[0].new, json!("Rome"), "his, although not tied");
+}

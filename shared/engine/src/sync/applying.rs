@@ -29,6 +29,9 @@ use crate::port::{
 };
 use crate::segments::{load_segment, store_segment};
 
+/// Why a contact is left that is not as it was when the plan was made.
+pub(super) const CHANGED_SINCE: &str = "the contact changed since the plan was made";
+
 impl<S, D, B, C, R> Worker<S, D, B, C, R>
 where
     S: SyncStores,
@@ -270,9 +273,17 @@ where
         let contacts: Vec<ContactId> =
             planned.iter().filter_map(|item| item.contact_id.clone()).collect();
         self.read_contacts(pass, &contacts, stored).await?;
+        let moved = if reads {
+            HashSet::new()
+        } else {
+            Box::pin(self.moved_since(pass, &planned, stored)).await?
+        };
         let still = planned.into_iter().map(|item| {
             if is_removal(&item) && !removes {
                 return left(&item, "the removal guard holds it back by now");
+            }
+            if item.contact_id.as_ref().is_some_and(|contact| moved.contains(contact)) {
+                return left(&item, CHANGED_SINCE);
             }
             let contact = item.contact_id.as_ref().and_then(|id| stored.get(id));
             if !reads || is_as_planned(pass, &item, people.get(&item.object_id), contact) {

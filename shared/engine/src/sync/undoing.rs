@@ -8,6 +8,7 @@
 mod decisions;
 mod ignoring;
 mod several;
+mod since;
 mod teams;
 
 use std::collections::{HashMap, HashSet};
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::decisions::MOST_DECISIONS;
 use self::several::{Several, Writes};
+use self::since::counting_on;
 use self::teams::Moves;
 use super::apply::writes;
 use super::decide::present;
@@ -54,6 +56,8 @@ struct Taken<'u> {
     several: &'u Several,
     /// Which page.
     place: Prior,
+    /// When its run began to write.
+    since: Timestamp,
     /// Where the plan goes on behind it: the run's place, how many of its pages are left, and behind
     /// which decision.
     next: (u32, u32, Option<DecisionPlace>),
@@ -99,7 +103,8 @@ where
                 let page = Prior { run: id.clone(), page: told.start + rest };
                 let next = (place, rest, behind);
                 let (undoes, moves, several) = (&undoes, &moves, &several);
-                let taken = Taken { undoes, moves, several, place: page, next };
+                let since = done.wrote_from();
+                let taken = Taken { undoes, moves, several, place: page, since, next };
                 self.take_back_page(held, pass, &taken).await?;
                 pass.point.stage =
                     Stage::Undo { run: place, left: Some(rest), teams: None, behind };
@@ -109,7 +114,8 @@ where
             pass.point.stage = Stage::Undo { run: place, left: None, teams: None, behind };
         }
         let (all, oldest) = ((decided.as_slice(), behind), (place, Timestamp::MIN));
-        self.take_back_decisions(held, pass, all, oldest).await?;
+        let behind = self.take_back_decisions(held, pass, all, oldest).await?;
+        self.leave_chosen_erased(held, pass, &undoes, (place, behind)).await?;
         pass.point.stage = Stage::Finish;
         Ok(())
     }
@@ -154,17 +160,7 @@ where
         (segment, deviations): (Segment, &[Deviation]),
         stored: &mut HashMap<ContactId, StoredContact>,
     ) -> Result<Vec<SegmentItem>, Stop> {
-        let mut items = Vec::new();
-        // Of somebody whom the run's pages name no more it is unknown which contact was his.
-        if taken.undoes.contacts.is_empty() {
-            for item in &segment.items {
-                let went = deviations.iter().find(|one| one.object_id == item.object_id);
-                let outcome = went.map_or(item.outcome, |went| went.outcome);
-                let left = erased_since(&SegmentItem { outcome, ..item.clone() });
-                let is_new = |left: &SegmentItem| pass.forgotten.insert(left.object_id.clone());
-                items.extend(left.filter(is_new));
-            }
-        }
+        let mut items = leave_unnamed(pass, taken.undoes, &segment, deviations);
         let mut done = wrote_on(segment, deviations);
         done.retain(|done| {
             let is_meant = taken.undoes.means(&done.contact) && taken.is_here(&done.contact);
@@ -186,17 +182,26 @@ where
             let refusal = match undo {
                 _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,
                 Inverse::Refused(refusal) => refusal,
-                Inverse::Nothing => continue,
+                Inverse::Nothing => {
+                    if !self.is_merged_away(pass, contact, standing, taken.since).await? {
+                        continue;
+                    }
+                    Refusal::Merged
+                }
                 Inverse::Undo(undo) if undo.adopted && elsewhere.contains(&undo.object_id) => {
                     Refusal::Link
                 }
                 Inverse::Undo(undo) => {
-                    let leads_back = self.teams_before(pass, taken.moves, contact).await?.is_some();
-                    if leads_back && !self.is_held_by_hand(pass, &undo, contact).await? {
-                        items.push(*undo);
-                        continue;
+                    let teams = self.teams_before(pass, taken.moves, contact).await?;
+                    let wrote = (item.version + 1, taken.since);
+                    match (teams, self.objection(pass, &undo, contact, wrote).await?) {
+                        (Some(teams), None) => {
+                            items.push(counting_on(*undo, &teams));
+                            continue;
+                        }
+                        (Some(_), Some(refusal)) => refusal,
+                        (None, _) => Refusal::Team,
                     }
-                    Refusal::Team
                 }
             };
             if refusal == Refusal::Erased {
@@ -208,6 +213,38 @@ where
             items.push(SegmentItem { version, ..left });
         }
         Ok(items)
+    }
+
+    /// Tells of those who were asked for by name and were erased since: no page of a run may name
+    /// them any more.
+    async fn leave_chosen_erased(
+        &self,
+        held: &mut Held,
+        pass: &mut Pass,
+        undoes: &Undoes,
+        (run, behind): (u32, Option<DecisionPlace>),
+    ) -> Result<(), Stop> {
+        let chosen = undoes.contacts.iter().filter(|contact| !pass.spared.contains(contact));
+        let chosen: Vec<ContactId> = chosen.cloned().collect();
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let mut stored = HashMap::new();
+        self.read_contacts(pass, &chosen, &mut stored).await?;
+        let is_erased = |contact: &&ContactId| stands(stored.get(contact)).is_erased();
+        let erased = chosen.iter().filter(is_erased);
+        let items: Vec<SegmentItem> =
+            erased.filter_map(|contact| leave_erased(pass, contact)).collect();
+        if items.is_empty() {
+            return Ok(());
+        }
+        let segment = Segment {
+            generation: pass.point.generation,
+            link_hash: people_hash(items.iter().map(|item| &item.object_id)),
+            next: NextStep::Next(format!("{run}..{}", decisions::told_place(behind))),
+            ..Segment::of(pass.point.page, Phase::Undo, held.fence(), items)
+        };
+        self.store_and_settle(held, pass, segment, HashMap::new(), &HashMap::new()).await
     }
 
     /// Leaves a contact as it is from here on, and tells why.
@@ -252,6 +289,26 @@ where
         };
         Ok(let_go.iter().zip(&contacts).filter_map(has_another).collect())
     }
+}
+
+/// Leaves those whom a page of a run names no more. It is unknown which contact was whose: who was
+/// asked for by name is told of by [`Worker::leave_chosen_erased`].
+fn leave_unnamed(
+    pass: &mut Pass,
+    undoes: &Undoes,
+    segment: &Segment,
+    deviations: &[Deviation],
+) -> Vec<SegmentItem> {
+    if !undoes.contacts.is_empty() {
+        return Vec::new();
+    }
+    let left = segment.items.iter().filter_map(|item| {
+        let went = deviations.iter().find(|one| one.object_id == item.object_id);
+        let outcome = went.map_or(item.outcome, |went| went.outcome);
+        let left = erased_since(&SegmentItem { outcome, ..item.clone() })?;
+        pass.forgotten.insert(left.object_id.clone()).then_some(left)
+    });
+    left.collect()
 }
 
 /// Leaves somebody who was erased, under an id that stands for him: no run names him again. `None`

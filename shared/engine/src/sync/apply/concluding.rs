@@ -7,7 +7,7 @@ use contact_sync_domain::segment::{Deviation, Outcome, SegmentItem};
 use super::Applied;
 use crate::port::StoreError;
 use crate::sync::Stop;
-use crate::sync::applying::left;
+use crate::sync::applying::{CHANGED_SINCE, left};
 use crate::sync::write::Attempt;
 
 pub(super) fn as_intended(item: &SegmentItem) -> Applied {
@@ -79,9 +79,7 @@ pub(super) fn exactly(item: &SegmentItem, attempt: &Attempt) -> Option<Applied> 
         Attempt::Removed => return None,
         Attempt::Ignored => "a person deleted the contact since the plan was made",
         Attempt::Taken => "another contact has this e-mail since the plan was made",
-        Attempt::Superseded | Attempt::RemovedSince | Attempt::Moved(_) => {
-            "the contact changed since the plan was made"
-        }
+        Attempt::Superseded | Attempt::RemovedSince | Attempt::Moved(_) => CHANGED_SINCE,
     };
     Some(deviating(left(item, because), Outcome::Left))
 }

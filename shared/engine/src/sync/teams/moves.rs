@@ -15,7 +15,7 @@ use super::rows::Rows;
 use super::{ATTEMPTS, Candidate, Move};
 use crate::port::{Blobs, Clock, Directory, Randomness, SegmentStore, TeamStore};
 use crate::segments::{load_segment, store_segment};
-use crate::sync::applying::left as left_as_is;
+use crate::sync::applying::{CHANGED_SINCE, left as left_as_is};
 use crate::sync::pass::{Held, Pass};
 use crate::sync::reading::people_hash;
 use crate::sync::{Stop, SyncStores, Worker};
@@ -132,6 +132,8 @@ where
         segment: &Segment,
     ) -> Result<(), Stop> {
         let overtaken = self.put_moves(pass, segment).await?;
+        // Nothing older of whom somebody else moved meanwhile is taken back, either.
+        pass.note_left(overtaken.iter().map(|item| (*item, Outcome::Left)));
         self.tell_overtaken(pass, segment.page, overtaken.into_iter()).await?;
         pass.note_left(segment.items.iter().map(|item| (item, item.outcome)));
         pass.point.page = segment.page + 1;
@@ -202,7 +204,7 @@ where
         for item in planned {
             let Some(contact) = &item.contact_id else { continue };
             if pass.spared.contains(contact) && item.outcome != Outcome::Left {
-                rest.push(left_as_is(&item, "the contact changed since the plan was made"));
+                rest.push(left_as_is(&item, CHANGED_SINCE));
                 continue;
             }
             let mut is_done = !item.memberships().is_empty();

@@ -113,3 +113,44 @@ async fn who_was_erased_is_told_of_once_whoever_dies() {
     }
     panic!("it never got through");
 }
+
+/// Whose changes are asked for by name: the pages name an erased person no more, and still the plan
+/// says what became of him, as that of the whole run does.
+#[tokio::test]
+async fn of_chosen_contacts_those_who_were_erased_are_told_of_too() {
+    for came_to_pages in [true, false] {
+        let (mut scene, run) = titled().await;
+        for number in [2, 6] {
+            erase(&scene, &run, number, came_to_pages).await;
+        }
+        let chosen = [contact_id(1), contact_id(2)];
+        let (planned, summary) = plan(&mut scene, &[&run.id], &chosen).await;
+        let told = items(&scene, &planned).await;
+        let reason = "erased at a person's request, which cannot be taken back";
+        assert_eq!(erased(&told), [reason], "who was chosen, and nobody else: {told:?}");
+        let counted = &summary.summary.by_reason;
+        assert!(counted.iter().any(|one| one.reason == reason && one.count == 1), "{counted:?}");
+        let done = apply(&mut scene, &planned).await;
+        assert_eq!((done.counts.updated, done.counts.skipped), (1, 1), "{done:?}");
+        let text = serde_json::to_string(&items(&scene, &scene.run(&done.id)).await).unwrap();
+        assert!(!text.contains(contact_id(2).as_str()), "nobody is named: {text}");
+    }
+}
+
+#[tokio::test]
+async fn who_was_erased_of_the_chosen_is_told_of_once_whoever_dies() {
+    for calls in (0..CALLS).step_by(3) {
+        let (mut scene, run) = titled().await;
+        erase(&scene, &run, 2, true).await;
+        erase(&scene, &run, 3, false).await;
+        let chosen = [contact_id(1), contact_id(2), contact_id(3)];
+        let asked = ask(&mut scene, &[&run.id], &chosen).await;
+        let lived = plan_dying(&mut scene, &asked, calls).await;
+        let asked = scene.run(&asked.id);
+        assert_eq!(erased(&items(&scene, &asked).await).len(), 2, "died after {calls} calls");
+        if lived {
+            return;
+        }
+    }
+    panic!("it never got through");
+}

@@ -176,22 +176,22 @@ where
         let refusal = match inverse(item, Author::Person(&entry), &pass.point.run_id, stands) {
             _ if !is_readable => Refusal::NotKept,
             Inverse::Refused(refusal) => refusal,
-            Inverse::Nothing => return Ok(None),
+            Inverse::Nothing => {
+                let standing = stored.get(&contact);
+                if !self.is_merged_away(pass, &contact, standing, entry.at).await? {
+                    return Ok(None);
+                }
+                Refusal::Merged
+            }
             Inverse::Undo(undo) if undo.adopted && elsewhere.contains(&undo.object_id) => {
                 Refusal::Link
             }
             Inverse::Undo(undo) => {
-                if !self.is_held_by_hand(pass, &undo, &contact).await? {
-                    let ignored_in = pass.ignored_by.get(&decision.place()).copied();
-                    let is_ignored = ignored_in.is_some();
-                    let (reason, remedy) = undone_sentence(decision, who(&entry), is_ignored);
-                    let mut undo = SegmentItem { reason: Some(reason), remedy, ..*undo };
-                    if is_ignored {
-                        undo.trace.get_or_insert_default().ignored_in = ignored_in;
-                    }
-                    return Ok(Some(undo));
+                let wrote = (entry.version, entry.at);
+                match self.objection(pass, &undo, &contact, wrote).await? {
+                    Some(refusal) => refusal,
+                    None => return Ok(Some(undone(pass, *undo, decision, &entry))),
                 }
-                Refusal::Team
             }
         };
         if refusal == Refusal::Erased {
@@ -299,8 +299,25 @@ fn told(user: &ObjectId, contact: Option<ContactId>, decision: &Decision) -> Seg
     }
 }
 
+/// What undoes a decision, with what is told of that.
+fn undone(
+    pass: &Pass,
+    undo: SegmentItem,
+    decision: &Decision,
+    entry: &HistoryEntry,
+) -> SegmentItem {
+    let ignored_in = pass.ignored_by.get(&decision.place()).copied();
+    let is_ignored = ignored_in.is_some();
+    let (reason, remedy) = undone_sentence(decision, who(entry), is_ignored);
+    let mut undo = SegmentItem { reason: Some(reason), remedy, ..undo };
+    if is_ignored {
+        undo.trace.get_or_insert_default().ignored_in = ignored_in;
+    }
+    undo
+}
+
 /// Whether an item cuts the tie to a user.
-fn is_cut(item: &SegmentItem) -> bool {
+pub(super) fn is_cut(item: &SegmentItem) -> bool {
     let trace = item.trace.as_deref();
     let tied = |image: Option<&contact_sync_domain::trace::Image>| {
         image.is_some_and(|image| image.link.is_some())

@@ -98,8 +98,8 @@ where
         Ok(PageDid { wrote: Vec::new(), moved })
     }
 
-    /// What leads a contact's memberships back to what they were before a run; `None` where somebody
-    /// else changed one of them since.
+    /// What leads a contact's memberships back to what they were before a run, those included that
+    /// are so already; `None` where somebody else changed one of them since.
     pub(super) async fn teams_before(
         &self,
         pass: &Pass,
@@ -131,23 +131,7 @@ where
                 return Ok(None);
             }
         }
-        Ok(Some(back.into_values().filter(|undo| undo.old != undo.new).collect()))
-    }
-
-    /// Whether a contact that would be deleted is in a team because a person put it there, or merged
-    /// another into it that was: somebody works with it, whoever made it.
-    pub(super) async fn is_held_by_hand(
-        &self,
-        pass: &Pass,
-        undo: &SegmentItem,
-        contact: &ContactId,
-    ) -> Result<bool, Stop> {
-        if undo.outcome != Outcome::Delete {
-            return Ok(false);
-        }
-        let memberships = self.stores.memberships_of(&pass.account.id, contact).await?;
-        let mut standing = memberships.iter().filter(|one| one.stands());
-        Ok(standing.any(|one| one.origins.contains(&Origin::Manual)))
+        Ok(Some(back.into_values().collect()))
     }
 
     /// Gives everybody who is not left the teams that they had before the run. `last` is who got
@@ -195,6 +179,10 @@ where
         let mut items = Vec::new();
         for (contact, back) in meant.into_iter().zip(found) {
             let Some(Moved { user, .. }) = moves.get(contact) else { continue };
+            let back = back.map(|mut back| {
+                back.retain(|undo| undo.old != undo.new);
+                back
+            });
             match back {
                 Some(back) if back.is_empty() => {}
                 Some(memberships) => items.push(SegmentItem {
