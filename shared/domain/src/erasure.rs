@@ -123,6 +123,13 @@ pub struct ErasedUser {
     pub object_id: ObjectId,
 }
 
+impl ErasedUser {
+    /// The contact that sync would make of the user.
+    pub fn derived(&self, account: &AccountId) -> ContactId {
+        ContactId::derived(account, &self.tenant_id, &self.object_id)
+    }
+}
+
 /// By what a person is found while forgetting is under way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,8 +146,6 @@ pub struct ErasedPerson {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Redaction {
-    /// What stands in the user's place from now on.
-    pub stands_for: ObjectId,
     /// The next entry of the account's event log; absent once all were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<u64>,
@@ -164,10 +169,9 @@ pub struct Redaction {
 }
 
 impl Redaction {
-    /// At the beginning, with this in the user's place.
-    pub fn new(stands_for: ObjectId) -> Self {
+    /// At the beginning.
+    pub fn begun() -> Self {
         Self {
-            stands_for,
             events: Some(0),
             is_untold: false,
             at: None,

@@ -9,6 +9,18 @@ use crate::segment::{Deviation, Outcome, Segment, SegmentItem};
 /// What is told in the place of whatever was told of the person; where it is known, with the day.
 pub const ERASED: &str = "erased at a person's request";
 
+/// Nothing is made of whoever was erased, and nothing told of him.
+pub fn passed_over(user: &ObjectId) -> SegmentItem {
+    SegmentItem { reason: Some(ERASED.to_owned()), ..blank_item(user, None, Outcome::Skipped) }
+}
+
+/// Whether an item passes somebody over because he was erased.
+pub fn is_passed_over(item: &SegmentItem) -> bool {
+    item.outcome == Outcome::Skipped
+        && item.contact_id.is_none()
+        && item.reason.as_deref() == Some(ERASED)
+}
+
 /// The erased person of an item that stands where a run had written a contact, as an undo tells of
 /// him; `None` of every other item.
 pub fn erased_since(item: &SegmentItem) -> Option<SegmentItem> {

@@ -347,13 +347,17 @@ where
         rests: bool,
     ) -> Result<Option<u32>, StoreError> {
         let person = self.receipt.person.clone().unwrap_or_default();
+        let account = self.receipt.account_id.clone();
+        // A run that goes on calls him the same on the pages that it stores.
+        let own = person.user.as_ref().map(|user| user.derived(&account));
+        let stands_for = run.id.standing_for(own.as_ref().unwrap_or(&self.receipt.contact_id));
         let user = person.user.map(|user| user.object_id);
         let forgotten = Forgotten {
-            account: &self.receipt.account_id.clone(),
+            account: &account,
             tenant: connection.tenant.as_ref().map(|tenant| &tenant.id),
             contact: &self.receipt.contact_id.clone(),
             user: user.as_ref(),
-            stands_for: &self.redaction.stands_for.clone(),
+            stands_for: &stands_for,
             requested_at: self.receipt.requested_at,
         };
         if from == u32::MAX {

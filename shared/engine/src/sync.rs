@@ -16,6 +16,7 @@ mod decide;
 mod drift;
 mod drive;
 mod ending;
+mod erased;
 mod escrow;
 mod full;
 mod groups;

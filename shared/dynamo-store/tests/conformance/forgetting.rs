@@ -172,7 +172,7 @@ async fn is_listed(store: &impl ErasureStore) {
     let open = async || store.open_erasures().await.unwrap();
     assert!(store.put_receipt(&receipt(1)).await.unwrap());
     assert_eq!(open().await, []);
-    let redaction = Some(Redaction::new(ObjectId::from_u128(9)));
+    let redaction = Some(Redaction::begun());
     let state = ErasureState::Redacting;
     let begun = ErasureReceipt { state, redaction, written_at: Some(at(5)), ..receipt(2) };
     assert!(store.put_receipt(&begun).await.unwrap());
@@ -199,7 +199,7 @@ async fn a_receipt_is_listed_for_as_long_as_it_is_open() {
     // Its account may go before it is done.
     let open = ErasureReceipt {
         state: ErasureState::Redacting,
-        redaction: Some(Redaction::new(ObjectId::from_u128(9))),
+        redaction: Some(Redaction::begun()),
         ..receipt(4)
     };
     assert!(tables.store.put_receipt(&open).await.unwrap());

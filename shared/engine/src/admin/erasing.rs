@@ -9,7 +9,7 @@ use contact_sync_domain::email::email_key;
 use contact_sync_domain::erasure::{
     BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction,
 };
-use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
 use contact_sync_domain::retention::LONGEST;
 use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +21,7 @@ use super::settings::forget_ignored;
 use super::{AdminError, Caller, Outside};
 use crate::photos::delete_photo;
 use crate::port::{
-    Clock, ConnectionStore, ContactStore, ErasureStore, Randomness, StoreError, StoredContact,
+    Clock, ConnectionStore, ContactStore, ErasureStore, StoreError, StoredContact,
     WelcomeStore,
 };
 use crate::segments::load_segment;
@@ -74,7 +74,7 @@ pub async fn erase_contact(
     let mut barred = Vec::new();
     for user in people.iter().filter_map(|one| one.user.as_ref()) {
         // Of a contact that existed before: its user would get one of his own.
-        let derived = ContactId::derived(account, &user.tenant_id, &user.object_id);
+        let derived = user.derived(account);
         if derived != *id {
             store.bury_for_good(account, &derived).await?;
             barred.push(derived);
@@ -97,14 +97,13 @@ pub async fn erase_contact(
     store.forget_welcome(account, id).await?;
     // Nobody stores another: where the contact was stands a tombstone.
     delete_photo(store, outside.blobs(), account, id).await?;
-    let stands_for = ObjectId::from_u128(outside.randomness().ordered_bits());
     let gone = ErasureReceipt {
         version: receipt.version + 1,
         state: ErasureState::Redacting,
         found,
         // By what the person is found in what runs left.
         person: people.into_iter().find(|one| one.user.is_some()),
-        redaction: Some(Redaction { is_untold, ..Redaction::new(stands_for) }),
+        redaction: Some(Redaction { is_untold, ..Redaction::begun() }),
         written_at: Some(outside.clock().now()),
         barred,
         ..receipt

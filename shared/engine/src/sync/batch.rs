@@ -7,6 +7,7 @@ use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId};
 use contact_sync_domain::reconcile::{Claimant, View, blank_item};
+use contact_sync_domain::redaction::passed_over;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
 use super::apply::unreadable_item;
@@ -64,7 +65,7 @@ pub(crate) async fn decide_batch(
             _ if unreadable.contains(&contact_id) => {
                 unreadable_item(&blank_item(person.id(), Some(contact_id), Outcome::Failed))
             }
-            _ if is_erased(decided.stored.get(&contact_id)) => erased_item(person.id()),
+            _ if is_erased(decided.stored.get(&contact_id)) => passed_over(person.id()),
             Person::Gone(user, cause) => {
                 terms.rules.decide_gone(user, existing, *cause, gone_sentence(*cause), terms.tie)
             }
@@ -90,14 +91,6 @@ pub(crate) async fn decide_batch(
 /// Whether what stands there is a person who was forgotten.
 pub(super) fn is_erased(stored: Option<&StoredContact>) -> bool {
     matches!(stored, Some(StoredContact::Tombstone { erased: true, .. }))
-}
-
-/// Nothing is made of whoever was forgotten, and nothing told of him.
-pub(super) fn erased_item(user: &ObjectId) -> SegmentItem {
-    SegmentItem {
-        reason: Some("erased at a person's request".to_owned()),
-        ..blank_item(user, None, Outcome::Skipped)
-    }
 }
 
 /// The contacts to which keys beside the e-mail lead people who have none, read as they are.

@@ -6,11 +6,10 @@ use contact_sync_domain::contact::Contact;
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
 use contact_sync_domain::id::{ContactId, ObjectId};
 use contact_sync_domain::reconcile::{Claimant, GoneCause, View, Wanted, blank_item, user_address};
+use contact_sync_domain::redaction::passed_over;
 use contact_sync_domain::segment::{Outcome, SegmentItem};
 
-use super::batch::{
-    Batch, Decided, candidates, claimant, claimants, decide_batch, erased_item, is_erased,
-};
+use super::batch::{Batch, Decided, candidates, claimant, claimants, decide_batch, is_erased};
 use super::index::KnownContact;
 use super::lookup::Lookup;
 use super::own_contacts::{contacts_of_users, read_contacts};
@@ -141,7 +140,7 @@ where
         now_stored: Option<StoredContact>,
     ) -> Result<(SegmentItem, Option<StoredContact>), Stop> {
         if is_erased(now_stored.as_ref()) {
-            return Ok((erased_item(&user.id), now_stored));
+            return Ok((passed_over(&user.id), now_stored));
         }
         let view = pass.view(user);
         let existing = present(now_stored.as_ref()).cloned();

@@ -39,6 +39,8 @@ pub(crate) struct Index {
     /// Contacts that stand there without being linked through the connection: of people who were
     /// forgotten, and of the tenant's people whose connection is another, or was.
     others: HashSet<u128>,
+    /// Of these, the ones of people who were forgotten.
+    erased: HashSet<u128>,
     account: AccountId,
     tenant: TenantId,
 }
@@ -69,12 +71,13 @@ impl Index {
             entries: Vec::with_capacity(capacity),
             adopted: HashMap::new(),
             others: HashSet::new(),
+            erased: HashSet::new(),
             account: account.clone(),
             tenant: tenant.clone(),
         };
         let mut pages = pages(store, account);
         while let Some(page) = pages.try_next().await? {
-            index.others.extend(page.erased.iter().map(ContactId::to_bits));
+            index.erased.extend(page.erased.iter().map(ContactId::to_bits));
             for entry in &page.entries {
                 if entry.connection_id == *connection {
                     index.add(entry);
@@ -85,6 +88,7 @@ impl Index {
             }
         }
         index.entries.sort_unstable_by_key(|entry| entry.contact);
+        index.others.extend(&index.erased);
         Ok(index)
     }
 
@@ -132,6 +136,11 @@ impl Index {
     /// Whether a contact is tied to a user through the connection, in scope or not.
     pub(crate) fn has(&self, contact: &ContactId) -> bool {
         self.find(contact).is_some()
+    }
+
+    /// Whether somebody who was forgotten had this contact, or would get it.
+    pub(crate) fn is_erased(&self, contact: &ContactId) -> bool {
+        self.erased.contains(&contact.to_bits())
     }
 
     /// Whether a contact is linked and its user in scope.

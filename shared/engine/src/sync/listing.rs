@@ -107,7 +107,7 @@ where
         pass: &mut Pass,
     ) -> Result<Vec<ObjectId>, Stop> {
         let members = pass.memberships.in_scope().iter().map(|user| ObjectId::from_u128(*user));
-        let left_out: Vec<ObjectId> = members.filter(|user| !pass.tally.knows(user)).collect();
+        let left_out: Vec<ObjectId> = members.filter(|user| !pass.has_met(user)).collect();
         let mut missing = Vec::new();
         for users in left_out.chunks(MEMBERS) {
             held.check_time(&self.clock)?;

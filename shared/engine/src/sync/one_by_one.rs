@@ -79,7 +79,7 @@ where
         pass: &mut Pass,
         users: &[ObjectId],
     ) -> Result<(), Stop> {
-        let open = users.iter().filter(|user| !pass.tally.knows(user)).cloned();
+        let open = users.iter().filter(|user| !pass.has_met(user)).cloned();
         let open: Vec<ObjectId> = open.collect();
         for users in open.chunks(CONFIRM) {
             held.check_time(&self.clock)?;

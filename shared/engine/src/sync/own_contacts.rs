@@ -5,7 +5,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
 
-use super::decide::present;
 use crate::port::{ContactStore, StoreError, StoredContact};
 
 /// The contacts that are or would be these users', in their order: the one that was taken over for
@@ -54,13 +53,22 @@ pub(crate) async fn read_contacts(
     Ok(unreadable)
 }
 
-/// The contacts that these users have, without those who have none.
-pub(crate) async fn standing_contacts(
+/// What stands for a manager among the contacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ManagerContact {
+    /// His contact.
+    Stands(ContactId),
+    /// He was erased: he gets none, nobody waits for it, and nobody is told to be led by him.
+    Erased,
+}
+
+/// The contacts that these managers have, without those who have none.
+pub(crate) async fn contacts_of_managers(
     store: &impl ContactStore,
     account: &AccountId,
     tenant: &TenantId,
     users: Vec<ObjectId>,
-) -> Result<HashMap<ObjectId, ContactId>, StoreError> {
+) -> Result<HashMap<ObjectId, ManagerContact>, StoreError> {
     if users.is_empty() {
         return Ok(HashMap::new());
     }
@@ -68,7 +76,12 @@ pub(crate) async fn standing_contacts(
     let mut stored = HashMap::new();
     read_contacts(store, account, &contacts, &mut stored).await?;
     let pairs = users.into_iter().zip(contacts);
-    Ok(pairs.filter(|(_, contact)| present(stored.get(contact)).is_some()).collect())
+    let found = pairs.filter_map(|(user, contact)| match stored.get(&contact)? {
+        StoredContact::Present(_) => Some((user, ManagerContact::Stands(contact))),
+        StoredContact::Tombstone { erased: true, .. } => Some((user, ManagerContact::Erased)),
+        StoredContact::Tombstone { .. } => None,
+    });
+    Ok(found.collect())
 }
 
 /// Puts the contact of everybody's manager where `[manager]` reads it, as contacts are stored now.
@@ -80,7 +93,7 @@ pub(crate) async fn find_managers(
     users: &mut [DirectoryUser],
 ) -> Result<(), StoreError> {
     let managers = managers_of(users.iter()).into_iter().collect();
-    let contacts = standing_contacts(store, account, tenant, managers).await?;
+    let contacts = contacts_of_managers(store, account, tenant, managers).await?;
     put_managers(users, &contacts);
     Ok(())
 }
@@ -95,12 +108,17 @@ pub(super) fn managers_of<'u>(
 /// Puts the managers' contacts where `[manager]` reads them.
 pub(super) fn put_managers<'u>(
     users: impl IntoIterator<Item = &'u mut DirectoryUser>,
-    contacts: &HashMap<ObjectId, ContactId>,
+    contacts: &HashMap<ObjectId, ManagerContact>,
 ) {
     for user in users {
-        if let Some(manager) = user.manager() {
-            let contact = manager.and_then(|manager| contacts.get(&manager));
-            user.set_manager_contact(contact);
+        let Some(manager) = user.manager() else { continue };
+        match manager.and_then(|manager| contacts.get(&manager)) {
+            Some(ManagerContact::Stands(contact)) => user.set_manager_contact(Some(contact)),
+            Some(ManagerContact::Erased) => {
+                user.tell_manager(None);
+                user.set_manager_contact(None);
+            }
+            None => user.set_manager_contact(None),
         }
     }
 }

@@ -102,6 +102,7 @@ where
     ) -> Result<(), Stop> {
         let mut segment = segment;
         let mut stored = stored;
+        pass.hide_erased(&mut segment.items);
         self.tell_movers(pass, &mut segment.items, &stored, users).await?;
         // Each page that another slice began is finished first; more than a few cannot be.
         for _ in 0..MAX_BEGUN {

@@ -58,6 +58,11 @@ where
             }
         }
         if !last && unclear.len() < READ_AGAIN {
+            // They stand on the page, where nobody may who was erased; he is decided as he is.
+            let erased = self.erased_of(pass, &unclear).await?;
+            unclear.retain(|user| !erased.contains(user));
+            let passed_over = |user| Person::Gone(user, GoneCause::SoftDeleted);
+            people.extend(erased.into_iter().map(passed_over));
             pass.point.unclear = unclear;
         } else if !unclear.is_empty() {
             let read = self.read_users(pass, &unclear).await?;

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use contact_sync_domain::directory::{DeltaEntry, DirectoryUser};
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::segment::{NextStep, Phase};
 use contact_sync_domain::sync_state::Stage;
 
 use super::awaiting::Awaiting;
-use super::own_contacts::{managers_of, put_managers, standing_contacts};
+use super::own_contacts::{ManagerContact, contacts_of_managers, managers_of, put_managers};
 use super::page::Source;
 use super::pass::{Held, Pass};
 use super::reading::people_hash;
@@ -59,7 +59,7 @@ where
         &self,
         pass: &Pass,
         managers: BTreeSet<ObjectId>,
-    ) -> Result<HashMap<ObjectId, ContactId>, Stop> {
+    ) -> Result<HashMap<ObjectId, ManagerContact>, Stop> {
         let mut found = HashMap::new();
         let mut open = Vec::new();
         for manager in managers {
@@ -69,13 +69,15 @@ where
             };
             let contact = index.contact_of(&manager);
             if index.has(&contact) {
-                found.insert(manager, contact);
+                found.insert(manager, ManagerContact::Stands(contact));
+            } else if index.is_erased(&contact) {
+                found.insert(manager, ManagerContact::Erased);
             } else if pass.tally.touched(&manager) {
                 open.push(manager);
             }
         }
         let (account, tenant) = (&pass.account.id, &pass.tenant);
-        found.extend(standing_contacts(&self.stores, account, tenant, open).await?);
+        found.extend(contacts_of_managers(&self.stores, account, tenant, open).await?);
         Ok(found)
     }
 
@@ -88,7 +90,7 @@ where
         } else {
             Awaiting::default()
         };
-        let waiting = waiting(pass, &before);
+        let mut waiting = waiting(pass, &before);
         // A full run asks for everybody's manager; a look only for those whose contact it made.
         let asks = |user: &ObjectId, manager: &ObjectId| {
             pass.awaiting.contains_key(user) || pass.tally.wrote(manager)
@@ -99,6 +101,7 @@ where
             .map(|(_, manager)| manager.clone())
             .collect();
         let contacts = self.contacts_of_managers(pass, managers).await?;
+        waiting.retain(|_, manager| contacts.get(manager) != Some(&ManagerContact::Erased));
         let (ready, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
             waiting.into_iter().partition(|(_, manager)| contacts.contains_key(manager));
         pass.awaiting.clear();
@@ -159,7 +162,7 @@ where
 fn waiting(pass: &Pass, before: &Awaiting) -> BTreeMap<ObjectId, ObjectId> {
     let mut waiting = pass.awaiting.clone();
     if !pass.point.reads_everybody() {
-        let others = before.managers.iter().filter(|(user, _)| !pass.tally.knows(user));
+        let others = before.managers.iter().filter(|(user, _)| !pass.has_met(user));
         waiting.extend(others.map(|(user, manager)| (user.clone(), manager.clone())));
     }
     waiting

@@ -1,18 +1,24 @@
 //! People who were forgotten, and what the directory goes on saying of them.
 
 use contact_sync_domain::event::RequestTrigger;
-use contact_sync_domain::id::RunId;
+use contact_sync_domain::id::{ObjectId, RunId};
+use contact_sync_domain::proof::id_hash;
+use contact_sync_domain::redaction::{Forgotten, is_passed_over};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{Outcome, SegmentItem};
-use contact_sync_domain::settings::ChangeMode;
+use contact_sync_domain::settings::{AllOr, ChangeMode, GroupScope};
 use serde_json::json;
 
 use super::chance::Chance;
 use super::replay::CALLS;
-use super::scene::{Scene, account_id, contact_id, user, user_with};
+use super::scene::{
+    Scene, account_id, connection_id, contact_id, start, tenant_id, user, user_with,
+};
+use super::teams::put_group;
 use crate::memory::World;
-use crate::port::{ErasureStore, StoredContact};
-use crate::segments::load_segment;
+use crate::port::{BoxError, ErasureStore, StoredContact};
+use crate::report::{ReportFile, Sheet, compile_report};
+use crate::segments::{alter_segment, load_segment};
 
 /// What forgetting user 3 does to what stands for the present.
 fn forget_user_3(world: &mut World) {
@@ -32,18 +38,26 @@ fn forget_user_3(world: &mut World) {
     world.claims.retain(|_, owner| *owner != contact_id(3));
 }
 
-/// What the pages of a run say of user 3.
-async fn told_of_3(scene: &Scene, run: &RunId) -> Vec<SegmentItem> {
+/// Whom the pages of a run pass over because they were erased; nothing stored of the run names
+/// user 3.
+async fn passed_over_by(scene: &Scene, run: &RunId) -> Vec<SegmentItem> {
     let pages = scene.run(run).pages;
     let (stores, blobs) = (&scene.worker.stores, &scene.worker.blobs);
-    let connection = super::scene::connection_id();
     let mut told = Vec::new();
     for page in 0..pages {
-        let segment = load_segment(stores, blobs, &connection, run, page).await.unwrap();
-        let items = segment.into_iter().flat_map(|segment| segment.items);
-        told.extend(items.filter(|item| item.object_id.as_u128() == 3));
+        let segment = load_segment(stores, blobs, &connection_id(), run, page).await.unwrap();
+        let Some(segment) = segment else { continue };
+        let text = serde_json::to_string(&segment).unwrap();
+        assert!(!text.contains(ObjectId::from_u128(3).as_str()), "page {page} names him: {text}");
+        told.extend(segment.items.into_iter().filter(is_passed_over));
     }
     told
+}
+
+/// Erases user 3, as far as runs meet it.
+async fn bury_user_3(scene: &Scene) {
+    scene.worker.stores.bury_for_good(&account_id(), &contact_id(3)).await.unwrap();
+    scene.worker.stores.world().claims.retain(|_, owner| *owner != contact_id(3));
 }
 
 #[tokio::test]
@@ -68,8 +82,9 @@ async fn whoever_was_forgotten_gets_no_contact_by_any_run_and_no_page_tells_of_h
             scene.drive().await.unwrap();
             let run = scene.run(&id);
             assert_eq!((run.status, run.counts.created), (RunStatus::Succeeded, 0), "{seed}");
-            let told = told_of_3(&scene, &id).await;
+            let told = passed_over_by(&scene, &id).await;
             assert_eq!(told.len(), 1, "{seed}: the proof counts everybody");
+            assert_eq!(told[0].object_id, id.standing_for(&contact_id(3)), "the same on all pages");
             assert_eq!(told[0].outcome, Outcome::Skipped);
             assert_eq!(told[0].reason.as_deref(), Some("erased at a person's request"));
             assert!(told[0].fields.is_empty() && told[0].email.is_none(), "{:?}", told[0]);
@@ -98,5 +113,168 @@ async fn who_is_forgotten_while_a_run_goes_on_stays_forgotten_wherever_it_was() 
         let again = scene.full().await;
         assert_eq!((again.status, again.counts.created), (RunStatus::Succeeded, 0), "{calls}");
         assert_eq!(scene.contact(&contact_id(3)), None, "{calls}");
+    }
+}
+
+/// Whom the reports of a run name, as they are written down.
+#[derive(Default)]
+struct Rows(Vec<Vec<String>>);
+
+impl Sheet for Rows {
+    fn add(&mut self, cells: &[String]) -> Result<(), BoxError> {
+        self.0.push(cells.to_vec());
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<u8>, BoxError> {
+        Ok(serde_json::to_vec(&self.0)?)
+    }
+}
+
+#[tokio::test]
+async fn a_report_counts_whoever_was_erased_and_names_him_in_none_of_its_forms() {
+    let mut scene = Scene::of((1..=8).map(user));
+    scene.full().await;
+    bury_user_3(&scene).await;
+    let run = scene.full().await;
+    assert_eq!((run.counts.seen, run.counts.in_scope, run.counts.skipped), (8, 7, 1));
+    let (stores, blobs) = (&*scene.worker.stores, &scene.worker.blobs);
+    let about = (&run.account_id, &run.connection_id, &run.id);
+    compile_report(stores, blobs, about, "text/csv", Rows::default).await.unwrap();
+    let file = |form: ReportFile| blobs.all()[&form.key(&run)].clone();
+    let rows: Vec<Vec<String>> = serde_json::from_slice(&file(ReportFile::Extended)).unwrap();
+    let place = rows[0].iter().position(|name| name == "Object Id").unwrap();
+    let named: Vec<ObjectId> =
+        rows[1..].iter().filter_map(|row| ObjectId::parse(&row[place]).ok()).collect();
+    let expected: Vec<ObjectId> = (1..=8)
+        .map(|number| match number {
+            3 => run.id.standing_for(&contact_id(3)),
+            other => ObjectId::from_u128(other),
+        })
+        .collect();
+    let sorted = |mut ids: Vec<ObjectId>| {
+        ids.sort();
+        ids
+    };
+    assert_eq!(sorted(named.clone()), sorted(expected), "the table");
+    let xor = named.iter().fold(0, |xor, user| xor ^ id_hash(user));
+    let proof = run.proof.clone().unwrap();
+    assert_eq!((proof.people, proof.unread, proof.open), (8, 0, 0));
+    assert_eq!(proof.xor, format!("{xor:032x}"), "who is counted is who is told");
+    let mut lines = String::new();
+    let packed = file(ReportFile::JsonLines);
+    let mut unpacked = flate2::read::GzDecoder::new(packed.as_slice());
+    std::io::Read::read_to_string(&mut unpacked, &mut lines).unwrap();
+    assert!(lines.contains(run.id.standing_for(&contact_id(3)).as_str()), "{lines}");
+    for text in [lines, String::from_utf8(file(ReportFile::Simple)).unwrap()] {
+        assert!(!text.contains(ObjectId::from_u128(3).as_str()), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_erased_member_of_the_scopes_group_is_met_once_and_not_looked_for() {
+    let mut scene = Scene::of((1..=8).map(user));
+    put_group(&scene, 1, 1..=8, &[]);
+    scene.set_settings(|settings| {
+        let any = vec![ObjectId::from_u128(50_001)];
+        settings.scope.groups = AllOr::Any(GroupScope { any, include_nested: true });
+    });
+    scene.full().await;
+    bury_user_3(&scene).await;
+    let run = scene.full().await;
+    assert_eq!((run.status, run.counts.seen), (RunStatus::Succeeded, 8));
+    let proof = run.proof.unwrap();
+    assert_eq!((proof.people, proof.ids, proof.unread), (8, 8, 0), "nobody is read twice");
+    assert_eq!(passed_over_by(&scene, &run.id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn whose_manager_was_erased_waits_for_nobody_and_no_page_says_who_he_was() {
+    let mut people: Vec<_> = (1..=4).map(user).collect();
+    people[0].tell_manager(Some(&ObjectId::from_u128(3)));
+    let mut scene = Scene::of(people.clone());
+    scene.set_settings(|settings| {
+        let row = json!({"target": "manager", "source": "[manager]", "whenEmpty": "clear"});
+        settings.mapping.push(serde_json::from_value(row).unwrap());
+    });
+    scene.full().await;
+    bury_user_3(&scene).await;
+    let run = scene.full().await;
+    assert_eq!((run.status, run.counts.failed), (RunStatus::Succeeded, 0));
+    assert_eq!(passed_over_by(&scene, &run.id).await.len(), 1);
+    let mut changed = user_with(1, &json!({"jobTitle": "Led by nobody"}));
+    changed.tell_manager(Some(&ObjectId::from_u128(3)));
+    scene.worker.directory.inner.entra().put_user(changed);
+    scene.look().await;
+    let look = scene.runs().into_iter().find(|run| run.kind == RunKind::Delta).unwrap();
+    assert_eq!(look.counts.updated, 1);
+    passed_over_by(&scene, &look.id).await;
+    let bits = ObjectId::from_u128(3).as_u128().to_be_bytes();
+    for (key, bytes) in scene.worker.blobs.all().iter() {
+        let names = key.contains("awaiting") && bytes.windows(16).any(|some| some == bits);
+        assert!(!names, "{key} says whom somebody waits for");
+    }
+}
+
+#[tokio::test]
+async fn whoever_was_erased_is_left_unclear_on_no_page_of_a_look() {
+    let mut scene = Scene::of((1..=6).map(|number| user_with(number, &json!({"department": "A"}))));
+    scene.set_settings(|settings| settings.scope.departments = AllOr::Any(vec!["A".to_owned()]));
+    scene.full().await;
+    bury_user_3(&scene).await;
+    scene.pages_of(2);
+    {
+        let mut entra = scene.worker.directory.inner.entra();
+        for number in [3, 4, 5, 6] {
+            // The delta says nothing of what decides about them.
+            let mut told = user_with(number, &json!({"jobTitle": "Captain"}));
+            told.attributes.remove("department");
+            entra.put_user(told);
+            let whole = json!({"department": "A", "jobTitle": "Captain"});
+            entra.users.insert(ObjectId::from_u128(number), user_with(number, &whole));
+        }
+    }
+    scene.look().await;
+    let look = scene.runs().into_iter().find(|run| run.kind == RunKind::Delta).unwrap();
+    assert_eq!((look.status, look.counts.updated), (RunStatus::Succeeded, 3));
+    assert!(look.pages > 1, "{look:?}");
+    assert_eq!(passed_over_by(&scene, &look.id).await.len(), 1);
+}
+
+/// What is stored of a run is gone through while it goes on, too: he stands on its later pages as
+/// on those that were gone through.
+#[tokio::test]
+async fn who_is_taken_out_of_a_run_at_work_is_counted_once_by_whoever_goes_on_with_it() {
+    for calls in (0..CALLS).step_by(5) {
+        let mut scene = Scene::of((1..=8).map(user));
+        scene.pages_of(3);
+        let id = scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.die_after(calls);
+        let is_whole = scene.drive().await.is_ok();
+        scene.revive();
+        bury_user_3(&scene).await;
+        let (run, user) = (scene.run(&id), ObjectId::from_u128(3));
+        let forgotten = Forgotten {
+            account: &account_id(),
+            tenant: Some(&tenant_id()),
+            contact: &contact_id(3),
+            user: Some(&user),
+            stands_for: &id.standing_for(&contact_id(3)),
+            requested_at: start(),
+        };
+        for page in 0..run.pages + 2 {
+            let (stores, blobs) = (&*scene.worker.stores, &scene.worker.blobs);
+            let change = |segment: &mut _| forgotten.take_from(segment, is_whole);
+            let place = (&id, run.kept);
+            alter_segment(stores, blobs, &connection_id(), place, page, change).await.unwrap();
+        }
+        if is_whole {
+            return assert!(calls > 20, "{calls} calls");
+        }
+        scene.drive().await.unwrap();
+        let run = scene.run(&id);
+        let people = run.proof.map(|proof| proof.people);
+        assert_eq!((run.status, run.counts.seen), (RunStatus::Succeeded, 8), "{calls} calls");
+        assert_eq!(people, Some(8), "died after {calls} calls");
     }
 }

@@ -60,7 +60,7 @@ fn receipt() -> ErasureReceipt {
             user: Some(user),
             email_key: Some("canary@contoso.example".into()),
         }),
-        redaction: Some(Redaction::new(ObjectId::from_u128(0xfeed))),
+        redaction: Some(Redaction::begun()),
         written_at: None,
         barred: vec![],
         lifted_at: None,

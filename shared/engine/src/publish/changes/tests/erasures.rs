@@ -1,7 +1,7 @@
 //! Whoever goes through what runs left is told once for each part of it.
 
 use contact_sync_domain::erasure::{ErasureState, Erasures, Redaction};
-use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn receipt(version: u64, redaction: Option<Redaction>) -> Box<ErasureReceipt> {
 
 #[test]
 fn each_part_of_going_through_what_runs_left_is_asked_for_once() {
-    let open = || Some(Redaction::new(ObjectId::from_u128(9)));
+    let open = || Some(Redaction::begun());
     let waits = || Some(Redaction { waits: true, ..open().unwrap() });
     let cases = [
         ("begun", Some(receipt(1, None)), Some(receipt(2, open())), true),
