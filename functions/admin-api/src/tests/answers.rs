@@ -34,12 +34,29 @@ async fn blank_run(app: &App) -> Run {
     app.outside.store.world().runs[&id].clone()
 }
 
-/// A run's page writes a field, as the engine does: the segment first, then the contact.
-async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value: &str) -> RunId {
-    let before = standing(app, id);
+/// A run that begins now.
+fn begun(app: &App, like: &Run) -> Run {
     let now = app.outside.clock.now();
     let bits = (u128::try_from(now.as_millisecond()).unwrap() << 80) | 7;
-    let (run, page, target) = (RunId::from_bits(bits), 3, Target::Field(field));
+    Run { id: RunId::from_bits(bits), started_at: Some(now), ..like.clone() }
+}
+
+/// A run of one page writes a field.
+async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value: &str) -> RunId {
+    write_in(app, begun(app, like), id, field, value).await
+}
+
+/// A run's page writes a field, as the engine does: the segment first, then the contact.
+async fn write_in(
+    app: &App,
+    of_now: Run,
+    id: &ContactId,
+    field: ContactField,
+    value: &str,
+) -> RunId {
+    let before = standing(app, id);
+    let now = app.outside.clock.now();
+    let (run, page, target) = (of_now.id.clone(), 3, Target::Field(field));
     let change = FieldChange {
         field: target.clone(),
         old: before.value(&target).unwrap_or(Value::Null),
@@ -71,7 +88,6 @@ async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value:
     });
     let mut world = store.world();
     world.contacts.insert(id.clone(), StoredContact::Present(Box::new(after)));
-    let of_now = Run { id: run.clone(), started_at: Some(now), ..like.clone() };
     world.runs.insert(run.clone(), of_now);
     run
 }
@@ -190,6 +206,51 @@ async fn each_change_is_told_once_each_value_names_its_writer_and_every_past_com
         }
         let before = copies[0].0 - SignedDuration::from_secs(1);
         as_of(&app, &id, before).await.problem(404, "not-found");
+    }
+}
+
+/// A full run begins and goes on for ten minutes; in its middle another writes, then it does itself.
+async fn interleaved(other_is_a_person: bool) -> (App, ContactId, Vec<(Timestamp, Contact)>) {
+    let app = App::with_connection(S::Enabled);
+    let like = blank_run(&app).await;
+    let id = app.add_linked_contact();
+    let clock = &app.outside.clock;
+    let minute = SignedDuration::from_mins(1);
+    let mut copies = vec![(clock.now(), standing(&app, &id))];
+    clock.advance(minute);
+    let mut full = begun(&app, &like);
+    full.ended_at = Some(clock.now() + SignedDuration::from_mins(10));
+    clock.advance(minute);
+    // While the full run goes on, and before anybody wrote.
+    copies.push((clock.now(), standing(&app, &id)));
+    clock.advance(minute);
+    if other_is_a_person {
+        let path = of_account(&format!("/contacts/{id}"));
+        let edit = json!({"fields": {"city": "Ghent"}});
+        app.ask(Ask::patch(path, &edit).role("operator")).await.expect(200);
+    } else {
+        let mut delta = begun(&app, &like);
+        delta.ended_at = Some(clock.now());
+        write_in(&app, delta, &id, ContactField::Email, "of.delta@x.example").await;
+    }
+    clock.advance(minute);
+    write_in(&app, full, &id, ContactField::JobTitle, "Of the full run").await;
+    clock.advance(minute * 10);
+    copies.push((clock.now(), standing(&app, &id)));
+    (app, id, copies)
+}
+
+/// The delta run's address, or the person's town, would be shown to have stood before anybody wrote
+/// it.
+#[tokio::test]
+async fn what_another_wrote_before_a_runs_page_is_not_shown_as_having_stood_at_its_start() {
+    for other_is_a_person in [false, true] {
+        let (app, id, copies) = interleaved(other_is_a_person).await;
+        for (at, copy) in &copies {
+            let was = as_of(&app, &id, *at).await.expect(200).json();
+            assert_eq!(was["version"], copy.version, "{other_is_a_person} at {at}");
+            assert_eq!(was["fields"], json!(copy.fields), "{other_is_a_person} at {at}");
+        }
     }
 }
 
