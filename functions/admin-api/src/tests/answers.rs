@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, SyncMark, Target};
-use contact_sync_domain::id::{ContactId, ObjectId, RunId};
+use contact_sync_domain::id::{ContactId, ObjectId, RunId, TeamId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{FieldChange, Outcome, Phase, Segment, SegmentItem, Trace};
+use contact_sync_domain::settings::OnLeave;
+use contact_sync_domain::team::{Ended, Membership, Origin};
 use contact_sync_domain::written::WriteId;
 use contact_sync_engine::port::{Clock, StoredContact};
 use contact_sync_engine::segments::store_segment;
@@ -207,6 +209,53 @@ async fn each_change_is_told_once_each_value_names_its_writer_and_every_past_com
         let before = copies[0].0 - SignedDuration::from_secs(1);
         as_of(&app, &id, before).await.problem(404, "not-found");
     }
+}
+
+/// "Since when is he in that team, and was he there before?" would be answered with the last change
+/// alone.
+#[tokio::test]
+async fn whoever_joined_a_team_left_and_joined_again_has_all_of_it_in_his_timeline() {
+    let Life { app, id, .. } = life(3).await;
+    let clock = &app.outside.clock;
+    let before: Vec<Value> = timeline(&app, &id).await;
+    let team = TeamId::from_bits(1);
+    let group = Origin::Group {
+        connection_id: connection_id(),
+        group_id: ObjectId::from_u128(50),
+        user_id: ObjectId::from_u128(7),
+        on_leave: OnLeave::Remove,
+        role: None,
+    };
+    let mut membership = Membership::none(account_id(), team.clone(), id.clone());
+    let mut expected = Vec::new();
+    for (run, change) in (1..).zip(["joined", "left", "joined"]) {
+        clock.advance(SignedDuration::from_hours(24));
+        let mut after = membership.clone();
+        let ended =
+            Ended::Mapping { connection_id: connection_id(), group_id: ObjectId::from_u128(50) };
+        if change == "joined" {
+            after.origins.insert(group.clone());
+            after.ended = None;
+        } else {
+            after = after.end(ended);
+        }
+        let run = RunId::from_bits(run);
+        membership = after.replacing(&membership, Some(&run), clock.now());
+        expected.insert(0, json!([change, team, clock.now(), run]));
+    }
+    app.outside.store.world().memberships.insert((id.clone(), team), membership);
+    let told = timeline(&app, &id).await;
+    let of_team = |told: &[Value]| -> Vec<Value> {
+        let told = told.iter().filter(|entry| entry["kind"] == "membership");
+        told.map(|one| json!([one["change"], one["team"], one["at"], one["run"]])).collect()
+    };
+    assert_eq!(of_team(&told), expected, "newest first, each once, page by page");
+    assert_eq!(told[3..], before, "and nothing else is told otherwise");
+    // What runs did is kept for thirty days, and how it is now for ever.
+    clock.advance(SignedDuration::from_hours(24 * 29));
+    assert_eq!(of_team(&timeline(&app, &id).await), expected[..2]);
+    clock.advance(SignedDuration::from_hours(24 * 29));
+    assert_eq!(of_team(&timeline(&app, &id).await), expected[..1]);
 }
 
 /// A full run begins and goes on for ten minutes; in its middle another writes, then it does itself.

@@ -185,7 +185,8 @@ impl<'a, O: Outside> Desk<'a, O> {
             // Before the first full run there is nothing to go by.
             let Some(members) = members else { return Ok(()) };
             let now = self.outside.clock().now();
-            let follower = Follower { stores, account, connection, settings, members, now };
+            let run = None;
+            let follower = Follower { stores, account, connection, settings, members, run, now };
             follower.settle_contacts(std::slice::from_ref(contact)).await
         };
         let settled: Result<(), StoreError> = settled.await;
