@@ -22,7 +22,7 @@ pub use line::{Changes, ReportEnd, ReportLine};
 pub const SIMPLE_HEADER: [&str; 4] = ["Email", "Type", "Sync Status", "Result"];
 
 /// The columns of the extended form.
-pub const EXTENDED_HEADER: [&str; 9] = [
+pub const EXTENDED_HEADER: [&str; 10] = [
     "Email",
     "Type",
     "Sync Status",
@@ -32,6 +32,7 @@ pub const EXTENDED_HEADER: [&str; 9] = [
     "Reason",
     "Remedy",
     "Teams",
+    "Moved",
 ];
 
 /// Which columns and rows a report has.
@@ -218,7 +219,8 @@ fn changes(item: &mut SegmentItem, what: Happened) -> Changes {
         Happened::Left => Vec::new(),
         _ => item.memberships().to_vec(),
     };
-    Changes { fields, pending, link, evidence: item.matched.take(), memberships }
+    let moved = item.trace.as_ref().and_then(|trace| trace.moved);
+    Changes { fields, pending, link, evidence: item.matched.take(), memberships, moved }
 }
 
 fn kind(item: &SegmentItem) -> ContactKind {
@@ -327,10 +329,11 @@ impl ReportRow {
     pub fn cells(&self, form: ReportForm) -> Vec<String> {
         let result = self.result();
         let (reason, remedy) = (sentence(&self.reason), sentence(&self.remedy));
-        let teams = self.changes.teams();
+        let (teams, moved) = (self.changes.teams(), self.changes.moved());
         let mut cells = vec![self.email.as_str(), self.kind.name(), self.status(), &result];
         if form == ReportForm::Extended {
-            cells.extend([self.what.name(), self.object_id.as_str(), &reason, &remedy, &teams]);
+            cells.extend([self.what.name(), self.object_id.as_str(), &reason, &remedy]);
+            cells.extend([teams.as_str(), moved.as_str()]);
         }
         cells.into_iter().map(defused).collect()
     }

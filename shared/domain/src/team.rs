@@ -1,5 +1,6 @@
 //! Teams of an account, and who is in them: each membership with everything that holds it.
 
+mod past;
 mod path;
 mod provenance;
 mod settle;
@@ -10,13 +11,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use past::{MOST_PAST, PastState, Turn, Turned};
 pub use path::GroupEdges;
 pub use provenance::{ByHand, Ended};
 pub use settle::{Evidence, Observed, Standing, TeamRow};
 pub use why::Why;
 
 use crate::email::email_key;
-use crate::id::{AccountId, ConnectionId, ContactId, ObjectId, TeamId};
+use crate::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TeamId};
 use crate::settings::OnLeave;
 
 /// A team of an account.
@@ -108,6 +110,12 @@ pub struct Membership {
     pub ended: Option<Ended>,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// The run that wrote it last; `None` where people did, or before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// What it was before, the oldest first, at most [`MOST_PAST`] states.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<PastState>,
 }
 
 /// Who put a contact into a team, as one word.
@@ -133,6 +141,8 @@ impl Membership {
             role_by_hand: None,
             ended: None,
             updated_at: Timestamp::UNIX_EPOCH,
+            run: None,
+            past: Vec::new(),
         }
     }
 
@@ -175,7 +185,8 @@ impl Membership {
         })
     }
 
-    /// The next version of it, as it is to be written.
+    /// The next version of it, which remembers nothing of the one before; see
+    /// [`Membership::replacing`].
     #[must_use]
     pub fn next(self, now: Timestamp) -> Self {
         Self { version: self.version + 1, updated_at: now, ..self }

@@ -3,9 +3,11 @@
 use contact_sync_domain::id::ConnectionId;
 use contact_sync_engine::port::{PendingItem, PendingKind, PendingPage, PendingStore, StoreError};
 
+use futures::{StreamExt, TryStreamExt, stream};
+
 use crate::failure::corrupt;
 use crate::item::{Item, expiry, missing, name, text, text_of};
-use crate::table::Query;
+use crate::table::{Condition, Query};
 use crate::{DynamoStore, cursor, keys};
 
 const KIND: &str = "pending";
@@ -14,6 +16,9 @@ const KIND: &str = "pending";
 const KEY: &str = "key";
 /// The caller's form, as JSON text.
 const JSON: &str = "json";
+
+/// How many items are deleted at once where each has its condition.
+const CALLS: usize = 8;
 
 fn read(item: &Item) -> Result<PendingItem, StoreError> {
     let key = text_of(item, KEY).ok_or_else(|| missing(KIND, KEY))?.to_owned();
@@ -107,5 +112,25 @@ impl PendingStore for DynamoStore {
     ) -> Result<(), StoreError> {
         let keys = keys.iter().map(|key| keys::pending((connection, self.lane), kind, key));
         self.state.delete_all("BatchWriteItem pending", keys).await
+    }
+
+    async fn forget_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        read: &[PendingItem],
+    ) -> Result<(), StoreError> {
+        let own = |pending: &PendingItem| {
+            let key = keys::pending((connection, self.lane), kind, &pending.key);
+            (key, text(pending.body.to_string()))
+        };
+        stream::iter(read.iter().map(own).collect::<Vec<_>>())
+            .map(|(key, json)| async move {
+                let as_read = Condition::new("#json = :json", vec![(":json", json)]);
+                self.state.delete_if("DeleteItem pending", &key, as_read).await
+            })
+            .buffer_unordered(CALLS)
+            .try_collect()
+            .await
     }
 }

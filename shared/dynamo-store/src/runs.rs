@@ -65,17 +65,30 @@ impl RunStore for DynamoStore {
         Ok(matches!(answer, Answer::Done(_)))
     }
 
-    async fn mark_approved(&self, run: &Run, approved: &Approved) -> Result<bool, StoreError> {
+    async fn mark_approved(
+        &self,
+        run: &Run,
+        approved: Option<&Approved>,
+    ) -> Result<bool, StoreError> {
+        let mut values = vec![(":yes", AttributeValue::Bool(true))];
+        let read = run.plan.as_ref().and_then(|plan| plan.approved.as_ref());
+        let as_read = if let Some(read) = read {
+            values.push((":read", to_map("an approval", read)?));
+            "#doc.#plan.#approved = :read"
+        } else {
+            "attribute_not_exists(#doc.#plan.#approved)"
+        };
+        let update = if let Some(approved) = approved {
+            values.push((":approved", to_map("an approval", approved)?));
+            "SET #doc.#plan.#approved = :approved"
+        } else {
+            "REMOVE #doc.#plan.#approved"
+        };
         let condition = Condition::new(
-            "#ended = :yes AND attribute_exists(#doc.#plan) AND \
-             attribute_not_exists(#doc.#plan.#approved)",
-            vec![
-                (":yes", AttributeValue::Bool(true)),
-                (":approved", to_map("an approval", approved)?),
-            ],
+            format!("#ended = :yes AND attribute_exists(#doc.#plan) AND {as_read}"),
+            values,
         );
         let key = keys::run(&run.connection_id, &run.id);
-        let update = "SET #doc.#plan.#approved = :approved";
         let answer = self
             .state
             .update_if("UpdateItem approved", &key, update, condition, ReturnValue::None)

@@ -7,7 +7,7 @@ pub const SIMPLE_COLUMNS: &str = "Email,Type,Sync Status,Result";
 
 /// The columns of the extended form.
 pub const EXTENDED_COLUMNS: &str =
-    "Email,Type,Sync Status,Result,What Happened,Object Id,Reason,Remedy,Teams";
+    "Email,Type,Sync Status,Result,What Happened,Object Id,Reason,Remedy,Teams,Moved";
 
 /// One row by column.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::segment::{FieldChange, LinkChange};
-use contact_sync_domain::team::{Ended, Membership, Origin};
+use contact_sync_domain::team::{Ended, Origin, Turn};
 use contact_sync_engine::admin::{
     BySync, Outside, Provenance, TimelineEntry, Writer, account, provenance as provenance_of,
     timeline as timeline_of,
@@ -139,6 +139,8 @@ pub(super) struct MembershipShape {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     ended: Option<Ended>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
 }
 
 #[derive(Serialize)]
@@ -222,16 +224,11 @@ impl DeedShape {
     }
 }
 
-impl From<Membership> for MembershipShape {
-    fn from(membership: Membership) -> Self {
-        Self {
-            at: membership.updated_at,
-            role: membership.role().map(str::to_owned),
-            team: membership.team_id,
-            change: if membership.ended.is_some() { "left" } else { "joined" },
-            origins: membership.origins.into_iter().collect(),
-            ended: membership.ended,
-        }
+impl From<Turn> for MembershipShape {
+    fn from(turn: Turn) -> Self {
+        let Turn { at, team_id: team, change, origins, role, ended, run } = turn;
+        let (change, origins) = (change.name(), origins.into_iter().collect());
+        Self { at, team, change, origins, role, ended, run }
     }
 }
 

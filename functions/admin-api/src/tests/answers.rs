@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, SyncMark, Target};
-use contact_sync_domain::id::{ContactId, ObjectId, RunId};
+use contact_sync_domain::id::{ContactId, ObjectId, RunId, TeamId};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::retention::Retention;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::segment::{FieldChange, Outcome, Phase, Segment, SegmentItem, Trace};
+use contact_sync_domain::settings::OnLeave;
+use contact_sync_domain::team::{Ended, Membership, Origin};
 use contact_sync_domain::written::WriteId;
 use contact_sync_engine::port::{Clock, StoredContact};
 use contact_sync_engine::segments::store_segment;
@@ -34,12 +36,29 @@ async fn blank_run(app: &App) -> Run {
     app.outside.store.world().runs[&id].clone()
 }
 
-/// A run's page writes a field, as the engine does: the segment first, then the contact.
-async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value: &str) -> RunId {
-    let before = standing(app, id);
+/// A run that begins now.
+fn begun(app: &App, like: &Run) -> Run {
     let now = app.outside.clock.now();
     let bits = (u128::try_from(now.as_millisecond()).unwrap() << 80) | 7;
-    let (run, page, target) = (RunId::from_bits(bits), 3, Target::Field(field));
+    Run { id: RunId::from_bits(bits), started_at: Some(now), ..like.clone() }
+}
+
+/// A run of one page writes a field.
+async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value: &str) -> RunId {
+    write_in(app, begun(app, like), id, field, value).await
+}
+
+/// A run's page writes a field, as the engine does: the segment first, then the contact.
+async fn write_in(
+    app: &App,
+    of_now: Run,
+    id: &ContactId,
+    field: ContactField,
+    value: &str,
+) -> RunId {
+    let before = standing(app, id);
+    let now = app.outside.clock.now();
+    let (run, page, target) = (of_now.id.clone(), 3, Target::Field(field));
     let change = FieldChange {
         field: target.clone(),
         old: before.value(&target).unwrap_or(Value::Null),
@@ -71,7 +90,6 @@ async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value:
     });
     let mut world = store.world();
     world.contacts.insert(id.clone(), StoredContact::Present(Box::new(after)));
-    let of_now = Run { id: run.clone(), started_at: Some(now), ..like.clone() };
     world.runs.insert(run.clone(), of_now);
     run
 }
@@ -190,6 +208,98 @@ async fn each_change_is_told_once_each_value_names_its_writer_and_every_past_com
         }
         let before = copies[0].0 - SignedDuration::from_secs(1);
         as_of(&app, &id, before).await.problem(404, "not-found");
+    }
+}
+
+/// "Since when is he in that team, and was he there before?" would be answered with the last change
+/// alone.
+#[tokio::test]
+async fn whoever_joined_a_team_left_and_joined_again_has_all_of_it_in_his_timeline() {
+    let Life { app, id, .. } = life(3).await;
+    let clock = &app.outside.clock;
+    let before: Vec<Value> = timeline(&app, &id).await;
+    let team = TeamId::from_bits(1);
+    let group = Origin::Group {
+        connection_id: connection_id(),
+        group_id: ObjectId::from_u128(50),
+        user_id: ObjectId::from_u128(7),
+        on_leave: OnLeave::Remove,
+        role: None,
+    };
+    let mut membership = Membership::none(account_id(), team.clone(), id.clone());
+    let mut expected = Vec::new();
+    for (run, change) in (1..).zip(["joined", "left", "joined"]) {
+        clock.advance(SignedDuration::from_hours(24));
+        let mut after = membership.clone();
+        let ended =
+            Ended::Mapping { connection_id: connection_id(), group_id: ObjectId::from_u128(50) };
+        if change == "joined" {
+            after.origins.insert(group.clone());
+            after.ended = None;
+        } else {
+            after = after.end(ended);
+        }
+        let run = RunId::from_bits(run);
+        membership = after.replacing(&membership, Some(&run), clock.now());
+        expected.insert(0, json!([change, team, clock.now(), run]));
+    }
+    app.outside.store.world().memberships.insert((id.clone(), team), membership);
+    let told = timeline(&app, &id).await;
+    let of_team = |told: &[Value]| -> Vec<Value> {
+        let told = told.iter().filter(|entry| entry["kind"] == "membership");
+        told.map(|one| json!([one["change"], one["team"], one["at"], one["run"]])).collect()
+    };
+    assert_eq!(of_team(&told), expected, "newest first, each once, page by page");
+    assert_eq!(told[3..], before, "and nothing else is told otherwise");
+    // What runs did is kept for thirty days, and how it is now for ever.
+    clock.advance(SignedDuration::from_hours(24 * 29));
+    assert_eq!(of_team(&timeline(&app, &id).await), expected[..2]);
+    clock.advance(SignedDuration::from_hours(24 * 29));
+    assert_eq!(of_team(&timeline(&app, &id).await), expected[..1]);
+}
+
+/// A full run begins and goes on for ten minutes; in its middle another writes, then it does itself.
+async fn interleaved(other_is_a_person: bool) -> (App, ContactId, Vec<(Timestamp, Contact)>) {
+    let app = App::with_connection(S::Enabled);
+    let like = blank_run(&app).await;
+    let id = app.add_linked_contact();
+    let clock = &app.outside.clock;
+    let minute = SignedDuration::from_mins(1);
+    let mut copies = vec![(clock.now(), standing(&app, &id))];
+    clock.advance(minute);
+    let mut full = begun(&app, &like);
+    full.ended_at = Some(clock.now() + SignedDuration::from_mins(10));
+    clock.advance(minute);
+    // While the full run goes on, and before anybody wrote.
+    copies.push((clock.now(), standing(&app, &id)));
+    clock.advance(minute);
+    if other_is_a_person {
+        let path = of_account(&format!("/contacts/{id}"));
+        let edit = json!({"fields": {"city": "Ghent"}});
+        app.ask(Ask::patch(path, &edit).role("operator")).await.expect(200);
+    } else {
+        let mut delta = begun(&app, &like);
+        delta.ended_at = Some(clock.now());
+        write_in(&app, delta, &id, ContactField::Email, "of.delta@x.example").await;
+    }
+    clock.advance(minute);
+    write_in(&app, full, &id, ContactField::JobTitle, "Of the full run").await;
+    clock.advance(minute * 10);
+    copies.push((clock.now(), standing(&app, &id)));
+    (app, id, copies)
+}
+
+/// The delta run's address, or the person's town, would be shown to have stood before anybody wrote
+/// it.
+#[tokio::test]
+async fn what_another_wrote_before_a_runs_page_is_not_shown_as_having_stood_at_its_start() {
+    for other_is_a_person in [false, true] {
+        let (app, id, copies) = interleaved(other_is_a_person).await;
+        for (at, copy) in &copies {
+            let was = as_of(&app, &id, *at).await.expect(200).json();
+            assert_eq!(was["version"], copy.version, "{other_is_a_person} at {at}");
+            assert_eq!(was["fields"], json!(copy.fields), "{other_is_a_person} at {at}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use contact_sync_domain::account::Account;
 use contact_sync_domain::approval::HeldSet;
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::id::{ContactId, ObjectId, ReviewId, RunId};
-use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan, Summary};
+use contact_sync_domain::plan::{Approved, Basis, GuardView, PLAN_LIFE, Plan, Summary};
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{Departure, ReviewItem, ReviewList};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
@@ -124,8 +124,47 @@ async fn an_approval_in_vain_takes_back_its_own_word_and_nobody_elses() {
         }
         answer.problem(409, "wrong-state");
         assert_eq!(left.into_iter().collect::<Vec<_>>(), [(at(1), bobs)], "after {calls} calls");
+        assert_eq!(noted(&app, 77), None, "after {calls} calls: nobody approved after all");
     }
     panic!("it is always in vain");
+}
+
+/// Who is told on a run to have approved of what it held back.
+fn noted(app: &App, run: u128) -> Option<Approved> {
+    let world = app.outside.store.world();
+    world.runs[&RunId::from_bits(run)].plan.as_ref().unwrap().approved.clone()
+}
+
+/// The run would do the removals, and the one that held them back would tell that nobody approved.
+#[tokio::test]
+async fn wherever_an_approver_dies_no_run_begins_before_it_is_noted_who_approved() {
+    for calls in 0..200 {
+        let app = App::with_connection(S::Enabled);
+        let items: Vec<ReviewItem> = (1..=3).map(|number| held(&app, number, 1)).collect();
+        let run = shown(&app, RunKind::Delta, HeldSet::asked(items.iter()).hash(), 3);
+        let body = json!({"planHash": run.plan.as_ref().unwrap().hash, "removals": 3});
+        let path = of_connection(&format!("/runs/{}/apply", run.id));
+        {
+            let mut world = app.outside.store.world();
+            for item in &items {
+                put(&mut world, item);
+            }
+            world.runs.insert(run.id.clone(), run);
+            world.calls_left = Some(calls);
+        }
+        let answer = app.ask(Ask::post(&path, &body).role("approver")).await;
+        app.outside.store.world().calls_left = None;
+        let begun = app.outside.store.world().runs.len() > 1;
+        assert!(!begun || noted(&app, 77).is_some(), "it died after {calls} calls");
+        if answer.status == 202 {
+            assert!(begun && calls > 3, "{calls}");
+            return;
+        }
+        // Whoever sends it once more finishes it.
+        app.ask(Ask::post(&path, &body).role("approver")).await.expect(202);
+        assert_eq!(noted(&app, 77).unwrap().removals, Some(3), "{calls}");
+    }
+    panic!("it always dies");
 }
 
 /// Under what somebody's approval lies.
@@ -210,6 +249,57 @@ async fn accepting_all_removals_approves_those_that_were_shown_and_nobody_else()
     assert!(done["failed"][0]["reason"].as_str().unwrap().contains("shown"), "{done}");
     let three: Vec<String> = (1..=3).map(|one| ObjectId::from_u128(one).to_string()).collect();
     assert_eq!(approved(&app), three, "four contacts would be deleted unseen");
+}
+
+/// Whoever looks at the run would see that nobody approved, although the next one does it.
+#[tokio::test]
+async fn removals_that_are_approved_one_by_one_are_summed_on_the_runs_that_held_them_back() {
+    let app = App::with_connection(S::Enabled);
+    holding(&app, 5, 1..=5);
+    let asked = shown(&app, RunKind::Delta, "aa".to_owned(), 5);
+    let newest = Run { id: RunId::from_bits(78), ..asked.clone() };
+    {
+        let mut world = app.outside.store.world();
+        for item in world.reviews.values_mut() {
+            item.run = asked.id.to_string();
+        }
+        for run in [asked, newest] {
+            world.runs.insert(run.id.clone(), run);
+        }
+    }
+    let one = async |number: u128, calls: Option<usize>| {
+        let id = ReviewId::of(&ObjectId::from_u128(number));
+        let path = of_connection(&format!("/reviews/{id}"));
+        let body = json!({"action": "accept", "version": 4});
+        app.outside.store.world().calls_left = calls;
+        let answer = app.ask(Ask::post(path, &body).role("approver")).await;
+        app.outside.store.world().calls_left = None;
+        answer.status.as_u16()
+    };
+    // It dies at every place, and is asked for once more.
+    let mut calls = 0;
+    let mut last = 503;
+    while last >= 500 {
+        last = one(1, Some(calls)).await;
+        calls += 1;
+        assert!(calls < 200);
+    }
+    assert!((200..300).contains(&last), "{last} after {calls} calls");
+    let of = |users: &[u128]| users.iter().map(|user| ObjectId::from_u128(*user)).collect();
+    let sum = noted(&app, 77).unwrap();
+    assert_eq!((sum.removals, sum.items), (Some(1), Some(of(&[1]))));
+    assert_eq!(sum.by.role, "approver");
+    app.outside.store.world().races = 1;
+    assert!((200..300).contains(&one(2, None).await));
+    app.outside.store.world().races = 0;
+    // The others at once, eight side by side.
+    let list = shown_list(&app, "removals").await;
+    let body = json!({"list": "removals", "action": "accept", "asOf": list["asOf"], "count": 3});
+    decide_all(&app, &body).await.expect(202);
+    for run in [77, 78] {
+        let sum = noted(&app, run).unwrap();
+        assert_eq!((sum.removals, sum.items), (Some(5), Some(of(&[1, 2, 3, 4, 5]))), "{run}");
+    }
 }
 
 #[tokio::test]

@@ -5,9 +5,11 @@ use contact_sync_domain::id::{ContactId, ObjectId, RunId};
 use contact_sync_domain::plan::{Basis, GuardView, PLAN_LIFE, Plan, Summary};
 use contact_sync_domain::reconcile::blank_item;
 use contact_sync_domain::retention::Retention;
-use contact_sync_domain::run::RunStatus;
+use contact_sync_domain::run::{RunKind, RunStatus};
 use contact_sync_domain::segment::{Outcome, Phase, Segment};
-use contact_sync_engine::port::Clock;
+use contact_sync_domain::settings::Settings;
+use contact_sync_engine::memory::World;
+use contact_sync_engine::port::{Clock, SettingsCause};
 use contact_sync_engine::segments::store_segment;
 use serde_json::{Value, json};
 
@@ -33,6 +35,20 @@ async fn a_draft_that_welcomes_people_without_words_or_a_sender_is_refused_as_by
 /// A run whose plan waits, with as many removals beyond the guard.
 async fn planned(app: &App, removals: u64) -> RunId {
     let asked = preview(app).await.expect(202).json();
+    shown(app, &asked, removals)
+}
+
+/// A run whose plan waits, made under a draft that takes effect at once.
+async fn drafted(app: &App) -> RunId {
+    let draft = json!({"settings": {"schedule": {"settingsTakeEffect": "now"}}});
+    let asked = app.ask(Ask::post(of_connection("/previews"), &draft).role("admin")).await;
+    let run = shown(app, &asked.expect(202).json(), 0);
+    let mut world = app.outside.store.world();
+    world.runs.get_mut(&run).unwrap().plan.as_mut().unwrap().basis.draft = true;
+    run
+}
+
+fn shown(app: &App, asked: &Value, removals: u64) -> RunId {
     let id = RunId::parse(asked["id"].as_str().unwrap()).unwrap();
     let now = app.outside.clock.now();
     let mut world = app.outside.store.world();
@@ -188,4 +204,62 @@ async fn what_a_large_plan_did_is_told_from_the_first_page_on() {
     let changes = changes.expect(200).json();
     assert_eq!(changes["items"][0]["kind"], "create", "{changes}");
     assert_eq!(changes["nextCursor"], Value::Null);
+}
+
+/// The settings would say that they take effect at once, and nothing would look at everybody until
+/// the next scheduled run.
+#[tokio::test]
+async fn wherever_an_approver_of_a_draft_dies_the_same_request_does_the_rest() {
+    for calls in 0..200 {
+        let app = App::with_connection(S::Enabled);
+        let run = drafted(&app).await;
+        app.outside.store.world().calls_left = Some(calls);
+        let first = apply(&app, &run, "admin", json!({"planHash": "aa"})).await;
+        app.outside.store.world().calls_left = None;
+        apply(&app, &run, "admin", json!({"planHash": "aa"})).await.expect(202);
+        {
+            let world = app.outside.store.world();
+            let queue = &world.states[&connection_id()].queue;
+            let kinds: Vec<RunKind> = queue.iter().map(|run| run.kind).collect();
+            assert_eq!(kinds, [RunKind::Preview, RunKind::Full], "it died after {calls} calls");
+            assert_eq!(world.settings[&connection_id()].len(), 1, "{calls}");
+        }
+        if first.status == 202 {
+            assert!(calls > 5, "{calls}");
+            return;
+        }
+    }
+    panic!("it always dies");
+}
+
+/// Nobody would have asked for the settings alone.
+#[tokio::test]
+async fn settings_of_a_draft_whose_plan_is_cancelled_in_that_moment_do_not_stay() {
+    let mut taken_back = 0;
+    for calls in 0..200 {
+        let app = App::with_connection(S::Enabled);
+        let run = drafted(&app).await;
+        let cancel = |world: &mut World| {
+            for run in world.runs.values_mut().filter(|run| run.status == RunStatus::Planned) {
+                (run.status, run.ended_at) = (RunStatus::Cancelled, Some(run.queued_at));
+            }
+        };
+        app.outside.store.world().meanwhile = Some((calls, cancel));
+        let answer = apply(&app, &run, "admin", json!({"planHash": "aa"})).await;
+        let world = app.outside.store.world();
+        let saved = world.settings.get(&connection_id()).cloned().unwrap_or_default();
+        if answer.status == 202 {
+            assert_eq!(saved.len(), 1);
+            assert!(taken_back > 0, "it was never cancelled behind the saving");
+            return;
+        }
+        assert_eq!(answer.status, 409, "after {calls} calls");
+        let Some(last) = saved.last() else { continue };
+        taken_back += 1;
+        assert_eq!((saved.len(), last.version), (2, 2), "after {calls} calls");
+        assert_eq!(last.settings, Settings::default(), "after {calls} calls");
+        assert_eq!(last.cause, SettingsCause::RolledBack { version: 0 });
+        assert!(world.states[&connection_id()].queue.is_empty());
+    }
+    panic!("it is always cancelled");
 }

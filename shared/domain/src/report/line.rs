@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ReportRow;
+use crate::drift::Moved;
 use crate::id::{ContactId, ObjectId, RunId, TeamId};
 use crate::matching::Match;
 use crate::proof::Proof;
@@ -32,6 +33,9 @@ pub struct ReportLine<'a> {
     link: Option<&'a LinkChange>,
     evidence: Option<&'a Match>,
     memberships: Vec<MembershipLine<'a>>,
+    /// The sides that moved, as a drift audit found out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    moved: Vec<Moved>,
 }
 
 /// A team that a person joined or left, or that something else holds him in now.
@@ -41,11 +45,19 @@ struct MembershipLine<'a> {
     change: &'static str,
     /// The role that a group gives there afterwards.
     role: Option<&'a str>,
+    /// Of a drift audit, which side moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved: Option<Moved>,
 }
 
 impl<'a> MembershipLine<'a> {
     fn of(change: &'a MembershipChange) -> Self {
-        Self { team: &change.team_id, change: change.name(), role: role_of(&change.new) }
+        Self {
+            team: &change.team_id,
+            change: change.name(),
+            role: role_of(&change.new),
+            moved: change.moved,
+        }
     }
 }
 
@@ -68,6 +80,7 @@ impl<'a> ReportLine<'a> {
             link: row.changes.link.as_ref(),
             evidence: row.changes.evidence.as_deref(),
             memberships: row.changes.memberships.iter().map(MembershipLine::of).collect(),
+            moved: row.changes.sides(),
         }
     }
 }
@@ -130,9 +143,23 @@ pub struct Changes {
     pub evidence: Option<Box<Match>>,
     /// Teams that were joined and left, in their order.
     pub memberships: Vec<MembershipChange>,
+    /// Of a drift audit, which side moved of the contact; of a membership its change says it.
+    pub moved: Option<Moved>,
 }
 
 impl Changes {
+    /// The sides that moved, as a drift audit found out, each once in the order of [`Moved::ALL`].
+    pub(super) fn sides(&self) -> Vec<Moved> {
+        let of_memberships = self.memberships.iter().filter_map(|change| change.moved);
+        let found: Vec<Moved> = self.moved.into_iter().chain(of_memberships).collect();
+        Moved::ALL.into_iter().filter(|side| found.contains(side)).collect()
+    }
+
+    /// The sides that moved, as one cell.
+    pub(super) fn moved(&self) -> String {
+        self.sides().into_iter().map(Moved::name).collect::<Vec<_>>().join("; ")
+    }
+
     /// The teams that were joined and left, as one cell.
     pub(super) fn teams(&self) -> String {
         let told: Vec<String> = self
@@ -159,6 +186,7 @@ impl Changes {
     #[must_use]
     pub(super) fn followed_by(self, later: Self, (wrote, writes): (bool, bool)) -> Self {
         let evidence = later.evidence.or(self.evidence);
+        let moved = later.moved.or(self.moved);
         let pending = later.pending;
         let memberships = self.memberships.into_iter().chain(later.memberships).collect();
         let (fields, link) = match (wrote, writes) {
@@ -167,7 +195,7 @@ impl Changes {
             (true, false) => (self.fields, self.link),
             (true, true) => (folded(self.fields, later.fields), linked(self.link, later.link)),
         };
-        Self { fields, pending, link, evidence, memberships }
+        Self { fields, pending, link, evidence, memberships, moved }
     }
 }
 

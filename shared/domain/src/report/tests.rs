@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::contact::{LinkState, Target};
+use crate::drift::Moved;
 use crate::id::TeamId;
 use crate::reconcile::blank_item;
 use crate::segment::{FieldChange, LinkChange, MembershipChange, Phase, Trace};
@@ -87,7 +88,7 @@ fn the_extended_form_adds_who_was_skipped_removed_or_waits() {
     let extended = lines(&everybody(), &[], RunKind::Full, ReportForm::Extended);
     assert_eq!(extended.len(), 7);
     let id = ObjectId::from_u128(5);
-    assert_eq!(extended[4], format!("skipped@x,New,Success,,skipped,{id},A guest.,,"));
+    assert_eq!(extended[4], format!("skipped@x,New,Success,,skipped,{id},A guest.,,,"));
     assert!(extended[5].starts_with("left@x,Existing,Success,,removed,"));
     assert!(extended[6].starts_with("waits@x,Existing,Success,,waiting for review,"));
     assert_eq!(header(ReportForm::Extended)[..4], SIMPLE_HEADER);
@@ -118,7 +119,44 @@ fn the_extended_form_tells_at_its_end_which_teams_people_joined_and_left() {
     let cells = rows[0].cells(ReportForm::Extended);
     assert_eq!(cells[5], user.to_string());
     assert_eq!(cells[8], format!("joined {}; left {}", team(1), team(2)));
-    assert_eq!(header(ReportForm::Extended)[8..], ["Teams"]);
+    assert_eq!(header(ReportForm::Extended)[8..], ["Teams", "Moved"]);
+    assert_eq!(cells.len(), 10);
+}
+
+/// Whoever mends drift from the files would not know whether the directory is ahead or somebody
+/// edited the contact.
+#[test]
+fn the_files_of_a_drift_audit_name_the_sides_that_moved_as_its_page_does() {
+    let moved = |of_contact: Option<Moved>, of_teams: &[Moved]| {
+        let membership = |(number, side): (u128, &Moved)| MembershipChange {
+            team_id: TeamId::from_bits(number),
+            version: 0,
+            old: BTreeSet::new(),
+            new: BTreeSet::from([Origin::Manual]),
+            ended: None,
+            moved: Some(*side),
+        };
+        let mut item = item(5, Outcome::Update);
+        let memberships = (1..).zip(of_teams).map(membership).collect();
+        item.trace = Some(Box::new(Trace { moved: of_contact, memberships, ..Trace::default() }));
+        rows(segment(vec![item]), &[], |_| None).remove(0)
+    };
+    let nowhere = moved(None, &[]);
+    assert_eq!(nowhere.cells(ReportForm::Extended)[9], "", "a run that no audit is");
+    assert_eq!(json!(ReportLine::of(&nowhere)).get("moved"), None);
+    let edited = moved(Some(Moved::Contact), &[]);
+    assert_eq!(edited.cells(ReportForm::Extended)[9], "contact");
+    assert_eq!(edited.cells(ReportForm::Simple).len(), 4, "as agreed");
+    let both = moved(Some(Moved::Contact), &[Moved::Settings, Moved::Entra, Moved::Entra]);
+    assert_eq!(both.cells(ReportForm::Extended)[9], "entra; contact; settings");
+    let line = json!(ReportLine::of(&both));
+    assert_eq!(line["moved"], json!(["entra", "contact", "settings"]));
+    assert_eq!(line["memberships"][0]["moved"], "settings");
+    // The contact and its teams are told by pages of their own.
+    let mut teams = moved(None, &[Moved::Entra]);
+    teams.only_teams = true;
+    let one = moved(Some(Moved::Contact), &[]).followed_by(teams);
+    assert_eq!(one.cells(ReportForm::Extended)[9], "entra; contact");
 }
 
 #[test]

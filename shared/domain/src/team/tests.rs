@@ -9,6 +9,7 @@ fn connection(bits: u128) -> ConnectionId {
     ConnectionId::from_bits(bits)
 }
 
+mod past;
 mod roles;
 
 fn membership() -> Membership {

@@ -72,21 +72,34 @@ async fn approves(store: &impl RunStore) {
     };
     let blocked =
         Run { status: RunStatus::Blocked, plan: Some(Box::new(held.clone())), ..ended(2) };
-    assert!(!store.mark_approved(&blocked, &who("ada")).await.unwrap(), "there is none");
+    let ada = Some(who("ada"));
+    assert!(!store.mark_approved(&blocked, ada.as_ref()).await.unwrap(), "there is none");
     let running = Run { status: RunStatus::Running, ended_at: None, ..blocked.clone() };
     store.put_run(&running).await.unwrap();
-    assert!(!store.mark_approved(&running, &who("ada")).await.unwrap(), "it works");
+    assert!(!store.mark_approved(&running, ada.as_ref()).await.unwrap(), "it works");
     for run in [&plain, &blocked] {
         store.put_run(run).await.unwrap();
     }
     store.mark_report_ready(&blocked).await.unwrap();
-    assert!(!store.mark_approved(&plain, &who("ada")).await.unwrap(), "it held nothing back");
-    assert!(store.mark_approved(&blocked, &who("ada")).await.unwrap());
-    assert!(!store.mark_approved(&blocked, &who("bob")).await.unwrap(), "the first word stands");
+    assert!(!store.mark_approved(&plain, ada.as_ref()).await.unwrap(), "it held nothing back");
+    assert!(store.mark_approved(&blocked, ada.as_ref()).await.unwrap());
+    let bob = Some(who("bob"));
+    assert!(!store.mark_approved(&blocked, bob.as_ref()).await.unwrap(), "the first word stands");
     let found = store.run(&account_id(1), &connection_id(1), &blocked.id).await.unwrap();
-    let plan = Plan { approved: Some(who("ada")), ..held };
-    let expected = Run { report_ready: true, plan: Some(Box::new(plan)), ..blocked };
-    assert_eq!(found, Some(expected), "nothing else of it changed");
+    let plan = Plan { approved: ada.clone(), ..held.clone() };
+    let noted = Run { report_ready: true, plan: Some(Box::new(plan)), ..blocked.clone() };
+    assert_eq!(found, Some(noted.clone()), "nothing else of it changed");
+
+    // One after the other is summed, and nobody's word gets lost.
+    let more = Approved { items: Some(vec![ObjectId::from_u128(1)]), ..who("bob") };
+    assert!(store.mark_approved(&noted, Some(&more)).await.unwrap());
+    assert!(!store.mark_approved(&noted, bob.as_ref()).await.unwrap(), "it was read before");
+    assert!(!store.mark_approved(&noted, None).await.unwrap(), "what stands is not Ada's");
+    let plan = Plan { approved: Some(more), ..held };
+    let summed = Run { plan: Some(Box::new(plan)), ..noted };
+    assert!(store.mark_approved(&summed, None).await.unwrap());
+    let found = store.run(&account_id(1), &connection_id(1), &blocked.id).await.unwrap();
+    assert_eq!(found, Some(Run { report_ready: true, ..blocked }), "as if nobody had");
 }
 
 #[tokio::test]
@@ -217,6 +230,30 @@ async fn what_waits_is_kept_by_key_and_kind() {
     let others = store.pending(&connection, PendingKind::Collision).await.unwrap();
     assert_eq!(others, items[..1]);
     assert_eq!(store.pending(&connection_id(2), PendingKind::Removal).await.unwrap(), []);
+}
+
+/// Somebody's newer word, said while a run did what was approved before, would be lost.
+async fn forgets_as_read(store: &impl PendingStore) {
+    let (connection, kind) = (connection_id(1), PendingKind::Approved);
+    let item = |key: &str, by: &str| PendingItem {
+        key: key.to_owned(),
+        expires_at: None,
+        body: json!({"by": by, "at": 1.5, "plan": null}),
+    };
+    let read = [item("a", "ada"), item("b", "ada"), item("gone", "ada")];
+    store.put_pending(&connection, kind, &read[..2]).await.unwrap();
+    store.put_pending(&connection, kind, &[item("b", "bob"), item("c", "cy")]).await.unwrap();
+    store.forget_pending(&connection, kind, &read).await.unwrap();
+    let left = store.pending(&connection, kind).await.unwrap();
+    assert_eq!(left, [item("b", "bob"), item("c", "cy")]);
+    store.forget_pending(&connection, kind, &left).await.unwrap();
+    assert_eq!(store.pending(&connection, kind).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_replaced_something_that_waited_outlives_its_end() {
+    forgets_as_read(&Tables::start().await.store).await;
+    forgets_as_read(&MemoryStore::default()).await;
 }
 
 #[tokio::test]

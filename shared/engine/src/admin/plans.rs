@@ -7,7 +7,7 @@ use contact_sync_domain::guard::LimitView;
 use contact_sync_domain::id::{ConnectionId, ObjectId, RunId, TenantId};
 use contact_sync_domain::plan::{Approved, GuardView, Plan};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
-use contact_sync_domain::sync_state::Lane;
+use contact_sync_domain::sync_state::{Lane, SyncState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use super::connections::connection;
 use super::document::Members;
 use super::fixing::{chosen_removals, read_removals};
 use super::lifecycle::{check_requirements, enable_with, rest_with};
-use super::settings::{checked_draft, save_planned, take_effect};
+use super::settings::{checked_draft, save_planned, take_back_planned, take_effect};
 use super::{AdminError, Caller, Outside, Role};
 use crate::port::{Clock, Randomness, RunStore, SettingsCause, SettingsStore, SyncStateStore};
 
@@ -192,6 +192,9 @@ pub async fn apply_plan(
         let is_same = plan.hash == approval.hash
             && approved.by == actor(caller)
             && approved.items == approval.items;
+        if is_same && plan.basis.draft && found.status == RunStatus::Queued {
+            go_on(outside, account, found).await?;
+        }
         return if is_same { Ok(found.clone()) } else { Err(AdminError::PlanNotReady) };
     }
     if found.status != RunStatus::Planned {
@@ -263,11 +266,39 @@ pub async fn apply_plan(
     } else {
         store.enqueue_planned(&queued).await?
     };
-    if let Some(saved) = saved.filter(|_| is_queued && !enables) {
+    // Where the store does not answer, the same request once more finds the draft saved and goes on.
+    match saved {
         // Whoever was left is found by the run that saving would have begun.
-        take_effect(outside, &connection, &saved).await?;
+        Some(saved) if is_queued && !enables => {
+            take_effect(outside, &connection, &saved).await?;
+        }
+        Some(saved) if !is_queued => {
+            let stands = store.run(&account.id, id, &found.id).await?;
+            let is_cancelled = |run: Run| run.status.is_terminal() && run.approved().is_none();
+            // Somebody else may have approved the very same.
+            if stands.is_none_or(is_cancelled) {
+                take_back_planned(outside, caller, account, &connection, &saved).await?;
+            }
+        }
+        Some(_) | None => {}
     }
     if is_queued { Ok(queued) } else { Err(AdminError::Moved) }
+}
+
+/// Has the draft of a plan that is queued take effect, where an earlier request died before that.
+async fn go_on(outside: &impl Outside, account: &Account, found: &Run) -> Result<(), AdminError> {
+    let (store, id) = (outside.store(), &found.connection_id);
+    let current = store.settings(&account.id, id).await?;
+    if current.cause != (SettingsCause::Planned { run: found.id.clone() }) {
+        return Ok(());
+    }
+    let state = store.sync_state(&account.id, id).await?;
+    let follows = |state: SyncState| state.queue.iter().any(|run| run.kind == RunKind::Full);
+    if !state.is_some_and(follows) {
+        let connection = connection(store, &account.id, id).await?;
+        take_effect(outside, &connection, &current).await?;
+    }
+    Ok(())
 }
 
 /// Who calls, as far as the token tells.

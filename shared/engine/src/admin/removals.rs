@@ -52,19 +52,26 @@ pub async fn approve_held(
         .collect::<Result<_, _>>()?;
     let before = approvals(outside, &found.id).await?;
     store.put_pending(&found.id, PendingKind::Approved, &approved).await?;
-    let queued = request_run(outside, &account.id, id, RunKind::Delta).await;
-    if queued.is_err() {
-        // It was paused in this moment, say.
-        take_back(outside, &found.id, &approved, before).await?;
-        return queued;
-    }
+    // From here on the next run does them, whoever begins it: so the run says who approved before
+    // one is queued.
     let noted = Approved {
         by: caller.actor(),
         at: outside.clock().now(),
         removals: approval.removals,
         items: None,
     };
-    store.mark_approved(run, &noted).await?;
+    let is_first = plan.approved.as_ref().is_none_or(|approved| approved.items.is_some());
+    let is_noted = is_first && store.mark_approved(run, Some(&noted)).await?;
+    let queued = request_run(outside, &account.id, id, RunKind::Delta).await;
+    if queued.is_err() {
+        // It was paused in this moment, say.
+        take_back(outside, &found.id, &approved, before).await?;
+        if is_noted {
+            let as_noted = Run { plan: Some(Box::new(with(plan, noted))), ..run.clone() };
+            store.mark_approved(&as_noted, plan.approved.as_ref()).await?;
+        }
+        return queued;
+    }
     tracing::info!(
         account.id = %account.id,
         connection.id = %found.id,
@@ -74,6 +81,11 @@ pub async fn approve_held(
         run.id
     );
     queued
+}
+
+/// A plan with a note of who approved.
+fn with(plan: &Plan, noted: Approved) -> Plan {
+    Plan { approved: Some(noted), ..plan.clone() }
 }
 
 /// Takes back what was approved in vain. Whatever somebody approved one by one is theirs: what these
@@ -91,11 +103,11 @@ async fn take_back(
     for item in stand {
         match before.remove(&item.key) {
             Some(theirs) => again.push(theirs),
-            None => gone.push(item.key.clone()),
+            None => gone.push(item.clone()),
         }
     }
     let store = outside.store();
-    store.delete_pending(connection, PendingKind::Approved, &gone).await?;
+    store.forget_pending(connection, PendingKind::Approved, &gone).await?;
     Ok(store.put_pending(connection, PendingKind::Approved, &again).await?)
 }
 

@@ -7,6 +7,7 @@ mod desk;
 mod letting_go;
 mod list;
 mod merge;
+mod noting;
 mod request;
 mod shown;
 

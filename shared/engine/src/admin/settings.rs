@@ -37,7 +37,7 @@ use crate::port::{Clock, ConnectionStore, SettingsCause, SettingsStore, Settings
 use teams::{find_teams, make_teams};
 
 pub use coverage::AttributeCoverage;
-pub(super) use drafts::{checked_draft, save_planned};
+pub(super) use drafts::{checked_draft, save_planned, take_back_planned};
 pub use file::{FileTenant, Import, Imported, SettingsFile, export_settings, import_settings};
 pub use findings::{
     ClauseCount, Counted, Example, GuardForecast, LeavingCount, ReasonCount, SharedEmail, Surveyed,

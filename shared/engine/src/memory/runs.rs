@@ -39,13 +39,23 @@ impl RunStore for MemoryStore {
         Ok(!std::mem::replace(&mut run.report_ready, true))
     }
 
-    async fn mark_approved(&self, run: &Run, approved: &Approved) -> Result<bool, StoreError> {
+    async fn mark_approved(
+        &self,
+        run: &Run,
+        approved: Option<&Approved>,
+    ) -> Result<bool, StoreError> {
         let mut world = self.up()?;
+        if world.loses_race() {
+            return Ok(false);
+        }
         let stored = world.runs.get_mut(&run.id).filter(|run| run.status.is_terminal());
         let Some(plan) = stored.and_then(|run| run.plan.as_mut()) else { return Ok(false) };
-        let is_first = plan.approved.is_none();
-        plan.approved.get_or_insert_with(|| approved.clone());
-        Ok(is_first)
+        let read = run.plan.as_ref().and_then(|plan| plan.approved.as_ref());
+        let is_as_read = plan.approved.as_ref() == read;
+        if is_as_read {
+            plan.approved = approved.cloned();
+        }
+        Ok(is_as_read)
     }
 
     async fn runs(
@@ -178,6 +188,22 @@ impl PendingStore for MemoryStore {
         let mut world = self.up()?;
         for key in keys {
             world.pending.remove(&(connection.clone(), self.lane, kind, key.clone()));
+        }
+        Ok(())
+    }
+
+    async fn forget_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        read: &[PendingItem],
+    ) -> Result<(), StoreError> {
+        let mut world = self.up()?;
+        for item in read {
+            let place = (connection.clone(), self.lane, kind, item.key.clone());
+            if world.pending.get(&place).is_some_and(|stands| stands.body == item.body) {
+                world.pending.remove(&place);
+            }
         }
         Ok(())
     }

@@ -159,12 +159,13 @@ pub trait RunStore: Send + Sync {
     fn mark_report_ready(&self, run: &Run)
     -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Notes on an ended run who approved of the removals that it held back; `false` where somebody
-    /// is noted already, or the run held nothing back.
+    /// Notes on an ended run who approved of the removals that it held back, in place of what `run`
+    /// says of that; `None` takes the note off. `false` where something else is noted by now, or the
+    /// run held nothing back.
     fn mark_approved(
         &self,
         run: &Run,
-        approved: &Approved,
+        approved: Option<&Approved>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// A page of runs, newest first. A cursor that is not ours is `Ok(None)`.
@@ -304,5 +305,13 @@ pub trait PendingStore: Send + Sync {
         connection: &ConnectionId,
         kind: PendingKind,
         keys: &[String],
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Deletes items that stand as they were read, by their bodies: what replaced one meanwhile stays.
+    fn forget_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        read: &[PendingItem],
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

@@ -21,8 +21,8 @@ use super::page::run_of;
 use super::pass::{Held, Pass};
 use super::{Stop, SyncStores, Worker};
 use crate::port::{
-    Blobs, Clock, Directory, PendingKind, PendingStore, Randomness, ReviewStore, RunStore,
-    StoredContact,
+    Blobs, Clock, Directory, PendingItem, PendingKind, PendingStore, Randomness, ReviewStore,
+    RunStore, StoredContact,
 };
 
 /// How many review items are written at the same time.
@@ -42,27 +42,30 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// What people approved of.
-    pub(super) async fn approvals(&self, pass: &Pass) -> Result<Approvals, Stop> {
-        let items = self.stores.pending(&pass.connection.id, PendingKind::Approved).await?;
-        let read = items.into_iter().filter_map(|item| {
-            Some((ObjectId::parse(&item.key).ok()?, serde_json::from_value(item.body).ok()?))
+    /// What people approved of, and as it is stored.
+    pub(super) async fn approvals(
+        &self,
+        pass: &Pass,
+    ) -> Result<(Approvals, Vec<PendingItem>), Stop> {
+        let stored = self.stores.pending(&pass.connection.id, PendingKind::Approved).await?;
+        let read = stored.iter().filter_map(|item| {
+            let approval = serde_json::from_value(item.body.clone()).ok()?;
+            Some((ObjectId::parse(&item.key).ok()?, approval))
         });
-        Ok(read.collect())
+        Ok((read.collect(), stored))
     }
 
     /// What was approved is done, or is not what was approved any more: it counts no longer, but
-    /// for those who are still `open`.
+    /// for those who are still `open`. What somebody approved anew since it was read counts on.
     pub(super) async fn forget_approvals(
         &self,
         pass: &Pass,
-        approvals: Approvals,
+        mut read: Vec<PendingItem>,
         open: &HashSet<String>,
     ) -> Result<(), Stop> {
-        let users = approvals.into_keys().map(|user| user.to_string());
-        let users: Vec<String> = users.filter(|user| !open.contains(user)).collect();
-        if !users.is_empty() {
-            self.stores.delete_pending(&pass.connection.id, PendingKind::Approved, &users).await?;
+        read.retain(|item| !open.contains(&item.key));
+        if !read.is_empty() {
+            self.stores.forget_pending(&pass.connection.id, PendingKind::Approved, &read).await?;
         }
         Ok(())
     }

@@ -216,7 +216,7 @@ where
         }
         if waiting.lists.is_empty() && !waiting.asked {
             held.work.asks = !self.stores.refused(&pass.connection.id).await?.is_empty()
-                || !self.approvals(pass).await?.is_empty();
+                || !self.approvals(pass).await?.0.is_empty();
         }
         Ok(())
     }

@@ -71,8 +71,8 @@ where
         // Where changes wait for the run, so does this.
         let may_act = !pass.rules.is_holding();
         let has_approvals = !waiting.is_empty() || held.work.asks;
-        let approvals =
-            if may_act && has_approvals { self.approvals(pass).await? } else { Approvals::new() };
+        let (approvals, approved_as_read) =
+            if may_act && has_approvals { self.approvals(pass).await? } else { Default::default() };
         if (waiting.is_empty() && approvals.is_empty()) || !may_act {
             if waiting.is_empty() {
                 (held.work.held, held.work.held_by) = (0, Vec::new());
@@ -161,7 +161,7 @@ where
         self.stores.delete_pending(&pass.connection.id, PendingKind::Removal, &over).await?;
         // What was approved and could not be done yet may be done by the next run.
         let open: HashSet<String> = kept.difference(&held_back).cloned().collect();
-        self.forget_approvals(pass, approvals, &open).await?;
+        self.forget_approvals(pass, approved_as_read, &open).await?;
         let over: HashSet<String> = over.into_iter().collect();
         let keys = waiting.into_iter().map(|item| item.key);
         Ok(keys.filter(|key| !over.contains(key)).collect())

@@ -269,6 +269,7 @@ where
             connection: &pass.connection.id,
             settings: &pass.settings,
             members: &pass.members,
+            run: Some(&pass.point.run_id),
             now: self.clock.now(),
         }
     }

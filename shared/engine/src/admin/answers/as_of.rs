@@ -12,7 +12,8 @@ use crate::admin::{AdminError, Outside};
 use crate::port::{AccountStore, ConnectionStore, ContactStore, StoredContact};
 
 /// How a contact was at a moment; an error where what happened since is not all kept. A run's
-/// changes count from its start.
+/// changes count from its start, but never from before what the contact went through earlier: runs
+/// write in turns, and people between the pages of one.
 pub async fn contact_as_of(
     outside: &impl Outside,
     account: &AccountId,
@@ -33,21 +34,20 @@ pub async fn contact_as_of(
     let linked = contact.as_ref().and_then(|contact| contact.link.clone());
     let linked = linked.map(|link| link.connection_id);
     let mut past = Past::behind(outside, (account, id), linked.as_ref(), &place).await?;
+    // What counts from before the moment, as long as something behind it may be newer.
+    let mut held: Vec<Happened> = Vec::new();
     while let Some(happened) = past.next().await? {
-        if happened.at() <= moment || past.cut_at().is_some_and(|cut| cut > moment) {
+        if past.cut_at().is_some_and(|cut| cut > moment) {
             break;
         }
-        match &happened {
-            Happened::Person(entry) => take_back_deed(&mut contact, account, entry),
-            Happened::Sync(change) if !change.is_written() => {}
-            Happened::Sync(change) if is_lost(change) => {
-                return Err(not_kept(store, account).await?);
+        if happened.at() > moment {
+            for happened in held.drain(..).chain([happened]) {
+                take_back(outside, (account, id), &mut contact, &happened).await?;
             }
-            Happened::Sync(change) => {
-                let found = store.connection(account, &change.connection_id).await?;
-                let tenant = found.and_then(|found| found.tenant).map(|tenant| tenant.id);
-                take_back_change(&mut contact, (account, id), change, tenant);
-            }
+        } else if happened.was_over_by(moment) {
+            break;
+        } else {
+            held.push(happened);
         }
     }
     let was = contact.filter(|contact| contact.created_at <= moment);
@@ -58,6 +58,26 @@ pub async fn contact_as_of(
     } else {
         Ok(was)
     }
+}
+
+async fn take_back(
+    outside: &impl Outside,
+    (account, id): (&AccountId, &ContactId),
+    contact: &mut Option<Contact>,
+    happened: &Happened,
+) -> Result<(), AdminError> {
+    let store = outside.store();
+    match happened {
+        Happened::Person(entry) => take_back_deed(contact, account, entry),
+        Happened::Sync(change) if !change.is_written() => {}
+        Happened::Sync(change) if is_lost(change) => return Err(not_kept(store, account).await?),
+        Happened::Sync(change) => {
+            let found = store.connection(account, &change.connection_id).await?;
+            let tenant = found.and_then(|found| found.tenant).map(|tenant| tenant.id);
+            take_back_change(contact, (account, id), change, tenant);
+        }
+    }
+    Ok(())
 }
 
 async fn not_kept(

@@ -76,6 +76,18 @@ impl Happened {
             Self::Person(entry) => entry.at,
         }
     }
+
+    /// Whether it was surely done by a moment, and with it everything behind it. A run that went on
+    /// then, or that is not kept, may have written later than it began.
+    pub(super) fn was_over_by(&self, moment: Timestamp) -> bool {
+        match self {
+            Self::Sync(change) => {
+                let ended = change.run.as_ref().and_then(|run| run.ended_at);
+                ended.is_some_and(|ended| ended <= moment)
+            }
+            Self::Person(entry) => entry.at <= moment,
+        }
+    }
 }
 
 /// A walk back through a contact's past.

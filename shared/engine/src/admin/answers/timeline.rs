@@ -3,12 +3,12 @@
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{AccountId, ContactId};
 use contact_sync_domain::review::{ReviewItem, ReviewList};
-use contact_sync_domain::team::{Ended, Membership};
-use jiff::Timestamp;
+use contact_sync_domain::team::Turn;
+use jiff::{SignedDuration, Timestamp};
 
 use super::past::{BySync, Happened, Past, Place};
 use crate::admin::{AdminError, Outside, Page};
-use crate::port::{ContactStore, ReviewStore, StoredContact, TeamStore};
+use crate::port::{AccountStore, Clock, ContactStore, ReviewStore, StoredContact, TeamStore};
 
 /// Pages of runs that one page of a timeline reads at most.
 const MOST_PAGES: usize = 50;
@@ -20,8 +20,8 @@ pub enum TimelineEntry {
     Sync(Box<BySync>),
     /// A person did.
     Person(Box<HistoryEntry>),
-    /// The directory let it join or leave a team.
-    Membership(Box<Membership>),
+    /// The directory let it join or leave a team, or a run did.
+    Membership(Box<Turn>),
     /// Something waits for a person.
     Waiting(Box<ReviewItem>),
     /// What was before is not kept any more.
@@ -77,12 +77,11 @@ pub async fn timeline(
         told.push(happened);
     }
     let ends = if more { place.at } else { Timestamp::MIN };
-    let mut memberships = store.memberships_of(account, id).await?;
-    memberships.retain(|one| is_by_sync(one) && one.updated_at < began && one.updated_at >= ends);
-    memberships.sort_by_key(|one| std::cmp::Reverse(one.updated_at));
-    let mut memberships = memberships.into_iter().peekable();
+    let mut turns = turns(outside, account, id).await?;
+    turns.retain(|one| one.at < began && one.at >= ends);
+    let mut turns = turns.into_iter().peekable();
     for happened in told {
-        while let Some(one) = memberships.next_if(|one| one.updated_at > happened.at()) {
+        while let Some(one) = turns.next_if(|one| one.at > happened.at()) {
             items.push(TimelineEntry::Membership(Box::new(one)));
         }
         items.push(match happened {
@@ -90,23 +89,33 @@ pub async fn timeline(
             Happened::Person(entry) => TimelineEntry::Person(entry),
         });
     }
-    items.extend(memberships.map(|one| TimelineEntry::Membership(Box::new(one))));
+    items.extend(turns.map(|one| TimelineEntry::Membership(Box::new(one))));
     if !more && past.is_cut() {
         items.push(TimelineEntry::Older { before: place.at });
     }
     Ok(Page { items, next: more.then(|| place.cursor()) })
 }
 
-/// Whether a membership is as sync made it; what people did is told by their own entries.
-fn is_by_sync(membership: &Membership) -> bool {
-    match &membership.ended {
-        Some(Ended::Person { .. } | Ended::Contact | Ended::Team) => false,
-        Some(
-            Ended::Group { .. }
-            | Ended::Mapping { .. }
-            | Ended::Link { .. }
-            | Ended::Connection { .. },
-        ) => true,
-        None => membership.groups().next().is_some(),
+/// What sync changed of a contact's memberships, newest first: the last change of each, however old,
+/// and those before it as long as the account keeps what runs did.
+async fn turns(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ContactId,
+) -> Result<Vec<Turn>, AdminError> {
+    let store = outside.store();
+    let memberships = store.memberships_of(account, id).await?;
+    let has_past = memberships.iter().any(|one| !one.past.is_empty());
+    let kept = if has_past { store.account(account).await? } else { None };
+    let days = kept.map(|account| account.retention).unwrap_or_default().history_days;
+    let life = SignedDuration::from_hours(24 * i64::from(days));
+    let oldest = outside.clock().now().checked_sub(life).unwrap_or(Timestamp::MIN);
+    let mut turns: Vec<Turn> = Vec::new();
+    for one in memberships {
+        let known = one.turns().into_iter();
+        turns.extend(known.filter(|turn| turn.at >= oldest || turn.at == one.updated_at));
     }
+    turns.sort_by_key(|turn| turn.at);
+    turns.reverse();
+    Ok(turns)
 }

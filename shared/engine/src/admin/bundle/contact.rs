@@ -1,15 +1,17 @@
 //! A contact in a bundle.
 
+use std::collections::BTreeSet;
+
 use contact_sync_domain::account::Account;
 use contact_sync_domain::contact::{Contact, Target};
 use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{ConnectionId, ContactId};
-use contact_sync_domain::team::{Membership, Origin};
+use contact_sync_domain::team::{Membership, Origin, Turn};
 use serde_json::{Value, json};
 
+use super::TIME;
 use super::run::link_told;
 use super::veil::Veil;
-use super::{TIME, with};
 use crate::admin::{
     AdminError, BySync, Outside, Provenance, TimelineEntry, Writer, provenance, timeline,
 };
@@ -143,7 +145,7 @@ fn entry(veil: &mut Veil, entry: &TimelineEntry) -> Value {
     match entry {
         TimelineEntry::Sync(change) => by_sync(veil, change),
         TimelineEntry::Person(deed) => by_person(veil, deed),
-        TimelineEntry::Membership(one) => with(membership(veil, one), "kind", json!("membership")),
+        TimelineEntry::Membership(one) => turn(veil, one),
         TimelineEntry::Waiting(item) => json!({
             "kind": "waiting",
             "at": item.since,
@@ -198,8 +200,29 @@ fn by_person(veil: &mut Veil, deed: &HistoryEntry) -> Value {
 }
 
 fn membership(veil: &mut Veil, one: &Membership) -> Value {
-    let origins: Vec<Value> = one
-        .origins
+    json!({
+        "team": veil.id("team", one.team_id.as_str()),
+        "stands": one.stands(),
+        "origins": origins(veil, &one.origins),
+        "version": one.version,
+        "at": one.updated_at,
+    })
+}
+
+fn turn(veil: &mut Veil, one: &Turn) -> Value {
+    json!({
+        "kind": "membership",
+        "team": veil.id("team", one.team_id.as_str()),
+        "change": one.change.name(),
+        "stands": !one.origins.is_empty(),
+        "origins": origins(veil, &one.origins),
+        "run": one.run,
+        "at": one.at,
+    })
+}
+
+fn origins(veil: &mut Veil, origins: &BTreeSet<Origin>) -> Vec<Value> {
+    origins
         .iter()
         .map(|origin| {
             let by = match origin {
@@ -210,12 +233,5 @@ fn membership(veil: &mut Veil, one: &Membership) -> Value {
             let group = origin.group().map(|(_, group)| veil.id("group", group.as_str()));
             json!({"by": by, "group": group})
         })
-        .collect();
-    json!({
-        "team": veil.id("team", one.team_id.as_str()),
-        "stands": one.stands(),
-        "origins": origins,
-        "version": one.version,
-        "at": one.updated_at,
-    })
+        .collect()
 }

@@ -14,6 +14,7 @@ use contact_sync_domain::segment::FieldChange;
 
 use super::approval::Approval;
 use super::list::ignored_by_settings;
+use super::noting::Holding;
 use super::request::not_of;
 use super::{Decided, Known, ReviewRequest};
 use crate::admin::deeds::Deed;
@@ -37,6 +38,8 @@ pub(super) struct Desk<'a, O> {
     pub(super) fence: u64,
     /// The members of the groups that are mapped to teams, read when first needed.
     members: OnceLock<Option<MemberSets>>,
+    /// On which runs approvals are summed up.
+    pub(super) holding: Holding,
 }
 
 impl<'a, O: Outside> Desk<'a, O> {
@@ -52,7 +55,8 @@ impl<'a, O: Outside> Desk<'a, O> {
         let state = store.sync_state(&account.id, id).await?;
         let fence = state.map_or(0, |state| state.fence.saturating_sub(1));
         let members = OnceLock::new();
-        Ok(Self { outside, caller, account, connection, settings, fence, members })
+        let holding = Holding::default();
+        Ok(Self { outside, caller, account, connection, settings, fence, members, holding })
     }
 
     /// By what the connection's runs would decide whomever a person approves.
@@ -181,7 +185,8 @@ impl<'a, O: Outside> Desk<'a, O> {
             // Before the first full run there is nothing to go by.
             let Some(members) = members else { return Ok(()) };
             let now = self.outside.clock().now();
-            let follower = Follower { stores, account, connection, settings, members, now };
+            let run = None;
+            let follower = Follower { stores, account, connection, settings, members, run, now };
             follower.settle_contacts(std::slice::from_ref(contact)).await
         };
         let settled: Result<(), StoreError> = settled.await;

@@ -82,6 +82,8 @@ impl<O: Outside> Desk<'_, O> {
     ) -> Result<Done, AdminError> {
         let contact = self.as_shown(item, request).await?;
         removals::approve(self.outside, self.caller, &self.connection.id, item, &contact).await?;
+        // From here on the next run does it, be it that the decision never comes on record.
+        self.note_approved(item).await?;
         Ok(Done::about(Some(contact.id)))
     }
 

@@ -66,6 +66,28 @@ pub(in crate::admin) async fn save_planned(
     Ok(version)
 }
 
+/// Puts back the version before one that was saved with a plan which was cancelled in that moment,
+/// unless somebody saved another since: nobody asked for the settings without the plan.
+pub(in crate::admin) async fn take_back_planned(
+    outside: &impl Outside,
+    caller: &Caller,
+    account: &Account,
+    found: &Connection,
+    saved: &SettingsVersion,
+) -> Result<(), AdminError> {
+    let store = outside.store();
+    let number = saved.version.saturating_sub(1);
+    let former = store.settings_version(&account.id, &found.id, number).await?;
+    let Some(former) = former else { return Ok(()) };
+    let cause = SettingsCause::RolledBack { version: number };
+    let again = next(outside, caller, former.settings, cause);
+    let again = SettingsVersion { version: saved.version + 1, ..again };
+    if store.save_settings(&account.id, &found.id, &again).await? {
+        follow(outside, account, found, saved, &again).await?;
+    }
+    Ok(())
+}
+
 /// A draft as a document.
 #[derive(Clone, Copy)]
 struct Draft<'a> {

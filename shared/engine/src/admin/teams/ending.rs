@@ -56,7 +56,9 @@ pub(in crate::admin) async fn take_over_teams(
             });
             let after = before.clone().taking_over(&taken, user);
             let now = outside.clock().now();
-            if after == before || store.put_membership(&after.next(now)).await? {
+            let is_there = after == before;
+            let after = after.replacing(&before, None, now);
+            if is_there || store.put_membership(&after).await? {
                 end(store, taken, &Ended::Contact, now).await?;
                 continue 'teams;
             }
@@ -148,7 +150,7 @@ async fn change(
         }
         let (contact, team) = (after.contact_id.clone(), after.team_id.clone());
         let (account, ends) = (after.account_id.clone(), !after.stands());
-        if store.put_membership(&after.next(now)).await? {
+        if store.put_membership(&after.replacing(&before, None, now)).await? {
             return Ok(ends);
         }
         standing = store.membership(&account, &contact, &team).await?;

@@ -147,7 +147,7 @@ pub async fn add_member(
         if membership == before {
             return Ok(Member { membership, contact });
         }
-        let membership = membership.next(outside.clock().now());
+        let membership = membership.replacing(&before, None, outside.clock().now());
         if store.put_membership(&membership).await? {
             let team = id.clone();
             let what = match role {
@@ -183,9 +183,9 @@ pub async fn remove_member(
         }
         // What is left are people, those who stayed, and connections that were deleted.
         let (subject, name) = (caller.subject.clone(), caller.name.clone());
-        let membership = before.end(Ended::Person { subject, name });
+        let membership = before.clone().end(Ended::Person { subject, name });
         let now = outside.clock().now();
-        if store.put_membership(&membership.next(now)).await? {
+        if store.put_membership(&membership.replacing(&before, None, now)).await? {
             if let Some(StoredContact::Present(contact)) = store.get(account, contact_id).await? {
                 let what = HistoryKind::TeamLeft { team: id.clone() };
                 let deed = Deed::in_account(outside, caller, account, what).await?;

@@ -59,6 +59,15 @@ impl<S: PendingStore> PendingStore for LaneStores<S> {
     ) -> Result<(), StoreError> {
         self.store.delete_pending(connection, kind, keys).await
     }
+
+    async fn forget_pending(
+        &self,
+        connection: &ConnectionId,
+        kind: PendingKind,
+        read: &[PendingItem],
+    ) -> Result<(), StoreError> {
+        self.store.forget_pending(connection, kind, read).await
+    }
 }
 
 impl<S: RunStore> RunStore for LaneStores<S> {
@@ -79,7 +88,11 @@ impl<S: RunStore> RunStore for LaneStores<S> {
         self.store.mark_report_ready(run).await
     }
 
-    async fn mark_approved(&self, run: &Run, approved: &Approved) -> Result<bool, StoreError> {
+    async fn mark_approved(
+        &self,
+        run: &Run,
+        approved: Option<&Approved>,
+    ) -> Result<bool, StoreError> {
         self.store.mark_approved(run, approved).await
     }
 

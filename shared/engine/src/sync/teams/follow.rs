@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TeamId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, RunId, TeamId};
 use contact_sync_domain::settings::Settings;
 use contact_sync_domain::team::{Membership, Observed, Standing};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -24,6 +24,8 @@ pub(crate) struct Follower<'a, S> {
     pub(crate) connection: &'a ConnectionId,
     pub(crate) settings: &'a Settings,
     pub(crate) members: &'a MemberSets,
+    /// The run that writes; `None` where a person's decision leads to it.
+    pub(crate) run: Option<&'a RunId>,
     /// When what is written was written.
     pub(crate) now: Timestamp,
 }
@@ -112,8 +114,8 @@ impl<S: ContactStore + TeamStore> Follower<'_, S> {
     /// Writes what was worked out; answers whose membership somebody else changed meanwhile, as it
     /// is now.
     pub(super) async fn put(&self, moves: &[Move]) -> Result<Vec<Candidate>, StoreError> {
-        let writes: Vec<Membership> =
-            moves.iter().map(|one| one.after.clone().next(self.now)).collect();
+        let written = |one: &Move| one.after.clone().replacing(&one.before, self.run, self.now);
+        let writes: Vec<Membership> = moves.iter().map(written).collect();
         let lost: Vec<Option<Candidate>> = stream::iter(writes)
             .map(|after| async move {
                 if self.stores.put_membership(&after).await? {

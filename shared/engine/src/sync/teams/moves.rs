@@ -185,8 +185,9 @@ where
                 Membership::none(account.clone(), team.clone(), contact.clone())
             });
             let is_done = known.version > change.version && known.origins == change.new;
-            let Some(after) = change.after(known) else { return Ok(is_done) };
-            if self.stores.put_membership(&after.next(self.clock.now())).await? {
+            let Some(after) = change.after(known.clone()) else { return Ok(is_done) };
+            let (run, now) = (&pass.point.run_id, self.clock.now());
+            if self.stores.put_membership(&after.replacing(&known, Some(run), now)).await? {
                 return Ok(true);
             }
         }

@@ -93,6 +93,41 @@ async fn what_is_approved_is_done_and_the_rest_waits() {
     assert!(held(&scene).is_empty());
 }
 
+/// The word that somebody gives anew while a run does what was approved before would be lost.
+#[tokio::test]
+async fn what_is_approved_anew_while_a_run_does_what_was_approved_outlives_the_run() {
+    let mut outlived = 0;
+    for calls in (0..500).step_by(7) {
+        let mut scene = held_back().await;
+        let asked = held(&scene).remove(0);
+        approve(&scene, &asked).await;
+        // Of the contact in a version that it never had: nothing that this run may do.
+        let anew = |world: &mut crate::memory::World| {
+            for item in world.pending.values_mut() {
+                if item.body.get("expiresAt").is_some() {
+                    item.body["version"] = serde_json::json!(99);
+                }
+            }
+        };
+        scene.worker.stores.world().meanwhile = Some((calls, anew));
+        scene.full().await;
+        let is_gone = scene.contact(asked.contact_id.as_ref().unwrap()).is_none();
+        let world = scene.worker.stores.world();
+        if world.meanwhile.is_some() {
+            assert!(outlived > 0, "nobody ever approved anew behind the removal");
+            return;
+        }
+        let counts = world.pending.keys().any(|(_, _, kind, _)| *kind == PendingKind::Approved);
+        // Before it is read it is void; behind the run's end there was nothing left to replace.
+        if is_gone && counts {
+            outlived += 1;
+        }
+        let last = world.pending.values().filter(|item| item.body["version"] == 99).count();
+        assert_eq!(usize::from(counts), last, "after {calls} calls");
+    }
+    panic!("the run never ends");
+}
+
 #[tokio::test]
 async fn an_approval_that_expired_or_whose_contact_changed_does_nothing() {
     let mut scene = held_back().await;
