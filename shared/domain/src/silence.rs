@@ -59,8 +59,8 @@ impl Missed {
     }
 }
 
-/// What an enabled connection misses at `now`; `timing` is its schedule. One that reached the end of
-/// no full run yet began at `enabled_at`.
+/// What an enabled connection misses at `now`; `timing` is its schedule. Since `enabled_at` it syncs:
+/// of the time before, in which it rested, neither runs nor looks were expected.
 pub fn silence_of(
     state: &SyncState,
     settings: &Settings,
@@ -72,17 +72,18 @@ pub fn silence_of(
         let is_late = settings.mode == Mode::Automatic && is_first_run_late(enabled_at, now);
         return is_late.then_some(Silence { what: Missed::Run, since: enabled_at });
     };
+    let last_run = last_full.max(enabled_at);
     let missed = timing
         .filter(|_| settings.mode == Mode::Automatic)
-        .and_then(|timing| missed_at(timing, last_full));
+        .and_then(|timing| missed_at(timing, last_run));
     if missed.is_some_and(|missed| now > missed) {
-        return Some(Silence { what: Missed::Run, since: last_full });
+        return Some(Silence { what: Missed::Run, since: last_run });
     }
     let looks = match settings.schedule.between_runs {
         BetweenRuns::Apply | BetweenRuns::List => true,
         BetweenRuns::Ignore => false,
     };
-    let last_look = state.work.last_checked_at.filter(|_| looks)?;
+    let last_look = state.work.last_checked_at.filter(|_| looks)?.max(enabled_at);
     if now.duration_since(last_look) > LONGEST_LOOK {
         return Some(Silence { what: Missed::Look, since: last_look });
     }
@@ -90,9 +91,9 @@ pub fn silence_of(
     (state.work.unheard >= LOOKS_UNHEARD).then_some(Silence { what: Missed::Notification, since })
 }
 
-/// When runs are missed after one that ended at `last_full`.
-fn missed_at(timing: &Timing, last_full: Timestamp) -> Option<Timestamp> {
-    let first = timing.next_run(last_full)?;
+/// When runs are missed after one that ended at `last_run`, or that was not to come before.
+fn missed_at(timing: &Timing, last_run: Timestamp) -> Option<Timestamp> {
+    let first = timing.next_run(last_run)?;
     let rare = first.checked_add(AFTER_RARE_RUN).ok();
     let second = timing.next_run(first).and_then(|second| second.checked_add(AFTER_RUN).ok());
     rare.into_iter().chain(second).min()
@@ -262,6 +263,32 @@ mod tests {
             may_be_silent(&state, at(0), at(*hour))
         });
         assert_eq!(asked.count(), 11);
+    }
+
+    #[test]
+    fn after_a_long_rest_runs_and_looks_are_expected_from_the_moment_it_ended() {
+        let daily = Settings::default();
+        let timing = Timing::compile(&daily.schedule, "UTC").unwrap();
+        let mut state = SyncState::new(AccountId::from_bits(1), ConnectionId::from_bits(2));
+        // It rested for a month; what it did before is older than anything that is expected.
+        state.work.last_full_at = Some(at(1));
+        state.work.last_checked_at = Some(at(1));
+        let resumed = at(720);
+        let missed = |state: &SyncState, now| {
+            let found = silence_of(state, &daily, timing.as_ref(), resumed, at(now));
+            found.map(|silence| (silence.what, silence.since))
+        };
+        assert_eq!(missed(&state, 720), None, "it was resumed a moment ago");
+        assert_eq!(missed(&state, 723), None);
+        assert_eq!(missed(&state, 724), Some((Missed::Look, resumed)));
+        // It looks again, and its runs do not come.
+        state.work.last_checked_at = Some(at(800));
+        assert_eq!(missed(&state, 720 + 23), None);
+        assert_eq!(missed(&state, 720 + 50), Some((Missed::Run, resumed)));
+        assert!(may_be_silent(&state, resumed, at(720 + 50)));
+        // A run that came since counts from its own end.
+        state.work.last_full_at = Some(at(760));
+        assert_eq!(missed(&state, 720 + 50), None);
     }
 
     #[test]

@@ -267,7 +267,8 @@ pub struct Welcome {
     pub address: Option<String>,
     /// How far it came.
     pub state: WelcomeState,
-    /// Why no mail was sent: the mail service's own word.
+    /// Why no mail was sent: the mail service's own word. Of a claim `NoAnswer`, once it was told
+    /// that nobody knows what became of the mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Tells one attempt from every other: of two who claim at once, each knows its own.

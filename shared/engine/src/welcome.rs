@@ -2,7 +2,8 @@
 //!
 //! The claim comes before the mail and stands for ever, whatever becomes of the contact. So whoever
 //! dies between the two, or does not hear what the mail service says, leaves a person without a
-//! welcome, and never one with two; such claims are listed, and people send those mails by hand.
+//! welcome, and never one with two; such claims are told of once and listed, and people send those
+//! mails by hand.
 
 use contact_sync_domain::connection::ConnectionStatus;
 use contact_sync_domain::contact::{Contact, ContactField, ContactStatus, LinkState};
@@ -20,6 +21,9 @@ use crate::port::{
 
 /// Longer than an invocation lives: whoever claimed a welcome and is over it is dead.
 pub const AT_WORK: SignedDuration = SignedDuration::from_secs(90);
+
+/// Noted on a claim once it was told that nobody knows what became of it.
+const UNHEARD: &str = "NoAnswer";
 
 /// So long a mail waits for the mail service, each time longer, before it is given up for now.
 const PATIENCE: [SignedDuration; 4] = [
@@ -60,9 +64,9 @@ pub struct Post<'a, S, M, C, R> {
 pub enum Welcomed {
     /// The mail was sent now.
     Sent,
-    /// It was sent before, or somebody else is at it.
+    /// It was sent before, or somebody else is at it, or it was told before that nobody knows.
     Known,
-    /// Nobody knows whether it was sent; it is not sent again by itself.
+    /// Nobody knows whether it was sent; it is not sent again by itself. Said once of a claim.
     Uncertain,
     /// Another contact of the account was welcomed under the same address.
     AddressKnown,
@@ -79,6 +83,9 @@ pub enum WelcomeError {
     /// The mail was not sent, and may be sent later.
     #[error("the welcome mail was not sent")]
     Mail(#[source] MailError),
+    /// Somebody claimed the mail a moment ago, and may be at it, or dead: come again to find out.
+    #[error("somebody set out to send the welcome mail, and has not said yet what became of it")]
+    AtWork,
 }
 
 /// Digest of an address within its account: the same person has another one elsewhere.
@@ -98,16 +105,19 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// Welcomes somebody whose contact sync made, if the settings still say so at this moment.
+    /// Welcomes somebody whose contact sync made, if the settings still say so at this moment. Of a
+    /// claim too young to tell, whoever comes is asked to come again: nobody else would find that the
+    /// claim's owner died.
     pub async fn welcome(
         &self,
         account: &AccountId,
         id: &ContactId,
     ) -> Result<Welcomed, WelcomeError> {
         let before = self.stores.welcome(account, id).await?;
-        if let Some(known) = before.as_ref().filter(|one| one.state != WelcomeState::Failed) {
-            return Ok(self.standing(known));
-        }
+        let before = match before {
+            Some(known) if known.state != WelcomeState::Failed => return self.found(known).await,
+            failed => failed,
+        };
         let Some(StoredContact::Present(contact)) = self.stores.get(account, id).await? else {
             return Ok(Welcomed::Unwanted("the contact was removed"));
         };
@@ -158,6 +168,28 @@ where
         }
     }
 
+    /// What the event's repetition learns of a claim that stands.
+    async fn found(&self, known: Welcome) -> Result<Welcomed, WelcomeError> {
+        let is_told = known.reason.as_deref() == Some(UNHEARD);
+        match (known.state, self.standing(&known)) {
+            (WelcomeState::Claimed, _) if is_told => Ok(Welcomed::Known),
+            (WelcomeState::Claimed, Welcomed::Uncertain) => Ok(self.tell(known).await),
+            (WelcomeState::Claimed, _) => Err(WelcomeError::AtWork),
+            (WelcomeState::Sent | WelcomeState::Failed, standing) => Ok(standing),
+        }
+    }
+
+    /// Notes on a claim that nobody knows what became of it: whoever notes it says so, and nobody
+    /// after. Where the store fails it is said rather than not: nobody may come again.
+    async fn tell(&self, claim: Welcome) -> Welcomed {
+        let reason = Some(UNHEARD.to_owned());
+        let told = Welcome { reason, version: claim.version + 1, ..claim };
+        match self.stores.settle_welcome(&told).await {
+            Ok(false) => Welcomed::Known,
+            Ok(true) | Err(_) => Welcomed::Uncertain,
+        }
+    }
+
     async fn send(
         &self,
         contact: &Contact,
@@ -195,8 +227,7 @@ where
         let Some(sent) = self.sent(&mail, contact).await? else { return self.let_go(claim).await };
         let (state, reason, answer) = match sent {
             Ok(()) => (WelcomeState::Sent, None, Ok(Welcomed::Sent)),
-            // The claim stands as it is, and says so.
-            Err(MailError::Unavailable(_)) => return Ok(Welcomed::Uncertain),
+            Err(MailError::Unavailable(_)) => return Ok(self.tell(claim).await),
             Err(error @ MailError::Throttled(_)) => {
                 (WelcomeState::Failed, Some("Throttled".to_owned()), Err(error))
             }

@@ -35,6 +35,7 @@ impl Scene {
         let item = self.sync_state(connection).await;
         let values = json!({":then": {"S": past(by).to_string()}});
         self.set(&item, "#work.#lastFullAt = :then", &values).await;
+        self.age_connection(connection, past(by)).await;
     }
 
     /// Nobody looked at a connection's directory for so long.
@@ -42,6 +43,23 @@ impl Scene {
         let item = self.sync_state(connection).await;
         let values = json!({":then": {"S": past(by).to_string()}});
         self.set(&item, "#work.#lastCheckedAt = :then", &values).await;
+        self.age_connection(connection, past(by)).await;
+    }
+
+    /// Nobody touched a connection since: before it was resumed nothing was expected of it.
+    async fn age_connection(&self, connection: &str, then: Timestamp) {
+        let item = self.connection_item(connection).await;
+        let values = json!({":then": {"S": then.to_string()}});
+        self.set(&item, "#doc.#updatedAt = :then", &values).await;
+    }
+
+    /// A connection, as DynamoDB writes it.
+    async fn connection_item(&self, connection: &str) -> Value {
+        let item = self.items("StateTable").await.into_iter().find(|item| {
+            item["kind"]["S"] == "connection"
+                && item["sk"]["S"].as_str().is_some_and(|sk| sk.ends_with(connection))
+        });
+        item.expect("the connection is stored")
     }
 
     /// What Graph asked us to wait is over, also for the process of a function that was told: by
@@ -115,11 +133,7 @@ impl Scene {
 
     /// Contoso's admin consented so long ago.
     pub async fn age_consent(&self, connection: &str, by: SignedDuration) {
-        let item = self.items("StateTable").await.into_iter().find(|item| {
-            item["kind"]["S"] == "connection"
-                && item["sk"]["S"].as_str().is_some_and(|sk| sk.ends_with(connection))
-        });
-        let item = item.expect("the connection is stored");
+        let item = self.connection_item(connection).await;
         let then = json!({"S": earlier(&item, "authorizedAt", by).to_string()});
         self.set(&item, "#doc.#authorizedAt = :then", &json!({":then": then})).await;
     }

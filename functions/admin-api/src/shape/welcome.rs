@@ -43,7 +43,7 @@ pub(crate) struct WelcomeShape {
     /// Through which it came; null once the person was forgotten.
     connection_id: Option<ConnectionId>,
     state: &'static str,
-    /// Why no mail was sent: the mail service's own word.
+    /// Why no mail was sent, the mail service's own word; of an uncertain one that no answer came.
     reason: Option<String>,
     at: Timestamp,
 }

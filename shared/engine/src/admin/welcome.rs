@@ -211,7 +211,9 @@ pub async fn welcome_again(
     let impossible = |why: &str| Err(AdminError::ReviewImpossible(why.to_owned()));
     match post.welcome_again(&person, before).await {
         Ok(Welcomed::Sent | Welcomed::Uncertain) => {}
-        Ok(Welcomed::Known) => return impossible("the mail was sent, or somebody is at it"),
+        Ok(Welcomed::Known) | Err(WelcomeError::AtWork) => {
+            return impossible("the mail was sent, or somebody is at it");
+        }
         Ok(Welcomed::AddressKnown) => {
             return impossible("another contact was welcomed under this address");
         }

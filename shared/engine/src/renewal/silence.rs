@@ -84,8 +84,8 @@ where
     }
 }
 
-/// When a connection that reached the end of no full run yet was enabled, or touched by a person
-/// since: nothing else writes to it until then but that it is silent, which keeps the moment.
+/// When a connection was enabled or resumed, or touched by a person since: nothing else writes to one
+/// that syncs but the end of a full run, and that it is silent, which keeps the moment.
 fn enabled_at(connection: &Connection) -> Timestamp {
     connection.silence.map_or(connection.updated_at, |silence| silence.since)
 }

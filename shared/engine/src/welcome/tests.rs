@@ -180,11 +180,11 @@ async fn a_mail_that_nobody_knows_of_is_sent_again_by_a_person_alone() {
         other => panic!("{other:?}"),
     };
     let claim = || async { scene.stores.welcome(&account(), &ada).await.unwrap().unwrap() };
-    // Somebody may be at it still.
+    // As far as others know, somebody may be at it still.
     let early = scene.post().welcome_again(&contact, claim().await).await.unwrap();
     assert_eq!(early, Welcomed::Known);
     scene.clock.advance(AT_WORK);
-    assert_eq!(scene.comes(&ada).await.unwrap(), Welcomed::Uncertain);
+    assert_eq!(scene.comes(&ada).await.unwrap(), Welcomed::Known, "it was told once");
     assert_eq!(scene.mailer.sent().len(), 1);
     let old = claim().await;
     let again = scene.post().welcome_again(&contact, old.clone()).await.unwrap();
@@ -193,6 +193,55 @@ async fn a_mail_that_nobody_knows_of_is_sent_again_by_a_person_alone() {
     assert_eq!(scene.post().welcome_again(&contact, old).await.unwrap(), Welcomed::Known);
     assert_eq!(scene.mailer.sent().len(), 2);
     assert_eq!(scene.state(&ada).await, Some(WelcomeState::Sent));
+}
+
+/// Lambda repeats a failed event after about a minute and after two more. A first repetition that
+/// found the dead one's claim and was content with it would be the last: nobody would ever learn that
+/// the person may have got no mail.
+#[tokio::test]
+async fn whoever_dies_at_a_mail_is_found_out_once_however_soon_the_event_comes_again() {
+    for calls in 0..12 {
+        let scene = Scene::new();
+        let ada = scene.made(1, "ada@contoso.example");
+        scene.stores.world().calls_left = Some(calls);
+        let first = scene.comes(&ada).await;
+        scene.stores.world().calls_left = None;
+        let mut told = usize::from(matches!(first, Ok(Welcomed::Uncertain)));
+        let mut is_over = first.is_ok();
+        for seconds in [20, 60, 120, 3_600] {
+            scene.clock.advance(SignedDuration::from_secs(seconds));
+            // An event is repeated until it is dealt with, and once more all the same.
+            let last = is_over;
+            let came = scene.comes(&ada).await;
+            told += usize::from(matches!(came, Ok(Welcomed::Uncertain)));
+            is_over |= came.is_ok();
+            assert!(!last || came.is_ok(), "{calls}: {came:?}");
+        }
+        assert!(is_over, "{calls}: it is dealt with in the end");
+        let is_open = scene.state(&ada).await == Some(WelcomeState::Claimed);
+        assert_eq!(told, usize::from(is_open), "{calls}: told exactly where nobody knows");
+        assert!(scene.mailer.sent().len() <= 1, "{calls}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_who_find_the_same_claim_one_tells() {
+    let scene = Scene::new();
+    let ada = scene.made(1, "ada@contoso.example");
+    // Whoever claimed it dies before the mail.
+    scene.stores.world().calls_left = Some(7);
+    assert!(scene.comes(&ada).await.is_err());
+    scene.stores.world().calls_left = None;
+    let claim = scene.stores.welcome(&account(), &ada).await.unwrap().unwrap();
+    scene.clock.advance(AT_WORK);
+    // Somebody else noted it between the read and the write.
+    scene.stores.world().races = 1;
+    assert_eq!(scene.comes(&ada).await.unwrap(), Welcomed::Known);
+    assert_eq!(scene.comes(&ada).await.unwrap(), Welcomed::Uncertain);
+    assert_eq!(scene.comes(&ada).await.unwrap(), Welcomed::Known);
+    // The list of what nobody knows of holds it either way, since the same moment.
+    let after = scene.stores.welcome(&account(), &ada).await.unwrap().unwrap();
+    assert_eq!((after.state, after.at), (WelcomeState::Claimed, claim.at));
 }
 
 #[tokio::test]

@@ -70,6 +70,31 @@ async fn of_a_connection_that_people_stopped_nothing_is_expected() {
     assert_eq!(missed(&renewal), None);
 }
 
+/// Whoever resumes after a holiday would be told at once that nothing comes, before anything could.
+#[tokio::test]
+async fn a_connection_resumed_after_a_long_rest_is_not_silent_at_once() {
+    let renewal = heard_last(30 * 24, 30 * 24);
+    let hours = |hours: i64| {
+        renewal.clock.now().checked_sub(SignedDuration::from_hours(hours)).unwrap()
+    };
+    renewal.stores.edit_connection(1, |connection| connection.updated_at = hours(0));
+    assert_eq!(sweep(&renewal).await.silent, 0);
+    assert_eq!(missed(&renewal), None);
+    // Three hours without a look are no chance, two days without a run neither.
+    for (resumed, what) in [(4, Missed::Look), (60, Missed::Run)] {
+        renewal.stores.edit_connection(1, |connection| {
+            connection.silence = None;
+            connection.updated_at = hours(resumed);
+        });
+        assert_eq!(sweep(&renewal).await.silent, 1);
+        let silence = renewal.stores.connection_of(1).silence.unwrap();
+        assert_eq!((silence.what, silence.since), (what, hours(resumed)));
+        // What is noted stays noted: the note itself is no sign of life.
+        assert_eq!(sweep(&renewal).await.silent, 1);
+        assert_eq!(renewal.stores.connection_of(1).silence, Some(silence));
+    }
+}
+
 #[tokio::test]
 async fn what_did_not_come_while_everything_was_paused_is_caught_up_with_and_not_missed() {
     let hours = |renewal: &FakeRenewal, hours: i64| {
