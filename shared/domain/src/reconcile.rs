@@ -199,7 +199,9 @@ impl Rules {
         self.holds
     }
 
-    /// The same rules for somebody about whom a person decided: nothing waits any more.
+    /// The same rules for somebody about whom a person decided: nothing waits any more. Values that
+    /// were refused, and a contact's becoming inactive, stay refused: no run offers them, so that
+    /// nobody approved of them.
     #[must_use]
     pub fn approving(self) -> Self {
         let policies = Policies {
@@ -208,7 +210,7 @@ impl Rules {
             link: LinkMode::Auto,
             ..self.policies
         };
-        Self { policies, rejected: RejectedSet::default(), holds: false, approved: true, ..self }
+        Self { policies, holds: false, approved: true, ..self }
     }
 
     /// What the directory asks of a user's contact whom a person takes into the scope; `None` where
@@ -218,7 +220,8 @@ impl Rules {
         self.wanted_as(user, self.disabled_are_inactive && disabled)
     }
 
-    /// What becomes of a user's own contact after a person approved all that waits.
+    /// What becomes of a user's own contact after a person approved all that waits; the rules are
+    /// [`approving`](Self::approving).
     pub fn approve(
         &self,
         user: &DirectoryUser,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Claimant, Rules, Tie, Wanted};
 use crate::contact::{Contact, ContactField, LinkState, Target};
 use crate::directory::DirectoryUser;
-use crate::id::ContactId;
+use crate::id::{ContactId, ObjectId};
 use crate::matching::{Finding, Match, MatchKey};
 use crate::review::{Question, ReviewAction, ReviewList, ReviewUser};
 use crate::segment::{Outcome, SegmentItem};
@@ -58,7 +58,7 @@ impl Rules {
             Some(link) if link.connection_id == *tie.connection => {
                 Some(SegmentItem { outcome: Outcome::Deferred, ..conflict })
             }
-            None if self.rejected.has_match(&user.id, &owner.id) => Some(SegmentItem {
+            None if self.has_refused_match(&user.id, &owner.id) => Some(SegmentItem {
                 outcome: Outcome::AwaitingReview,
                 reason: Some(
                     "the contact with this e-mail is another person's, as somebody decided"
@@ -121,6 +121,16 @@ impl Rules {
         }
     }
 
+    /// Whether somebody said that this contact is not this user's, and nobody the contrary since.
+    pub(super) fn has_refused_match(&self, user: &ObjectId, contact: &ContactId) -> bool {
+        !self.approved && self.rejected.has_match(user, contact)
+    }
+
+    /// Whether somebody said that this conflict may stay, and nobody the contrary since.
+    pub(super) fn has_refused_conflict(&self, user: &ObjectId, candidates: &[ContactId]) -> bool {
+        !self.approved && self.rejected.has_conflict(user, candidates)
+    }
+
     /// The question of a conflict, unless somebody said that it may stay.
     pub(super) fn ask_conflict(
         &self,
@@ -129,7 +139,7 @@ impl Rules {
         suggested: Option<ReviewAction>,
     ) -> Option<Box<Question>> {
         let candidates: Vec<ContactId> = contacts.iter().map(|one| one.id.clone()).collect();
-        if self.rejected.has_conflict(&user.id, &candidates) {
+        if self.has_refused_conflict(&user.id, &candidates) {
             return None;
         }
         let state = |one: &Contact| one.link.as_ref().map(|link| link.state);

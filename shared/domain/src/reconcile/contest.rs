@@ -88,7 +88,7 @@ impl Rules {
 
     /// Whether somebody said that this user and the contacts that he wants may stay as they are.
     pub fn lets_stay(&self, item: &SegmentItem) -> bool {
-        self.rejected.has_conflict(&item.object_id, &item.wants)
+        self.has_refused_conflict(&item.object_id, &item.wants)
     }
 
     /// What becomes of a takeover that was put off where others want the contact, too: none of them
@@ -98,7 +98,7 @@ impl Rules {
         let contacts = item.wants;
         let asks = item
             .question
-            .filter(|question| !self.rejected.has_conflict(&question.user.object_id, &contacts));
+            .filter(|question| !self.has_refused_conflict(&question.user.object_id, &contacts));
         let versions = item.contact_id.filter(|contact| contacts.contains(contact));
         let versions = versions.map(|contact| (contact, item.version)).into_iter().collect();
         let question = asks.map(|question| {

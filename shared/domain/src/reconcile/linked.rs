@@ -32,6 +32,9 @@ impl Rules {
         changes.retain(is_open);
         pending.retain(is_open);
         let refused = all - changes.len() - pending.len();
+        if self.approved {
+            changes.append(&mut pending);
+        }
         let (status, link) = status_and_link(user, wanted, contact, tie);
         // Somebody said that it stays active.
         let stays = self.rejected.has_removal(&contact.id, GoneCause::Disabled);

@@ -1,5 +1,6 @@
 //! One row for each thing that can become of a person.
 
+mod approving;
 mod leaving;
 
 use jiff::Timestamp;

@@ -28,7 +28,7 @@ impl Rules {
         // from an earlier connection to the same tenant: it is this person's, taken back as it is.
         // So is one that existed before and that a run let go of: his own note still leads to it.
         let is_noted = |contact: &Contact| {
-            contact.link.is_none() && !self.rejected.has_match(&user.id, &contact.id)
+            contact.link.is_none() && !self.has_refused_match(&user.id, &contact.id)
         };
         let own = found
             .existing
@@ -49,7 +49,7 @@ impl Rules {
         if let Claimant::Contact(owner) = claimant {
             candidates.push(owner);
         }
-        candidates.retain(|contact| !self.rejected.has_match(&user.id, &contact.id));
+        candidates.retain(|contact| !self.has_refused_match(&user.id, &contact.id));
         match self.keys.find(user, &wanted.mapped, &candidates) {
             Matched::One { contact, key } => {
                 let item = self.adopt(user, wanted, contact, Some(key), claimant, tie);
