@@ -30,3 +30,4 @@ mod settings_versions;
 mod sharing;
 mod teams;
 mod tenants;
+mod undoing;

@@ -40,6 +40,12 @@ pub struct Undoes {
     /// reviews; absent where one run was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// The moment before which everything is meant; absent where it is everything up to now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The runs that took back what came after `until`: what they removed nobody else did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub portions: Vec<RunId>,
     /// Of these contacts only; of all where nobody is named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactId>,
@@ -116,8 +122,14 @@ pub enum Refusal {
     NotKept,
 }
 
-/// What undoes an item that was written as it says, by this author, for the undoing run `own`.
-pub fn inverse(done: &SegmentItem, author: Author<'_>, own: &RunId, stands: Stands<'_>) -> Inverse {
+/// What undoes an item that was written as it says, by this author. `own` are the undoing run, and
+/// those that took back what came after.
+pub fn inverse(
+    done: &SegmentItem,
+    author: Author<'_>,
+    own: &[RunId],
+    stands: Stands<'_>,
+) -> Inverse {
     match done.outcome {
         Outcome::Create => unmade(done, stands),
         Outcome::Restore if done.version == 0 => unmade(done, stands),
@@ -225,7 +237,7 @@ fn put_back(done: &SegmentItem, author: Author<'_>, stands: Stands<'_>) -> Inver
 fn brought_back(
     done: &SegmentItem,
     author: Author<'_>,
-    own: &RunId,
+    own: &[RunId],
     stands: Stands<'_>,
 ) -> Inverse {
     match stands {
@@ -273,9 +285,9 @@ fn brought_back(
 
 /// Whether a contact was removed by whoever's write is undone, or by undoing, which had been made
 /// after that.
-fn is_by(author: Author<'_>, own: &RunId, by: Option<&Prior>, version: u64) -> bool {
+fn is_by(author: Author<'_>, own: &[RunId], by: Option<&Prior>, version: u64) -> bool {
     match (author, by) {
-        (_, Some(by)) if by.run == *own => true,
+        (_, Some(by)) if own.contains(&by.run) => true,
         (Author::Page(place), Some(by)) => by == place,
         (Author::Person(entry), None) => entry.version == version,
         (Author::Page(_), None) | (Author::Person(_), Some(_)) => false,

@@ -111,7 +111,7 @@ pub use teams::{
     read_team, remove_member, rename_team, team, team_members, teams, teams_of,
 };
 pub use tenants::{TenantUse, grant_tenant, read_accounts, read_tenant, tenant_accounts};
-pub use undo::{read_changes, read_since, request_undo, request_undo_since};
+pub use undo::{Span, read_changes, request_undo, request_undo_since};
 pub use welcome::{
     Trial as WelcomeTrial, WelcomesIn, preview_welcome, read_trial, read_welcome, save_welcome,
     test_welcome, welcome_again, welcome_template, welcomes,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::http::header;
 use contact_sync_domain::run::{Run, RunStatus};
 use contact_sync_engine::admin::{
-    Outside, account, apply_plan, approve_held, read_approval, read_changes, read_fix,
-    read_preview, read_since, request_preview, request_undo, request_undo_since,
+    Outside, Span, account, apply_plan, approve_held, read_approval, read_changes, read_fix,
+    read_preview, request_preview, request_undo, request_undo_since,
 };
 
 use super::Reply;
@@ -31,8 +31,8 @@ pub(super) async fn undo<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 
 pub(super) async fn undo_since<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (whose, connection) = (call.account()?, call.connection()?);
-    let since = read_since(&call.document()?)?;
-    let queued = request_undo_since(&api.outside, &whose, &connection, since, &call.caller).await?;
+    let span = Span::read(&call.document()?)?;
+    let queued = request_undo_since(&api.outside, &whose, &connection, span, &call.caller).await?;
     Ok(asked(queued))
 }
 

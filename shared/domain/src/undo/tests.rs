@@ -67,7 +67,7 @@ fn over(before: &Contact) -> Box<Trace> {
 }
 
 fn now(item: &SegmentItem, contact: &Contact) -> Inverse {
-    inverse(item, Author::Page(&place()), &own(), Stands::Contact(contact))
+    inverse(item, Author::Page(&place()), &[own()], Stands::Contact(contact))
 }
 
 fn undone(inverse: Inverse) -> SegmentItem {
@@ -161,7 +161,7 @@ fn a_contact_that_was_made_goes_again_with_nothing_of_anybody_elses_on_it() {
     let let_go = Contact { link: None, ..contact() };
     assert_eq!(now(&item, &let_go), Inverse::Refused(Refusal::Link));
     let nobody = Stands::Nothing;
-    assert_eq!(inverse(&item, Author::Page(&place()), &own(), nobody), Inverse::Nothing);
+    assert_eq!(inverse(&item, Author::Page(&place()), &[own()], nobody), Inverse::Nothing);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_deleted_contact_stands_again_with_all_that_it_had_unless_others_came_first(
     let undoing = Prior { run: own(), page: 9 };
     let stands = |by| Stands::Removed { by, version: 8, erased: false };
     for stands in [stands(Some(&own_page)), stands(Some(&undoing)), Stands::Nothing] {
-        let back = undone(inverse(&item, Author::Page(&place()), &own(), stands));
+        let back = undone(inverse(&item, Author::Page(&place()), &[own()], stands));
         assert_eq!((back.outcome, back.version, back.fields.len()), (Outcome::Restore, 0, 2));
         let after = back.trace.unwrap().after.unwrap();
         assert!(after.protected && after.whole.is_none());
@@ -187,11 +187,11 @@ fn a_deleted_contact_stands_again_with_all_that_it_had_unless_others_came_first(
         (Stands::Contact(&before), Refusal::MadeAnew),
     ];
     for (stands, refusal) in cases {
-        let found = inverse(&item, Author::Page(&place()), &own(), stands);
+        let found = inverse(&item, Author::Page(&place()), &[own()], stands);
         assert_eq!(found, Inverse::Refused(refusal));
     }
     let unkept = SegmentItem { trace: None, ..item };
-    let found = inverse(&unkept, Author::Page(&place()), &own(), stands(Some(&own_page)));
+    let found = inverse(&unkept, Author::Page(&place()), &[own()], stands(Some(&own_page)));
     assert_eq!(found, Inverse::Refused(Refusal::NotKept));
 }
 
@@ -220,4 +220,23 @@ fn values_go_back_only_on_the_contact_of_whom_they_were_written_for() {
     let mut cut = contact();
     cut.link = None;
     assert_eq!(undone(now(&item, &cut)).fields[0].new, json!("Rome"), "his, although not tied");
+}
+
+/// Everything since a moment is taken back in two portions: what the first one removed again is no
+/// later deed of somebody else for the second.
+#[test]
+fn what_an_earlier_portion_removed_comes_back_with_the_next_one() {
+    let item = SegmentItem {
+        trace: Some(Box::new(Trace::replacing(&contact(), Image::whole(&contact())))),
+        ..done(Outcome::Delete)
+    };
+    let first = RunId::from_bits(3);
+    let by = Prior { run: first.clone(), page: 0 };
+    let gone = Stands::Removed { by: Some(&by), version: 9, erased: false };
+    let place = place();
+    let author = Author::Page(&place);
+    let alone = inverse(&item, author, &[own()], gone);
+    assert_eq!(alone, Inverse::Refused(Refusal::Removed));
+    let back = undone(inverse(&item, author, &[own(), first], gone));
+    assert_eq!(back.outcome, Outcome::Restore);
 }

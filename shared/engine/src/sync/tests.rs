@@ -57,6 +57,7 @@ mod undo_ignoring;
 mod undo_law;
 mod undo_law_decided;
 mod undo_merged;
+mod undo_portions;
 mod undo_scene;
 mod undo_teams;
 mod undo_whole;

@@ -171,13 +171,14 @@ where
         let others = done.iter().filter_map(|done| taken.several.get(&done.contact));
         let all: Vec<&Done> = done.iter().chain(others.flat_map(Writes::all)).collect();
         let elsewhere = self.linked_elsewhere(pass, &all).await?;
+        let own = takers(pass);
         for Done { item, contact, is_known } in &done {
             let standing = stored.get(contact);
             let undo = if let Some(writes) = taken.several.get(contact) {
                 self.inverse_of_all(pass, &taken.place.run, writes, standing)
             } else {
                 let author = Author::Page(&taken.place);
-                inverse(item, author, &pass.point.run_id, stands(standing))
+                inverse(item, author, &own, stands(standing))
             };
             let refusal = match undo {
                 _ if unreadable.contains(contact) || !is_known => Refusal::NotKept,
@@ -325,6 +326,13 @@ fn leave_erased(pass: &mut Pass, contact: &ContactId) -> Option<SegmentItem> {
 /// That pages of a run are gone: what it did cannot be told, and is not half taken back.
 fn not_kept(run: &RunId) -> Stop {
     Stop::Failed(format!("what run {run} did is not kept any more"))
+}
+
+/// The run, and those that took back what came after what it takes back.
+fn takers(pass: &Pass) -> Vec<RunId> {
+    let undoes = pass.stored.as_ref().and_then(|run| run.undoes.as_ref());
+    let before = undoes.into_iter().flat_map(|undoes| undoes.portions.iter().cloned());
+    std::iter::once(pass.point.run_id.clone()).chain(before).collect()
 }
 
 /// What stands where a contact was.

@@ -29,7 +29,8 @@ pub(super) async fn told(
     let pages = pages(outside, veil, run).await?;
     let undoes = run.undoes.as_ref().map(|undoes| {
         let contacts = undoes.contacts.len();
-        json!({"runs": undoes.runs, "since": undoes.since, "contacts": contacts})
+        let (since, until) = (undoes.since, undoes.until);
+        json!({"runs": undoes.runs, "since": since, "until": until, "contacts": contacts})
     });
     Ok(json!({
         "id": run.id,

@@ -94,7 +94,7 @@ fn titled(title: &str) -> impl FnOnce(&mut Contact) -> bool {
 
 /// Twelve people, and what people decided and runs did since: the moment before, and the runs, the
 /// newest first.
-async fn decided() -> (Scene, String, Timestamp, Vec<RunId>) {
+pub(super) async fn decided() -> (Scene, String, Timestamp, Vec<RunId>) {
     use {ReviewAction as A, ReviewList as L};
     let mut scene = Scene::of((1..=12).map(user));
     scene.set_settings(|settings: &mut Settings| {
@@ -129,7 +129,7 @@ async fn decided() -> (Scene, String, Timestamp, Vec<RunId>) {
 
 pub(super) async fn ask(scene: &Scene, since: Timestamp, runs: Vec<RunId>) -> Run {
     scene.pass(SignedDuration::from_mins(1));
-    let undoes = Undoes { runs, since: Some(since), contacts: Vec::<ContactId>::new() };
+    let undoes = Undoes { runs, since: Some(since), ..Undoes::default() };
     let bits = u128::MAX - u128::try_from(scene.runs().len()).unwrap();
     let place = (account_id(), connection_id());
     let kind = (RunKind::Undo, Trigger::Manual);

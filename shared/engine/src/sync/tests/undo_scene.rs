@@ -78,8 +78,8 @@ pub(super) async fn ask(scene: &mut Scene, runs: &[&RunId], contacts: &[ContactI
     let bits = u128::MAX - u128::try_from(scene.runs().len()).unwrap();
     let undoes = Undoes {
         runs: runs.iter().copied().cloned().collect(),
-        since: None,
         contacts: contacts.to_vec(),
+        ..Undoes::default()
     };
     let run = Run {
         undoes: Some(Box::new(undoes)),

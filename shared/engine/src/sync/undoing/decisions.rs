@@ -17,7 +17,7 @@ use contact_sync_domain::team::Origin;
 use contact_sync_domain::undo::{Author, Inverse, Refusal, Undoes, inverse, who, written_by};
 use jiff::Timestamp;
 
-use super::{Done, leave_erased, stands};
+use super::{Done, leave_erased, stands, takers};
 use crate::port::{
     Blobs, Clock, DecisionStore, Directory, HistoryStore, Randomness, StoredContact, TeamStore,
 };
@@ -47,7 +47,7 @@ where
     C: Clock,
     R: Randomness,
 {
-    /// What was decided since the moment that was asked for, up to the asking, the newest first.
+    /// What was decided in the span that was asked for, up to the asking, the newest first.
     /// Whoever names runs means nothing but them.
     pub(super) async fn decided_since(
         &self,
@@ -61,7 +61,10 @@ where
             let page = self.stores.decisions(&pass.connection.id, cursor.as_deref(), PAGE).await?;
             let Some(page) = page else { return Ok(decided) };
             let is_over = page.decisions.last().is_none_or(|oldest| oldest.at < since);
-            let meant = |one: &Decision| one.at >= since && one.at <= pass.point.queued_at;
+            let meant = |one: &Decision| {
+                let is_before = undoes.until.is_none_or(|until| one.at < until);
+                is_before && one.at >= since && one.at <= pass.point.queued_at
+            };
             decided.extend(page.decisions.into_iter().filter(meant));
             cursor = page.cursor;
             if is_over || cursor.is_none() || decided.len() > MOST_DECISIONS {
@@ -173,7 +176,7 @@ where
         let elsewhere = self.linked_elsewhere(pass, &done.each_ref()).await?;
         let [Done { item, .. }] = &done;
         let stands = stands(stored.get(&contact));
-        let refusal = match inverse(item, Author::Person(&entry), &pass.point.run_id, stands) {
+        let refusal = match inverse(item, Author::Person(&entry), &takers(pass), stands) {
             _ if !is_readable => Refusal::NotKept,
             Inverse::Refused(refusal) => refusal,
             Inverse::Nothing => {

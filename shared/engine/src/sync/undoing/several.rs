@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::decisions::moves_address;
 use super::teams::READERS;
-use super::{Done, stands};
+use super::{Done, stands, takers};
 use crate::port::{Blobs, Clock, Directory, Randomness, StoredContact};
 use crate::sync::pass::Pass;
 use crate::sync::write::{by, written};
@@ -101,7 +101,7 @@ where
         writes: &Writes,
         stored: Option<&StoredContact>,
     ) -> Inverse {
-        let now = stands(stored);
+        let (now, own) = (stands(stored), takers(pass));
         let segment = Segment::of(pass.point.page, Phase::Undo, 0, Vec::new());
         let mut standing: Option<Standing> = None;
         let mut is_changed = false;
@@ -118,7 +118,7 @@ where
                     Stands::Removed { by: Some(by), version: *version, erased: false }
                 }
             };
-            let undo = match inverse(item, Author::Page(&place), &pass.point.run_id, stands) {
+            let undo = match inverse(item, Author::Page(&place), &own, stands) {
                 Inverse::Refused(refusal) => return Inverse::Refused(refusal),
                 Inverse::Nothing => continue,
                 Inverse::Undo(undo) => undo,
