@@ -170,6 +170,8 @@ where
             let found = self.stores.erase_beside(&account_id, contact).await?;
             self.add(found);
             self.stores.forget_welcome(&account_id, contact).await?;
+            let photos = delete_photo(self.stores, self.blobs, &account_id, contact).await?.kept;
+            self.add(Erasures { photos, ..Erasures::default() });
         }
         if let Some(ErasedUser { tenant_id, object_id, .. }) = &person.user {
             self.stores.delete_adoption(&account_id, tenant_id, object_id).await?;
@@ -182,7 +184,6 @@ where
         if let Some(key) = &person.email_key {
             ContactStore::release(self.stores, &account_id, key, &contact_id).await?;
         }
-        delete_photo(self.stores, self.blobs, &account_id, &contact_id).await?;
         self.is_clear = true;
         Ok(())
     }

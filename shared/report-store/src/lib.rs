@@ -80,7 +80,7 @@ impl Blobs for BlobStore {
         }
     }
 
-    async fn delete_prefix(&self, prefix: &str) -> Result<(), StoreError> {
+    async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
         let mut pages = self
             .client
             .list_objects_v2()
@@ -88,10 +88,13 @@ impl Blobs for BlobStore {
             .prefix(prefix)
             .into_paginator()
             .send();
+        let mut deleted = 0;
         while let Some(page) = pages.next().await {
             let page = page.map_err(unavailable("ListObjectsV2"))?;
             let keys = page.contents().iter().filter_map(|object| object.key().map(str::to_owned));
-            stream::iter(keys.collect::<Vec<_>>())
+            let keys: Vec<String> = keys.collect();
+            deleted += u64::try_from(keys.len()).unwrap_or(u64::MAX);
+            stream::iter(keys)
                 .map(|key| async move {
                     let deletion = self.client.delete_object().bucket(&self.bucket).key(key);
                     deletion.send().await.map(|_| ()).map_err(unavailable("DeleteObject"))
@@ -100,7 +103,7 @@ impl Blobs for BlobStore {
                 .try_collect::<()>()
                 .await?;
         }
-        Ok(())
+        Ok(deleted)
     }
 
     async fn signed_url(
@@ -192,7 +195,7 @@ mod tests {
                 _ => Answer::Status(204, String::new()),
             }
         });
-        store(&s3).delete_prefix("segments/").await.unwrap();
+        assert_eq!(store(&s3).delete_prefix("segments/").await.unwrap(), 2);
         let deleted: Vec<String> = s3
             .sent()
             .into_iter()

@@ -15,6 +15,7 @@ use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::answers::last_user;
 use super::contacts::TOMBSTONE_LIFE;
 use super::document::Members;
 use super::settings::forget_ignored;
@@ -53,7 +54,7 @@ pub async fn erase_contact(
     let store = outside.store();
     let receipt = match begun(outside, account, id).await? {
         Some(receipt) => match receipt.state {
-            ErasureState::Done => return Ok(receipt),
+            ErasureState::Done => return left_behind(outside, receipt).await,
             ErasureState::Redacting => return go_on(outside, receipt).await,
             ErasureState::Working => receipt,
             ErasureState::Lifted => begin(outside, caller, account, id, receipt.version).await?,
@@ -95,8 +96,10 @@ pub async fn erase_contact(
     }
     found.answers += store.erase_answers(account, id).await?;
     store.forget_welcome(account, id).await?;
-    // Nobody stores another: where the contact was stands a tombstone.
-    delete_photo(store, outside.blobs(), account, id).await?;
+    // Nobody stores another: where the contacts were stand tombstones.
+    for contact in barred.iter().chain([id]) {
+        found.photos += delete_photo(store, outside.blobs(), account, contact).await?.kept;
+    }
     let gone = ErasureReceipt {
         version: receipt.version + 1,
         state: ErasureState::Redacting,
@@ -109,6 +112,24 @@ pub async fn erase_contact(
         ..receipt
     };
     put(outside, gone).await
+}
+
+/// Deletes a photo that is there although the person was forgotten: whoever stored it and whoever
+/// was to look for it again both died. The receipt counts it.
+async fn left_behind(
+    outside: &impl Outside,
+    receipt: ErasureReceipt,
+) -> Result<ErasureReceipt, AdminError> {
+    let (store, account) = (outside.store(), &receipt.account_id);
+    let mut photos = 0;
+    for contact in receipt.barred.iter().chain([&receipt.contact_id]) {
+        photos += delete_photo(store, outside.blobs(), account, contact).await?.kept;
+    }
+    if photos == 0 {
+        return Ok(receipt);
+    }
+    let found = receipt.found.and(Erasures { photos, ..Erasures::default() });
+    put(outside, ErasureReceipt { version: receipt.version + 1, found, ..receipt }).await
 }
 
 /// Has what nobody is at any more gone on with, as the sweep does.
@@ -188,7 +209,7 @@ async fn begin(
 ) -> Result<ErasureReceipt, AdminError> {
     let store = outside.store();
     let person = match store.get(account, id).await? {
-        Some(StoredContact::Present(contact)) => Some(person_of(&contact)),
+        Some(StoredContact::Present(contact)) => Some(person_behind(outside, &contact).await?),
         // Whom sync or somebody removed may want to be forgotten all the same.
         Some(StoredContact::Tombstone { version, by, .. }) if version > 0 => match by {
             Some(by) => whom_it_removed(outside, account, id, &by).await?,
@@ -261,13 +282,26 @@ pub(super) async fn whose(
     standing: Option<&StoredContact>,
 ) -> Result<Option<ErasedUser>, AdminError> {
     let person = match standing {
-        Some(StoredContact::Present(contact)) => Some(person_of(contact)),
+        Some(StoredContact::Present(contact)) => Some(person_behind(outside, contact).await?),
         Some(StoredContact::Tombstone { by: Some(by), .. }) => {
             whom_it_removed(outside, account, id, by).await?
         }
         Some(StoredContact::Tombstone { by: None, .. }) | None => None,
     };
     Ok(person.and_then(|person| person.user))
+}
+
+/// Who is behind a contact that stands, tied to its user or not: its id does not tell whose it was
+/// where it had existed before, and his own would be free.
+async fn person_behind(
+    outside: &impl Outside,
+    contact: &Contact,
+) -> Result<ErasedPerson, AdminError> {
+    let person = person_of(contact);
+    if person.user.is_some() {
+        return Ok(person);
+    }
+    Ok(ErasedPerson { user: last_user(outside, contact).await?, ..person })
 }
 
 fn person_of(contact: &Contact) -> ErasedPerson {

@@ -117,8 +117,8 @@ pub trait Blobs: Send + Sync {
     /// The bytes, or `None`.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
 
-    /// Deletes everything whose key begins with the prefix.
-    fn delete_prefix(&self, prefix: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Deletes everything whose key begins with the prefix; answers how much there was.
+    fn delete_prefix(&self, prefix: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// A short-lived signed address from which anybody who has it can download the blob under
     /// `file_name`.
