@@ -4,6 +4,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::list_objects_v2::paginator::ListObjectsV2Paginator;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::ServerSideEncryption;
 use aws_types::service_config::ServiceConfigKey;
@@ -30,6 +31,10 @@ impl BlobStore {
             settings = settings.force_path_style(true);
         }
         Self { client: Client::from_conf(settings.build()), bucket: bucket.into() }
+    }
+
+    fn listed(&self, prefix: &str) -> ListObjectsV2Paginator {
+        self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator()
     }
 }
 
@@ -80,14 +85,20 @@ impl Blobs for BlobStore {
         }
     }
 
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let mut pages = self.listed(prefix).send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(unavailable("ListObjectsV2"))?;
+            keys.extend(
+                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)),
+            );
+        }
+        Ok(keys)
+    }
+
     async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(prefix)
-            .into_paginator()
-            .send();
+        let mut pages = self.listed(prefix).send();
         let mut deleted = 0;
         while let Some(page) = pages.next().await {
             let page = page.map_err(unavailable("ListObjectsV2"))?;

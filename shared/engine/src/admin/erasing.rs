@@ -4,12 +4,13 @@
 //! sent again and goes on. In the contact's place stands a tombstone for good: its key is a hash of
 //! account, tenant and user, so that sync meets it and makes no contact again.
 
+use contact_sync_domain::connection::Connection;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::erasure::{
     BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction,
 };
-use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
 use contact_sync_domain::retention::LONGEST;
 use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
@@ -17,15 +18,18 @@ use serde_json::Value;
 
 use super::answers::last_user;
 use super::contacts::TOMBSTONE_LIFE;
+use super::directory_values::forget_values;
 use super::document::Members;
 use super::settings::forget_ignored;
 use super::{AdminError, Caller, Outside};
 use crate::photos::delete_photo;
 use crate::port::{
-    Clock, ConnectionStore, ContactStore, ErasureStore, StoreError, StoredContact,
+    Clock, ConnectionStore, ContactStore, ErasureStore, SettingsStore, StoreError, StoredContact,
     WelcomeStore,
 };
 use crate::segments::load_segment;
+use crate::split::rivals_of;
+use crate::sync::{forget_in_state, watched_with_rivals};
 
 /// Reads `{confirm}`, which must be the contact's own id.
 pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
@@ -92,6 +96,7 @@ pub async fn erase_contact(
         for user in people.iter().filter_map(|one| one.user.as_ref()) {
             found.settings +=
                 forget_ignored(outside, caller, account, &connection.id, &user.object_id).await?;
+            forget_in_directory(outside, &connection, &user.object_id).await?;
         }
     }
     found.answers += store.erase_answers(account, id).await?;
@@ -112,6 +117,24 @@ pub async fn erase_contact(
         ..receipt
     };
     put(outside, gone).await
+}
+
+/// Forgets what is kept of a connection's directory, as far as it may tell of a person and no run
+/// reads it again.
+async fn forget_in_directory(
+    outside: &impl Outside,
+    connection: &Connection,
+    user: &ObjectId,
+) -> Result<(), AdminError> {
+    let (store, account, id) = (outside.store(), &connection.account_id, &connection.id);
+    forget_values(outside, account, id).await?;
+    let settings = store.settings(account, id).await?.settings;
+    let rivals = match &connection.tenant {
+        Some(tenant) => rivals_of(store, &tenant.id, id, &settings.routing).await?,
+        None => Vec::new(),
+    };
+    let watched = watched_with_rivals(&settings, &rivals);
+    Ok(forget_in_state(outside.blobs(), (account, id), &watched, user).await?)
 }
 
 /// Deletes a photo that is there although the person was forgotten: whoever stored it and whoever

@@ -29,6 +29,10 @@ impl Blobs for MemoryBlobs {
         Ok(self.all().get(key).cloned())
     }
 
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.all().keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
     async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
         let mut all = self.all();
         let before = all.len();

@@ -7,7 +7,7 @@ use contact_sync_domain::retention::Retention;
 use contact_sync_domain::segment::{Outcome, Phase, Prior, Segment};
 use contact_sync_engine::photos::photo_key;
 use contact_sync_engine::port::{Blobs, StoredContact};
-use contact_sync_engine::segments::store_segment;
+use contact_sync_engine::segments::{state_prefix, store_segment};
 use serde_json::json;
 
 use super::{assert_forgotten, erase, lived_in, redact_all};
@@ -95,4 +95,14 @@ async fn who_has_another_contact_by_now_is_not_erased_with_one_that_was_his() {
     let world = store.world();
     assert!(world.receipts.values().all(|receipt| receipt.barred.is_empty()));
     assert!(matches!(world.contacts.get(&own), Some(StoredContact::Present(_))));
+}
+
+/// The pickers' counts name nobody, but a value may be one person's alone.
+#[tokio::test]
+async fn counted_values_are_counted_again_once_somebody_is_erased() {
+    let (app, contact) = lived_in().await;
+    let key = format!("{}values.json", state_prefix(&account_id(), &connection_id()));
+    app.outside.blobs.put(&key, b"Canary City".to_vec(), "application/json").await.unwrap();
+    app.ask(erase(&contact)).await.expect(202);
+    assert_eq!(app.outside.blobs.get(&key).await.unwrap(), None);
 }
