@@ -3,10 +3,9 @@
 use contact_sync_domain::event::{ErasureRequested, SyncRunFinished, SyncRunPlanned};
 use contact_sync_domain::id::{AccountId, ConnectionId, RunId};
 use contact_sync_engine::port::{
-    Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PendingStore, PhotoStore,
-    ReviewStore, RunStore, SegmentStore, StoreError, WelcomeStore,
+    Blobs, Clock, ContactStore, PendingStore, ReviewStore, RunStore, SegmentStore, StoreError,
 };
-use contact_sync_engine::redacting::{Redacted, redact};
+use contact_sync_engine::redacting::{Redacted, RedactingStores, redact};
 use contact_sync_engine::report::{Compiled, ReportError, compile_report};
 use contact_sync_lambda_shell::Chain;
 use contact_sync_lambda_shell::context::deadline;
@@ -58,15 +57,7 @@ pub(crate) async fn handle<S>(
     event: LambdaEvent<Envelope>,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore
-        + ContactStore
-        + ErasureStore
-        + PendingStore
-        + PhotoStore
-        + ReviewStore
-        + RunStore
-        + SegmentStore
-        + WelcomeStore,
+    S: RedactingStores + PendingStore + ReviewStore,
 {
     let (account, connection, run) = match &event.payload {
         Envelope::SyncRunFinished(told) => (&told.account_id, &told.connection_id, &told.run_id),
@@ -89,13 +80,7 @@ async fn forget<S>(
     until: Timestamp,
 ) -> Result<(), Failure>
 where
-    S: ConnectionStore
-        + ContactStore
-        + ErasureStore
-        + PhotoStore
-        + RunStore
-        + SegmentStore
-        + WelcomeStore,
+    S: RedactingStores,
 {
     let receipt = (&asked.account_id, &asked.receipt_id);
     match redact(stores, blobs, clock, receipt, until).await {

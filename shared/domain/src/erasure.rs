@@ -53,6 +53,8 @@ pub struct Erasures {
     pub events: u64,
     /// Versions and drafts of settings whose ignore lists named the person.
     pub settings: u64,
+    /// Photos, also one of which nothing was known any more.
+    pub photos: u64,
 }
 
 /// What stays of a person who was forgotten, and why.
@@ -107,6 +109,7 @@ impl Erasures {
             reports: self.reports + other.reports,
             events: self.events + other.events,
             settings: self.settings + other.settings,
+            photos: self.photos + other.photos,
         }
     }
 }

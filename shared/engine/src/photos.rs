@@ -21,7 +21,7 @@ use crate::port::{
     StoreError,
 };
 
-pub use leaving::{PHOTOS, delete_photo, photo_key, photo_of_removed};
+pub use leaving::{DeletedPhoto, PHOTOS, delete_photo, photo_key, photo_of_removed};
 
 /// Everything that photos need of the state.
 pub trait PhotoStores:

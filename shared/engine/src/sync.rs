@@ -59,6 +59,7 @@ pub(crate) use applying::intends;
 pub(crate) use batch::{Batch, Decided, bearers, decide_batch, new_email_key};
 pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};
+pub(crate) use erased::forget_in_state;
 pub(crate) use index::{Index, KnownContact};
 pub(crate) use lookup::Lookup;
 pub(crate) use members::{GroupsError, MemberSets, page_of, read_groups};

@@ -123,6 +123,10 @@ pub(crate) fn judge(
         }),
         401 => Verdict::TokenRejected(DirectoryError::ConsentLost { code: code() }),
         403 => forbidden(what, refusal),
+        // Of photos Graph says so without a body, too; its own answers bear the id of the request.
+        404 if call.expects == Expects::Photo && answer.header("request-id").is_some() => {
+            Verdict::Final(DirectoryError::NotFound { what })
+        }
         // A proxy's 404 says nothing about the object.
         404 if refusal.is_graphs() => Verdict::Final(DirectoryError::NotFound { what }),
         404 | 300..=399 => Verdict::Broken(wait),

@@ -4,6 +4,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::list_objects_v2::paginator::ListObjectsV2Paginator;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::types::ServerSideEncryption;
 use aws_types::service_config::ServiceConfigKey;
@@ -30,6 +31,10 @@ impl BlobStore {
             settings = settings.force_path_style(true);
         }
         Self { client: Client::from_conf(settings.build()), bucket: bucket.into() }
+    }
+
+    fn listed(&self, prefix: &str) -> ListObjectsV2Paginator {
+        self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator()
     }
 }
 
@@ -80,18 +85,27 @@ impl Blobs for BlobStore {
         }
     }
 
-    async fn delete_prefix(&self, prefix: &str) -> Result<(), StoreError> {
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(prefix)
-            .into_paginator()
-            .send();
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let mut pages = self.listed(prefix).send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(unavailable("ListObjectsV2"))?;
+            keys.extend(
+                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)),
+            );
+        }
+        Ok(keys)
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
+        let mut pages = self.listed(prefix).send();
+        let mut deleted = 0;
         while let Some(page) = pages.next().await {
             let page = page.map_err(unavailable("ListObjectsV2"))?;
             let keys = page.contents().iter().filter_map(|object| object.key().map(str::to_owned));
-            stream::iter(keys.collect::<Vec<_>>())
+            let keys: Vec<String> = keys.collect();
+            deleted += u64::try_from(keys.len()).unwrap_or(u64::MAX);
+            stream::iter(keys)
                 .map(|key| async move {
                     let deletion = self.client.delete_object().bucket(&self.bucket).key(key);
                     deletion.send().await.map(|_| ()).map_err(unavailable("DeleteObject"))
@@ -100,7 +114,7 @@ impl Blobs for BlobStore {
                 .try_collect::<()>()
                 .await?;
         }
-        Ok(())
+        Ok(deleted)
     }
 
     async fn signed_url(
@@ -192,7 +206,7 @@ mod tests {
                 _ => Answer::Status(204, String::new()),
             }
         });
-        store(&s3).delete_prefix("segments/").await.unwrap();
+        assert_eq!(store(&s3).delete_prefix("segments/").await.unwrap(), 2);
         let deleted: Vec<String> = s3
             .sent()
             .into_iter()

@@ -1,5 +1,7 @@
 //! Forgetting one person.
 
+mod left_behind;
+
 use std::collections::BTreeSet;
 
 use contact_sync_domain::connection::ConnectionStatus;

@@ -3,6 +3,7 @@
 
 mod as_of;
 mod export;
+mod last_user;
 mod past;
 mod provenance;
 mod timeline;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 pub use as_of::contact_as_of;
 pub use export::{Exported, export_person};
+pub(super) use last_user::last_user;
 pub use past::BySync;
 pub use provenance::{Provenance, Writer, provenance};
 pub use timeline::{TimelineEntry, timeline};

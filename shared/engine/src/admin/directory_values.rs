@@ -66,7 +66,7 @@ pub async fn directory_values(
     }
     let tenant = connected(outside, account, id).await?;
     let now = outside.clock().now();
-    let key = format!("{}values.json", state_prefix(account, id));
+    let key = key(account, id);
     let stored = outside.blobs().get(&key).await?;
     // Of another release's form, or damaged: read again.
     let stored = stored.and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
@@ -114,4 +114,18 @@ pub async fn directory_values(
         complete: kept.next.is_none(),
         as_of: kept.began_at,
     })
+}
+
+/// Where what was counted is kept.
+fn key(account: &AccountId, id: &ConnectionId) -> String {
+    format!("{}values.json", state_prefix(account, id))
+}
+
+/// Forgets what was counted in a directory: a value that one person alone has may tell of him.
+pub(super) async fn forget_values(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ConnectionId,
+) -> Result<(), StoreError> {
+    outside.blobs().delete_prefix(&key(account, id)).await.map(drop)
 }

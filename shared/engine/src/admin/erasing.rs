@@ -4,27 +4,32 @@
 //! sent again and goes on. In the contact's place stands a tombstone for good: its key is a hash of
 //! account, tenant and user, so that sync meets it and makes no contact again.
 
+use contact_sync_domain::connection::Connection;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::erasure::{
     BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction,
 };
-use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
 use contact_sync_domain::retention::LONGEST;
 use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::answers::last_user;
 use super::contacts::TOMBSTONE_LIFE;
+use super::directory_values::forget_values;
 use super::document::Members;
 use super::settings::forget_ignored;
 use super::{AdminError, Caller, Outside};
 use crate::photos::delete_photo;
 use crate::port::{
-    Clock, ConnectionStore, ContactStore, ErasureStore, StoreError, StoredContact,
+    Clock, ConnectionStore, ContactStore, ErasureStore, SettingsStore, StoreError, StoredContact,
     WelcomeStore,
 };
 use crate::segments::load_segment;
+use crate::split::rivals_of;
+use crate::sync::{forget_in_state, watched_with_rivals};
 
 /// Reads `{confirm}`, which must be the contact's own id.
 pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
@@ -53,7 +58,7 @@ pub async fn erase_contact(
     let store = outside.store();
     let receipt = match begun(outside, account, id).await? {
         Some(receipt) => match receipt.state {
-            ErasureState::Done => return Ok(receipt),
+            ErasureState::Done => return left_behind(outside, receipt).await,
             ErasureState::Redacting => return go_on(outside, receipt).await,
             ErasureState::Working => receipt,
             ErasureState::Lifted => begin(outside, caller, account, id, receipt.version).await?,
@@ -91,12 +96,15 @@ pub async fn erase_contact(
         for user in people.iter().filter_map(|one| one.user.as_ref()) {
             found.settings +=
                 forget_ignored(outside, caller, account, &connection.id, &user.object_id).await?;
+            forget_in_directory(outside, &connection, &user.object_id).await?;
         }
     }
     found.answers += store.erase_answers(account, id).await?;
     store.forget_welcome(account, id).await?;
-    // Nobody stores another: where the contact was stands a tombstone.
-    delete_photo(store, outside.blobs(), account, id).await?;
+    // Nobody stores another: where the contacts were stand tombstones.
+    for contact in barred.iter().chain([id]) {
+        found.photos += delete_photo(store, outside.blobs(), account, contact).await?.kept;
+    }
     let gone = ErasureReceipt {
         version: receipt.version + 1,
         state: ErasureState::Redacting,
@@ -109,6 +117,42 @@ pub async fn erase_contact(
         ..receipt
     };
     put(outside, gone).await
+}
+
+/// Forgets what is kept of a connection's directory, as far as it may tell of a person and no run
+/// reads it again.
+async fn forget_in_directory(
+    outside: &impl Outside,
+    connection: &Connection,
+    user: &ObjectId,
+) -> Result<(), AdminError> {
+    let (store, account, id) = (outside.store(), &connection.account_id, &connection.id);
+    forget_values(outside, account, id).await?;
+    let settings = store.settings(account, id).await?.settings;
+    let rivals = match &connection.tenant {
+        Some(tenant) => rivals_of(store, &tenant.id, id, &settings.routing).await?,
+        None => Vec::new(),
+    };
+    let watched = watched_with_rivals(&settings, &rivals);
+    Ok(forget_in_state(outside.blobs(), (account, id), &watched, user).await?)
+}
+
+/// Deletes a photo that is there although the person was forgotten: whoever stored it and whoever
+/// was to look for it again both died. The receipt counts it.
+async fn left_behind(
+    outside: &impl Outside,
+    receipt: ErasureReceipt,
+) -> Result<ErasureReceipt, AdminError> {
+    let (store, account) = (outside.store(), &receipt.account_id);
+    let mut photos = 0;
+    for contact in receipt.barred.iter().chain([&receipt.contact_id]) {
+        photos += delete_photo(store, outside.blobs(), account, contact).await?.kept;
+    }
+    if photos == 0 {
+        return Ok(receipt);
+    }
+    let found = receipt.found.and(Erasures { photos, ..Erasures::default() });
+    put(outside, ErasureReceipt { version: receipt.version + 1, found, ..receipt }).await
 }
 
 /// Has what nobody is at any more gone on with, as the sweep does.
@@ -188,7 +232,7 @@ async fn begin(
 ) -> Result<ErasureReceipt, AdminError> {
     let store = outside.store();
     let person = match store.get(account, id).await? {
-        Some(StoredContact::Present(contact)) => Some(person_of(&contact)),
+        Some(StoredContact::Present(contact)) => Some(person_behind(outside, &contact).await?),
         // Whom sync or somebody removed may want to be forgotten all the same.
         Some(StoredContact::Tombstone { version, by, .. }) if version > 0 => match by {
             Some(by) => whom_it_removed(outside, account, id, &by).await?,
@@ -261,13 +305,26 @@ pub(super) async fn whose(
     standing: Option<&StoredContact>,
 ) -> Result<Option<ErasedUser>, AdminError> {
     let person = match standing {
-        Some(StoredContact::Present(contact)) => Some(person_of(contact)),
+        Some(StoredContact::Present(contact)) => Some(person_behind(outside, contact).await?),
         Some(StoredContact::Tombstone { by: Some(by), .. }) => {
             whom_it_removed(outside, account, id, by).await?
         }
         Some(StoredContact::Tombstone { by: None, .. }) | None => None,
     };
     Ok(person.and_then(|person| person.user))
+}
+
+/// Who is behind a contact that stands, tied to its user or not: its id does not tell whose it was
+/// where it had existed before, and his own would be free.
+async fn person_behind(
+    outside: &impl Outside,
+    contact: &Contact,
+) -> Result<ErasedPerson, AdminError> {
+    let person = person_of(contact);
+    if person.user.is_some() {
+        return Ok(person);
+    }
+    Ok(ErasedPerson { user: last_user(outside, contact).await?, ..person })
 }
 
 fn person_of(contact: &Contact) -> ErasedPerson {

@@ -29,9 +29,15 @@ impl Blobs for MemoryBlobs {
         Ok(self.all().get(key).cloned())
     }
 
-    async fn delete_prefix(&self, prefix: &str) -> Result<(), StoreError> {
-        self.all().retain(|key, _| !key.starts_with(prefix));
-        Ok(())
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        Ok(self.all().keys().filter(|key| key.starts_with(prefix)).cloned().collect())
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
+        let mut all = self.all();
+        let before = all.len();
+        all.retain(|key, _| !key.starts_with(prefix));
+        Ok(u64::try_from(before - all.len()).unwrap_or(u64::MAX))
     }
 
     async fn signed_url(

@@ -18,7 +18,16 @@ pub fn photo_key(account: &AccountId, contact: &ContactId) -> String {
     format!("{}photo", folder(account, contact))
 }
 
-/// Deletes a contact's photo and what is known of it; `true` where anything was known.
+/// What was deleted of a contact's photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeletedPhoto {
+    /// Whether anything was known of it.
+    pub was_known: bool,
+    /// How many photos were kept: one at most, also where nothing was known of it.
+    pub kept: u64,
+}
+
+/// Deletes a contact's photo and what is known of it.
 ///
 /// What is known goes between two deletions of the photo: after the first nobody is left who dies
 /// before it, and whoever stores a photo meanwhile is refused afterwards, or found by the second.
@@ -27,14 +36,14 @@ pub async fn delete_photo(
     blobs: &impl Blobs,
     account: &AccountId,
     contact: &ContactId,
-) -> Result<bool, StoreError> {
+) -> Result<DeletedPhoto, StoreError> {
     let folder = folder(account, contact);
-    blobs.delete_prefix(&folder).await?;
+    let mut kept = blobs.delete_prefix(&folder).await?;
     let was_known = stores.delete_photo(account, contact).await?;
     if was_known {
-        blobs.delete_prefix(&folder).await?;
+        kept = kept.max(blobs.delete_prefix(&folder).await?);
     }
-    Ok(was_known)
+    Ok(DeletedPhoto { was_known, kept })
 }
 
 /// A contact was removed: its photo goes. Where none was ever looked for that is one read.
@@ -51,5 +60,5 @@ pub async fn photo_of_removed<S: ContactStore + PhotoStore>(
     if let Some(StoredContact::Present(_)) = stores.get(account, contact).await? {
         return Ok(false);
     }
-    delete_photo(stores, blobs, account, contact).await
+    Ok(delete_photo(stores, blobs, account, contact).await?.was_known)
 }

@@ -75,7 +75,12 @@ impl<B: Blobs> Blobs for LaneBlobs<B> {
         self.blobs.get(key).await
     }
 
-    async fn delete_prefix(&self, prefix: &str) -> Result<(), StoreError> {
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let own = self.own(prefix);
+        self.blobs.keys(own.as_deref().unwrap_or(prefix)).await
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
         let own = self.own(prefix);
         self.blobs.delete_prefix(own.as_deref().unwrap_or(prefix)).await
     }

@@ -117,8 +117,11 @@ pub trait Blobs: Send + Sync {
     /// The bytes, or `None`.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
 
-    /// Deletes everything whose key begins with the prefix.
-    fn delete_prefix(&self, prefix: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The keys that begin with the prefix, in no order.
+    fn keys(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// Deletes everything whose key begins with the prefix; answers how much there was.
+    fn delete_prefix(&self, prefix: &str) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// A short-lived signed address from which anybody who has it can download the blob under
     /// `file_name`.

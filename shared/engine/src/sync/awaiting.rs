@@ -42,6 +42,23 @@ impl Awaiting {
         blobs.put(&key, self.to_bytes(), "application/octet-stream").await
     }
 
+    /// Forgets somebody, who waits or is waited for. A look that stores at this moment may bring him
+    /// back, or wait for others anew: the next full run knows again who waits.
+    pub(super) async fn forget(
+        blobs: &impl Blobs,
+        account: &AccountId,
+        connection: &ConnectionId,
+        user: &ObjectId,
+    ) -> Result<(), StoreError> {
+        let mut awaiting = Self::load(blobs, account, connection).await?;
+        let before = awaiting.managers.len();
+        awaiting.managers.retain(|who, manager| who != user && manager != user);
+        if awaiting.managers.len() == before {
+            return Ok(());
+        }
+        awaiting.store(blobs, account, connection).await
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         let pairs = self.managers.iter().take(MOST);
         let mut bytes = vec![FORM];

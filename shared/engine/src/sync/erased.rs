@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId};
 use contact_sync_domain::redaction::is_passed_over;
 use contact_sync_domain::segment::SegmentItem;
 
+use super::awaiting::Awaiting;
 use super::batch::is_erased;
+use super::members::MemberSets;
 use super::pass::Pass;
+use super::watched::Watched;
 use super::{Stop, SyncStores, Worker};
-use crate::port::{Blobs, Clock, Directory, Randomness};
+use crate::port::{Blobs, Clock, Directory, Randomness, StoreError};
 
 impl Pass {
     /// What stands in this run for somebody who was erased. It leads back to nobody, and is the same
@@ -63,4 +66,17 @@ where
         let erased = pairs.filter(|(_, contact)| is_erased(stored.get(contact)));
         Ok(erased.map(|(user, _)| user.clone()).collect())
     }
+}
+
+/// Takes somebody out of what runs keep of a connection's present state: who waits for a manager,
+/// and the members of groups that nobody looks at any more. The others are lists as the directory
+/// tells them, and each run reads them again.
+pub(crate) async fn forget_in_state(
+    blobs: &impl Blobs,
+    (account, connection): (&AccountId, &ConnectionId),
+    watched: &[Watched],
+    user: &ObjectId,
+) -> Result<(), StoreError> {
+    Awaiting::forget(blobs, account, connection, user).await?;
+    MemberSets::drop_unwatched(blobs, account, connection, watched).await
 }

@@ -2,7 +2,7 @@
 
 use contact_sync_domain::directory::UserSelection;
 use contact_sync_domain::id::ObjectId;
-use contact_sync_engine::port::{Directory, DirectoryError, Lane};
+use contact_sync_engine::port::{Directory, DirectoryError, Lane, Photos};
 use jiff::SignedDuration;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -288,4 +288,29 @@ async fn what_a_person_waits_for_gives_up_sooner() {
     let answer = stub.client.search_users(&tenant(), "", 10).await;
     assert!(answer.unwrap_err().is_transient());
     assert!(stub.clock.waits.lock().unwrap().is_empty(), "13 s are more than a page waits");
+}
+
+/// Graph's own answer says that there is no photo, whatever its body; a proxy's would have people
+/// lose the photo that they have.
+#[tokio::test]
+async fn a_missing_photo_is_none_if_graph_says_so_and_a_failed_look_if_a_proxy_does() {
+    let ada = ObjectId::parse(ADA).unwrap();
+    for reply in [
+        Reply::new(404, "").header("request-id", "36e3062d"),
+        Reply::new(404, "<html>none</html>").header("request-id", "36e3062d"),
+        Reply::refusal(404, "ImageNotFound", ""),
+    ] {
+        let shown = format!("{reply:?}");
+        let stub = Stub::of(vec![reply]).await;
+        assert_eq!(stub.client.photo(&tenant(), &ada).await.unwrap(), None, "{shown}");
+        assert_eq!(stub.graph_requests().len(), 1, "{shown}");
+    }
+    for body in ["", "<html>not found</html>"] {
+        let stub = Stub::of(vec![Reply::new(404, body)]).await;
+        let error = stub.client.photo(&tenant(), &ada).await.unwrap_err();
+        assert!(matches!(error, DirectoryError::Unavailable { .. }), "{body}: {error:?}");
+    }
+    // Of anything else a bare 404 goes on saying nothing.
+    let (answer, _) = listed(vec![Reply::new(404, "").header("request-id", "36e3062d")]).await;
+    assert!(answer.unwrap_err().is_transient());
 }

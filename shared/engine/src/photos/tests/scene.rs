@@ -115,7 +115,11 @@ impl Blobs for MortalBlobs {
         self.blobs.get(key).await
     }
 
-    async fn delete_prefix(&self, prefix: &str) -> Result<(), StoreError> {
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        self.blobs.keys(prefix).await
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<u64, StoreError> {
         self.alive().await?;
         self.blobs.delete_prefix(prefix).await
     }

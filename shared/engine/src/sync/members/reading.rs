@@ -76,6 +76,26 @@ impl MemberSets {
         Ok(Self { sets })
     }
 
+    /// Deletes the stored sets of groups and units that nobody looks at any more: no run reads them
+    /// again, and so none would ever hear that somebody is gone from them.
+    pub(crate) async fn drop_unwatched(
+        blobs: &impl Blobs,
+        account: &AccountId,
+        connection: &ConnectionId,
+        watched: &[Watched],
+    ) -> Result<(), StoreError> {
+        let kept: HashSet<String> =
+            watched.iter().map(|one| key(account, connection, &one.key())).collect();
+        let state = state_prefix(account, connection);
+        for folder in ["groups/", "units/"] {
+            let stored = blobs.keys(&format!("{state}{folder}")).await?;
+            for key in stored.iter().filter(|key| !kept.contains(*key)) {
+                blobs.delete_prefix(key).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether all of these are among them that are needed for more than to know whom others mean.
     pub(crate) fn are_all(&self, groups: &[Watched]) -> bool {
         let is_known =

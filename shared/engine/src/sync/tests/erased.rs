@@ -19,6 +19,7 @@ use crate::memory::World;
 use crate::port::{BoxError, ErasureStore, StoredContact};
 use crate::report::{ReportFile, Sheet, compile_report};
 use crate::segments::{alter_segment, load_segment};
+use crate::sync::{forget_in_state, watched_groups};
 
 /// What forgetting user 3 does to what stands for the present.
 fn forget_user_3(world: &mut World) {
@@ -277,4 +278,50 @@ async fn who_is_taken_out_of_a_run_at_work_is_counted_once_by_whoever_goes_on_wi
         assert_eq!((run.status, run.counts.seen), (RunStatus::Succeeded, 8), "{calls} calls");
         assert_eq!(people, Some(8), "died after {calls} calls");
     }
+}
+
+/// What the blobs of the connection's present state are that name somebody.
+fn state_naming(scene: &Scene, number: u128) -> Vec<String> {
+    let id = ObjectId::from_u128(number);
+    let bits = id.as_u128().to_be_bytes();
+    let names = |bytes: &[u8]| bytes.windows(16).any(|some| some == bits);
+    let all = scene.worker.blobs.all();
+    let state = all.iter().filter(|(key, _)| key.starts_with("state/"));
+    state.filter(|(_, bytes)| names(bytes)).map(|(key, _)| key.clone()).collect()
+}
+
+#[tokio::test]
+async fn what_is_kept_of_the_directory_and_read_by_no_run_again_loses_whoever_is_erased() {
+    let mut people: Vec<_> =
+        (1..=4).map(|number| user_with(number, &json!({"department": "Sales"}))).collect();
+    let mut board: Vec<_> =
+        (8..=9).map(|number| user_with(number, &json!({"department": "Board"}))).collect();
+    people[0].tell_manager(Some(&ObjectId::from_u128(8)));
+    people[1].tell_manager(Some(&ObjectId::from_u128(9)));
+    people.append(&mut board);
+    let mut scene = Scene::of(people);
+    put_group(&scene, 1, [1, 2, 8, 9], &[]);
+    put_group(&scene, 2, [1, 2, 3, 4, 8, 9], &[]);
+    let named = |any: &[u128]| {
+        let any = any.iter().map(|group| ObjectId::from_u128(50_000 + group)).collect();
+        AllOr::Any(GroupScope { any, include_nested: true })
+    };
+    scene.set_settings(|settings| {
+        settings.scope.departments = AllOr::Any(vec!["Sales".to_owned()]);
+        settings.scope.groups = named(&[1, 2]);
+        let row = json!({"target": "manager", "source": "[manager]", "whenEmpty": "clear"});
+        settings.mapping.push(serde_json::from_value(row).unwrap());
+    });
+    scene.full().await;
+    assert_eq!(state_naming(&scene, 9).len(), 3, "two groups, and who waits for him");
+    scene.set_settings(|settings| settings.scope.groups = named(&[2]));
+    let settings = scene.worker.stores.world().settings[&connection_id()].last().cloned().unwrap();
+    let watched = watched_groups(&settings.settings);
+    let (blobs, place) = (&scene.worker.blobs, (&account_id(), &connection_id()));
+    forget_in_state(blobs, place, &watched, &ObjectId::from_u128(9)).await.unwrap();
+    let left = state_naming(&scene, 9);
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left[0].contains(ObjectId::from_u128(50_002).as_str()), "each run reads it again");
+    let others = state_naming(&scene, 8);
+    assert!(others.iter().any(|key| key.contains("awaiting")), "others wait on: {others:?}");
 }
