@@ -7,11 +7,15 @@ use contact_sync_domain::settings::{ChangeMode, Settings};
 
 use super::{NoticeError, NoticeStores};
 
-/// So many waiting decisions of a list are counted; of more it is said that there are more.
-const MOST_COUNTED: u64 = 1_000;
+/// So many waiting decisions of a list are counted; of more it is said that there are more. A list is
+/// in no order of time: what is not looked at may be the news. All of these are some fifty requests.
+const MOST_COUNTED: u64 = 50_000;
 
-/// How many waiting decisions are read at a time.
-const PAGE: u16 = 100;
+/// Of a list that stands it is enough to know that there are many.
+const MOST_STANDING: u64 = 1_000;
+
+/// How many waiting decisions are read at a time: as many as a megabyte holds.
+const PAGE: u16 = 1_000;
 
 /// The lists in which something waits, as far as people may decide there; `told` is what they
 /// believe of them.
@@ -45,6 +49,7 @@ async fn open(
         Some(Told::Waiting { lists, .. }) => lists.get(&list).map(|seen| seen.seen),
         Some(_) | None => None,
     };
+    let most = if stands { MOST_STANDING } else { MOST_COUNTED };
     let mut found: Option<OpenList> = None;
     let mut cursor: Option<String> = None;
     loop {
@@ -62,7 +67,7 @@ async fn open(
         let Some(open) = found.as_mut().filter(|_| cursor.is_some()) else { return Ok(found) };
         // Of a list that stands it is enough to know that it still does.
         let is_known = stands && seen.is_some_and(|seen| open.oldest <= seen);
-        if is_known || open.count >= MOST_COUNTED {
+        if is_known || open.count >= most {
             open.more = true;
             return Ok(found);
         }

@@ -9,11 +9,11 @@ use super::*;
 
 impl Scene {
     /// A question about the person of this number is put now.
-    fn asks(&self, list: ReviewList, number: u8) {
+    fn asks(&self, list: ReviewList, number: u32) {
         let item: ReviewItem = serde_json::from_value(json!({
             "accountId": self.connection.account_id, "connectionId": self.connection.id,
             "list": list, "version": 1, "run": "run", "since": self.clock.now(),
-            "user": {"objectId": format!("84bd8158-6d4d-4958-8b9f-9d6445542f{number:02x}")},
+            "user": {"objectId": format!("84bd8158-6d4d-4958-8b9f-9d64{number:08x}")},
         }))
         .unwrap();
         let place = (self.connection.id.clone(), list, item.user.object_id.clone());
@@ -87,6 +87,41 @@ async fn a_second_question_is_told_while_the_first_stays_open_and_in_the_same_li
     scene.clock.advance(SignedDuration::from_hours(48));
     assert_eq!(scene.digests().await, []);
     assert_eq!(scene.asked(4, waiting(3)).await, [""; 0]);
+}
+
+/// A list is in the order of ids, not of time: looked at only in part, it would hide what comes behind.
+#[tokio::test]
+async fn in_a_list_of_more_than_a_thousand_the_last_question_is_counted_and_told() {
+    let scene = scene();
+    scene.changes_digest("off");
+    for number in 0..2_500 {
+        scene.asks(ReviewList::Conflicts, number);
+    }
+    let told = scene.asked(1, waiting(2_500)).await;
+    assert!(told[0].ends_with(": 2500 decisions wait"), "{told:?}");
+    scene.clock.advance(SignedDuration::from_hours(25));
+    assert_eq!(scene.asked(2, waiting(2_500)).await, [""; 0], "the same still waits");
+    scene.asks(ReviewList::Conflicts, 9_999);
+    let told = scene.asked(3, waiting(2_501)).await;
+    assert_eq!(told.len(), 1, "the newest is the last of the list");
+    assert!(told[0].ends_with(": 2501 decisions wait"), "{told:?}");
+}
+
+/// Whoever leaves people without a contact by choice is not read a list of them to the end.
+#[tokio::test]
+async fn of_a_list_that_stands_no_more_than_a_thousand_are_counted_and_it_says_so() {
+    let scene = scene();
+    scene.changes_digest("off");
+    {
+        let mut world = scene.stores.world();
+        let versions = world.settings.get_mut(&scene.connection.id).unwrap();
+        versions[0].settings.policies.create = ChangeMode::Review;
+    }
+    for number in 0..2_500 {
+        scene.asks(ReviewList::Available, number);
+    }
+    let told = scene.asked(1, waiting(2_500)).await;
+    assert!(told[0].ends_with(": over 1000 decisions wait"), "{told:?}");
 }
 
 #[tokio::test]
