@@ -49,7 +49,7 @@ async fn whose_contact_was_untied_is_barred_with_it() {
             untie(&app, &contact, &by);
         } else {
             let unlink = of_account(&format!("/contacts/{contact}/unlink"));
-            app.ask(Ask::post(unlink, &json!({}))).await.expect(200);
+            app.ask(Ask::new("POST", unlink)).await.expect(202);
         }
         app.ask(erase(&contact)).await.expect(202);
         let receipt = app.outside.store.world().receipts.values().next().cloned().unwrap();

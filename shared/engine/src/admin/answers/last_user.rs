@@ -3,7 +3,7 @@
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::ErasedUser;
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
-use contact_sync_domain::review::ReviewList;
+use contact_sync_domain::review::{ReviewAction, ReviewList};
 
 use super::past::{Happened, Past, Place};
 use crate::admin::{AdminError, ChangeKind, Outside};
@@ -66,6 +66,8 @@ pub(in crate::admin) async fn last_user(
 
 /// Whether somebody said that a match was wrong: the contact is another's.
 fn was_never_his(entry: &HistoryEntry) -> bool {
-    let HistoryKind::Decided { list: ReviewList::Matched, .. } = entry.what else { return false };
-    entry.before.as_ref().is_some_and(|before| before.link.is_some())
+    matches!(
+        entry.what,
+        HistoryKind::Decided { list: ReviewList::Matched, action: ReviewAction::Unlink, .. }
+    )
 }
