@@ -12,6 +12,7 @@ use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::segment::{FieldChange, Outcome, SegmentItem};
 use serde_json::Value;
 
+use super::as_shown::check_unedited;
 use super::desk::{Desk, Done, moved, target};
 use super::{Known, ReviewRequest};
 use crate::admin::contacts::contact;
@@ -199,10 +200,11 @@ impl<O: Outside> Approval<'_, '_, O> {
         Ok(Done::wrote(made))
     }
 
-    /// Applies changes that wait.
+    /// Applies changes that wait, to the contact as it was shown.
     pub(super) async fn apply(
         &self,
         item: &ReviewItem,
+        request: &ReviewRequest,
         known: Known<'_>,
     ) -> Result<Done, AdminError> {
         let Meant { user, wanted, own, standing } = self.user(&item.user.object_id, known).await?;
@@ -213,13 +215,15 @@ impl<O: Outside> Approval<'_, '_, O> {
         let claimant = as_claimant(owner.as_ref());
         let found = Found { contact_id: &own, existing: Some(existing), claimant, candidates: &[] };
         let decided = self.grounds.rules.approve(&user, &wanted, found, self.grounds.tie());
+        // Applied already, before it was on record.
+        if decided.outcome == Outcome::Unchanged && has_all(existing, &item.changes) {
+            return Ok(Done::wrote(existing.clone()));
+        }
+        self.desk.check_shown(item, existing, request.contact_version).await?;
+        check_unedited(item, existing)?;
         match decided.outcome {
             Outcome::Update if !same_changes(&item.changes, &decided.fields) => {
                 Err(moved(item, Some(&decided.fields)))
-            }
-            // Applied already, before it was on record.
-            Outcome::Unchanged if has_all(existing, &item.changes) => {
-                Ok(Done::wrote(existing.clone()))
             }
             Outcome::Unchanged => Err(moved(item, Some(&[]))),
             _ => Ok(Done::wrote(self.write(item, &decided, standing.as_ref()).await?)),

@@ -235,7 +235,7 @@ impl<'a, O: Outside> Desk<'a, O> {
         match (request.action, item.list) {
             (A::Accept, L::Matched) => approval()?.link(item, &request.of_proposed(), user).await,
             (A::Accept, L::Available) | (A::Create, _) => approval()?.create(item, user).await,
-            (A::Accept, L::Changes) => approval()?.apply(item, user).await,
+            (A::Accept, L::Changes) => approval()?.apply(item, request, user).await,
             (A::Accept, L::Removals) if is_planned(item) => self.approve(item, request).await,
             (A::Keep | A::Reject, L::Removals) if is_planned(item) => {
                 self.spare(item, named, &deed).await
@@ -354,8 +354,8 @@ pub(super) fn moved(item: &ReviewItem, now: Option<&[FieldChange]>) -> AdminErro
     };
     AdminError::ReviewMoved(match now {
         Some(now) => format!(
-            "the person changed in Entra since: {} would change by now, and {} was shown; the item \
-             is renewed when the next run looks, or at once by Sync Now",
+            "the person changed in Entra since, or the contact or the settings did: {} would change by \
+             now, and {} was shown; the item is renewed when the next run looks, or at once by Sync Now",
             fields(now),
             fields(&item.changes)
         ),
