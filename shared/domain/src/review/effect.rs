@@ -101,6 +101,7 @@ fn asked(
         candidates: question.candidates.clone(),
         versions: versions(item, question),
         changes: asked.cloned().collect(),
+        status: question.status,
         matched: item.matched.as_deref().cloned(),
         suggested: question.suggested,
         departure: question.departure.clone(),

@@ -1,6 +1,6 @@
 //! Who accepts a change of a contact gets what was shown, and nothing else.
 
-use contact_sync_domain::contact::{Contact, ContactField};
+use contact_sync_domain::contact::{Contact, ContactField, ContactStatus};
 use contact_sync_domain::id::ContactId;
 use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::segment::FieldChange;
@@ -119,4 +119,76 @@ async fn who_names_the_contact_that_was_seen_changes_no_other() {
     let now = contact(&app, &id).unwrap().version;
     let seen = json!({"action": "accept", "contactVersion": now});
     decide(&app, &waits, seen).await.expect(202);
+}
+
+/// Settings under which a disabled account's contact becomes inactive, when somebody agrees.
+fn inactive_in_review() -> Value {
+    json!({
+        "scope": {"disabledAccounts": "includeAsInactive"},
+        "policies": {"update": "review"},
+    })
+}
+
+fn title() -> FieldChange {
+    shown(ContactField::JobTitle, Value::Null, json!("Countess"))
+}
+
+/// An item in which a run would ask whether Eve's contact may get this status.
+fn asked_of_status(app: &App, id: &ContactId, version: u64, status: ContactStatus) -> ReviewItem {
+    let item = ReviewItem { status: Some(status), ..asked(app, id, version, Vec::new()) };
+    put(app, &item);
+    item
+}
+
+#[tokio::test]
+async fn a_contact_becomes_inactive_and_active_again_where_that_was_shown() {
+    use ContactStatus::{Active, Inactive};
+    let (app, id) = eve(inactive_in_review()).await;
+    for (version, status, word) in [(3, Inactive, "inactive"), (4, Active, "active")] {
+        told(&app, &json!({"accountEnabled": status == Active}));
+        let waits = asked_of_status(&app, &id, version, status);
+        let list = app.ask(Ask::get(of_connection("/reviews?list=changes"))).await.expect(200);
+        assert_eq!(list.json()["items"][0]["status"], word, "{}", list.text);
+        decide(&app, &waits, json!({"action": "accept"})).await.expect(202);
+        assert_eq!(contact(&app, &id).unwrap().status, status);
+    }
+}
+
+/// A title was shown; that his account was disabled since was not.
+#[tokio::test]
+async fn no_contact_changes_its_status_because_somebody_accepted_something_else() {
+    use ContactStatus::{Active, Inactive};
+    for (before, enabled) in [(Active, false), (Inactive, true)] {
+        let (app, id) = eve(inactive_in_review()).await;
+        change(&app, &id, |contact| contact.status = before);
+        told(&app, &json!({"jobTitle": "Countess", "accountEnabled": enabled}));
+        let waits = asked(&app, &id, 3, vec![title()]);
+        let seen = contact(&app, &id);
+        let refused = decide(&app, &waits, json!({"action": "accept"})).await;
+        refused.problem(409, "version-moved");
+        assert!(detail(&refused).contains("jobTitle, status would change"), "{}", detail(&refused));
+        let all = json!({"list": "changes", "action": "accept", "asOf": 4});
+        let all = app.ask(Ask::post(of_connection("/reviews"), &all)).await.expect(202).json();
+        assert_eq!(all["done"], 0, "{all}");
+        assert_eq!(contact(&app, &id), seen);
+    }
+}
+
+/// Somebody said that it stays as it is; later changes are accepted, and it stays.
+#[tokio::test]
+async fn a_status_that_was_refused_comes_with_no_later_change() {
+    use ContactStatus::{Active, Inactive};
+    for (before, wanted) in [(Active, Inactive), (Inactive, Active)] {
+        let (app, id) = eve(inactive_in_review()).await;
+        change(&app, &id, |contact| contact.status = before);
+        told(&app, &json!({"accountEnabled": wanted == Active}));
+        let waits = asked_of_status(&app, &id, 3, wanted);
+        decide(&app, &waits, json!({"action": "reject"})).await.expect(202);
+        told(&app, &json!({"jobTitle": "Countess", "accountEnabled": wanted == Active}));
+        let later = asked(&app, &id, 5, vec![title()]);
+        decide(&app, &later, json!({"action": "accept"})).await.expect(202);
+        let written = contact(&app, &id).unwrap();
+        assert_eq!(field(&written, ContactField::JobTitle), Some("Countess"));
+        assert_eq!(written.status, before, "{wanted:?} was refused");
+    }
 }
