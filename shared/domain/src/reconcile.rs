@@ -174,13 +174,16 @@ impl Rules {
         Self { rejected, ..self }
     }
 
-    /// What somebody refused of the contact of a user who is in scope and active, and is over by
-    /// that: that his contact stays active although his account is disabled. Should it be disabled
-    /// once more, that is asked anew.
-    pub fn overcome(&self, wanted: &Wanted, contact: &ContactId) -> Option<Rejected> {
-        let cause = GoneCause::Disabled;
-        let is_over = !wanted.inactive && self.rejected.has_removal(contact, cause);
-        is_over.then(|| Rejected::Removal { contact_id: contact.clone(), cause })
+    /// What somebody refused of a contact's status, and is over by what its user is now: that it
+    /// becomes inactive although he is in scope and active, or active although he is not. Should that
+    /// change once more, it is asked anew. `wanted` is absent for whoever is not in scope.
+    pub fn overcome(&self, wanted: Option<&Wanted>, contact: &ContactId) -> Option<Rejected> {
+        let over = match wanted {
+            Some(wanted) if !wanted.inactive => ContactStatus::Inactive,
+            Some(_) | None => ContactStatus::Active,
+        };
+        let is_refused = self.rejected.has_status(contact, over);
+        is_refused.then(|| Rejected::status(contact, over))
     }
 
     /// Lets go of something that was refused.

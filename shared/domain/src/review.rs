@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::contact::Contact;
+use crate::contact::{Contact, ContactStatus};
 use crate::directory::DirectoryUser;
 use crate::id::{ConnectionId, ContactId, ObjectId, ReviewId};
 use crate::matching::Match;
@@ -208,6 +208,9 @@ pub struct Question {
     /// What led to it and what is planned, where the user left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub departure: Option<Box<Departure>>,
+    /// The status that the contact would get, where it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ContactStatus>,
 }
 
 /// A decision that waits for a person.
@@ -236,6 +239,9 @@ pub struct ReviewItem {
     /// What would change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FieldChange>,
+    /// The status that the contact would get, where it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ContactStatus>,
     /// What led to the contact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matched: Option<Match>,

@@ -1,5 +1,6 @@
 //! What waits for people.
 
+use contact_sync_domain::contact::ContactStatus;
 use contact_sync_domain::id::{ContactId, ReviewId};
 use contact_sync_domain::matching::{Evidence, Match};
 use contact_sync_domain::reconcile::GoneCause;
@@ -24,6 +25,7 @@ pub(crate) struct ReviewShape {
     contact: Option<ContactShape>,
     candidates: Vec<ContactShape>,
     changes: Vec<FieldChange>,
+    status: Option<ContactStatus>,
     matched_by: Option<String>,
     /// In a sentence, for people; field by field in `comparison`.
     evidence: Option<String>,
@@ -51,6 +53,7 @@ impl From<ReviewEntry> for ReviewShape {
             contact: contact.map(ContactShape::from),
             candidates: candidates.into_iter().map(ContactShape::from).collect(),
             changes: item.changes,
+            status: item.status,
             matched_by: item.matched.as_ref().map(|matched| matched.key.clone()),
             evidence: item.matched.as_ref().map(Match::told),
             comparison: item.matched.map(|matched| matched.evidence).unwrap_or_default(),

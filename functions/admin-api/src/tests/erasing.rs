@@ -89,6 +89,7 @@ fn everywhere(app: &App, contact: &ContactId) {
         contact_id: Some(contact.clone()),
         candidates: vec![],
         changes: vec![],
+        status: None,
         matched: None,
         suggested: None,
         departure: None,

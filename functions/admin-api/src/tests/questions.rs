@@ -25,6 +25,7 @@ pub(super) fn question(since: Timestamp, list: ReviewList, number: u128) -> Revi
         candidates: Vec::new(),
         versions: BTreeMap::new(),
         changes: Vec::new(),
+        status: None,
         matched: None,
         suggested: None,
         departure: None,

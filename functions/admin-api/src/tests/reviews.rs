@@ -1,5 +1,6 @@
 //! What waits for people: the lists, and what deciding does and refuses.
 
+mod accepting;
 mod as_shown;
 mod by_number;
 mod in_question;

@@ -23,6 +23,7 @@ pub(super) fn about(
         versions: BTreeMap::new(),
         suggested: None,
         departure: None,
+        status: None,
     }
 }
 

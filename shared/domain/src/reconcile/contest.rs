@@ -109,6 +109,7 @@ impl Rules {
                 versions,
                 suggested: None,
                 departure: None,
+                status: None,
             })
         });
         SegmentItem {

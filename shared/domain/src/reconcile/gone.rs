@@ -165,6 +165,7 @@ impl Rules {
                     ReviewAction::Unlink
                 }),
                 departure: Some(Box::new(departure)),
+                status: None,
             }))
         };
         let departure = Departure::of(cause);

@@ -2,10 +2,10 @@
 
 use super::asking;
 use super::item::{failed, item_of};
-use super::{Claimant, GoneCause, Rules, Tie, Wanted, sign, status_of, user_address};
+use super::{Claimant, Rules, Tie, Wanted, sign, status_of, user_address};
 use crate::contact::{Contact, ContactStatus, LinkState};
 use crate::directory::DirectoryUser;
-use crate::review::{ReviewAction, ReviewList};
+use crate::review::{Question, ReviewAction, ReviewList};
 use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::ChangeMode;
 use crate::trace::Image;
@@ -31,14 +31,16 @@ impl Rules {
             |one: &FieldChange| !self.rejected.has_value(&contact.id, &one.field, &one.new);
         changes.retain(is_open);
         pending.retain(is_open);
-        let refused = all - changes.len() - pending.len();
+        let mut refused = all - changes.len() - pending.len();
         if self.approved {
             changes.append(&mut pending);
         }
-        let (status, link) = status_and_link(user, wanted, contact, tie);
-        // Somebody said that it stays active.
-        let stays = self.rejected.has_removal(&contact.id, GoneCause::Disabled);
-        let status = status.filter(|status| !stays || *status == ContactStatus::Active);
+        let (mut status, link) = status_and_link(user, wanted, contact, tie);
+        // Somebody said that it stays active, or inactive.
+        if status.is_some_and(|status| self.rejected.has_status(&contact.id, status)) {
+            status = None;
+            refused += 1;
+        }
         // Other rules may manage other fields, although no value differs.
         let managed = self.mapping.managed_targets(contact.source) == contact.managed_fields;
         let settled = changes.is_empty() && status.is_none() && link.is_none() && managed;
@@ -47,8 +49,10 @@ impl Rules {
         }
         let mode = self.mode(self.policies.update);
         let is_shown = !changes.is_empty() || !pending.is_empty() || status.is_some();
-        let ask =
-            || asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
+        let ask = |status| {
+            let asked = asking::about(ReviewList::Changes, user, []);
+            Question { status, ..asked }.suggesting(Some(ReviewAction::Accept))
+        };
         match mode {
             // What only sync itself sees (where the user stands and his UPN on the link, which
             // fields it manages) asks nobody.
@@ -61,7 +65,7 @@ impl Rules {
             ChangeMode::Review => {
                 item.reason = Some(self.waits("changes wait"));
                 item.email = user_address(user);
-                item.question = ask();
+                item.question = ask(status);
                 changes.extend(pending);
                 if link.is_some() {
                     item.pending = changes;
@@ -75,7 +79,7 @@ impl Rules {
         }
         if settled {
             item.outcome = Outcome::AwaitingReview;
-            item.question = ask();
+            item.question = ask(None);
             item.pending = pending;
             item.reason = Some("changes wait for review".to_owned());
             item.email = user_address(user);
@@ -85,7 +89,7 @@ impl Rules {
         if let Some(taken) = self.refused(&item, user, wanted, claimant, tie) {
             return SegmentItem { email: user_address(user), ..taken };
         }
-        item.question = if pending.is_empty() { None } else { ask() };
+        item.question = if pending.is_empty() { None } else { ask(None) };
         item.pending = pending;
         item.outcome = Outcome::Update;
         item.trace = if status.is_some() || link.is_some() || !managed {

@@ -1,6 +1,7 @@
 //! One row for each thing that can become of a person.
 
 mod approving;
+mod inactive;
 mod leaving;
 
 use jiff::Timestamp;

@@ -7,7 +7,7 @@ use crate::contact::{Contact, ContactSource, LinkState};
 use crate::directory::DirectoryUser;
 use crate::id::ContactId;
 use crate::matching::{Match, MatchKey, Matched};
-use crate::review::{ReviewAction, ReviewList};
+use crate::review::{Question, ReviewAction, ReviewList};
 use crate::segment::{LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::{ChangeMode, LinkMode};
 use crate::trace::Image;
@@ -140,6 +140,8 @@ impl Rules {
         } else {
             key.is_none() && !contact.protected
         };
+        let status = status_of(wanted);
+        let status = (contact.status != status).then_some(status);
         let mode = match self.policies.link {
             _ if own_work => LinkMode::Auto,
             LinkMode::Auto if (contact.protected && !self.approved) || self.holds => {
@@ -161,8 +163,8 @@ impl Rules {
                 };
                 let told = told.map_or_else(String::new, |told| format!("; {told}"));
                 item.reason = Some(format!("{}{told}", self.waits(what)));
-                item.question = asking::about(ReviewList::Matched, user, [contact.id.clone()])
-                    .suggesting(Some(ReviewAction::Accept));
+                let asked = asking::about(ReviewList::Matched, user, [contact.id.clone()]);
+                item.question = Question { status, ..asked }.suggesting(Some(ReviewAction::Accept));
                 return item;
             }
             LinkMode::Off => {
@@ -202,8 +204,7 @@ impl Rules {
         item.trace = Some(Box::new(Trace::replacing(contact, Image::of(contact))));
         item.adopted = true;
         item.reason = told;
-        let status = status_of(wanted);
-        item.status = (contact.status != status).then_some(status);
+        item.status = status;
         item.link = Some(LinkChange {
             user_principal_name: user.text("userPrincipalName").map(str::to_owned),
             ..LinkChange::new(contact.link.as_ref().map(|link| link.state), LinkState::Linked)

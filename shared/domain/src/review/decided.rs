@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{ReviewAction, ReviewList};
-use crate::contact::Target;
+use crate::contact::{ContactStatus, Target};
 use crate::id::{ContactId, ObjectId, ReviewId, leading_bits};
 use crate::reconcile::GoneCause;
 
@@ -50,15 +50,30 @@ pub enum Rejected {
         /// Why it was to become inactive.
         cause: GoneCause,
     },
+    /// Making the contact of somebody in scope active again.
+    #[serde(rename_all = "camelCase")]
+    Reactivation {
+        /// The contact.
+        contact_id: ContactId,
+    },
 }
 
 impl Rejected {
+    /// That the contact of somebody in scope gets this status.
+    pub fn status(contact: &ContactId, status: ContactStatus) -> Self {
+        let contact_id = contact.clone();
+        match status {
+            ContactStatus::Active => Self::Reactivation { contact_id },
+            ContactStatus::Inactive => Self::Removal { contact_id, cause: GoneCause::Disabled },
+        }
+    }
+
     /// Whether it is about this user, or this contact of his.
     pub fn is_about(&self, user: &ObjectId, contact: &ContactId) -> bool {
         match self {
-            Self::Value { contact_id, .. } | Self::Removal { contact_id, .. } => {
-                contact_id == contact
-            }
+            Self::Value { contact_id, .. }
+            | Self::Removal { contact_id, .. }
+            | Self::Reactivation { contact_id } => contact_id == contact,
             Self::Match { object_id, .. } | Self::Conflict { object_id, .. } => object_id == user,
         }
     }
@@ -81,6 +96,7 @@ impl Rejected {
             Self::Removal { contact_id, cause } => {
                 digest("removal", &[contact_id.as_str(), cause.name()])
             }
+            Self::Reactivation { contact_id } => digest("reactivation", &[contact_id.as_str()]),
         };
         leading_bits(&digest)
     }
@@ -129,6 +145,11 @@ impl RejectedSet {
     pub fn has_removal(&self, contact: &ContactId, cause: GoneCause) -> bool {
         !self.is_empty()
             && self.0.contains(&Rejected::Removal { contact_id: contact.clone(), cause }.key())
+    }
+
+    /// Whether somebody said that the contact of somebody in scope is not to get this status.
+    pub fn has_status(&self, contact: &ContactId, status: ContactStatus) -> bool {
+        !self.is_empty() && self.0.contains(&Rejected::status(contact, status).key())
     }
 
     /// Takes a refusal out.

@@ -28,7 +28,7 @@ pub struct Seen<'a> {
     pub connection: &'a ConnectionId,
     /// The run.
     pub run: &'a str,
-    /// The fence at which the page was requested: questions asked later have higher versions.
+    /// The fence at which it is asked: what is asked at a later one has a higher version.
     pub fence: u64,
     /// When.
     pub now: Timestamp,
@@ -101,6 +101,7 @@ fn asked(
         candidates: question.candidates.clone(),
         versions: versions(item, question),
         changes: asked.cloned().collect(),
+        status: question.status,
         matched: item.matched.as_deref().cloned(),
         suggested: question.suggested,
         departure: question.departure.clone(),

@@ -26,6 +26,7 @@ fn asking(list: ReviewList, outcome: Outcome) -> SegmentItem {
             versions: BTreeMap::new(),
             suggested: None,
             departure: None,
+            status: None,
         })),
         ..blank_item(&user, None, outcome)
     }

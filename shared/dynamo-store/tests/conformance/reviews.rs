@@ -32,6 +32,7 @@ fn item(list: ReviewList, number: u128, version: u64) -> ReviewItem {
         candidates: vec![ContactId::from_bits(90), ContactId::from_bits(91)],
         versions: [(ContactId::from_bits(90), 4), (ContactId::from_bits(91), 7)].into(),
         changes: Vec::new(),
+        status: None,
         matched: None,
         suggested: Some(ReviewAction::Accept),
         departure: None,

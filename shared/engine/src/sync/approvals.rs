@@ -192,6 +192,7 @@ fn question(
         versions: BTreeMap::new(),
         suggested: Some(ReviewAction::Accept),
         departure: Some(Box::new(departure)),
+        status: None,
     };
     let remedy = if is_void {
         "it was approved, but the contact or what is planned for it changed since: approve it anew, \

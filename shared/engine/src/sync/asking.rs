@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use contact_sync_domain::id::{ConnectionId, ObjectId};
 use contact_sync_domain::review::{Effect, ReviewItem, ReviewList, Seen};
-use contact_sync_domain::segment::{Outcome, Segment};
+use contact_sync_domain::segment::Outcome;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::apply::Applied;
@@ -51,12 +51,12 @@ where
     R: Randomness,
 {
     /// Puts what a page asks of people on their lists, and takes off what is moot. Derived from the
-    /// applied segment alone: a replay does the same again, which changes nothing.
+    /// applied segment alone, but for the versions: a replay does the same again, which changes
+    /// nothing.
     pub(super) async fn ask_people(
         &self,
         held: &mut Held,
         pass: &mut Pass,
-        segment: &Segment,
         applied: &[Applied],
     ) -> Result<(), Stop> {
         // What the end of the run decides is not asked yet.
@@ -75,7 +75,9 @@ where
             account: &pass.account.id,
             connection: &pass.connection.id,
             run: &run,
-            fence: segment.fence,
+            // Not the page's, which may have been read long before, and by a slice that is dead by
+            // now: whatever list was shown since shows it not yet.
+            fence: held.fence(),
             now,
         };
         let effects = applied.iter().map(|one| {

@@ -202,7 +202,7 @@ where
         }
         self.unstage_returned(pass, segment, applied.iter().map(|applied| &applied.item)).await?;
         Box::pin(self.keep_failures(held, pass, segment.phase, applied)).await?;
-        Box::pin(self.ask_people(held, pass, segment, applied)).await?;
+        Box::pin(self.ask_people(held, pass, applied)).await?;
         pass.let_go |= applied.iter().any(|one| pass.lets_go(&one.item, one.outcome));
         held.work.let_go = pass.let_go;
         pass.note_left(applied.iter().map(|one| (&one.item, one.outcome)));

@@ -19,7 +19,8 @@ where
     R: Randomness,
 {
     /// Forgets that the contacts of these people are to stay active, of those whose accounts are
-    /// enabled again. Nothing is asked of the store where nothing of the kind was refused.
+    /// enabled again, and that they are to stay inactive, of those who left or are disabled again.
+    /// Nothing is asked of the store where nothing of the kind was refused.
     pub(super) async fn forget_overcome(
         &self,
         pass: &mut Pass,
@@ -27,9 +28,11 @@ where
         contacts: &[ContactId],
     ) -> Result<(), Stop> {
         let overcome = people.iter().zip(contacts).filter_map(|(person, contact)| match person {
-            Person::Here(_, View::In(wanted)) => pass.rules.overcome(wanted, contact),
-            Person::Here(_, View::Out { .. } | View::Unknown { .. } | View::Failed { .. })
-            | Person::Gone(..) => None,
+            Person::Here(_, View::In(wanted)) => pass.rules.overcome(Some(wanted), contact),
+            Person::Here(_, View::Out { .. }) | Person::Gone(..) => {
+                pass.rules.overcome(None, contact)
+            }
+            Person::Here(_, View::Unknown { .. } | View::Failed { .. }) => None,
         });
         for refused in overcome.collect::<Vec<Rejected>>() {
             self.stores.forget_refusal(&pass.connection.id, &refused).await?;

@@ -7,6 +7,7 @@ use contact_sync_domain::approval::removal_of;
 use contact_sync_domain::contact::LinkState;
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId};
 use contact_sync_domain::reconcile::{GoneCause, Rules};
+use contact_sync_domain::review::Question;
 use contact_sync_domain::segment::{LinkChange, Outcome, Phase, Segment, SegmentItem};
 use contact_sync_domain::settings::RemovalAction;
 use jiff::Timestamp;
@@ -280,7 +281,9 @@ where
 /// What a page tells of somebody in scope whose contact is to become inactive, until the end of the
 /// run decides: nothing is written, so that the next page or run finds all of it again.
 fn waiting_update(item: SegmentItem) -> SegmentItem {
+    let status = item.status;
     SegmentItem {
+        question: item.question.map(|asked| Box::new(Question { status, ..*asked })),
         outcome: Outcome::AwaitingReview,
         reason: Some("this change waits for the removal guard".to_owned()),
         link: None,

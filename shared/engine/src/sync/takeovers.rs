@@ -140,6 +140,7 @@ fn proposal(item: ReviewItem) -> SegmentItem {
         versions: item.versions.clone(),
         suggested: item.suggested,
         departure: None,
+        status: item.status,
     };
     SegmentItem {
         email: item.user.user_principal_name,

@@ -141,7 +141,12 @@ async fn changes_between_runs_wait_in_the_list() {
 
     let item = about(&scene, &customer, "changes", people[0].id()).await;
     assert_eq!(item["changes"][0]["new"], "Countess", "{item}");
-    decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+    let version = item["contact"]["version"].as_u64().unwrap();
+    let other = json!({"action": "accept", "contactVersion": version + 1});
+    let moved = decide(&scene, &customer, &item, other).await.expect(409);
+    assert_eq!(moved.problem(), "version-moved", "another contact than was seen");
+    let seen = json!({"action": "accept", "contactVersion": version});
+    decide(&scene, &customer, &item, seen).await.expect(202);
     let title = customer.linked_contact(people[0].id()).await["fields"]["jobTitle"].clone();
     assert_eq!(title, "Countess");
     let item = about(&scene, &customer, "changes", people[1].id()).await;
@@ -149,11 +154,19 @@ async fn changes_between_runs_wait_in_the_list() {
 
     // The person changes once more: who decides by what he saw is told.
     let stale = about(&scene, &customer, "changes", people[2].id()).await;
+    customer.edit(people[1].id(), json!({"department": "Court"}));
     customer.edit(people[2].id(), json!({"department": "Court"}));
     scene.settle().await;
     let moved = decide(&scene, &customer, &stale, json!({"action": "accept"})).await.expect(409);
     assert_eq!(moved.problem(), "version-moved");
     assert!(moved.json()["detail"].as_str().unwrap().contains("department"), "{}", moved.text);
+
+    // What was refused of somebody keeps nothing that follows from being accepted.
+    let item = about(&scene, &customer, "changes", people[1].id()).await;
+    decide(&scene, &customer, &item, json!({"action": "accept"})).await.expect(202);
+    let fields = customer.linked_contact(people[1].id()).await["fields"].clone();
+    assert_eq!(fields["department"], "Court");
+    assert_ne!(fields["jobTitle"], "Countess", "it was refused");
 
     customer.sync_now().await;
     assert!(list(&scene, &customer, "changes").await.is_empty(), "the run applied the rest");

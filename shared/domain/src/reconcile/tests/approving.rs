@@ -28,8 +28,11 @@ fn fields(item: &SegmentItem) -> Vec<String> {
 fn a_value_that_was_refused_comes_with_no_later_change() {
     let contact = World::new().contact(7, ContactSource::Entra, Some(1));
     let told = json!({"jobTitle": "Countess", "department": "Maths"});
-    let refused =
-        Rejected::Value { contact_id: contact.id.clone(), field: title(), value: json!("Countess") };
+    let refused = Rejected::Value {
+        contact_id: contact.id.clone(),
+        field: title(),
+        value: json!("Countess"),
+    };
     for waits in [ChangeMode::Review, ChangeMode::Auto] {
         let rules = rules(|settings| settings.policies.update = waits);
         let item = approved(rules, told.clone(), &contact, std::slice::from_ref(&refused));
@@ -55,8 +58,11 @@ fn a_field_that_waits_alone_is_accepted_alone() {
     };
     let managed_fields = rules(alone).managed_targets(ContactSource::Entra);
     let contact = Contact { managed_fields, ..contact };
-    let refused =
-        Rejected::Value { contact_id: contact.id.clone(), field: title(), value: json!("Countess") };
+    let refused = Rejected::Value {
+        contact_id: contact.id.clone(),
+        field: title(),
+        value: json!("Countess"),
+    };
     let item = approved(rules(alone), told, &contact, &[refused]);
     assert_eq!((item.outcome, fields(&item)), (Outcome::Update, vec!["department".to_owned()]));
     assert_eq!((item.pending.len(), item.question, item.fingerprint), (0, None, None));

@@ -12,6 +12,7 @@ use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::segment::{FieldChange, Outcome, SegmentItem};
 use serde_json::Value;
 
+use super::as_shown::check_unedited;
 use super::desk::{Desk, Done, moved, target};
 use super::{Known, ReviewRequest};
 use crate::admin::contacts::contact;
@@ -133,9 +134,9 @@ impl<O: Outside> Approval<'_, '_, O> {
         if named.is_none()
             && item.list == ReviewList::Matched
             && decided.contact_id.is_some()
-            && !same_changes(&item.changes, &decided.fields)
+            && !is_as_shown(item, &decided)
         {
-            return Err(moved(item, Some(&decided.fields)));
+            return Err(moved(item, Some(&decided)));
         }
         let former = standing.link.clone().filter(|link| link.object_id != user.id);
         let base = StoredContact::Present(Box::new(standing));
@@ -199,10 +200,11 @@ impl<O: Outside> Approval<'_, '_, O> {
         Ok(Done::wrote(made))
     }
 
-    /// Applies changes that wait.
+    /// Applies changes that wait, to the contact as it was shown.
     pub(super) async fn apply(
         &self,
         item: &ReviewItem,
+        request: &ReviewRequest,
         known: Known<'_>,
     ) -> Result<Done, AdminError> {
         let Meant { user, wanted, own, standing } = self.user(&item.user.object_id, known).await?;
@@ -213,15 +215,15 @@ impl<O: Outside> Approval<'_, '_, O> {
         let claimant = as_claimant(owner.as_ref());
         let found = Found { contact_id: &own, existing: Some(existing), claimant, candidates: &[] };
         let decided = self.grounds.rules.approve(&user, &wanted, found, self.grounds.tie());
+        // Applied already, before it was on record.
+        if decided.outcome == Outcome::Unchanged && has_all(existing, item) {
+            return Ok(Done::wrote(existing.clone()));
+        }
+        self.desk.check_shown(item, existing, request.contact_version).await?;
+        check_unedited(item, existing)?;
         match decided.outcome {
-            Outcome::Update if !same_changes(&item.changes, &decided.fields) => {
-                Err(moved(item, Some(&decided.fields)))
-            }
-            // Applied already, before it was on record.
-            Outcome::Unchanged if has_all(existing, &item.changes) => {
-                Ok(Done::wrote(existing.clone()))
-            }
-            Outcome::Unchanged => Err(moved(item, Some(&[]))),
+            Outcome::Update if !is_as_shown(item, &decided) => Err(moved(item, Some(&decided))),
+            Outcome::Unchanged => Err(moved(item, Some(&decided))),
             _ => Ok(Done::wrote(self.write(item, &decided, standing.as_ref()).await?)),
         }
     }
@@ -367,6 +369,11 @@ fn is_linked(contact: &Contact, connection: &ConnectionId, user: &ObjectId) -> b
         && contact.link.as_ref().is_some_and(|link| link.state == LinkState::Linked)
 }
 
+/// Whether an item does what was shown: the same changes, and the status of which people were told.
+fn is_as_shown(shown: &ReviewItem, decided: &SegmentItem) -> bool {
+    same_changes(&shown.changes, &decided.fields) && shown.status == decided.status
+}
+
 /// Whether two lists of changes do the same.
 fn same_changes(shown: &[FieldChange], now: &[FieldChange]) -> bool {
     let bare = |changes: &[FieldChange]| {
@@ -378,8 +385,9 @@ fn same_changes(shown: &[FieldChange], now: &[FieldChange]) -> bool {
     bare(shown) == bare(now)
 }
 
-/// Whether a contact bears what these changes give.
-fn has_all(contact: &Contact, changes: &[FieldChange]) -> bool {
+/// Whether a contact bears what was shown to come.
+fn has_all(contact: &Contact, shown: &ReviewItem) -> bool {
     let value = |target: &Target| contact.value(target).unwrap_or(Value::Null);
-    changes.iter().all(|change| value(&change.field) == change.new)
+    shown.changes.iter().all(|change| value(&change.field) == change.new)
+        && shown.status.is_none_or(|status| contact.status == status)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
 use contact_sync_domain::review::ReviewItem;
+use contact_sync_domain::segment::FieldChange;
 
 use super::desk::Desk;
 use crate::admin::{AdminError, Outside};
@@ -60,6 +61,24 @@ impl<O: Outside> Desk<'_, O> {
         let deeds = page.map(|page| page.entries).unwrap_or_default();
         Ok(deeds.into_iter().filter(|deed| deed.version > shown && deed.what.writes()).collect())
     }
+}
+
+/// Refuses a contact on which other values stand than the item's changes were shown to replace.
+pub(super) fn check_unedited(item: &ReviewItem, contact: &Contact) -> Result<(), AdminError> {
+    let is_edited =
+        |shown: &&FieldChange| contact.value(&shown.field).unwrap_or_default() != shown.old;
+    let edited = item.changes.iter().filter(is_edited).map(|shown| shown.field.to_string());
+    let edited: BTreeSet<String> = edited.collect();
+    if edited.is_empty() {
+        return Ok(());
+    }
+    let fields: Vec<String> = edited.into_iter().collect();
+    Err(AdminError::ReviewMoved(format!(
+        "the contact {} bears another value by now than was shown, of: {}; the item is renewed when \
+         the next run looks, or at once by Sync Now",
+        contact.id,
+        fields.join(", ")
+    )))
 }
 
 /// The version that was shown, where the contact is another by now.

@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::{Connection, ConnectionStatus};
-use contact_sync_domain::contact::Contact;
+use contact_sync_domain::contact::{Contact, ContactStatus};
 use contact_sync_domain::history::HistoryKind;
 use contact_sync_domain::id::{ConnectionId, ContactId, ReviewId};
 use contact_sync_domain::retention::LONGEST;
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewItem, ReviewList};
-use contact_sync_domain::segment::FieldChange;
+use contact_sync_domain::segment::{FieldChange, SegmentItem};
 
 use super::approval::Approval;
 use super::list::ignored_by_settings;
@@ -240,7 +240,7 @@ impl<'a, O: Outside> Desk<'a, O> {
         match (request.action, item.list) {
             (A::Accept, L::Matched) => approval()?.link(item, &request.of_proposed(), user).await,
             (A::Accept, L::Available) | (A::Create, _) => approval()?.create(item, user).await,
-            (A::Accept, L::Changes) => approval()?.apply(item, user).await,
+            (A::Accept, L::Changes) => approval()?.apply(item, request, user).await,
             (A::Accept, L::Removals) if is_planned(item) => self.approve(item, request).await,
             (A::Keep | A::Reject, L::Removals) if is_planned(item) => {
                 self.spare(item, named, &deed).await
@@ -352,23 +352,24 @@ pub(super) fn target(
 }
 
 /// What a person reads whose item is not the one that was shown.
-pub(super) fn moved(item: &ReviewItem, now: Option<&[FieldChange]>) -> AdminError {
-    let fields = |changes: &[FieldChange]| {
-        let names: Vec<String> = changes.iter().map(|one| one.field.to_string()).collect();
+pub(super) fn moved(item: &ReviewItem, now: Option<&SegmentItem>) -> AdminError {
+    let told = |changes: &[FieldChange], status: Option<ContactStatus>| {
+        let fields = changes.iter().map(|one| one.field.to_string());
+        let names: Vec<String> = fields.chain(status.map(|_| "status".to_owned())).collect();
         if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
     };
     AdminError::ReviewMoved(match now {
         Some(now) => format!(
-            "the person changed in Entra since: {} would change by now, and {} was shown; the item \
-             is renewed when the next run looks, or at once by Sync Now",
-            fields(now),
-            fields(&item.changes)
+            "the person changed in Entra since, or the contact or the settings did: {} would change by \
+             now, and {} was shown; the item is renewed when the next run looks, or at once by Sync Now",
+            told(&now.fields, now.status),
+            told(&item.changes, item.status)
         ),
         None => format!(
             "the item is in the list `{}` in version {} by now, about {}",
             item.list.name(),
             item.version,
-            fields(&item.changes)
+            told(&item.changes, item.status)
         ),
     })
 }

@@ -232,6 +232,7 @@ impl<O: Outside> Desk<'_, O> {
             candidates: Vec::new(),
             versions: BTreeMap::new(),
             changes: Vec::new(),
+            status: None,
             matched: None,
             suggested: Some(ReviewAction::Unignore),
             departure: None,
@@ -271,11 +272,12 @@ pub(super) fn refusals(item: &ReviewItem) -> Vec<Rejected> {
             .contact_id
             .iter()
             .flat_map(|contact| {
-                item.changes.iter().map(|change| Rejected::Value {
+                let values = item.changes.iter().map(|change| Rejected::Value {
                     contact_id: contact.clone(),
                     field: change.field.clone(),
                     value: change.new.clone(),
-                })
+                });
+                values.chain(item.status.map(|status| Rejected::status(contact, status)))
             })
             .collect(),
         ReviewList::Conflicts => vec![Rejected::Conflict {

@@ -83,6 +83,7 @@ pub(super) fn ignored_by_settings(
         candidates: Vec::new(),
         versions: BTreeMap::new(),
         changes: Vec::new(),
+        status: None,
         matched: None,
         suggested: Some(ReviewAction::Unignore),
         departure: None,

@@ -26,7 +26,7 @@ pub async fn shown_as_of(
         return Ok(store.settings(account, id).await?.version);
     }
     let state = store.sync_state(account, id).await?;
-    // The page at work asks under the fence itself, and is not through yet.
+    // The page at work asks under this fence itself, whenever it was read, and is not through yet.
     Ok(state.map_or(0, |state| state.fence.saturating_sub(1)))
 }
 

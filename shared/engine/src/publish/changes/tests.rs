@@ -370,6 +370,7 @@ fn a_question_is_told_when_it_is_asked_or_changes_and_never_of_the_ignored() {
             candidates: vec![],
             versions: std::collections::BTreeMap::new(),
             changes: vec![],
+            status: None,
             matched: None,
             suggested: None,
             departure: None,

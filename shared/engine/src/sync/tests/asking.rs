@@ -1,12 +1,17 @@
 //! Questions to people: put once, moved with their reason, gone when they are moot.
 
+use std::cell::RefCell;
+
 use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::review::{
     Decision, Rejected, ReviewAction, ReviewItem, ReviewList, ReviewUser,
 };
+use contact_sync_domain::run::{RunKind, Trigger};
 use contact_sync_domain::settings::{ChangeMode, LinkMode, Settings};
 
+use super::replay::{CALLS, settle};
 use super::scene::{Scene, connection_id, contact_id, local_id, start, user};
+use crate::memory::World;
 use crate::port::{DecisionStore, ReviewStore};
 
 fn id(number: u128) -> ObjectId {
@@ -45,6 +50,69 @@ async fn a_question_is_put_once_and_goes_with_its_reason() {
     assert_eq!((run.counts.created, waiting(&scene)), (7, Vec::new()));
     scene.full().await;
     assert!(!scene.state().work.asks, "looks need not look for questions any more");
+}
+
+/// A list that is shown: up to which version, and what is on it.
+type List = (u64, Vec<ReviewItem>);
+
+fn list(world: &World) -> List {
+    // As the list says it (`asOf`).
+    let as_of = world.states[&connection_id()].fence.saturating_sub(1);
+    (as_of, world.reviews.values().cloned().collect())
+}
+
+thread_local! {
+    /// The list that somebody looked at in the middle of a run.
+    static SHOWN: RefCell<Option<List>> = const { RefCell::new(None) };
+}
+
+/// What stands by now and was not on the list, but counts as shown there.
+fn unseen(scene: &Scene, (as_of, shown): &List) -> Vec<u64> {
+    let world = scene.worker.stores.world();
+    let came = world.reviews.values().filter(|item| !shown.contains(item));
+    came.map(|item| item.version).filter(|version| version <= as_of).collect()
+}
+
+/// Else who makes contacts of all whom a list showed makes them of people whom nobody saw.
+#[tokio::test]
+async fn what_a_run_at_work_asks_is_newer_than_every_list_that_was_shown_before() {
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=17).map(user));
+        scene.set_settings(asks_before_making);
+        scene.queue(RunKind::Full, Trigger::Manual).await;
+        let look = |world: &mut World| SHOWN.set(Some(list(world)));
+        scene.worker.stores.world().meanwhile = Some((calls, look));
+        scene.drive().await.unwrap();
+        assert_eq!(waiting(&scene).len(), 17);
+        let Some(shown) = SHOWN.take() else {
+            assert!(calls > 20, "{calls} calls");
+            return;
+        };
+        assert_eq!(unseen(&scene, &shown), [0; 0], "shown after {calls} calls");
+    }
+}
+
+/// The same of a page that one slice began and another one finishes.
+#[tokio::test]
+async fn what_a_dead_slice_read_is_asked_as_late_as_it_is_put() {
+    for calls in 0..CALLS {
+        let mut scene = Scene::of((1..=17).map(user));
+        scene.set_settings(asks_before_making);
+        scene.queue(RunKind::Full, Trigger::Manual).await;
+        scene.die_after(calls);
+        if scene.drive().await.is_ok() {
+            assert!(calls > 20, "{calls} calls");
+            return;
+        }
+        scene.revive();
+        let shown = list(&scene.worker.stores.world());
+        settle(&mut scene, RunKind::Full).await;
+        assert_eq!(waiting(&scene).len(), 17);
+        assert_eq!(unseen(&scene, &shown), [0; 0], "died after {calls} calls");
+        let end = list(&scene.worker.stores.world());
+        let newer = end.1.iter().filter(|item| item.version > end.0);
+        assert_eq!(newer.count(), 0, "when the run is over all of it is shown");
+    }
 }
 
 #[tokio::test]

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use contact_sync_domain::contact::ContactStatus;
 use contact_sync_domain::guard::GuardLimits;
-use contact_sync_domain::id::{ContactId, ObjectId};
+use contact_sync_domain::id::ObjectId;
 use contact_sync_domain::reconcile::GoneCause;
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
 use contact_sync_domain::run::{RunKind, RunStatus};
-use contact_sync_domain::settings::DisabledAccounts;
+use contact_sync_domain::settings::{ChangeMode, DisabledAccounts};
 use serde_json::json;
 
 use super::scene::{Scene, connection_id, contact_id, user, user_with};
-use crate::port::{Clock, DecisionStore};
+use crate::port::{Clock, DecisionStore, StoredContact};
 
 /// Twelve people whose contacts become inactive when their accounts are disabled, three at once
 /// being too many.
@@ -51,12 +52,17 @@ fn people(numbers: impl IntoIterator<Item = u128>) -> BTreeSet<ObjectId> {
 
 /// Somebody says that the contact of this person stays active.
 async fn refuse(scene: &Scene, number: u128) {
+    let (contact_id, cause) = (contact_id(number), GoneCause::Disabled);
+    refuse_as(scene, number, Rejected::Removal { contact_id, cause }).await;
+}
+
+/// Somebody refuses this of what waits about this person.
+async fn refuse_as(scene: &Scene, number: u128, refused: Rejected) {
     let item = {
         let world = scene.worker.stores.world();
         let mut waiting = world.reviews.values();
         waiting.find(|item| item.user.object_id == ObjectId::from_u128(number)).cloned().unwrap()
     };
-    let contact: ContactId = contact_id(number);
     let decision = Decision {
         at: scene.worker.clock.now(),
         actor: None,
@@ -64,8 +70,8 @@ async fn refuse(scene: &Scene, number: u128) {
         item: item.id(),
         list: item.list,
         version: item.version,
-        contact_id: Some(contact.clone()),
-        refused: vec![Rejected::Removal { contact_id: contact, cause: GoneCause::Disabled }],
+        contact_id: Some(contact_id(number)),
+        refused: vec![refused],
         kept_days: None,
     };
     scene.worker.stores.record_decision(&connection_id(), &decision).await.unwrap();
@@ -117,4 +123,46 @@ async fn a_preview_forgets_nothing_that_was_refused() {
     scene.full().await;
     let refused = scene.worker.stores.refused(&connection_id()).await.unwrap();
     assert!(refused.is_empty(), "a run does");
+}
+
+/// In which status a contact shall be, about whom people are asked.
+fn status_asked(scene: &Scene, number: u128) -> Option<ContactStatus> {
+    let world = scene.worker.stores.world();
+    let place = (connection_id(), ReviewList::Changes, ObjectId::from_u128(number));
+    world.reviews.get(&place).and_then(|item| item.status)
+}
+
+/// Who is not to be active again is not asked about in each run, and is when that comes up anew.
+#[tokio::test]
+async fn a_contact_that_stays_inactive_is_asked_about_when_its_user_comes_back_once_more() {
+    let mut scene = Scene::of((1..=3).map(user));
+    scene.set_settings(|settings| {
+        settings.scope.disabled_accounts = DisabledAccounts::IncludeAsInactive;
+        settings.policies.update = ChangeMode::Review;
+    });
+    scene.full().await;
+    disable(&scene);
+    scene.full().await;
+    assert_eq!(status_asked(&scene, 2), Some(ContactStatus::Inactive));
+    {
+        // Somebody agrees.
+        let mut world = scene.worker.stores.world();
+        let stored = world.contacts.get_mut(&contact_id(2));
+        let Some(StoredContact::Present(contact)) = stored else { panic!() };
+        contact.status = ContactStatus::Inactive;
+        contact.sync.as_mut().unwrap().fingerprint = None;
+    }
+    enable(&scene);
+    scene.full().await;
+    assert_eq!(status_asked(&scene, 2), Some(ContactStatus::Active));
+    refuse_as(&scene, 2, Rejected::status(&contact_id(2), ContactStatus::Active)).await;
+    for _ in 0..2 {
+        scene.full().await;
+        assert_eq!(status_asked(&scene, 2), None, "nobody is asked again");
+    }
+    disable(&scene);
+    scene.full().await;
+    enable(&scene);
+    scene.full().await;
+    assert_eq!(status_asked(&scene, 2), Some(ContactStatus::Active), "he was away once more");
 }
