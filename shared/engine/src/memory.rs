@@ -25,6 +25,7 @@ mod sync_states;
 mod teams;
 mod tenants;
 mod units;
+mod watching;
 mod welcomes;
 
 use std::collections::{BTreeMap, BTreeSet};
