@@ -12,6 +12,7 @@ mod contacts;
 mod directory;
 mod erasures;
 mod event_log;
+mod graph_budget;
 mod history;
 mod mailer;
 mod notices;
@@ -63,6 +64,7 @@ pub use bus::MemoryBus;
 pub use chance::Counter;
 pub use clock::HeldClock;
 pub use directory::{Entra, MemoryDirectory};
+pub use graph_budget::MemoryBudget;
 pub use mailer::{MailFate, MemoryMailer};
 
 /// What somebody else does, and after how many more calls of the store.
