@@ -17,6 +17,7 @@ mod leaving;
 mod merging;
 mod moving;
 mod outside;
+mod pausing;
 mod people;
 mod plans;
 mod questions;

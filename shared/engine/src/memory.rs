@@ -12,6 +12,7 @@ mod contacts;
 mod directory;
 mod erasures;
 mod event_log;
+mod graph_budget;
 mod history;
 mod mailer;
 mod notices;
@@ -25,6 +26,7 @@ mod sync_states;
 mod teams;
 mod tenants;
 mod units;
+mod watching;
 mod welcomes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +64,7 @@ pub use bus::MemoryBus;
 pub use chance::Counter;
 pub use clock::HeldClock;
 pub use directory::{Entra, MemoryDirectory};
+pub use graph_budget::MemoryBudget;
 pub use mailer::{MailFate, MemoryMailer};
 
 /// What somebody else does, and after how many more calls of the store.

@@ -35,10 +35,10 @@ impl Sharer {
         scope_groups(&self.settings.scope)
     }
 
-    /// The same, as another connection sees it; who belongs to its groups is known.
-    pub(crate) fn into_rival(self, memberships: Memberships) -> Rival {
+    /// The same, as another connection sees it; `None` where nobody knows who belongs to its groups.
+    pub(crate) fn into_rival(self, memberships: Option<Memberships>) -> Rival {
         let priority = self.settings.routing.priority;
-        Rival { scope: self.scope, memberships: Some(memberships), priority }
+        Rival { scope: self.scope, memberships, priority }
     }
 
     /// The same, as another connection sees it that knows these members of groups.
@@ -135,14 +135,15 @@ pub(crate) fn digest(rivals: &[Sharer]) -> String {
 }
 
 /// Who belongs to a connection's groups, where a person asks: as its sync read them last, else as
-/// the directory tells now, for one that rests follows nothing. What asking cost is added.
+/// the directory tells now, for one that rests follows nothing. `None` where a group is gone, or may
+/// not be read: it may have had anybody. What asking cost is added.
 pub(crate) async fn memberships(
     directory: &impl Directory,
     blobs: &impl Blobs,
     tenant: &TenantId,
     sharer: &Sharer,
     cost: &mut GraphCost,
-) -> Result<Memberships, SplitError> {
+) -> Result<Option<Memberships>, SplitError> {
     let groups = sharer.groups();
     let stored = if sharer.status == ConnectionStatus::Enabled {
         MemberSets::load(blobs, &sharer.account_id, &sharer.connection_id, &groups).await?
@@ -161,11 +162,11 @@ pub(crate) async fn memberships(
                 GroupsError::Missing(_)
                 | GroupsError::UnitMissing(_)
                 | GroupsError::Directory(DirectoryError::Forbidden { .. }),
-            ) => MemberSets::default(),
+            ) => return Ok(None),
             Err(GroupsError::Directory(error)) => return Err(error.into()),
         },
     };
-    Ok(sets.memberships(&sharer.settings.scope))
+    Ok(Some(sets.memberships(&sharer.settings.scope)))
 }
 
 /// Reads users by id, with what the others decide by. Whatever those named, be it unknown to this

@@ -111,8 +111,8 @@ impl Seen {
 }
 
 /// What one try brought.
-enum Step<T> {
-    Done(T),
+enum Step {
+    Done,
     /// A new token will be used; that is no try of its own.
     NewToken,
     Again(Seen),
@@ -130,12 +130,31 @@ struct Used {
 impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
     /// Sends a request until it is answered, as long as one call may take. `read` turns a success
     /// into its meaning; an answer it cannot use counts as none.
-    pub(crate) async fn call<T>(
+    pub(crate) async fn call<T: Send>(
         &self,
         tenant: &TenantId,
         call: &Call,
-        read: impl Fn(&[u8]) -> Result<T, Unusable>,
+        read: impl Fn(&[u8]) -> Result<T, Unusable> + Send,
     ) -> Result<(T, GraphCost), Failure> {
+        let mut meaning = None;
+        let found = &mut meaning;
+        let mut keep = move |body: &[u8]| -> Result<(), Unusable> {
+            *found = Some(read(body)?);
+            Ok(())
+        };
+        let cost = self.ask(tenant, call, &mut keep).await?;
+        let none = || DirectoryError::Unavailable { what: call.what.to_owned(), source: None };
+        Ok((meaning.ok_or_else(none)?, cost))
+    }
+
+    /// The same for whatever is asked: there is one such function in a program, not one for each
+    /// kind of answer.
+    async fn ask(
+        &self,
+        tenant: &TenantId,
+        call: &Call,
+        read: &mut (dyn FnMut(&[u8]) -> Result<(), Unusable> + Send),
+    ) -> Result<GraphCost, Failure> {
         let mut patience = Patience::new(&self.clock, call.limits);
         let mut used = Used::default();
         loop {
@@ -164,7 +183,7 @@ impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
                 }
             };
             match step {
-                Step::Done(value) => return Ok((value, used.cost)),
+                Step::Done => return Ok(used.cost),
                 Step::NewToken => {}
                 Step::Failed(failure) => return Err(failure),
                 Step::Again(seen) => {
@@ -178,14 +197,14 @@ impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
         }
     }
 
-    async fn refused<T>(
+    async fn refused(
         &self,
         tenant: &TenantId,
         call: &Call,
         token: &Token,
         answer: &Answer,
         used: &mut Used,
-    ) -> Step<T> {
+    ) -> Step {
         let refusal = Refusal::read(answer);
         let now = self.clock.now();
         let verdict = judge(call, answer, &refusal, &self.endpoints, now);
@@ -275,9 +294,9 @@ fn accepted(expects: Expects) -> &'static str {
     }
 }
 
-fn accept<T>(call: &Call, read: Result<T, Unusable>) -> Step<T> {
+fn accept(call: &Call, read: Result<(), Unusable>) -> Step {
     match read {
-        Ok(value) => Step::Done(value),
+        Ok(()) => Step::Done,
         Err(Unusable::Final(error)) => Step::Failed(error.into()),
         Err(Unusable::Broken(what, source)) => {
             Step::Again(Seen::broken(format!("{}: {what}", call.what), source))

@@ -100,6 +100,14 @@ impl<S: CredentialSource, C: Clock, B: GraphBudget> Directory for GraphClient<S,
         self.group_by_id(tenant, group).await
     }
 
+    async fn shows_members(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> Result<(bool, GraphCost), DirectoryError> {
+        self.group_visibility(tenant, group).await
+    }
+
     async fn search_groups(
         &self,
         tenant: &TenantId,

@@ -73,6 +73,13 @@ impl From<WireGroup> for Group {
     }
 }
 
+/// Who may see who is in a group.
+#[derive(Deserialize)]
+struct WireVisibility {
+    #[serde(default)]
+    visibility: Option<String>,
+}
+
 /// Something that has a user in it.
 #[derive(Deserialize)]
 struct WireAround {
@@ -206,6 +213,21 @@ impl<S: CredentialSource, C: Clock, B: GraphBudget> GraphClient<S, C, B> {
                 error => Err(error),
             },
         }
+    }
+
+    /// Whether a group shows who is in it (Graph: `visibility`, of which `HiddenMembership` is told to
+    /// `Member.Read.Hidden` alone).
+    pub(crate) async fn group_visibility(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> Result<(bool, GraphCost), DirectoryError> {
+        let url = self.endpoints.graph(&format!("/groups/{group}?$select=id,visibility"))?;
+        let read = |body: &[u8]| {
+            let found: WireVisibility = serde_json::from_slice(body).map_err(no_json)?;
+            Ok(found.visibility.as_deref() != Some("HiddenMembership"))
+        };
+        Ok(self.call(tenant, &Call::get("a group's visibility", url), read).await?)
     }
 
     pub(crate) async fn groups_beginning_with(

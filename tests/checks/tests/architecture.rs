@@ -175,3 +175,13 @@ fn every_function_is_a_binary_named_as_its_folder() {
         assert!(package.is_some_and(|package| package.layer == Layer::Function), "{folder}");
     }
 }
+
+/// Whoever reads whole directories takes from the budget that all processes share: without it a full
+/// run leaves nothing of Graph's limits to what cannot wait.
+#[test]
+fn whoever_reads_whole_directories_shares_one_budget() {
+    for function in ["full-sync", "delta-sync", "enrichment"] {
+        let main = contact_sync_checks::read(&format!("functions/{function}/src/main.rs"));
+        assert!(main.contains(".sharing(stores"), "{function}: its Graph client shares no budget");
+    }
+}

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
 use contact_sync_domain::id::RunId;
-use contact_sync_domain::run::{Run, RunKind};
+use contact_sync_domain::run::{Run, RunKind, RunStatus};
 use contact_sync_engine::admin::{
-    Asked, ChangeFilter, Outside, Report, RunFilter, account, read_asked, report, report_file_name,
-    request_audit, request_run, request_user_run, run, run_changes, runs, steps_of_run,
+    Asked, ChangeFilter, Outside, Report, RunFilter, account, pause_of_all, read_asked, report,
+    report_file_name, request_audit, request_run, request_user_run, run, run_changes, runs,
+    steps_of_run,
 };
+use contact_sync_engine::port::Clock;
 use contact_sync_engine::report::ReportFile;
 use serde::Serialize;
 
@@ -64,13 +66,22 @@ pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let filter = RunFilter::read(|name| call.query(name)).map_err(Problem::bad_query)?;
     let (store, limit) = (api.outside.store(), call.limit()?);
     let page = runs(store, &account, &connection, &filter, call.cursor(), limit).await?;
-    Ok(Answer::list(page, RunShape::from))
+    let (now, is_paused) = (api.outside.clock().now(), is_paused(&api, &page.items).await?);
+    Ok(Answer::list(page, |run| RunShape::from(run).as_of(now, is_paused)))
 }
 
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let run = found(&api, &call).await?;
     let steps = steps_of_run(&api.outside, &call.caller, &run).await?;
-    Ok(Answer::ok(&RunShape::from(run).with_steps(steps)))
+    let now = api.outside.clock().now();
+    let is_paused = is_paused(&api, std::slice::from_ref(&run)).await?;
+    Ok(Answer::ok(&RunShape::from(run).as_of(now, is_paused).with_steps(steps)))
+}
+
+/// Whether everything is paused, where one of these runs would go on but for that.
+async fn is_paused<P: Outside>(api: &Api<P>, runs: &[Run]) -> Result<bool, Problem> {
+    let works = |run: &Run| run.status == RunStatus::Running;
+    Ok(runs.iter().any(works) && pause_of_all(&api.outside).await?.is_some())
 }
 
 pub(super) async fn changes<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {

@@ -36,7 +36,7 @@ pub(super) async fn grant<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
 
 pub(super) async fn overlap<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let tenant = read_tenant(call.tenant())?;
-    let report = overlap_report(&api.outside, &tenant, call.limit()?).await?;
+    let report = overlap_report(&api.outside, &tenant, call.cursor(), call.limit()?).await?;
     Ok(Answer::ok(&OverlapShape::from(report)))
 }
 

@@ -114,6 +114,15 @@ impl From<Run> for RunShape {
 }
 
 impl RunShape {
+    /// The same as it stands at `now`. While everything is paused nobody works, and an estimate that
+    /// has passed is none: Graph asked to wait, or whoever worked is gone.
+    pub(crate) fn as_of(mut self, now: Timestamp, is_paused: bool) -> Self {
+        let progress = &mut self.progress;
+        progress.per_second = progress.per_second.filter(|_| !is_paused);
+        progress.ends_at = progress.ends_at.filter(|ends_at| !is_paused && *ends_at > now);
+        self
+    }
+
     /// The same with the steps that a run about one person took.
     pub(crate) fn with_steps(self, steps: Option<Vec<Taken>>) -> Self {
         let steps = steps.map(|steps| steps.into_iter().map(StepShape::from).collect());

@@ -32,6 +32,8 @@ pub(crate) struct OverlapShape {
     complete: bool,
     shared: SharedShape,
     unclaimed: UnclaimedShape,
+    undecided: u64,
+    next_cursor: Option<String>,
     graph: GraphCost,
 }
 
@@ -40,7 +42,8 @@ pub(crate) struct OverlapShape {
 struct MeaningShape {
     account_id: AccountId,
     connection_id: ConnectionId,
-    means: u64,
+    means: Option<u64>,
+    unknown: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +103,8 @@ impl From<Overlap> for OverlapShape {
             complete: report.complete,
             shared: report.shared.into(),
             unclaimed: report.unclaimed.into(),
+            undecided: report.undecided,
+            next_cursor: report.next,
             graph: report.graph,
         }
     }
@@ -107,8 +112,8 @@ impl From<Overlap> for OverlapShape {
 
 impl From<Meaning> for MeaningShape {
     fn from(one: Meaning) -> Self {
-        let Meaning { account_id, connection_id, means } = one;
-        Self { account_id, connection_id, means }
+        let Meaning { account_id, connection_id, means, unknown } = one;
+        Self { account_id, connection_id, means, unknown }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use contact_sync_domain::account::Account;
 use contact_sync_domain::connection::ConnectionStatus;
-use contact_sync_domain::id::{AccountId, TenantId};
-use contact_sync_engine::port::TenantClaim;
+use contact_sync_domain::id::{AccountId, ObjectId, TenantId};
+use contact_sync_engine::port::{SettingsVersion, TenantClaim};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::harness::{ACCOUNT, App, Ask, CONNECTION, TENANT, account_id, connection_id};
@@ -111,6 +112,62 @@ async fn the_overlap_report_names_whom_nobody_means_and_why() {
 
     let other = "/v1/tenants/8f0c1b1e-0000-4000-8000-0000000000ff/overlap";
     app.ask(Ask::get(other)).await.problem(404, "not-found");
+}
+
+/// An operator who splits a large tenant would be shown its first part and nothing behind it.
+#[tokio::test]
+async fn a_report_that_time_cut_short_is_gone_on_with_where_it_ended() {
+    let app = connected();
+    app.outside.directory.entra().users_per_page = Some(5);
+    app.outside.clock.set_tick(SignedDuration::from_secs(10));
+    let path = format!("/v1/tenants/{TENANT}/overlap?limit=3");
+    let (mut people, mut means, mut cursor, mut reports) = (0, 0, String::new(), 0);
+    loop {
+        let report = app.ask(Ask::get(format!("{path}{cursor}"))).await.expect(200).json();
+        reports += 1;
+        people += report["people"].as_u64().unwrap();
+        means += report["connections"][0]["means"].as_u64().unwrap();
+        let Some(next) = report["nextCursor"].as_str() else {
+            assert_eq!(report["complete"], true, "{report}");
+            break;
+        };
+        assert_eq!(report["complete"], false, "{report}");
+        cursor = format!("&cursor={next}");
+    }
+    assert!(reports > 1, "{reports}");
+    assert_eq!((people, means), (12, 12), "everybody is in one of the reports");
+    app.ask(Ask::get(format!("{path}&cursor=x"))).await.problem(400, "bad-cursor");
+}
+
+/// Counted as empty, a group that is gone would show everybody in it as nobody's.
+#[tokio::test]
+async fn whom_a_connection_means_whose_group_is_gone_is_said_to_be_unknown() {
+    let app = connected();
+    let gone = ObjectId::from_u128(0xdead).to_string();
+    let scope = |scope: serde_json::Value| {
+        let version = SettingsVersion {
+            version: 1,
+            settings: serde_json::from_value(json!({"scope": scope})).unwrap(),
+            ..SettingsVersion::never_saved()
+        };
+        app.outside.store.world().settings.insert(connection_id(), vec![version]);
+    };
+    for user in app.outside.directory.entra().users.values_mut() {
+        user.attributes.insert("userType".to_owned(), json!("Member"));
+    }
+    let report = format!("/v1/tenants/{TENANT}/overlap?limit=3");
+    scope(json!({"groups": {"any": [gone], "includeNested": true}}));
+    let told = app.ask(Ask::get(&report)).await.expect(200).json();
+    assert_eq!(told["connections"][0]["means"], json!(null), "{told}");
+    let unknown = told["connections"][0]["unknown"].as_str().unwrap();
+    assert!(unknown.contains("gone") && unknown.contains("scope"), "{unknown}");
+    assert_eq!((&told["unclaimed"]["count"], &told["undecided"]), (&json!(0), &json!(12)));
+    // Whom it does not mean whoever is in the group is known not to be meant.
+    scope(json!({
+        "groups": {"any": [gone], "includeNested": true}, "userTypes": {"any": ["Nobody's"]},
+    }));
+    let told = app.ask(Ask::get(&report)).await.expect(200).json();
+    assert_eq!((&told["unclaimed"]["count"], &told["undecided"]), (&json!(12), &json!(0)));
 }
 
 #[tokio::test]

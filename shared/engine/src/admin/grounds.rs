@@ -153,12 +153,12 @@ pub(super) async fn others(
     let until = outside.clock().now() + PATIENCE;
     for sharer in rivals_of(store, tenant, connection, &settings.routing).await? {
         let reading = split::memberships(directory, blobs, tenant, &sharer, &mut cost);
-        let read = by_then(outside.clock(), until, reading).await.transpose()?;
-        let rival = if let Some(members) = read {
-            sharer.into_rival(members)
+        let read = by_then(outside.clock(), until, reading).await.transpose()?.flatten();
+        let rival = if read.is_some() {
+            sharer.into_rival(read)
         } else {
-            // As that connection's sync read them last. Without that, whoever may be the other's is
-            // taken by nobody.
+            // As that connection's sync read them last, be it that a group is gone since. Without
+            // that, whoever may be the other's is taken by nobody.
             let (account, id) = (&sharer.account_id, &sharer.connection_id);
             let stored = MemberSets::load(blobs, account, id, &sharer.groups()).await?;
             sharer.as_rival(&stored.unwrap_or_default())

@@ -1,33 +1,44 @@
 //! Who is meant by two organisations of one tenant, or by none.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contact_sync_domain::directory::{DirectoryUser, UserSelection};
 use contact_sync_domain::id::{AccountId, ConnectionId, ContactId, ObjectId, TenantId};
 use contact_sync_domain::routing::{Rivals, Route};
 use contact_sync_domain::run::GraphCost;
-use contact_sync_domain::scope::{Memberships, ScopeDecision};
+use contact_sync_domain::scope::{Clause, Memberships, ScopeDecision, Stance};
 use contact_sync_domain::segment::NextStep;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AdminError, Outside};
-use crate::port::{Clock, ContactStore, Directory, Lane, StoredContact};
+use crate::port::{Clock, ContactStore, Directory, DirectoryError, Lane, StoredContact};
 use crate::split::{Sharer, memberships, sharers};
 
 /// After so long no further page is read: HTTP APIs give up after 30 seconds.
 const TIME: SignedDuration = SignedDuration::from_secs(18);
 
-/// A report on everybody who was read.
+/// Why nobody knows whom a connection means.
+const UNKNOWN: &str = "a group or administrative unit that its scope names is gone, or may not be \
+                       read: correct the connection's scope first";
+
+/// A report on everybody who was read: the whole directory, or the part that time allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
     /// The tenant's connections that sync, and how many people each means.
     pub connections: Vec<Meaning>,
     /// How many people were read.
     pub people: u64,
-    /// Whether that is the whole directory.
+    /// Whether the directory was read to its end.
     pub complete: bool,
+    /// Where the next report goes on, about those whom this one did not reach.
+    pub next: Option<String>,
     /// Meant by several.
     pub shared: Shared,
     /// Meant by nobody.
     pub unclaimed: Unclaimed,
+    /// So many may be meant by connections of which nobody knows whom they mean, so that they count
+    /// neither as shared nor as unclaimed.
+    pub undecided: u64,
     /// What reading them cost.
     pub graph: GraphCost,
 }
@@ -39,8 +50,10 @@ pub struct Meaning {
     pub account_id: AccountId,
     /// Which connection.
     pub connection_id: ConnectionId,
-    /// How many people its scope means.
-    pub means: u64,
+    /// How many people its scope means; `None` where nobody knows.
+    pub means: Option<u64>,
+    /// Why nobody knows, and what helps.
+    pub unknown: Option<&'static str>,
 }
 
 /// People meant by several connections.
@@ -100,13 +113,15 @@ pub struct UnclaimedPerson {
 }
 
 /// Reads the directory, as far as time allows, and asks every connection's scope about everybody.
-/// At most `examples` people of each kind are named.
+/// At most `examples` people of each kind are named. `cursor` is where an earlier report ended.
 pub async fn overlap(
     outside: &impl Outside,
     tenant: &TenantId,
+    cursor: Option<&str>,
     examples: u16,
 ) -> Result<Overlap, AdminError> {
     let began = outside.clock().now();
+    let mut link = cursor.map(|cursor| open(tenant, cursor)).transpose()?;
     let directory = outside.directory();
     let mut all = Vec::new();
     let mut cost = GraphCost::default();
@@ -122,9 +137,19 @@ pub async fn overlap(
         UserSelection::with(all.iter().flat_map(|(sharer, _)| sharer.scope.needed_attributes()));
     let mut survey = Survey::new(all, usize::from(examples), began);
     survey.report.graph = cost;
-    let mut link: Option<String> = None;
+    let mut at_start = true;
     loop {
-        let page = directory.list_users(tenant, &selection, link.as_deref(), Lane::Bulk).await?;
+        let read = directory.list_users(tenant, &selection, link.as_deref(), Lane::Bulk).await;
+        let page = match read {
+            // The directory has forgotten where the earlier report ended, or never gave that place.
+            Err(
+                DirectoryError::PageExpired
+                | DirectoryError::Gone { .. }
+                | DirectoryError::ForeignLink,
+            ) if at_start && cursor.is_some() => return Err(AdminError::BadCursor),
+            read => read?,
+        };
+        at_start = false;
         survey.report.graph.add(page.cost);
         page.users.iter().for_each(|user| survey.add(user));
         match page.next {
@@ -136,12 +161,32 @@ pub async fn overlap(
             }
         }
         if outside.clock().now().duration_since(began) > TIME {
+            survey.report.next = link.as_ref().map(|link| seal(tenant, link));
             break;
         }
     }
     let mut report = survey.report;
     keepers(outside.store(), tenant, &mut report.shared.examples).await?;
     Ok(report)
+}
+
+/// Where a report of this tenant ended, for whoever asks for the rest.
+fn seal(tenant: &TenantId, link: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{tenant} {link}"))
+}
+
+/// The place in the listing of this tenant's users that a cursor stands for. Whether it lies within
+/// the directory is looked at where it is followed; here, that it is of people and of this tenant.
+fn open(tenant: &TenantId, cursor: &str) -> Result<String, AdminError> {
+    let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.as_deref()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(of, link)| {
+            let path = link.split(['?', '#']).next();
+            *of == tenant.as_str() && path.is_some_and(|path| path.ends_with("/users"))
+        })
+        .map(|(_, link)| link.to_owned())
+        .ok_or(AdminError::BadCursor)
 }
 
 /// Finds out who has a contact of people whom others take by now.
@@ -182,21 +227,22 @@ async fn keepers(
 
 /// The report in the making.
 struct Survey {
-    /// Each connection, who belongs to its groups, and how it sees the others.
-    sharers: Vec<(Sharer, Memberships, Rivals)>,
+    /// Each connection, who belongs to its groups if that is known, and how it sees the others.
+    sharers: Vec<(Sharer, Option<Memberships>, Rivals)>,
     examples: usize,
     now: Timestamp,
     report: Overlap,
 }
 
 impl Survey {
-    fn new(sharers: Vec<(Sharer, Memberships)>, examples: usize, now: Timestamp) -> Self {
+    fn new(sharers: Vec<(Sharer, Option<Memberships>)>, examples: usize, now: Timestamp) -> Self {
         let connections = sharers
             .iter()
-            .map(|(sharer, _)| Meaning {
+            .map(|(sharer, members)| Meaning {
                 account_id: sharer.account_id.clone(),
                 connection_id: sharer.connection_id.clone(),
-                means: 0,
+                means: members.is_some().then_some(0),
+                unknown: members.is_none().then_some(UNKNOWN),
             })
             .collect();
         let view = |one: &Sharer| {
@@ -215,8 +261,10 @@ impl Survey {
                 connections,
                 people: 0,
                 complete: false,
+                next: None,
                 shared: Shared::default(),
                 unclaimed: Unclaimed::default(),
+                undecided: 0,
                 graph: GraphCost::default(),
             },
         }
@@ -227,11 +275,19 @@ impl Survey {
         let mut meant_by = Vec::new();
         let mut taken_by = Vec::new();
         let mut because = Vec::new();
+        let mut may_be_meant = false;
         let connections = self.sharers.iter().zip(&mut self.report.connections);
         for ((sharer, memberships, rivals), meaning) in connections {
+            let Some(memberships) = memberships else {
+                match refused_anyway(sharer, user, self.now) {
+                    Some(reason) => because.push((sharer.account_id.clone(), reason)),
+                    None => may_be_meant = true,
+                }
+                continue;
+            };
             match sharer.scope.decide(user, memberships, self.now) {
                 ScopeDecision::In { .. } => {
-                    meaning.means += 1;
+                    meaning.means = meaning.means.map(|means| means + 1);
                     meant_by.push(sharer.account_id.clone());
                     if rivals.route(user, self.now) == Route::Ours {
                         taken_by.push(sharer.account_id.clone());
@@ -248,6 +304,7 @@ impl Survey {
             }
         }
         match meant_by.len() {
+            0 | 1 if may_be_meant => self.report.undecided += 1,
             0 => self.add_unclaimed(user, because),
             1 => {}
             _ => {
@@ -281,11 +338,49 @@ impl Survey {
     }
 }
 
+/// Why a scope does not mean a person, whoever is in its groups; `None` where that decides.
+fn refused_anyway(sharer: &Sharer, user: &DirectoryUser, now: Timestamp) -> Option<String> {
+    let verdicts = sharer.scope.explain(user, &Memberships::default(), now);
+    let refuses = verdicts.into_iter().find(|one| {
+        let by_members = matches!(
+            one.clause,
+            Clause::IgnoredGroups | Clause::Groups | Clause::AdministrativeUnits
+        );
+        one.verdict == Stance::Out && !by_members
+    });
+    refuses.map(|one| one.because)
+}
+
 fn name_of(user: &DirectoryUser) -> PersonName {
     let text = |name| user.text(name).map(str::to_owned);
     PersonName {
         object_id: user.id.clone(),
         display_name: text("displayName"),
         user_principal_name: text("userPrincipalName"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cursor comes from outside, and a tenant's token goes where it leads.
+    #[test]
+    fn only_a_place_among_this_tenants_users_is_gone_on_from() {
+        let (own, other) = (TenantId::from_u128(1), TenantId::from_u128(2));
+        let link = "https://graph.example/v1.0/users?$skiptoken=a b/groups";
+        assert_eq!(open(&own, &seal(&own, link)).unwrap(), link);
+        for (of, link) in [
+            (&other, link),
+            (&own, "https://graph.example/v1.0/groups?$skiptoken=x/users"),
+            (&own, "https://graph.example/v1.0/users/8f0c1b1e/messages"),
+            (&own, ""),
+        ] {
+            let refused = open(&own, &seal(of, link));
+            assert!(matches!(refused, Err(AdminError::BadCursor)), "{link}");
+        }
+        for cursor in ["", "x", "????"] {
+            assert!(matches!(open(&own, cursor), Err(AdminError::BadCursor)), "{cursor}");
+        }
     }
 }

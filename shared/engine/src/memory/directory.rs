@@ -1,4 +1,4 @@
-//! A directory that can be edited, and Graph's subscriptions on it.
+//! A directory that can be edited.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -8,13 +8,13 @@ use contact_sync_domain::directory::{DeltaEntry, DirectoryUser, RemovedReason, U
 use contact_sync_domain::id::{ObjectId, TenantId};
 use contact_sync_domain::run::GraphCost;
 use contact_sync_domain::segment::NextStep;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::locked;
 use crate::port::{
     AdministrativeUnit, ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage,
-    GroupsDeltaPage, Lane, MemberEdge, MemberKind, MemberPage, NewSubscription, Organization,
-    RemoteSubscription, SubscriptionError, Subscriptions, UserPage,
+    GroupsDeltaPage, Lane, MemberEdge, MemberKind, MemberPage, Organization, RemoteSubscription,
+    UserPage,
 };
 
 /// Who is in the directory, and what happened in it: every tenant sees the same.
@@ -37,6 +37,10 @@ pub struct Entra {
     pub is_throttled: bool,
     /// So many more answers, then every one is "wait".
     pub answers_left: Option<usize>,
+    /// How many users a page of their list holds; all of them where it is left out.
+    pub users_per_page: Option<usize>,
+    /// These groups hide who is in them.
+    pub hides_members: Vec<ObjectId>,
     /// Groups may not be counted.
     pub hides_group_count: bool,
     /// What somebody is directly in may not be read.
@@ -47,7 +51,7 @@ pub struct Entra {
     group_changes: Vec<GroupChange>,
 }
 
-/// A directory in memory; a page of anything holds all of it.
+/// A directory in memory; a page of anything but its users holds all of it.
 #[derive(Debug, Default)]
 pub struct MemoryDirectory(Mutex<Entra>);
 
@@ -141,6 +145,9 @@ fn edges(kind: MemberKind, before: &[ObjectId], after: &[ObjectId]) -> Vec<Membe
     left.chain(joined).collect()
 }
 
+/// A link to the users behind so many others.
+const USERS_BEHIND: &str = "https://graph.example/v1.0/users?$skiptoken=";
+
 /// What a link of ours stands for: so many changes were seen.
 fn seen(link: &str) -> Result<usize, DirectoryError> {
     let number = link.strip_prefix("seen-").and_then(|number| number.parse().ok());
@@ -179,11 +186,18 @@ impl Directory for MemoryDirectory {
         &self,
         _: &TenantId,
         select: &UserSelection,
-        _: Option<&str>,
+        link: Option<&str>,
         _: Lane,
     ) -> Result<UserPage, DirectoryError> {
-        let users = self.asked()?.users.values().map(|user| told(user, select)).collect();
-        Ok(UserPage { users, next: NextStep::End, cost: GraphCost::default() })
+        let entra = self.asked()?;
+        let behind = link.and_then(|link| link.strip_prefix(USERS_BEHIND)?.parse().ok());
+        let begin: usize = behind.unwrap_or_default();
+        let most = entra.users_per_page.unwrap_or(usize::MAX);
+        let end = begin.saturating_add(most);
+        let users = entra.users.values().skip(begin).take(most).map(|user| told(user, select));
+        let next = NextStep::Next(format!("{USERS_BEHIND}{end}"));
+        let next = if end < entra.users.len() { next } else { NextStep::End };
+        Ok(UserPage { users: users.collect(), next, cost: GraphCost::default() })
     }
 
     async fn users_delta(&self, _: &TenantId, link: &str) -> Result<DeltaPage, DirectoryError> {
@@ -254,6 +268,18 @@ impl Directory for MemoryDirectory {
         group: &ObjectId,
     ) -> Result<Option<Group>, DirectoryError> {
         Ok(self.asked()?.groups.get(group).map(|(group, _, _)| group.clone()))
+    }
+
+    async fn shows_members(
+        &self,
+        _: &TenantId,
+        group: &ObjectId,
+    ) -> Result<(bool, GraphCost), DirectoryError> {
+        let entra = self.asked()?;
+        if !entra.groups.contains_key(group) {
+            return Err(DirectoryError::NotFound { what: "a group" });
+        }
+        Ok((!entra.hides_members.contains(group), GraphCost::default()))
     }
 
     async fn search_groups(
@@ -356,53 +382,4 @@ impl Directory for MemoryDirectory {
     }
 
     async fn forget_token(&self, _: &TenantId) {}
-}
-
-impl Subscriptions for MemoryDirectory {
-    async fn create(
-        &self,
-        tenant: &TenantId,
-        new: &NewSubscription,
-    ) -> Result<RemoteSubscription, SubscriptionError> {
-        let mut entra = self.asked()?;
-        let resource = new.resource.path();
-        let is_same =
-            |(of, one): &(TenantId, RemoteSubscription)| of == tenant && one.resource == resource;
-        if entra.subscriptions.iter().any(is_same) {
-            return Err(SubscriptionError::AlreadyExists);
-        }
-        let subscription = RemoteSubscription {
-            id: format!("graph-{}", entra.subscriptions.len() + 1),
-            resource: resource.to_owned(),
-            notification_url: new.notification_url.clone(),
-            expires_at: new.expires_at,
-        };
-        entra.subscriptions.push((tenant.clone(), subscription.clone()));
-        Ok(subscription)
-    }
-
-    async fn renew(
-        &self,
-        tenant: &TenantId,
-        id: &str,
-        expires_at: Timestamp,
-    ) -> Result<Option<RemoteSubscription>, SubscriptionError> {
-        let mut entra = self.asked()?;
-        let found = entra.subscriptions.iter_mut().find(|(of, one)| of == tenant && one.id == id);
-        Ok(found.map(|(_, one)| {
-            one.expires_at = expires_at;
-            one.clone()
-        }))
-    }
-
-    async fn delete(&self, tenant: &TenantId, id: &str) -> Result<(), SubscriptionError> {
-        self.asked()?.subscriptions.retain(|(of, one)| of != tenant || one.id != id);
-        Ok(())
-    }
-
-    async fn list(&self, tenant: &TenantId) -> Result<Vec<RemoteSubscription>, SubscriptionError> {
-        let entra = self.asked()?;
-        let own = entra.subscriptions.iter().filter(|(of, _)| of == tenant);
-        Ok(own.map(|(_, one)| one.clone()).collect())
-    }
 }

@@ -323,6 +323,14 @@ pub trait Directory: AdministrativeUnits {
         group: &ObjectId,
     ) -> impl Future<Output = Result<Option<Group>, DirectoryError>> + Send;
 
+    /// Whether a group tells who is in it to whoever may read groups: one that hides its members may
+    /// tell of none though it has some.
+    fn shows_members(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> impl Future<Output = Result<(bool, GraphCost), DirectoryError>> + Send;
+
     /// The first groups whose name begins with the text (empty = any).
     fn search_groups(
         &self,

@@ -142,6 +142,14 @@ impl<T: Directory> Directory for Arc<T> {
         T::find_group(self, tenant, group).await
     }
 
+    async fn shows_members(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> Result<(bool, GraphCost), DirectoryError> {
+        T::shows_members(self, tenant, group).await
+    }
+
     async fn search_groups(
         &self,
         tenant: &TenantId,

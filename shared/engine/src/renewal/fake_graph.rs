@@ -276,6 +276,14 @@ impl Directory for FakeGraph {
         unreachable!("renewal reads no groups")
     }
 
+    async fn shows_members(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<(bool, GraphCost), DirectoryError> {
+        unreachable!("renewal reads no groups")
+    }
+
     async fn group_members(
         &self,
         _: &TenantId,

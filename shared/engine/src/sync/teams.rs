@@ -342,7 +342,10 @@ fn doubts(pass: &Pass, rows: &Rows) -> Option<String> {
         .map(|(group, doubt)| match doubt {
             Doubt::Missing => format!("the group {group} does not exist"),
             Doubt::Unreadable => format!("the members of the group {group} may not be read"),
-            Doubt::Emptied => format!("the group {group} had members and tells none now"),
+            Doubt::Emptied => format!(
+                "the group {group} had members and tells none now (the next full run believes it, \
+                 unless the group hides its members)"
+            ),
         })
         .collect();
     (!told.is_empty()).then(|| {

@@ -6,6 +6,7 @@
     reason = "a broken test may panic"
 )]
 
+mod fairness;
 mod reading;
 mod refusals;
 mod shares;

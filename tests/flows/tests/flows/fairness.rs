@@ -1,4 +1,11 @@
-//! A large tenant cannot hold up small ones.
+//! A large tenant cannot hold up small ones: its long run keeps neither the runs nor the changes of
+//! other tenants waiting for a worker.
+//!
+//! It does not show that processes share Graph's limits. Here Graph, which limits each tenant by
+//! itself and a hundred times as narrowly, is what makes the large one's run last, and nobody comes
+//! near the application's limit. That whoever reads a whole directory shares one budget with other
+//! processes, and leaves the rest to real time, is shown in `shared/graph-client/tests/it/fairness.rs`
+//! and, of the stored budget, in `shared/dynamo-store/tests/conformance/graph_budget.rs`.
 
 use contact_sync_flows::{Customer, Scene, SceneOptions, eventually};
 use entra_sim::TenantSpec;

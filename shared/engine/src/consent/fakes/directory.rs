@@ -92,6 +92,13 @@ impl Directory for FakeDirectory {
     ) -> Result<Option<Group>, DirectoryError> {
         unreachable!("consent and readiness never ask this")
     }
+    async fn shows_members(
+        &self,
+        _: &TenantId,
+        _: &ObjectId,
+    ) -> Result<(bool, GraphCost), DirectoryError> {
+        unreachable!("consent and readiness never ask this")
+    }
     async fn search_groups(
         &self,
         _: &TenantId,

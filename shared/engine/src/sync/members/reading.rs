@@ -15,6 +15,9 @@ use crate::sync::watched::{ReadAs, Watched};
 /// Graph has been seen to answer with chains that never end; no real group needs this many pages.
 const MAX_PAGES: usize = 2_000;
 
+/// Of so many groups in one another it is asked whether they show their members.
+const MOST_INNER: usize = 20;
+
 /// How reading a scope's groups can fail beyond reading.
 #[derive(Debug)]
 pub(crate) enum GroupsError {
@@ -131,9 +134,50 @@ impl MemberSets {
         let mut sets = BTreeMap::new();
         for watched in groups {
             let set = self.read_one(directory, tenant, watched, cost).await?;
+            let set = self.confirmed(directory, tenant, watched, (set, &mut *cost)).await?;
             sets.insert(watched.key(), set);
         }
         Ok(Self { sets })
+    }
+
+    /// A set that reads empty once more, after an earlier full reading did: believed of a group that
+    /// is mapped to teams alone, and shows its members. Anything else stays doubted.
+    async fn confirmed(
+        &self,
+        directory: &impl Directory,
+        tenant: &TenantId,
+        watched: &Watched,
+        (set, cost): (MemberSet, &mut GraphCost),
+    ) -> Result<MemberSet, GroupsError> {
+        let is_doubted = |set: &MemberSet| set.doubt == Some(Doubt::Emptied);
+        let was_doubted = self.sets.get(&watched.key()).is_some_and(is_doubted);
+        let is_mapped_alone = watched.by.teams && !watched.by.scope && !watched.by.rivals;
+        if !(was_doubted && is_doubted(&set) && is_mapped_alone) {
+            return Ok(set);
+        }
+        // Members of a group inside it may be hidden just as well.
+        let inner = set.inner.iter().map(|group| ObjectId::from_u128(*group));
+        let groups: Vec<ObjectId> = std::iter::once(watched.group.clone()).chain(inner).collect();
+        if groups.len() > MOST_INNER {
+            return Ok(set);
+        }
+        for group in groups {
+            match directory.shows_members(tenant, &group).await {
+                Ok((shows, asked)) => {
+                    cost.add(asked);
+                    if !shows {
+                        return Ok(set);
+                    }
+                }
+                // An inner group that is gone hides nobody; the group itself was read a moment ago.
+                Err(DirectoryError::NotFound { .. }) if group != watched.group => {}
+                Err(DirectoryError::NotFound { .. } | DirectoryError::Forbidden { .. }) => {
+                    return Ok(set);
+                }
+                Err(error) => return Err(GroupsError::Directory(error)),
+            }
+        }
+        Ok(MemberSet { left: set.left, ..MemberSet::default() })
     }
 
     /// The sets after these changes, in the order in which Graph told of them. Where the edges that
@@ -170,7 +214,7 @@ impl MemberSets {
 
     /// Reads a group. One that is only mapped to teams, or is another connection's, stops nobody's
     /// sync: while it cannot be read, or is empty all at once, what was known of it stays and it is
-    /// doubted.
+    /// doubted; of one that is empty, until another full reading confirms it.
     async fn read_one(
         &self,
         directory: &impl Directory,

@@ -174,6 +174,15 @@ impl Directory for Graph {
         self.inner.find_group(tenant, group).await
     }
 
+    async fn shows_members(
+        &self,
+        tenant: &TenantId,
+        group: &ObjectId,
+    ) -> Result<(bool, GraphCost), DirectoryError> {
+        self.asked();
+        self.inner.shows_members(tenant, group).await
+    }
+
     async fn search_groups(
         &self,
         tenant: &TenantId,

@@ -14,7 +14,7 @@ use crate::port::{Group, TeamStore};
 pub(super) const NORTH: u128 = 1;
 pub(super) const SOUTH: u128 = 2;
 
-fn group(number: u128) -> ObjectId {
+pub(super) fn group(number: u128) -> ObjectId {
     ObjectId::from_u128(50_000 + number)
 }
 
@@ -186,6 +186,7 @@ async fn an_empty_missing_or_forbidden_group_takes_nobody_out_of_the_team() {
     put_group(&scene, 2, [3], &[]);
     full(&mut scene).await;
     // Nobody told of it, as when a membership is hidden.
+    scene.worker.directory.inner.entra().hides_members.push(group(1));
     scene.worker.directory.inner.entra().groups.get_mut(&group(1)).unwrap().1.clear();
     scene.worker.directory.inner.entra().remove_group(&group(2));
     for _ in 0..2 {

@@ -74,9 +74,8 @@ async fn of_a_connection_that_people_stopped_nothing_is_expected() {
 #[tokio::test]
 async fn a_connection_resumed_after_a_long_rest_is_not_silent_at_once() {
     let renewal = heard_last(30 * 24, 30 * 24);
-    let hours = |hours: i64| {
-        renewal.clock.now().checked_sub(SignedDuration::from_hours(hours)).unwrap()
-    };
+    let hours =
+        |hours: i64| renewal.clock.now().checked_sub(SignedDuration::from_hours(hours)).unwrap();
     renewal.stores.edit_connection(1, |connection| connection.updated_at = hours(0));
     assert_eq!(sweep(&renewal).await.silent, 0);
     assert_eq!(missed(&renewal), None);
