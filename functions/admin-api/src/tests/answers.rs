@@ -62,6 +62,7 @@ async fn sync(app: &App, like: &Run, id: &ContactId, field: ContactField, value:
     after.wrote(WriteId::from(&run), [&target]);
     after.sync = Some(SyncMark {
         welcome: false,
+        untied_by_hand: false,
         replaced: std::collections::BTreeMap::new(),
         source_version: 1,
         settings_version: 0,

@@ -1,6 +1,7 @@
 //! One row for each thing that can become of a person.
 
 mod leaving;
+mod untied;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -80,6 +81,7 @@ impl World {
             }),
             sync: Some(SyncMark {
                 welcome: false,
+                untied_by_hand: false,
                 replaced: std::collections::BTreeMap::new(),
                 source_version: 1,
                 settings_version: 0,
