@@ -27,7 +27,7 @@ fn standing(app: &App, id: &ContactId) -> Contact {
     }
 }
 
-async fn blank_run(app: &App) -> Run {
+pub(super) async fn blank_run(app: &App) -> Run {
     let path = of_connection("/runs");
     let started = app.ask(Ask::post(path, &json!({"kind": "full"})).role("operator")).await;
     let id = RunId::parse(started.expect(202).json()["id"].as_str().unwrap()).unwrap();

@@ -3,6 +3,7 @@
 mod as_shown;
 mod by_number;
 mod in_question;
+mod returned;
 
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Link, LinkState, Target};
