@@ -110,6 +110,7 @@ impl<'a> Deed<'a> {
             what: self.what.clone(),
             changes: Vec::new(),
             before: old.map(|old| Box::new(Image::of(old))),
+            status: old.filter(|old| old.status != new.status).map(|_| new.status),
             prior: mark.and_then(Prior::of),
             reason: None,
             kept_days: Some(self.kept.deed_days).filter(|days| *days != LONGEST),
