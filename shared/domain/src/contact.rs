@@ -76,6 +76,9 @@ pub struct SyncMark {
     /// null where the field was empty.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub replaced: BTreeMap<Target, Value>,
+    /// Whether a person cut the contact's tie: it is nobody's own any more by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untied_by_hand: bool,
 }
 
 impl SyncMark {
@@ -281,6 +284,11 @@ impl Contact {
     /// The e-mail, when it has one.
     pub fn email(&self) -> Option<&str> {
         self.fields.get(&ContactField::Email).map(String::as_str)
+    }
+
+    /// Whether a person cut its tie and nothing was tied to it since.
+    pub fn is_untied_by_hand(&self) -> bool {
+        self.link.is_none() && self.sync.as_ref().is_some_and(|mark| mark.untied_by_hand)
     }
 
     /// Whether this contact is tied to the given user through the given connection.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::contact::ContactStatus;
 use crate::id::{ContactId, HistoryId, ReviewId, TeamId};
 use crate::review::{ReviewAction, ReviewList};
 use crate::segment::{FieldChange, Prior};
@@ -31,6 +32,9 @@ pub struct HistoryEntry {
     /// What stood before, beyond those fields; absent where nothing did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<Image>>,
+    /// Whether the person was active after it, where that is not as it was before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ContactStatus>,
     /// The page of sync that wrote the contact last before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<Prior>,

@@ -116,6 +116,7 @@ pub(crate) fn contact_after(
         None => welcomes && is_new && contact.status == ContactStatus::Active,
     };
     let replaced = replaced_still(item, before, contact.link.is_some());
+    let untied_by_hand = contact.link.is_none() && is_untied_by_hand(item, before);
     contact.sync = Some(SyncMark {
         source_version: fence,
         settings_version,
@@ -124,10 +125,19 @@ pub(crate) fn contact_after(
         page,
         welcome,
         replaced,
+        untied_by_hand,
     });
     contact.version = version + 1;
     contact.updated_at = now;
     contact
+}
+
+/// Whether a contact without a tie lost it by a person's decision, which taking something back is,
+/// too.
+fn is_untied_by_hand(item: &SegmentItem, before: Option<&Contact>) -> bool {
+    let Some(before) = before else { return false };
+    let is_cut = before.link.is_some() && item.outcome == Outcome::Restore;
+    is_cut || before.is_untied_by_hand()
 }
 
 /// What people replaced of what sync had written, and the item does not write over.

@@ -8,6 +8,7 @@
 mod apply;
 mod applying;
 mod approvals;
+mod as_it_was;
 mod asking;
 mod awaiting;
 mod batch;
@@ -56,6 +57,7 @@ mod write;
 
 pub(crate) use apply::{is_removal, writes};
 pub(crate) use applying::intends;
+pub(crate) use as_it_was::as_it_was;
 pub(crate) use batch::{Batch, Decided, bearers, decide_batch, new_email_key};
 pub(crate) use decide::present;
 pub use drive::{Driven, Request, Worker};

@@ -29,7 +29,7 @@ fn standing(app: &App, id: &ContactId) -> Contact {
     }
 }
 
-async fn blank_run(app: &App) -> Run {
+pub(super) async fn blank_run(app: &App) -> Run {
     let path = of_connection("/runs");
     let started = app.ask(Ask::post(path, &json!({"kind": "full"})).role("operator")).await;
     let id = RunId::parse(started.expect(202).json()["id"].as_str().unwrap()).unwrap();
@@ -81,6 +81,7 @@ async fn write_in(
     after.wrote(WriteId::from(&run), [&target]);
     after.sync = Some(SyncMark {
         welcome: false,
+        untied_by_hand: false,
         replaced: std::collections::BTreeMap::new(),
         source_version: 1,
         settings_version: 0,

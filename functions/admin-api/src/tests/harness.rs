@@ -286,6 +286,7 @@ impl App {
             }),
             sync: Some(SyncMark {
                 welcome: false,
+                untied_by_hand: false,
                 replaced: std::collections::BTreeMap::new(),
                 source_version: 1,
                 settings_version: 0,

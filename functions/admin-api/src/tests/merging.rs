@@ -235,6 +235,7 @@ async fn a_contact_that_another_connection_let_go_counts_in_this_one_from_then_o
         };
         stays.sync = Some(SyncMark {
             welcome: false,
+            untied_by_hand: false,
             replaced: std::collections::BTreeMap::new(),
             source_version: 50_000,
             settings_version: 1,

@@ -4,6 +4,7 @@ mod accepting;
 mod as_shown;
 mod by_number;
 mod in_question;
+mod returned;
 
 use contact_sync_domain::connection::ConnectionStatus as S;
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource, Link, LinkState, Target};
@@ -240,8 +241,9 @@ async fn the_same_contact_is_decided_again_before_any_run_moved() {
             put(&app, &conflict);
             let body = json!({"action": action, "contact": standing});
             decide(&app, &conflict, body).await.expect(202);
-            let link = contact(&app, &standing).unwrap().link;
-            assert_eq!(link.map(|link| link.object_id), linked, "{action} {round}");
+            let now = contact(&app, &standing).unwrap();
+            assert_eq!(now.is_untied_by_hand(), linked.is_none(), "{action} {round}");
+            assert_eq!(now.link.map(|link| link.object_id), linked, "{action} {round}");
         }
         // Whoever was unlinked is ignored from then on.
         set(&app, json!({})).await;

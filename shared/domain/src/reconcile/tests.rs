@@ -3,6 +3,7 @@
 mod approving;
 mod inactive;
 mod leaving;
+mod untied;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -82,6 +83,7 @@ impl World {
             }),
             sync: Some(SyncMark {
                 welcome: false,
+                untied_by_hand: false,
                 replaced: std::collections::BTreeMap::new(),
                 source_version: 1,
                 settings_version: 0,

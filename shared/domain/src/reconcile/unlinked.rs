@@ -35,6 +35,15 @@ impl Rules {
             .filter(|contact| Some(&contact.id) == derived.as_ref() || is_noted(contact));
         if let Some(own) = own {
             return match &own.link {
+                None if own.is_untied_by_hand() && self.keeps_apart(user, own) => SegmentItem {
+                    email: user_address(user),
+                    reason: Some(
+                        "somebody cut the tie to the contact of this person, and refused to link it \
+                         again"
+                            .to_owned(),
+                    ),
+                    ..item_of(user, None, Outcome::Skipped)
+                },
                 None => {
                     let item = self.adopt(user, wanted, own, None, claimant, tie);
                     let wants = item.proposes().then(|| own.id.clone()).into_iter().collect();
@@ -135,7 +144,11 @@ impl Rules {
         // a run let go of it: no question of taking over. What it made for somebody else, who let it
         // go, is; and whoever protected what had existed before is asked.
         let derived = ContactId::derived(&contact.account_id, tie.tenant, &user.id);
-        let own_work = if contact.id == derived {
+        // Whoever cut its tie made it a contact like any other: a key or not, the settings say.
+        let untied = contact.is_untied_by_hand();
+        let own_work = if untied {
+            false
+        } else if contact.id == derived {
             contact.source == ContactSource::Entra
         } else {
             key.is_none() && !contact.protected
@@ -158,6 +171,8 @@ impl Rules {
                 item.fields.extend(self.mapping.pending(&wanted.mapped, contact));
                 let what = if contact.protected {
                     "the contact is protected: linking waits"
+                } else if untied {
+                    "somebody cut the contact's tie: linking it again waits"
                 } else {
                     "linking waits"
                 };
@@ -170,9 +185,9 @@ impl Rules {
             LinkMode::Off => {
                 item.outcome = Outcome::Skipped;
                 item.fields.clear();
+                let told = told.map_or_else(String::new, |told| format!("; {told}"));
                 item.reason = Some(format!(
-                    "a contact of this person exists and linking is switched off; {}",
-                    told.unwrap_or_default()
+                    "a contact of this person exists and linking is switched off{told}"
                 ));
                 return item;
             }
@@ -190,6 +205,11 @@ impl Rules {
                 };
             }
         }
+        // Whatever people wrote on it while it was nobody's is written over only where updates are.
+        let is_own_again = key.is_none() || untied;
+        if is_own_again && self.policies.update != ChangeMode::Auto {
+            return self.tied_only(item, user, wanted, contact, told);
+        }
         if let Claimant::Contact(owner) = claimant
             && owner.id != contact.id
         {
@@ -198,23 +218,54 @@ impl Rules {
                 return SegmentItem { contact_id: None, ..taken };
             }
         }
-        item.contact_id = Some(contact.id.clone());
-        item.email = None;
-        item.version = contact.version;
-        item.trace = Some(Box::new(Trace::replacing(contact, Image::of(contact))));
-        item.adopted = true;
-        item.reason = told;
+        tie_to(&mut item, user, contact, told);
         item.status = status;
-        item.link = Some(LinkChange {
-            user_principal_name: user.text("userPrincipalName").map(str::to_owned),
-            ..LinkChange::new(contact.link.as_ref().map(|link| link.state), LinkState::Linked)
-        });
         item.pending = self.mapping.pending(&wanted.mapped, contact);
         if !item.pending.is_empty() {
             item.question =
                 asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
         }
         sign(&mut item, wanted, 0);
+        item
+    }
+
+    /// Whether somebody said that this contact is not this user's, and nobody the contrary since.
+    fn keeps_apart(&self, user: &DirectoryUser, contact: &Contact) -> bool {
+        !self.approved && self.rejected.has_match(&user.id, &contact.id)
+    }
+
+    /// Ties a contact to its user again and leaves it as it is otherwise: what the directory asks of
+    /// it waits for a person, or is left where updates are switched off.
+    fn tied_only(
+        &self,
+        mut item: SegmentItem,
+        user: &DirectoryUser,
+        wanted: &Wanted,
+        contact: &Contact,
+        told: Option<String>,
+    ) -> SegmentItem {
+        let mut changes = std::mem::take(&mut item.fields);
+        tie_to(&mut item, user, contact, told);
+        changes.extend(self.mapping.pending(&wanted.mapped, contact));
+        let all = changes.len();
+        changes.retain(|one| !self.rejected.has_value(&contact.id, &one.field, &one.new));
+        let status = status_of(wanted);
+        let differs = contact.status != status;
+        // Somebody said that it stays active, or inactive.
+        let stays = differs && self.rejected.has_status(&contact.id, status);
+        let refused = all - changes.len() + usize::from(stays);
+        let status = (differs && !stays).then_some(status);
+        let is_shown = !changes.is_empty() || status.is_some();
+        if self.policies.update == ChangeMode::Review && is_shown {
+            item.reason.get_or_insert_with(|| self.waits("changes wait"));
+            item.pending = changes;
+            let asked = asking::about(ReviewList::Changes, user, []);
+            item.question = Question { status, ..asked }.suggesting(Some(ReviewAction::Accept));
+        } else if is_shown {
+            item.reason.get_or_insert_with(|| "updating contacts is switched off".to_owned());
+        }
+        // The next full run decides anew about what is held back.
+        sign(&mut item, wanted, refused + usize::from(is_shown));
         item
     }
 
@@ -284,4 +335,18 @@ impl Rules {
             ..self.conflict(&item, user, wanted, own)
         }
     }
+}
+
+/// Makes an item tie a contact to a user; `told`: by which key he was led to it.
+fn tie_to(item: &mut SegmentItem, user: &DirectoryUser, contact: &Contact, told: Option<String>) {
+    item.contact_id = Some(contact.id.clone());
+    item.email = None;
+    item.version = contact.version;
+    item.trace = Some(Box::new(Trace::replacing(contact, Image::of(contact))));
+    item.adopted = true;
+    item.reason = told;
+    item.link = Some(LinkChange {
+        user_principal_name: user.text("userPrincipalName").map(str::to_owned),
+        ..LinkChange::new(contact.link.as_ref().map(|link| link.state), LinkState::Linked)
+    });
 }

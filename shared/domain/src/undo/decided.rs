@@ -49,6 +49,8 @@ pub fn written_by(entry: &HistoryEntry, user: &ObjectId) -> Option<SegmentItem> 
     Some(SegmentItem {
         version: entry.version.saturating_sub(1),
         fields: entry.changes.clone(),
+        // Entries of earlier releases do not tell it: there it stays as it is.
+        status: entry.status,
         link,
         adopted: ties,
         trace: Some(Box::new(trace)),

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
+use crate::actor::Actor;
 use crate::contact::{ContactField, ContactSource};
-use crate::id::{AccountId, ConnectionId, HistoryId, ObjectId, TenantId};
+use crate::history::HistoryKind;
+use crate::id::{AccountId, ConnectionId, HistoryId, ObjectId, ReviewId, TenantId};
 use crate::reconcile::GoneCause;
+use crate::review::{ReviewAction, ReviewList};
 
 fn user() -> ObjectId {
     ObjectId::from_u128(7)
@@ -239,4 +242,55 @@ fn what_an_earlier_portion_removed_comes_back_with_the_next_one() {
     assert_eq!(alone, Inverse::Refused(Refusal::Removed));
     let back = undone(inverse(&item, author, &[own(), first], gone));
     assert_eq!(back.outcome, Outcome::Restore);
+}
+
+/// A leaver's contact that somebody gave to another user rests again once that is taken back.
+#[test]
+fn a_status_that_a_decision_changed_comes_back_unless_somebody_changed_it_since() {
+    let left = Contact {
+        status: ContactStatus::Inactive,
+        link: Some(link(LinkState::Removed)),
+        ..contact()
+    };
+    let other = ObjectId::from_u128(8);
+    let given = Contact {
+        version: 5,
+        link: Some(Link { object_id: other.clone(), ..link(LinkState::Linked) }),
+        ..contact()
+    };
+    let entry = |action: ReviewAction, status: Option<ContactStatus>| HistoryEntry {
+        id: HistoryId::from_bits(9),
+        contact_id: left.id.clone(),
+        version: given.version,
+        at: Timestamp::UNIX_EPOCH,
+        actor: Actor::default(),
+        what: HistoryKind::Decided {
+            review: ReviewId::of(&other),
+            list: ReviewList::Conflicts,
+            action,
+            run: String::new(),
+        },
+        changes: Vec::new(),
+        before: Some(Box::new(Image::of(&left))),
+        status,
+        prior: None,
+        reason: None,
+        kept_days: None,
+    };
+    for action in [ReviewAction::Link, ReviewAction::Accept] {
+        for (told, now, expected) in [
+            (Some(ContactStatus::Active), ContactStatus::Active, ContactStatus::Inactive),
+            (Some(ContactStatus::Active), ContactStatus::Inactive, ContactStatus::Inactive),
+            // What an earlier release wrote down does not tell it.
+            (None, ContactStatus::Active, ContactStatus::Active),
+        ] {
+            let entry = entry(action, told);
+            let item = written_by(&entry, &other).unwrap();
+            let now = Contact { status: now, ..given.clone() };
+            let stands = Stands::Contact(&now);
+            let back = undone(inverse(&item, Author::Person(&entry), &[own()], stands));
+            let after = back.trace.unwrap().after.unwrap();
+            assert_eq!((after.status, &after.link), (expected, &left.link), "{action:?}");
+        }
+    }
 }

@@ -17,6 +17,7 @@
 //! | `sv` `sg` `p` `r` `q` | source version, settings version, fingerprint, run and page (from 1 on) of the last sync write |
 //! | `h` | present: to be welcomed when it was made |
 //! | `j` | what sync had written where people put something else since, JSON text; absent as a rule |
+//! | `y` | present: a person cut its tie |
 //! | `w` | who wrote what: empty where the run in `r` wrote all that is managed and has a value; else for each writer 16 bytes, how long the rest is (2 bytes), targets as in `m` |
 //!
 //! A tombstone has `v`, `c`, `sv`, the `r` and `q` of its removal, and `z` where a person was erased.
@@ -161,6 +162,9 @@ pub(super) fn contact(
         if mark.welcome {
             set("h", AttributeValue::Bool(true));
         }
+        if mark.untied_by_hand {
+            set("y", AttributeValue::Bool(true));
+        }
         if !mark.replaced.is_empty() {
             set("j", text(serde_json::to_string(&mark.replaced).map_err(corrupt(CONTACT))?));
         }
@@ -304,6 +308,7 @@ fn sync_mark(item: &Item) -> Option<SyncMark> {
         replaced: text_of(item, "j")
             .and_then(|replaced| serde_json::from_str(replaced).ok())
             .unwrap_or_default(),
+        untied_by_hand: item.contains_key("y"),
     })
 }
 

@@ -24,6 +24,7 @@ fn entry(contact: &Contact, id: u128) -> HistoryEntry {
         what: HistoryKind::Edited,
         changes: Vec::new(),
         before: Some(Box::new(Image::whole(contact))),
+        status: None,
         prior: None,
         reason: None,
         kept_days: None,

@@ -128,6 +128,7 @@ pub(crate) fn contact(account: u128, number: u128, fence: u64) -> Contact {
         }),
         sync: Some(SyncMark {
             welcome: false,
+            untied_by_hand: false,
             replaced: [(Target::Field(ContactField::JobTitle), serde_json::json!("Clerk"))].into(),
             source_version: fence,
             settings_version: 0,

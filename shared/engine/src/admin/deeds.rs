@@ -61,7 +61,8 @@ impl<'a> Deed<'a> {
         HistoryEntry { changes, ..self.entry(old, new, new.updated_at) }
     }
 
-    /// A write of what a run proposed.
+    /// A write of what a run proposed. Where the contact stands again, with what people had written
+    /// before a run deleted it, that is told, too: all of it goes with whoever takes this back.
     pub(super) fn approves(
         &self,
         old: Option<&Contact>,
@@ -69,8 +70,16 @@ impl<'a> Deed<'a> {
         changes: &[FieldChange],
         reason: Option<&str>,
     ) -> HistoryEntry {
+        let mut changes = changes.to_vec();
+        if old.is_none() {
+            changes.retain(|change| new.value(&change.field).unwrap_or_default() == change.new);
+            let is_told = |one: &FieldChange| changes.iter().any(|told| told.field == one.field);
+            let had = differences(None, new).into_iter().filter(|one| !is_told(one));
+            let had: Vec<FieldChange> = had.collect();
+            changes.extend(had);
+        }
         HistoryEntry {
-            changes: changes.to_vec(),
+            changes,
             reason: reason.map(str::to_owned),
             ..self.entry(old, new, new.updated_at)
         }
@@ -101,6 +110,7 @@ impl<'a> Deed<'a> {
             what: self.what.clone(),
             changes: Vec::new(),
             before: old.map(|old| Box::new(Image::of(old))),
+            status: old.filter(|old| old.status != new.status).map(|_| new.status),
             prior: mark.and_then(Prior::of),
             reason: None,
             kept_days: Some(self.kept.deed_days).filter(|days| *days != LONGEST),

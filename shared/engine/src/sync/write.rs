@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use contact_sync_domain::contact::{Contact, Target};
+use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
 use contact_sync_domain::run::RunKind;
@@ -11,16 +11,16 @@ use contact_sync_domain::trace::Image;
 use contact_sync_domain::written::WriteId;
 use jiff::{SignedDuration, Timestamp};
 
+use super::as_it_was::as_it_was;
 use super::batch::new_email_key;
 use super::decide::present;
 use super::pass::Pass;
 use super::{Stop, SyncStores, Worker};
 use crate::contact_after::{Stamp, contact_after};
 use crate::port::{
-    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness,
-    SegmentStore, StoreError, StoredContact, WriteOutcome,
+    Bar, Blobs, ClaimOutcome, Clock, ContactStore, ContactWrite, Directory, Randomness, StoreError,
+    StoredContact, WriteOutcome,
 };
-use crate::segments::load_segment;
 
 /// How long a tombstone keeps a contact's number.
 pub(super) const TOMBSTONE: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -128,7 +128,8 @@ where
             }
             self.keep_adoption(pass, item, contact_id).await?;
             let contact = written(pass, segment, item, before, expected, self.clock.now());
-            let contact = self.as_it_was(pass, item, base.as_ref(), contact).await?;
+            let past = (&self.stores, &self.blobs, &pass.connection.id);
+            let contact = as_it_was(past, &pass.rules, item, base.as_ref(), contact).await?;
             let keys = (before.and_then(borne_by), borne_by(&contact));
             let write = ContactWrite { contact, expected_version: expected, fence };
             match self.stores.write(&write).await? {
@@ -184,59 +185,6 @@ where
             self.stores.put_adoption(account, tenant, user, contact_id).await?;
         }
         Ok(())
-    }
-
-    /// Gives back to somebody who returns what people had written on the contact that a run deleted;
-    /// what comes from the directory is as it is there now.
-    async fn as_it_was(
-        &self,
-        pass: &Pass,
-        item: &SegmentItem,
-        base: Option<&StoredContact>,
-        mut contact: Contact,
-    ) -> Result<Contact, Stop> {
-        let Some(StoredContact::Tombstone { by: Some(by), .. }) = base else { return Ok(contact) };
-        if item.outcome != Outcome::Create {
-            return Ok(contact);
-        }
-        let place = (&pass.connection.id, &by.run);
-        let removed = load_segment(&self.stores, &self.blobs, place.0, place.1, by.page).await;
-        let removed = match removed {
-            // What is not kept any more cannot come back.
-            Ok(None) | Err(StoreError::Corrupt { .. }) => return Ok(contact),
-            Ok(Some(segment)) => segment,
-            Err(error) => return Err(error.into()),
-        };
-        // Who was decided anew when he was written was removed as he was by then.
-        let anew = self.stores.deviations(place.0, place.1, by.page).await?;
-        let anew = anew.into_iter().rev().filter_map(|one| one.item.map(|item| *item));
-        let mut items = anew.chain(removed.items);
-        let item = items.find(|one| {
-            one.contact_id.as_ref() == Some(&contact.id)
-                && one.object_id == item.object_id
-                && one.outcome == Outcome::Delete
-        });
-        let image = item.and_then(|item| item.trace).and_then(|trace| trace.before);
-        let Some(Image { whole: Some(had), protected, source, created_at, .. }) =
-            image.map(|image| *image)
-        else {
-            return Ok(contact);
-        };
-        contact.managed_fields = pass.rules.managed_targets(source);
-        let ours = contact.managed_fields.clone();
-        let managed = |target: &Target| ours.contains(target);
-        let fields = had.fields.into_iter().filter(|(field, _)| !managed(&Target::Field(*field)));
-        let fields: Vec<_> = fields.collect();
-        let custom =
-            had.custom.into_iter().filter(|(key, _)| !managed(&Target::Custom(key.clone())));
-        let custom: Vec<_> = custom.collect();
-        // What sync does not manage stands as it was, also where nothing stood.
-        contact.fields.retain(|field, _| managed(&Target::Field(*field)));
-        contact.custom.retain(|key, _| managed(&Target::Custom(key.clone())));
-        contact.fields.extend(fields);
-        contact.custom.extend(custom);
-        (contact.protected, contact.source, contact.created_at) = (protected, source, created_at);
-        Ok(contact)
     }
 
     async fn done(&self, pass: &Pass, item: &SegmentItem) -> Result<Attempt, Stop> {

@@ -85,6 +85,7 @@ impl Scene {
             run: "run".to_owned(),
             page: 0,
             welcome: true,
+            untied_by_hand: false,
             replaced: std::collections::BTreeMap::new(),
         });
         let stored = StoredContact::Present(Box::new(contact));

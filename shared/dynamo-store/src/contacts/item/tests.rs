@@ -54,6 +54,7 @@ fn person() -> Contact {
         }),
         sync: Some(SyncMark {
             welcome: true,
+            untied_by_hand: false,
             replaced: std::collections::BTreeMap::new(),
             source_version: 9_876_543,
             settings_version: 123,

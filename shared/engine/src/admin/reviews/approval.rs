@@ -24,7 +24,7 @@ use crate::port::{
     ClaimOutcome, Clock, ContactStore, ContactWrite, HistoryStore, ReviewStore, StoredContact,
     WriteOutcome,
 };
-use crate::sync::{bearers, contacts_of_users, present};
+use crate::sync::{as_it_was, bearers, contacts_of_users, present};
 
 /// A desk at which users are decided.
 pub(super) struct Approval<'d, 'a, O> {
@@ -295,6 +295,8 @@ impl<O: Outside> Approval<'_, '_, O> {
             now,
         };
         let contact = contact_after(stamp, &self.grounds.rules, item, before, version);
+        let past = (store, self.desk.outside.blobs(), tie.connection);
+        let contact = as_it_was(past, &self.grounds.rules, item, base, contact).await?;
         let old_key = before.and_then(Contact::email).map(email_key);
         let email = Target::Field(ContactField::Email);
         let changes_email = item.fields.iter().any(|change| change.field == email);

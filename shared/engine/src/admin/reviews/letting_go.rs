@@ -199,6 +199,9 @@ impl<O: Outside> Desk<'_, O> {
             updated_at: self.outside.clock().now(),
             ..old.clone()
         };
+        if let Some(mark) = &mut new.sync {
+            mark.untied_by_hand = true;
+        }
         let entry = deed.writes(Some(old), &mut new);
         match write(self.outside.store(), Some(old), &new, &entry).await? {
             Some(()) => {

@@ -45,6 +45,7 @@ fn contact(version: u64) -> Contact {
         }),
         sync: Some(SyncMark {
             welcome: false,
+            untied_by_hand: false,
             replaced: std::collections::BTreeMap::new(),
             source_version: 9,
             settings_version: 1,

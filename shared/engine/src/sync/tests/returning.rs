@@ -3,8 +3,9 @@
 
 use contact_sync_domain::contact::{Contact, ContactField, ContactSource};
 use contact_sync_domain::id::ObjectId;
+use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
-use contact_sync_domain::settings::{LinkMode, RemovalAction, Settings};
+use contact_sync_domain::settings::{ChangeMode, LinkMode, RemovalAction, Settings};
 use jiff::SignedDuration;
 
 use super::replay::{CALLS, settle};
@@ -168,4 +169,63 @@ async fn notes_are_looked_at_only_where_a_run_let_go_of_what_had_existed_before(
     assert_eq!(stores.adopted(&account_id(), &tenant_id(), &five).await.unwrap(), [None]);
     leave(&mut scene, RunKind::Full).await;
     assert!(scene.state().work.let_go);
+}
+
+/// Who cuts a tie by hand and edits the contact then does not find the edits gone because the person
+/// returned.
+#[tokio::test]
+async fn what_people_wrote_on_a_contact_that_they_untied_outlives_the_return() {
+    for (link, update) in [
+        (LinkMode::Review, ChangeMode::Review),
+        (LinkMode::Off, ChangeMode::Auto),
+        (LinkMode::Auto, ChangeMode::Review),
+        (LinkMode::Auto, ChangeMode::Off),
+    ] {
+        for back in [RunKind::Delta, RunKind::Full] {
+            let case = format!("link {link:?}, update {update:?}, back by {back:?}");
+            let mut scene = Scene::of((1..=8).map(user));
+            scene.set_settings(settings(RemovalAction::Review, LinkMode::Auto));
+            scene.full().await;
+            leave(&mut scene, RunKind::Delta).await;
+            let edited = untie(&scene);
+            scene.set_settings(|all| {
+                settings(RemovalAction::Review, link)(all);
+                all.policies.update = update;
+            });
+            come_back(&scene);
+            sync(&mut scene, back).await;
+            sync(&mut scene, RunKind::Full).await;
+            let now = scene.contact(&contact_id(PERSON)).unwrap();
+            assert_eq!(now.fields, edited.fields, "{case}");
+            let is_tied = now.link.is_some();
+            assert_eq!(is_tied, link == LinkMode::Auto, "{case}");
+            assert_eq!(now.is_untied_by_hand(), !is_tied, "{case}");
+            let asked: Vec<_> = {
+                let world = scene.worker.stores.world();
+                world.reviews.values().map(|item| item.list).collect()
+            };
+            let asks = match (link, update) {
+                (LinkMode::Review, _) => vec![ReviewList::Matched],
+                (LinkMode::Auto, ChangeMode::Review) => vec![ReviewList::Changes],
+                _ => Vec::new(),
+            };
+            assert_eq!(asked, asks, "{case}");
+        }
+    }
+}
+
+/// Somebody cuts the tie in the list of removals, and edits the contact, which is free by then.
+fn untie(scene: &Scene) -> Contact {
+    let mut world = scene.worker.stores.world();
+    world.reviews.clear();
+    let Some(StoredContact::Present(contact)) = world.contacts.get_mut(&contact_id(PERSON)) else {
+        panic!("it stands")
+    };
+    contact.version += 1;
+    contact.link = None;
+    contact.managed_fields.clear();
+    contact.sync.as_mut().unwrap().untied_by_hand = true;
+    contact.fields.insert(ContactField::DisplayName, "Known otherwise".to_owned());
+    contact.fields.insert(ContactField::JobTitle, "By hand".to_owned());
+    Contact::clone(contact)
 }

@@ -56,6 +56,7 @@ pub(super) async fn decide(
         what: HistoryKind::Decided { review: item.clone(), list, action, run: String::new() },
         before: Some(Box::new(if stays { Image::of(&old) } else { Image::whole(&old) })),
         changes: if stays { changes } else { Vec::new() },
+        status: (new.status != old.status).then_some(new.status),
         prior: None,
         reason: None,
         kept_days: None,
@@ -64,7 +65,7 @@ pub(super) async fn decide(
         let until = Timestamp::MAX;
         store.remove_told(&old, until, &entry).await.unwrap();
         scene.worker.stores.world().claims.retain(|_, owner| *owner != id);
-    } else if new.fields != old.fields || new.link != old.link {
+    } else if new.fields != old.fields || new.link != old.link || new.status != old.status {
         let fields: Vec<Target> = entry.changes.iter().map(|one| one.field.clone()).collect();
         new.wrote(WriteId::from(&deed), &fields);
         let write = ContactWrite { contact: new, expected_version: old.version, fence: None };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use contact_sync_domain::contact::ContactField;
+use contact_sync_domain::contact::{ContactField, ContactStatus};
 use contact_sync_domain::id::{ContactId, ObjectId, RunId};
 use contact_sync_domain::review::{ReviewAction, ReviewList};
 use contact_sync_domain::run::{RunKind, RunStatus};
@@ -61,8 +61,15 @@ async fn decides(scene: &Scene, chance: &mut Chance) -> Option<(u128, bool)> {
         }
         _ => {
             let title = format!("Decided {}", chance.below(100));
+            let rests = chance.below(2) == 0;
             decide(scene, number, (L::Changes, A::Accept), |contact| {
                 contact.fields.insert(ContactField::JobTitle, title);
+                if rests {
+                    contact.status = match contact.status {
+                        ContactStatus::Active => ContactStatus::Inactive,
+                        ContactStatus::Inactive => ContactStatus::Active,
+                    };
+                }
                 true
             })
             .await;

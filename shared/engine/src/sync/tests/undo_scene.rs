@@ -151,6 +151,7 @@ pub(super) async fn edit(scene: &Scene, id: &ContactId, field: ContactField, val
         what: HistoryKind::Edited,
         changes: Vec::new(),
         before: None,
+        status: None,
         prior: None,
         reason: None,
         kept_days: None,
