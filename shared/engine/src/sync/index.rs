@@ -39,6 +39,8 @@ pub(crate) struct Index {
     /// Contacts that stand there without being linked through the connection: of people who were
     /// forgotten, and of the tenant's people whose connection is another, or was.
     others: HashSet<u128>,
+    /// Whether people were forgotten.
+    has_erased: bool,
     account: AccountId,
     tenant: TenantId,
 }
@@ -69,11 +71,13 @@ impl Index {
             entries: Vec::with_capacity(capacity),
             adopted: HashMap::new(),
             others: HashSet::new(),
+            has_erased: false,
             account: account.clone(),
             tenant: tenant.clone(),
         };
         let mut pages = pages(store, account);
         while let Some(page) = pages.try_next().await? {
+            index.has_erased |= !page.erased.is_empty();
             index.others.extend(page.erased.iter().map(ContactId::to_bits));
             for entry in &page.entries {
                 if entry.connection_id == *connection {
@@ -111,8 +115,19 @@ impl Index {
     pub(crate) fn contact_of(&self, user: &ObjectId) -> ContactId {
         match self.adopted.get(&user.as_u128()) {
             Some(contact) => ContactId::from_bits(*contact),
-            None => ContactId::derived(&self.account, &self.tenant, user),
+            None => self
+                .bar_of(user)
+                .unwrap_or_else(|| ContactId::derived(&self.account, &self.tenant, user)),
         }
+    }
+
+    /// What keeps a forgotten user from getting a contact whose own id is another contact's.
+    fn bar_of(&self, user: &ObjectId) -> Option<ContactId> {
+        if !self.has_erased {
+            return None;
+        }
+        let bar = ContactId::barring(&self.account, &self.tenant, user);
+        self.others.contains(&bar.to_bits()).then_some(bar)
     }
 
     /// What is known of a user whose decision has this fingerprint.
