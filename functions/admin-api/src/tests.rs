@@ -9,6 +9,7 @@ mod connections;
 mod contacts;
 mod description;
 mod erasing;
+mod erasing_others;
 mod explain_team;
 mod harness;
 mod ignoring;

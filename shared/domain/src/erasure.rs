@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::contact::Contact;
 use crate::id::{AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId, TenantId};
 
 /// For how long backups of the tables go back.
@@ -92,6 +93,13 @@ pub const KEPT: [Kept; 5] = [
     Kept { what: "backups", why: "copies of the tables go by their own age, at `backupsUntil`" },
 ];
 
+/// What stays beside that where the user's own id is another contact's.
+pub const KEPT_USER: Kept = Kept {
+    what: "userId",
+    why: "the user's object id: the contact that sync once made for the user is another's or nobody's \
+          by now, so that only a note of its own tells sync to make none; `left` names the contact",
+};
+
 impl Erasures {
     /// Both together.
     #[must_use]
@@ -130,6 +138,33 @@ impl ErasedUser {
     /// The contact that sync would make of the user.
     pub fn derived(&self, account: &AccountId) -> ContactId {
         ContactId::derived(account, &self.tenant_id, &self.object_id)
+    }
+
+    /// Whether a contact is linked to this user.
+    pub fn has(&self, contact: &Contact) -> bool {
+        contact.link.as_ref().is_some_and(|link| {
+            link.tenant_id == self.tenant_id && link.object_id == self.object_id
+        })
+    }
+}
+
+/// What a receipt knows of contacts beside the one that was the person's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OtherContacts {
+    /// Those that stand under an id of the person's and are another's, or nobody's: nothing was done
+    /// to them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<ContactId>,
+    /// The users whom a note keeps from getting a contact, since their own id is such a contact's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub noted: Vec<ErasedUser>,
+}
+
+impl OtherContacts {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -239,12 +274,21 @@ pub struct ErasureReceipt {
     /// Under which other ids the person is kept from getting a contact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub barred: Vec<ContactId>,
+    /// What is known of other contacts.
+    #[serde(default, skip_serializing_if = "OtherContacts::is_empty")]
+    pub others: OtherContacts,
     /// When the person was let in again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifted_at: Option<Timestamp>,
 }
 
 impl ErasureReceipt {
+    /// All that stays of the person.
+    pub fn kept(&self) -> Vec<Kept> {
+        let user = (!self.others.noted.is_empty()).then_some(KEPT_USER);
+        KEPT.into_iter().chain(user).collect()
+    }
+
     /// Where it is listed while what runs left is being gone through.
     pub fn open(&self) -> Option<OpenErasure> {
         let redaction = self.redaction.as_ref()?;

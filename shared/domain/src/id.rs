@@ -240,6 +240,17 @@ impl ContactId {
             .finalize();
         Self::from_bits(leading_bits(&digest))
     }
+
+    /// The id under which a forgotten user is kept from getting a contact where his own id is
+    /// another contact's; no contact ever has it.
+    pub fn barring(account: &AccountId, tenant: &TenantId, user: &ObjectId) -> Self {
+        let digest = Sha256::new()
+            .chain_update("barred")
+            .chain_update([0])
+            .chain_update(Self::derived(account, tenant, user).as_str())
+            .finalize();
+        Self::from_bits(leading_bits(&digest))
+    }
 }
 
 /// Which of `shards` equal parts a key falls into, by its hash.

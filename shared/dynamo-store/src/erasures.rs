@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
+use contact_sync_domain::erasure::{ErasedUser, ErasureReceipt, Erasures, OpenErasure};
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId, TenantId,
 };
@@ -11,7 +11,7 @@ use contact_sync_domain::review::ReviewList;
 use contact_sync_domain::run::Run;
 use contact_sync_domain::sync_state::Lane;
 use contact_sync_engine::port::{
-    ErasureStore, EventsForgotten, KeptRecord, SHARDS, StoreError, StoredContact,
+    Burial, ErasureStore, EventsForgotten, KeptRecord, SHARDS, StoreError, StoredContact,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -138,6 +138,41 @@ impl DynamoStore {
         self.delete_each(standing.into_keys()).await
     }
 
+    /// Puts a tombstone in a contact's place that stands for good, where that contact, or one that
+    /// cannot be read, may go.
+    async fn bury(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        may: impl Fn(Option<&Contact>) -> bool + Send,
+    ) -> Result<Burial, StoreError> {
+        let operation = "PutItem tombstone";
+        let key = keys::contact(account, contact);
+        for _ in 0..ATTEMPTS {
+            let standing = self.contacts.get("GetItem contact", &key).await?;
+            let version: Option<u64> = standing.as_ref().and_then(|item| number_of(item, "v"));
+            let was = match standing.as_ref().map(read) {
+                Some(Ok(StoredContact::Tombstone { erased: true, .. })) => {
+                    return Ok(Burial::Done(None));
+                }
+                Some(Ok(StoredContact::Present(was))) if may(Some(&was)) => Some(was),
+                Some(Err(_)) if may(None) => None,
+                Some(Ok(StoredContact::Present(_)) | Err(_)) => return Ok(Burial::Left),
+                Some(Ok(StoredContact::Tombstone { .. })) | None => None,
+            };
+            let condition = match version {
+                Some(version) => Condition::new("#v = :v", vec![(":v", number(version))]),
+                None => Condition::new("attribute_not_exists(#v)", vec![]),
+            };
+            let item = for_good(account, contact, version.unwrap_or_default() + 1);
+            match self.contacts.put_if(operation, item, condition).await? {
+                Answer::Done(()) => return Ok(Burial::Done(was)),
+                Answer::Refused(_) => {}
+            }
+        }
+        Err(unavailable(operation)(Defect::Contended))
+    }
+
     /// Deletes items of the contacts table each by itself: a role that may do that can put nothing.
     async fn delete_each(&self, found: impl IntoIterator<Item = Key>) -> Result<(), StoreError> {
         stream::iter(found)
@@ -206,28 +241,20 @@ impl ErasureStore for DynamoStore {
         account: &AccountId,
         contact: &ContactId,
     ) -> Result<Option<Box<Contact>>, StoreError> {
-        let operation = "PutItem tombstone";
-        let key = keys::contact(account, contact);
-        for _ in 0..ATTEMPTS {
-            let standing = self.contacts.get("GetItem contact", &key).await?;
-            let version: Option<u64> = standing.as_ref().and_then(|item| number_of(item, "v"));
-            // A contact that cannot be read is forgotten like any other.
-            let was = match standing.as_ref().map(read) {
-                Some(Ok(StoredContact::Tombstone { erased: true, .. })) => return Ok(None),
-                Some(Ok(StoredContact::Present(contact))) => Some(contact),
-                Some(Ok(StoredContact::Tombstone { .. }) | Err(_)) | None => None,
-            };
-            let condition = match version {
-                Some(version) => Condition::new("#v = :v", vec![(":v", number(version))]),
-                None => Condition::new("attribute_not_exists(#v)", vec![]),
-            };
-            let item = for_good(account, contact, version.unwrap_or_default() + 1);
-            match self.contacts.put_if(operation, item, condition).await? {
-                Answer::Done(()) => return Ok(was),
-                Answer::Refused(_) => {}
-            }
+        // Whatever stands there, also what cannot be read.
+        match self.bury(account, contact, |_| true).await? {
+            Burial::Done(was) => Ok(was),
+            Burial::Left => Ok(None),
         }
-        Err(unavailable(operation)(Defect::Contended))
+    }
+
+    async fn bury_own(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        user: &ErasedUser,
+    ) -> Result<Burial, StoreError> {
+        self.bury(account, contact, |standing| standing.is_some_and(|one| user.has(one))).await
     }
 
     async fn lift(

@@ -39,7 +39,7 @@ pub use directory::{
     ByIds, DeltaPage, Directory, DirectoryError, Group, GroupChange, GroupPage, GroupsDeltaPage,
     Lane, MemberEdge, MemberKind, MemberPage, Organization, UserPage,
 };
-pub use erasure::{ErasureStore, EventsForgotten, KeptRecord};
+pub use erasure::{Burial, ErasureStore, EventsForgotten, KeptRecord};
 pub use graph_budget::{Grant, GraphBudget, LimitOf};
 pub use history::{HistoryPage, HistoryStore, told_until};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};

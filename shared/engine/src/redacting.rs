@@ -149,7 +149,7 @@ where
     /// Takes away what runs at work, and people and mails that were on their way, asked, staged,
     /// claimed and put beside the contact since the person was forgotten.
     async fn clear(&mut self) -> Result<(), StoreError> {
-        let ErasureReceipt { account_id, contact_id, barred, .. } = self.receipt.clone();
+        let ErasureReceipt { account_id, contact_id, barred, others, .. } = self.receipt.clone();
         let person = self.receipt.person.clone().unwrap_or_default();
         for contact in barred.iter().chain([&contact_id]) {
             let found = self.stores.erase_beside(&account_id, contact).await?;
@@ -159,7 +159,10 @@ where
             self.add(Erasures { photos, ..Erasures::default() });
         }
         if let Some(ErasedUser { tenant_id, object_id, .. }) = &person.user {
-            self.stores.delete_adoption(&account_id, tenant_id, object_id).await?;
+            // Whose own id is another contact's is barred by a note.
+            if !others.noted.iter().any(|one| one.object_id == *object_id) {
+                self.stores.delete_adoption(&account_id, tenant_id, object_id).await?;
+            }
         }
         let user = person.user.map(|user| user.object_id);
         for connection in self.stores.connections(&account_id).await? {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures, KEPT, Kept};
+use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures, Kept};
 use contact_sync_domain::id::{ContactId, ErasureId};
 use contact_sync_engine::admin::{
     Outside, account, erase_contact, erasure, lift_erasure, read_confirmation,
@@ -28,12 +28,15 @@ pub(super) struct ReceiptShape {
     history_until: Timestamp,
     backups_until: Timestamp,
     lifted_at: Option<Timestamp>,
-    kept: &'static [Kept],
+    left: Vec<ContactId>,
+    kept: Vec<Kept>,
 }
 
 impl From<ErasureReceipt> for ReceiptShape {
     fn from(receipt: ErasureReceipt) -> Self {
         Self {
+            kept: receipt.kept(),
+            left: receipt.others.left,
             id: receipt.id,
             contact_id: receipt.contact_id,
             requested_at: receipt.requested_at,
@@ -43,7 +46,6 @@ impl From<ErasureReceipt> for ReceiptShape {
             history_until: receipt.history_until,
             backups_until: receipt.backups_until,
             lifted_at: receipt.lifted_at,
-            kept: &KEPT,
         }
     }
 }

@@ -173,13 +173,13 @@ async fn whoever_asks_what_is_kept_of_him_is_shown_every_store_and_forgotten_in_
     assert_eq!(kept, ["contactId", "welcome", "audit", "groupMembers", "backups"]);
 }
 
-fn erase(contact: &ContactId) -> Ask {
+pub(super) fn erase(contact: &ContactId) -> Ask {
     let path = of_account(&format!("/contacts/{contact}/erase"));
     Ask::post(path, &json!({"confirm": contact.as_str()}))
 }
 
 /// Goes through what runs left, a day later: nobody tells here that the contact was removed.
-async fn redact_all(app: &App) {
+pub(super) async fn redact_all(app: &App) {
     let receipt = app.outside.store.world().receipts.values().next().cloned().unwrap();
     let clock = HeldClock::at(app.outside.clock.now() + SignedDuration::from_hours(25));
     let about = (&receipt.account_id, &receipt.id);
@@ -190,7 +190,7 @@ async fn redact_all(app: &App) {
 
 /// Nothing that stands for the present says who it was.
 #[track_caller]
-fn assert_forgotten(app: &App, contact: &ContactId) {
+pub(super) fn assert_forgotten(app: &App, contact: &ContactId) {
     let world = app.outside.store.world();
     assert!(matches!(
         world.contacts.get(contact),

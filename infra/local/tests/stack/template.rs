@@ -121,7 +121,7 @@ fn the_products_template_means_the_same_for_every_stage_and_kind_of_credential()
     let issuer = "https://01234567-89ab-cdef-0123-456789abcdef.tokens.sts.global.api.aws";
     let federated = plan(&[("FederationIssuer", issuer)]);
     assert!(federated.secrets.is_empty(), "nothing is stored");
-    assert_eq!(federated.outputs["FederationSubjects"].split(',').count(), 5);
+    assert_eq!(federated.outputs["FederationSubjects"].split(',').count(), 6);
     let sync = federated.function("full-sync").unwrap();
     let source = &sync.environment["APP_CREDENTIAL_SECRET"];
     assert_eq!(source, "federated:api://AzureADTokenExchange");

@@ -1,13 +1,15 @@
 //! Forgetting one person.
 
 use contact_sync_domain::contact::{Contact, ContactField, Target};
-use contact_sync_domain::erasure::{ErasureReceipt, ErasureState, Erasures};
+use contact_sync_domain::erasure::{
+    ErasedUser, ErasureReceipt, ErasureState, Erasures, OtherContacts,
+};
 use contact_sync_domain::id::{ContactId, ErasureId, ObjectId, ReviewId, RunId, TeamId, TenantId};
 use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
 use contact_sync_domain::team::{Membership, Team};
 use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
-    ContactStore, ContactWrite, DecisionStore, ErasureStore, PendingItem, PendingKind,
+    Burial, ContactStore, ContactWrite, DecisionStore, ErasureStore, PendingItem, PendingKind,
     PendingStore, SHARDS, SettingsStore, SettingsVersion, StoredContact, TeamStore, WriteOutcome,
 };
 use serde_json::json;
@@ -31,6 +33,7 @@ pub(crate) fn receipt(version: u64) -> ErasureReceipt {
         person: None,
         written_at: None,
         barred: vec![],
+        others: OtherContacts::default(),
         lifted_at: None,
     }
 }
@@ -88,6 +91,46 @@ async fn nothing_takes_the_place_of_whoever_was_forgotten() {
     let outcome = store.write(&write(&contact(1, 8, 10))).await.unwrap();
     assert!(matches!(outcome, WriteOutcome::Moved(Some(_))), "{outcome:?}");
     assert_eq!(tables.count(CONTACTS).await, 2);
+}
+
+/// Both stores bury a user's own contact and nobody else's.
+async fn buries_own(store: &(impl ContactStore + ErasureStore)) {
+    let (own, account) = (contact(1, 7, 10), account_id(1));
+    store.write(&write(&own)).await.unwrap();
+    let link = own.link.clone().unwrap();
+    let user = |number: u128| ErasedUser {
+        connection_id: link.connection_id.clone(),
+        tenant_id: link.tenant_id.clone(),
+        object_id: ObjectId::from_u128(number),
+    };
+    let whose = ErasedUser { object_id: link.object_id.clone(), ..user(0) };
+    for another in [user(99), ErasedUser { tenant_id: TenantId::from_u128(0x99), ..whose.clone() }]
+    {
+        let left = store.bury_own(&account, &own.id, &another).await.unwrap();
+        assert_eq!(left, Burial::Left, "{another:?}");
+    }
+    let standing = store.get(&account, &own.id).await.unwrap();
+    assert_eq!(standing, Some(StoredContact::Present(Box::new(own.clone()))), "as it was");
+    let done = Burial::Done(Some(Box::new(own.clone())));
+    assert_eq!(store.bury_own(&account, &own.id, &whose).await.unwrap(), done);
+    let again = store.bury_own(&account, &own.id, &whose).await.unwrap();
+    assert_eq!(again, Burial::Done(None), "once");
+    let nobody = contact(1, 8, 10).id;
+    let done = store.bury_own(&account, &nobody, &user(8)).await.unwrap();
+    assert_eq!(done, Burial::Done(None), "also where nothing stood");
+    for id in [&own.id, &nobody] {
+        let standing = store.get(&account, id).await.unwrap();
+        assert!(
+            matches!(standing, Some(StoredContact::Tombstone { erased: true, .. })),
+            "{standing:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_buried_in_anothers_place() {
+    buries_own(&MemoryStore::default()).await;
+    buries_own(&Tables::start().await.store).await;
 }
 
 /// Whoever wrote the membership died between what leads to it and itself.

@@ -4,11 +4,14 @@
 //! sent again and goes on. In the contact's place stands a tombstone for good: its key is a hash of
 //! account, tenant and user, so that sync meets it and makes no contact again.
 
+mod own_ids;
+
 use contact_sync_domain::connection::Connection;
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::email::email_key;
 use contact_sync_domain::erasure::{
-    BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction,
+    BACKUPS_LAST, ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, OtherContacts,
+    Redaction,
 };
 use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
 use contact_sync_domain::retention::LONGEST;
@@ -16,6 +19,7 @@ use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::own_ids::{Barred, bar};
 use super::answers::last_user;
 use super::contacts::TOMBSTONE_LIFE;
 use super::directory_values::forget_values;
@@ -76,15 +80,26 @@ pub async fn erase_contact(
     if !people.contains(&person) {
         people.push(person);
     }
-    let mut barred = Vec::new();
-    for user in people.iter().filter_map(|one| one.user.as_ref()) {
+    let (mut barred, mut others) = (Vec::new(), OtherContacts::default());
+    let mut users: Vec<ErasedUser> = people.iter().filter_map(|one| one.user.clone()).collect();
+    users.dedup();
+    for user in users {
+        store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
         // Of a contact that existed before: its user would get one of his own.
         let derived = user.derived(account);
         if derived != *id {
-            store.bury_for_good(account, &derived).await?;
-            barred.push(derived);
+            match bar(outside, account, &derived, &user).await? {
+                Barred::Own(was) => {
+                    found.contacts += u64::from(was);
+                    barred.push(derived);
+                }
+                Barred::ByNote(bar) => {
+                    barred.push(bar);
+                    others.left.push(derived);
+                    others.noted.push(user);
+                }
+            }
         }
-        store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
     }
     for key in people.iter().filter_map(|one| one.email_key.as_ref()) {
         ContactStore::release(store, account, key, id).await?;
@@ -114,6 +129,7 @@ pub async fn erase_contact(
         redaction: Some(Redaction { is_untold, ..Redaction::begun() }),
         written_at: Some(outside.clock().now()),
         barred,
+        others,
         ..receipt
     };
     put(outside, gone).await
@@ -196,9 +212,13 @@ pub async fn lift_erasure(
     for contact in receipt.barred.iter().chain([&receipt.contact_id]) {
         outside.store().lift(account, contact, until).await?;
     }
+    let mut others = receipt.others.clone();
+    for user in others.noted.drain(..) {
+        outside.store().delete_adoption(account, &user.tenant_id, &user.object_id).await?;
+    }
     let version = receipt.version + 1;
     let state = ErasureState::Lifted;
-    put(outside, ErasureReceipt { version, state, lifted_at: Some(now), ..receipt }).await
+    put(outside, ErasureReceipt { version, state, others, lifted_at: Some(now), ..receipt }).await
 }
 
 /// A receipt.
@@ -262,6 +282,7 @@ async fn begin(
         redaction: None,
         written_at: Some(now),
         barred: Vec::new(),
+        others: OtherContacts::default(),
         lifted_at: None,
     };
     put(outside, receipt).await

@@ -1,7 +1,7 @@
 //! Forgetting one person.
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
+use contact_sync_domain::erasure::{ErasedUser, ErasureReceipt, Erasures, OpenErasure};
 use contact_sync_domain::event::ContactEventKind;
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ErasureId, ObjectId, ReviewId, RunId, TenantId,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{MemoryStore, World};
 use crate::port::{
-    ErasureStore, EventsForgotten, KeptRecord, SegmentRef, SettingsVersion, StoreError,
+    Burial, ErasureStore, EventsForgotten, KeptRecord, SegmentRef, SettingsVersion, StoreError,
     StoredContact,
 };
 
@@ -62,6 +62,26 @@ fn gone(before: usize, after: usize) -> u64 {
     u64::try_from(before - after).unwrap_or(u64::MAX)
 }
 
+/// Puts a tombstone there that stands for good; answers the contact that stood there.
+fn bury(world: &mut World, contact: &ContactId) -> Option<Box<Contact>> {
+    let (version, was) = match world.contacts.get(contact) {
+        Some(StoredContact::Tombstone { erased: true, .. }) => return None,
+        Some(StoredContact::Tombstone { version, .. }) => (*version, None),
+        Some(StoredContact::Present(contact)) => (contact.version, Some(contact.clone())),
+        None => (0, None),
+    };
+    let tombstone = StoredContact::Tombstone {
+        version: version + 1,
+        source_version: u64::MAX,
+        connection_id: None,
+        expires_at: jiff::Timestamp::MAX,
+        by: None,
+        erased: true,
+    };
+    world.contacts.insert(contact.clone(), tombstone);
+    was
+}
+
 impl ErasureStore for MemoryStore {
     async fn receipt(
         &self,
@@ -96,23 +116,24 @@ impl ErasureStore for MemoryStore {
         _: &AccountId,
         contact: &ContactId,
     ) -> Result<Option<Box<Contact>>, StoreError> {
+        Ok(bury(&mut *self.up()?, contact))
+    }
+
+    async fn bury_own(
+        &self,
+        _: &AccountId,
+        contact: &ContactId,
+        user: &ErasedUser,
+    ) -> Result<Burial, StoreError> {
         let mut world = self.up()?;
-        let (version, was) = match world.contacts.get(contact) {
-            Some(StoredContact::Tombstone { erased: true, .. }) => return Ok(None),
-            Some(StoredContact::Tombstone { version, .. }) => (*version, None),
-            Some(StoredContact::Present(contact)) => (contact.version, Some(contact.clone())),
-            None => (0, None),
+        let is_anothers = match world.contacts.get(contact) {
+            Some(StoredContact::Present(standing)) => !user.has(standing),
+            Some(StoredContact::Tombstone { .. }) | None => false,
         };
-        let tombstone = StoredContact::Tombstone {
-            version: version + 1,
-            source_version: u64::MAX,
-            connection_id: None,
-            expires_at: jiff::Timestamp::MAX,
-            by: None,
-            erased: true,
-        };
-        world.contacts.insert(contact.clone(), tombstone);
-        Ok(was)
+        if is_anothers || world.unreadable_contacts.contains(contact) {
+            return Ok(Burial::Left);
+        }
+        Ok(Burial::Done(bury(&mut world, contact)))
     }
 
     async fn lift(

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use contact_sync_domain::contact::Contact;
-use contact_sync_domain::erasure::{ErasureReceipt, Erasures, OpenErasure};
+use contact_sync_domain::erasure::{ErasedUser, ErasureReceipt, Erasures, OpenErasure};
 use contact_sync_domain::id::{
     AccountId, ConnectionId, ContactId, ErasureId, ObjectId, RunId, TenantId,
 };
@@ -26,6 +26,15 @@ pub struct EventsForgotten {
     pub is_end: bool,
     /// Whether the last that was told of the contact is that it was removed; none where nothing was.
     pub tells_removal: Option<bool>,
+}
+
+/// What became of burying a user's own id.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Burial {
+    /// A tombstone stands there for good; with the contact that stood there.
+    Done(Option<Box<Contact>>),
+    /// A contact stands there that is not this user's, or that cannot be read: it is as it was.
+    Left,
 }
 
 /// Something that is stored about a person, as it is stored.
@@ -74,6 +83,15 @@ pub trait ErasureStore: Send + Sync {
         account: &AccountId,
         contact: &ContactId,
     ) -> impl Future<Output = Result<Option<Box<Contact>>, StoreError>> + Send;
+
+    /// The same in the place of a contact that has, or would have, a user's own id, unless a contact
+    /// stands there that is not linked to this user.
+    fn bury_own(
+        &self,
+        account: &AccountId,
+        contact: &ContactId,
+        user: &ErasedUser,
+    ) -> impl Future<Output = Result<Burial, StoreError>> + Send;
 
     /// Makes such a tombstone one like any other, which goes at `expires_at`; whatever else stands
     /// there stays.

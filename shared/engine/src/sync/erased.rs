@@ -56,7 +56,7 @@ where
     ) -> Result<Vec<ObjectId>, Stop> {
         let derived = |user| ContactId::derived(&pass.account.id, &pass.tenant, user);
         if let Some(index) = &pass.index {
-            let erased = users.iter().filter(|user| index.is_erased(&derived(user)));
+            let erased = users.iter().filter(|user| index.is_erased(&index.contact_of(user)));
             return Ok(erased.cloned().collect());
         }
         let contacts: Vec<ContactId> = users.iter().map(derived).collect();

@@ -115,8 +115,19 @@ impl Index {
     pub(crate) fn contact_of(&self, user: &ObjectId) -> ContactId {
         match self.adopted.get(&user.as_u128()) {
             Some(contact) => ContactId::from_bits(*contact),
-            None => ContactId::derived(&self.account, &self.tenant, user),
+            None => self
+                .bar_of(user)
+                .unwrap_or_else(|| ContactId::derived(&self.account, &self.tenant, user)),
         }
+    }
+
+    /// What keeps a forgotten user from getting a contact whose own id is another contact's.
+    fn bar_of(&self, user: &ObjectId) -> Option<ContactId> {
+        if self.erased.is_empty() {
+            return None;
+        }
+        let bar = ContactId::barring(&self.account, &self.tenant, user);
+        self.erased.contains(&bar.to_bits()).then_some(bar)
     }
 
     /// What is known of a user whose decision has this fingerprint.

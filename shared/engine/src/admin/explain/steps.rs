@@ -255,8 +255,12 @@ async fn is_erased(
 ) -> Result<bool, AdminError> {
     let account = &about.account.id;
     let own = ContactId::derived(account, about.tenant, user);
-    let standing = outside.store().get(account, &own).await?;
-    Ok(matches!(standing, Some(StoredContact::Tombstone { erased: true, .. })))
+    let bar = ContactId::barring(account, about.tenant, user);
+    let standing = outside.store().get_many(account, &[own, bar]).await?;
+    let is_erased = |one: &Option<StoredContact>| {
+        matches!(one, Some(StoredContact::Tombstone { erased: true, .. }))
+    };
+    Ok(standing.iter().any(is_erased))
 }
 
 /// The steps of somebody whom the directory does not find, with the contact that is left.

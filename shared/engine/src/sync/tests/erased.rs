@@ -1,7 +1,7 @@
 //! People who were forgotten, and what the directory goes on saying of them.
 
 use contact_sync_domain::event::RequestTrigger;
-use contact_sync_domain::id::{ObjectId, RunId};
+use contact_sync_domain::id::{ContactId, ObjectId, RunId};
 use contact_sync_domain::proof::id_hash;
 use contact_sync_domain::redaction::{Forgotten, is_passed_over};
 use contact_sync_domain::run::{RunKind, RunStatus, Trigger};
@@ -16,7 +16,7 @@ use super::scene::{
 };
 use super::teams::put_group;
 use crate::memory::World;
-use crate::port::{BoxError, ErasureStore, StoredContact};
+use crate::port::{BoxError, ContactStore, ErasureStore, StoredContact};
 use crate::report::{ReportFile, Sheet, compile_report};
 use crate::segments::{alter_segment, load_segment};
 use crate::sync::{forget_in_state, watched_groups};
@@ -324,4 +324,63 @@ async fn what_is_kept_of_the_directory_and_read_by_no_run_again_loses_whoever_is
     assert!(left[0].contains(ObjectId::from_u128(50_002).as_str()), "each run reads it again");
     let others = state_naming(&scene, 8);
     assert!(others.iter().any(|key| key.contains("awaiting")), "others wait on: {others:?}");
+}
+
+/// What was user 3's own is another person's contact by now, and user 3 was forgotten.
+async fn given_away() -> Scene {
+    let mut scene = Scene::of((1..=8).map(user));
+    scene.full().await;
+    {
+        let mut world = scene.worker.stores.world();
+        let Some(StoredContact::Present(own)) = world.contacts.get_mut(&contact_id(3)) else {
+            panic!("no contact")
+        };
+        own.link.as_mut().unwrap().object_id = ObjectId::from_u128(9);
+        let place = (account_id(), tenant_id(), ObjectId::from_u128(9));
+        world.adoptions.insert(place, contact_id(3));
+    }
+    let person = user_with(9, &json!({"mail": "person3@contoso.example"}));
+    scene.worker.directory.inner.entra().put_user(person);
+    let (account, tenant, user) = (account_id(), tenant_id(), ObjectId::from_u128(3));
+    let bar = ContactId::barring(&account, &tenant, &user);
+    scene.worker.stores.bury_for_good(&account, &bar).await.unwrap();
+    scene.worker.stores.put_adoption(&account, &tenant, &user, &bar).await.unwrap();
+    scene
+}
+
+#[tokio::test]
+async fn nothing_is_made_of_or_asked_about_whose_own_contact_is_anothers_by_now() {
+    for is_gone in [false, true] {
+        let mut scene = given_away().await;
+        if is_gone {
+            let mut world = scene.worker.stores.world();
+            world.contacts.remove(&contact_id(3));
+            world.claims.retain(|_, owner| *owner != contact_id(3));
+            world.adoptions.retain(|(.., user), _| user.as_u128() != 9);
+            drop(world);
+            scene.worker.directory.inner.entra().remove_user(&ObjectId::from_u128(9));
+        }
+        for (title, by_look) in [("One", true), ("Two", true), ("Three", false), ("Four", false)] {
+            let address = format!("{title}@contoso.example");
+            let changed = user_with(3, &json!({"jobTitle": title, "mail": address}));
+            scene.worker.directory.inner.entra().put_user(changed);
+            if by_look {
+                scene.look().await;
+            } else {
+                let run = scene.full().await;
+                assert_eq!((run.status, run.counts.created), (RunStatus::Succeeded, 0), "{title}");
+                let told = passed_over_by(&scene, &run.id).await;
+                assert_eq!(told.len(), 1);
+                let reason = told[0].reason.as_deref();
+                assert_eq!(reason, Some("erased at a person's request"), "{title}");
+                assert_eq!(told[0].email, None);
+            }
+            let world = scene.worker.stores.world();
+            let standing = world.contacts.get(&contact_id(3));
+            assert_eq!(standing.is_none(), is_gone, "{title}: the other's stays");
+            assert!(world.reviews.is_empty(), "{title}: nobody is asked about him");
+            let told = format!("{:?}", world.contacts);
+            assert!(!told.contains(title), "{title} is in a contact");
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use contact_sync_domain::contact::Contact;
 use contact_sync_domain::erasure::{
-    ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction, RedactionPlace,
+    ErasedPerson, ErasedUser, ErasureReceipt, ErasureState, Erasures, OtherContacts, Redaction,
+    RedactionPlace,
 };
 use contact_sync_domain::event::{ContactEvent, ContactEventKind, SCHEMA_VERSION};
 use contact_sync_domain::id::{ContactId, ErasureId, ObjectId};
@@ -63,6 +64,7 @@ fn receipt() -> ErasureReceipt {
         redaction: Some(Redaction::begun()),
         written_at: None,
         barred: vec![],
+        others: OtherContacts::default(),
         lifted_at: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Whoever goes through what runs left is told once for each part of it.
 
-use contact_sync_domain::erasure::{ErasureState, Erasures, Redaction};
-use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
+use contact_sync_domain::erasure::{ErasureState, Erasures, OtherContacts, Redaction};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
 
 use super::*;
 
@@ -22,6 +22,7 @@ fn receipt(version: u64, redaction: Option<Redaction>) -> Box<ErasureReceipt> {
         redaction,
         written_at: None,
         barred: vec![],
+        others: OtherContacts::default(),
         lifted_at: None,
     })
 }
