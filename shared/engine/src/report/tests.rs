@@ -337,6 +337,7 @@ async fn whoever_is_in_days_of_grace_is_not_told_as_held_back_by_the_guard() {
             matched: None,
             suggested: None,
             departure: Some(Box::new(departure)),
+            status: None,
             versions: std::collections::BTreeMap::new(),
             reason: None,
             remedy: None,

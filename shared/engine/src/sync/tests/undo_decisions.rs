@@ -3,7 +3,7 @@
 use contact_sync_domain::actor::Actor;
 use contact_sync_domain::contact::{Contact, ContactField, Target};
 use contact_sync_domain::history::{HistoryEntry, HistoryKind};
-use contact_sync_domain::id::{ContactId, HistoryId, ObjectId, ReviewId, RunId};
+use contact_sync_domain::id::{HistoryId, ObjectId, ReviewId, RunId};
 use contact_sync_domain::review::{Decision, ReviewAction, ReviewList};
 use contact_sync_domain::run::{Run, RunKind, RunStatus, Trigger};
 use contact_sync_domain::segment::{FieldChange, Outcome};

@@ -27,6 +27,7 @@ async fn merge_away(scene: &Scene, number: u128, into: u128) {
         what: HistoryKind::Merged { into: contact_id(into) },
         changes: Vec::new(),
         before: None,
+        status: None,
         prior: None,
         reason: None,
         kept_days: None,

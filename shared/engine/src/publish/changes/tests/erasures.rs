@@ -1,7 +1,7 @@
 //! Whoever goes through what runs left is told once for each part of it.
 
 use contact_sync_domain::erasure::{ErasureState, Erasures, OtherContacts, Redaction};
-use contact_sync_domain::id::{AccountId, ContactId, ErasureId, ObjectId};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
 
 use super::*;
 
