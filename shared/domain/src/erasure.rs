@@ -30,7 +30,7 @@ pub enum ErasureState {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Erasures {
-    /// The contact.
+    /// The contact, those that were merged into it, and another of the same user.
     pub contacts: u64,
     /// Memberships of teams, ended ones too.
     pub memberships: u64,
@@ -152,6 +152,9 @@ impl ErasedUser {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OtherContacts {
+    /// Those that were made part of the person's, or of one that was: what was kept of them goes, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<ContactId>,
     /// Those that stand under an id of the person's and are another's, or nobody's: nothing was done
     /// to them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -283,6 +286,14 @@ pub struct ErasureReceipt {
 }
 
 impl ErasureReceipt {
+    /// Under which other ids something may be kept of the person; the one that goes last is the one
+    /// nearest to the contact.
+    pub fn other_ids(&self) -> Vec<ContactId> {
+        let merged = self.others.merged.iter().rev();
+        let barred = self.barred.iter().filter(|one| !self.others.merged.contains(one));
+        merged.chain(barred).cloned().collect()
+    }
+
     /// All that stays of the person.
     pub fn kept(&self) -> Vec<Kept> {
         let user = (!self.others.noted.is_empty()).then_some(KEPT_USER);

@@ -61,6 +61,8 @@ pub struct Forgotten<'a> {
     pub tenant: Option<&'a TenantId>,
     /// The contact that was the person's.
     pub contact: &'a ContactId,
+    /// Contacts that were his, too: merged into that one, or another of the same user.
+    pub others: &'a [ContactId],
     /// The user, where he is known.
     pub user: Option<&'a ObjectId>,
     /// What stands in the user's place.
@@ -72,8 +74,13 @@ pub struct Forgotten<'a> {
 impl Forgotten<'_> {
     /// Whether a user is the person.
     pub fn is(&self, user: &ObjectId) -> bool {
-        let derives = |tenant| ContactId::derived(self.account, tenant, user) == *self.contact;
+        let derives = |tenant| self.has(&ContactId::derived(self.account, tenant, user));
         self.user == Some(user) || self.tenant.is_some_and(derives)
+    }
+
+    /// Whether a contact was the person's.
+    fn has(&self, contact: &ContactId) -> bool {
+        contact == self.contact || self.others.contains(contact)
     }
 
     /// What is told in the person's place, with the day (UTC).
@@ -82,7 +89,7 @@ impl Forgotten<'_> {
     }
 
     fn is_item(&self, item: &SegmentItem) -> bool {
-        item.contact_id.as_ref() == Some(self.contact) || self.is(&item.object_id)
+        item.contact_id.as_ref().is_some_and(|one| self.has(one)) || self.is(&item.object_id)
     }
 
     /// Takes the person out of a page; whether it named him. Of a run that has ended the outcome
@@ -116,16 +123,17 @@ impl Forgotten<'_> {
             named = true;
         }
         let before = item.wants.len();
-        item.wants.retain(|contact| contact != self.contact);
+        item.wants.retain(|contact| !self.has(contact));
         named |= item.wants.len() != before;
         if let Some(question) = &mut item.question {
             let before = question.candidates.len();
-            question.candidates.retain(|contact| contact != self.contact);
+            question.candidates.retain(|contact| !self.has(contact));
             named |= question.candidates.len() != before;
         }
         for change in item.fields.iter_mut().chain(&mut item.pending) {
             for value in [&mut change.old, &mut change.new] {
-                if value.as_str().is_some_and(|text| text == self.contact.as_str()) {
+                let contact = value.as_str().and_then(|text| ContactId::parse(text).ok());
+                if contact.is_some_and(|contact| self.has(&contact)) {
                     *value = serde_json::Value::Null;
                     named = true;
                 }
@@ -139,9 +147,9 @@ impl Forgotten<'_> {
 
     fn take_from_text(&self, text: &mut String) -> bool {
         let user = self.user.map(ObjectId::as_str);
-        let names = [Some(self.contact.as_str()), user];
+        let contacts = self.others.iter().chain([self.contact]).map(ContactId::as_str);
         let mut named = false;
-        for name in names.into_iter().flatten() {
+        for name in contacts.chain(user) {
             if text.contains(name) {
                 *text = text.replace(name, "(erased)");
                 named = true;
@@ -180,13 +188,14 @@ mod tests {
     #[test]
     fn who_is_forgotten_stands_on_no_page_and_everybody_else_as_before() {
         let account = AccountId::from_bits(1);
-        let contact = ContactId::from_bits(7);
+        let (contact, merged) = (ContactId::from_bits(7), ContactId::from_bits(6));
         let (user, other) = (ObjectId::from_u128(7), ObjectId::from_u128(8));
         let stands_for = ObjectId::from_u128(99);
         let forgotten = Forgotten {
             account: &account,
             tenant: None,
             contact: &contact,
+            others: std::slice::from_ref(&merged),
             user: Some(&user),
             stands_for: &stands_for,
             requested_at: Timestamp::UNIX_EPOCH,
@@ -197,13 +206,19 @@ mod tests {
         };
         let theirs = SegmentItem {
             reason: Some(format!("the address is {contact}'s")),
-            wants: vec![contact.clone()],
+            wants: vec![contact.clone(), merged.clone()],
+            remedy: Some(format!("or {merged}'s")),
             ..blank_item(&other, Some(ContactId::from_bits(8)), Outcome::Failed)
         };
-        let mut segment = Segment::of(0, Phase::List, 1, vec![own, theirs.clone()]);
+        // A run that dealt with what was merged since told of another user.
+        let former = SegmentItem {
+            email: Some("canary2@contoso.example".into()),
+            ..blank_item(&ObjectId::from_u128(5), Some(merged.clone()), Outcome::Update)
+        };
+        let mut segment = Segment::of(0, Phase::List, 1, vec![own, theirs.clone(), former]);
         assert!(forgotten.take_from(&mut segment, true));
         let text = serde_json::to_string(&segment).unwrap();
-        for mark in ["canary", contact.as_str(), user.as_str()] {
+        for mark in ["canary", contact.as_str(), user.as_str(), merged.as_str()] {
             assert!(!text.contains(mark), "{mark}: {text}");
         }
         assert_eq!(segment.items[0].outcome, Outcome::Update, "numbers stay");

@@ -287,6 +287,7 @@ impl ErasureStore for DynamoStore {
         let memberships = self.delete_beside(account, contact, &memberships).await?;
         let history = keys::history_prefix(contact);
         let history = self.delete_beside(account, contact, &history).await?;
+        self.delete_beside(account, contact, &keys::merges_prefix(contact)).await?;
         self.delete_leads(account, contact).await?;
         Ok(Erasures { memberships, history, ..Erasures::default() })
     }
@@ -365,7 +366,7 @@ impl ErasureStore for DynamoStore {
     async fn forget_events(
         &self,
         account: &AccountId,
-        contact: &ContactId,
+        contact: (&ContactId, &[ContactId]),
         from: u64,
     ) -> Result<EventsForgotten, StoreError> {
         self.take_from_events(account, contact, from).await

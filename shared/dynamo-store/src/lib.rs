@@ -15,6 +15,7 @@ mod graph_budget;
 mod idempotency;
 mod item;
 mod keys;
+mod merges;
 mod notices;
 mod pause;
 mod pending;

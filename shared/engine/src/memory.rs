@@ -15,6 +15,7 @@ mod event_log;
 mod graph_budget;
 mod history;
 mod mailer;
+mod merges;
 mod notices;
 mod pause;
 mod photos;
@@ -151,6 +152,9 @@ pub struct World {
     pub memberships: BTreeMap<(ContactId, TeamId), Membership>,
     /// What people did, by account, contact, the contact's version and their ids.
     pub history: BTreeMap<(AccountId, ContactId, u64, HistoryId), HistoryEntry>,
+    /// Which contacts were merged into which, by account and those that stayed, and until when that
+    /// is known.
+    pub merges: BTreeMap<(AccountId, ContactId, ContactId), Timestamp>,
     /// Memberships written so far.
     pub membership_writes: usize,
     /// The event log.

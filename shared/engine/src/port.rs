@@ -12,6 +12,7 @@ mod history;
 mod idempotency;
 mod identity;
 mod mail;
+mod merges;
 mod notices;
 mod outside;
 mod pause;
@@ -45,6 +46,7 @@ pub use history::{HistoryPage, HistoryStore, told_until};
 pub use idempotency::{IdempotencyStore, KeptAnswer, KeyedRequest};
 pub use identity::{Identity, IdentityError, SignIn};
 pub use mail::{Mail, MailError, Mailer};
+pub use merges::{MergeStore, merged_until};
 pub use notices::{
     DigestDue, DigestStore, MailClaim, MailLog, MailOf, NoticeFilter, NoticePage, NoticeStore,
 };

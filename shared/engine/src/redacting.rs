@@ -9,13 +9,13 @@ mod events;
 mod runs;
 
 use contact_sync_domain::erasure::{ErasedUser, ErasureReceipt, ErasureState, Erasures, Redaction};
-use contact_sync_domain::id::{AccountId, ErasureId};
+use contact_sync_domain::id::{AccountId, ContactId, ErasureId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::photos::delete_photo;
 use crate::port::{
     Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PhotoStore, RunStore, SegmentStore,
-    StoreError, WelcomeStore,
+    StoreError, StoredContact, WelcomeStore,
 };
 
 /// What is at work ends within seconds for the most part: how often it is looked for before that is
@@ -149,9 +149,10 @@ where
     /// Takes away what runs at work, and people and mails that were on their way, asked, staged,
     /// claimed and put beside the contact since the person was forgotten.
     async fn clear(&mut self) -> Result<(), StoreError> {
-        let ErasureReceipt { account_id, contact_id, barred, others, .. } = self.receipt.clone();
+        let ErasureReceipt { account_id, contact_id, others, .. } = self.receipt.clone();
+        let contacts = self.gone_since().await?;
         let person = self.receipt.person.clone().unwrap_or_default();
-        for contact in barred.iter().chain([&contact_id]) {
+        for contact in &contacts {
             let found = self.stores.erase_beside(&account_id, contact).await?;
             self.add(found);
             self.stores.forget_welcome(&account_id, contact).await?;
@@ -166,14 +167,31 @@ where
         }
         let user = person.user.map(|user| user.object_id);
         for connection in self.stores.connections(&account_id).await? {
-            let found = self.stores.erase_asked(&connection.id, &contact_id, user.as_ref()).await?;
-            self.add(found);
+            for contact in &contacts {
+                let user = user.as_ref();
+                let found = self.stores.erase_asked(&connection.id, contact, user).await?;
+                self.add(found);
+            }
         }
         if let Some(key) = &person.email_key {
             ContactStore::release(self.stores, &account_id, key, &contact_id).await?;
         }
         self.is_clear = true;
         Ok(())
+    }
+
+    /// The person's contacts, without one that stands again since: a user who is somebody else may
+    /// have come back to what was merged once.
+    async fn gone_since(&self) -> Result<Vec<ContactId>, StoreError> {
+        let mut contacts = self.receipt.other_ids();
+        if !contacts.is_empty() {
+            let standing = self.stores.get_many(&self.receipt.account_id, &contacts).await?;
+            let mut stands =
+                standing.iter().map(|one| matches!(one, Some(StoredContact::Present(_))));
+            contacts.retain(|_| !stands.next().unwrap_or_default());
+        }
+        contacts.push(self.receipt.contact_id.clone());
+        Ok(contacts)
     }
 
     /// Whether somebody may still store a photo that he asked for before the person was forgotten.

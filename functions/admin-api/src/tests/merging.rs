@@ -6,15 +6,20 @@ use contact_sync_domain::contact::{
 };
 use contact_sync_domain::directory::DirectoryUser;
 use contact_sync_domain::email::email_key;
+use contact_sync_domain::history::HistoryEntry;
 use contact_sync_domain::id::{ConnectionId, ContactId, ObjectId, TeamId};
 use contact_sync_domain::review::{ReviewItem, ReviewList};
 use contact_sync_domain::settings::OnLeave;
 use contact_sync_domain::team::{ByHand, Membership, Origin, Team};
 use contact_sync_engine::memory::World;
 use contact_sync_engine::port::{Clock, StoredContact};
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::harness::{Answer, App, Ask, account_id, connection_id, of_connection, tenant};
+use super::erasing::{assert_forgotten, erase, redact_all};
+use super::harness::{
+    Answer, App, Ask, account_id, connection_id, of_account, of_connection, tenant,
+};
 use super::questions::{put, question};
 
 const USER: u128 = 7;
@@ -265,4 +270,71 @@ async fn a_decision_to_delete_that_died_before_the_teams_were_left_is_ended_by_r
     three.app.outside.store.world().contacts.remove(&three.by_hand);
     three.decide("delete", &three.by_hand).await.expect(202);
     assert_eq!(held(&three), 0);
+}
+
+/// Another contact was merged long ago into the one that was made by hand.
+fn merge_earlier(three: &Three) {
+    let mut world = three.app.outside.store.world();
+    let earlier = ContactId::from_bits(0x10);
+    let told = world.history.values().filter(|entry| entry.contact_id == three.by_hand);
+    let told: Vec<HistoryEntry> = told.cloned().collect();
+    assert!(!told.is_empty(), "nothing is told of it");
+    for entry in told {
+        let entry = HistoryEntry { contact_id: earlier.clone(), ..entry };
+        let place = (account_id(), earlier.clone(), entry.version, entry.id.clone());
+        world.history.insert(place, entry);
+    }
+    world.merges.insert((account_id(), three.by_hand.clone(), earlier), Timestamp::MAX);
+}
+
+#[tokio::test]
+async fn whoever_is_forgotten_is_so_with_every_contact_that_was_merged_into_his() {
+    for calls in 0.. {
+        let three = three();
+        three.merge().await.expect(202);
+        merge_earlier(&three);
+        let export = Ask::get(of_account(&format!("/contacts/{}/export", three.stays)));
+        let told = three.app.ask(export).await.expect(200).json()["records"].to_string();
+        for kept in ["Captain", "ctc_00000000000000000000000000000010"] {
+            assert!(told.contains(kept), "he is not shown {kept}: {told}");
+        }
+        three.app.outside.store.world().calls_left = Some(calls);
+        let first = three.app.ask(erase(&three.stays)).await;
+        let is_whole = three.app.outside.store.world().calls_left != Some(0);
+        three.app.outside.store.world().calls_left = None;
+        let receipt = three.app.ask(erase(&three.stays)).await.expect(202).json();
+        assert_eq!(receipt["found"]["contacts"], 4, "died at call {calls}: {first:?}");
+        redact_all(&three.app).await;
+        assert_forgotten(&three.app, &three.stays);
+        let world = three.app.outside.store.world();
+        assert!(world.merges.is_empty(), "{calls}");
+        let told = format!("{world:?}");
+        for mark in ["Captain", "Diver", "c16@", "c17@", "c18@", "c19@"] {
+            assert!(!told.contains(mark), "died at call {calls}: {mark} is left");
+        }
+        if is_whole {
+            assert_eq!(receipt["left"], json!([]));
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_merged_once_and_is_somebody_elses_again_is_left() {
+    let three = three();
+    let before = three.app.outside.store.world().contacts[&three.by_hand].clone();
+    three.merge().await.expect(202);
+    let team = TeamId::from_bits(3);
+    {
+        let mut world = three.app.outside.store.world();
+        world.contacts.insert(three.by_hand.clone(), before.clone());
+        put_member(&mut world, &three.by_hand, 3, Origin::Manual);
+    }
+    let receipt = three.app.ask(erase(&three.stays)).await.expect(202).json();
+    redact_all(&three.app).await;
+    assert_eq!(receipt["left"], json!([three.by_hand]), "{receipt}");
+    assert_eq!(receipt["found"]["contacts"], 2);
+    let world = three.app.outside.store.world();
+    assert_eq!(world.contacts[&three.by_hand], before);
+    assert!(world.memberships.contains_key(&(three.by_hand.clone(), team)), "its team, too");
 }

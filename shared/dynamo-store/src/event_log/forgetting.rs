@@ -1,4 +1,4 @@
-//! Taking a contact's values out of what was told.
+//! Taking contacts' values out of what was told.
 
 use contact_sync_domain::event::{ContactEvent, ContactEventKind};
 use contact_sync_domain::id::{AccountId, ContactId};
@@ -20,7 +20,7 @@ impl DynamoStore {
     pub(crate) async fn take_from_events(
         &self,
         account: &AccountId,
-        contact: &ContactId,
+        (contact, others): (&ContactId, &[ContactId]),
         from: u64,
     ) -> Result<EventsForgotten, StoreError> {
         let log = Log::of(Some(account));
@@ -50,9 +50,14 @@ impl DynamoStore {
             let Some(packed) = bytes_of(&item, BODY) else { continue };
             let mut events: Vec<ContactEvent> = unpack(KIND, packed)?;
             let mut shown = 0;
-            for event in events.iter_mut().filter(|event| event.contact_id == *contact) {
-                shown += u64::from(event.contact.take().is_some());
-                found.tells_removal = Some(event.kind == ContactEventKind::Removed);
+            for event in &mut events {
+                let is_his = event.contact_id == *contact;
+                if is_his || others.contains(&event.contact_id) {
+                    shown += u64::from(event.contact.take().is_some());
+                }
+                if is_his {
+                    found.tells_removal = Some(event.kind == ContactEventKind::Removed);
+                }
             }
             if shown > 0 {
                 item.insert(BODY.to_owned(), bytes(pack(KIND, &events)?));

@@ -45,6 +45,21 @@ pub(crate) fn history(account: &AccountId, entry: &HistoryEntry) -> Key {
     Key::new(contacts_partition(account, contact.shard(SHARDS)), sk)
 }
 
+/// What the sort keys of notes begin with that say what was merged into a contact.
+pub(crate) fn merges_prefix(stays: &ContactId) -> String {
+    format!("G#{stays}#")
+}
+
+pub(crate) fn merge(account: &AccountId, stays: &ContactId, goes: &ContactId) -> Key {
+    let sk = format!("{}{goes}", merges_prefix(stays));
+    Key::new(contacts_partition(account, stays.shard(SHARDS)), sk)
+}
+
+/// The contact that was merged, behind such a sort key.
+pub(crate) fn merged_of(sk: &str) -> Option<ContactId> {
+    ContactId::parse(sk.strip_prefix("G#")?.split_once('#')?.1).ok()
+}
+
 /// What the sort keys of memberships begin with.
 pub(crate) const MEMBERSHIP_PREFIX: &str = "M#";
 

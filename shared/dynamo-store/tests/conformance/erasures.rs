@@ -9,8 +9,9 @@ use contact_sync_domain::review::{Decision, Rejected, ReviewAction, ReviewList};
 use contact_sync_domain::team::{Membership, Team};
 use contact_sync_engine::memory::MemoryStore;
 use contact_sync_engine::port::{
-    Burial, ContactStore, ContactWrite, DecisionStore, ErasureStore, PendingItem, PendingKind,
-    PendingStore, SHARDS, SettingsStore, SettingsVersion, StoredContact, TeamStore, WriteOutcome,
+    Burial, ContactStore, ContactWrite, DecisionStore, ErasureStore, MergeStore, PendingItem,
+    PendingKind, PendingStore, SHARDS, SettingsStore, SettingsVersion, StoredContact, TeamStore,
+    WriteOutcome,
 };
 use serde_json::json;
 
@@ -131,6 +132,30 @@ async fn buries_own(store: &(impl ContactStore + ErasureStore)) {
 async fn nobody_is_buried_in_anothers_place() {
     buries_own(&MemoryStore::default()).await;
     buries_own(&Tables::start().await.store).await;
+}
+
+/// Both stores know what was merged into a contact until that is erased.
+async fn knows_merges(store: &(impl MergeStore + ErasureStore)) {
+    let account = account_id(1);
+    let id = |number: u128| contact(1, number, 1).id;
+    for (stays, goes) in [(7, 8), (7, 9), (8, 10), (7, 8)] {
+        store.note_merge(&account, &id(stays), &id(goes), at(0)).await.unwrap();
+    }
+    let mut into = store.merged_into(&account, &id(7)).await.unwrap();
+    into.sort_unstable();
+    let mut wanted = vec![id(8), id(9)];
+    wanted.sort_unstable();
+    assert_eq!(into, wanted, "itself, and each once");
+    assert_eq!(store.merged_into(&account_id(2), &id(7)).await.unwrap(), []);
+    store.erase_beside(&account, &id(7)).await.unwrap();
+    assert_eq!(store.merged_into(&account, &id(7)).await.unwrap(), []);
+    assert_eq!(store.merged_into(&account, &id(8)).await.unwrap(), [id(10)], "others stay");
+}
+
+#[tokio::test]
+async fn what_was_merged_into_a_contact_is_known_until_it_is_erased() {
+    knows_merges(&MemoryStore::default()).await;
+    knows_merges(&Tables::start().await.store).await;
 }
 
 /// Whoever wrote the membership died between what leads to it and itself.

@@ -44,7 +44,7 @@ async fn all_of(store: &impl EventLog) -> Vec<ContactEvent> {
 async fn forget(store: &impl ErasureStore) -> (u64, u32, Option<bool>) {
     let (mut from, mut events, mut calls, mut tells_removal) = (0, 0, 0, None);
     loop {
-        let found = store.forget_events(&account_id(1), &person().id, from).await.unwrap();
+        let found = store.forget_events(&account_id(1), (&person().id, &[]), from).await.unwrap();
         calls += 1;
         events += found.events;
         tells_removal = found.tells_removal.or(tells_removal);

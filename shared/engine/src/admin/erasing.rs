@@ -4,6 +4,7 @@
 //! sent again and goes on. In the contact's place stands a tombstone for good: its key is a hash of
 //! account, tenant and user, so that sync meets it and makes no contact again.
 
+mod merged;
 mod own_ids;
 
 use contact_sync_domain::connection::Connection;
@@ -19,6 +20,8 @@ use contact_sync_domain::segment::Prior;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use self::merged::find_merged;
+pub(super) use self::own_ids::ids_beside;
 use self::own_ids::{Barred, bar};
 use super::answers::last_user;
 use super::contacts::TOMBSTONE_LIFE;
@@ -80,23 +83,24 @@ pub async fn erase_contact(
     if !people.contains(&person) {
         people.push(person);
     }
+    let mut buried = Vec::new();
     let (mut barred, mut others) = (Vec::new(), OtherContacts::default());
     let mut users: Vec<ErasedUser> = people.iter().filter_map(|one| one.user.clone()).collect();
     users.dedup();
-    for user in users {
+    for user in &users {
         store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
         // Of a contact that existed before: its user would get one of his own.
         let derived = user.derived(account);
         if derived != *id {
-            match bar(outside, account, &derived, &user).await? {
+            match bar(outside, account, &derived, user).await? {
                 Barred::Own(was) => {
-                    found.contacts += u64::from(was);
+                    buried.extend(was.then(|| derived.clone()));
                     barred.push(derived);
                 }
                 Barred::ByNote(bar) => {
                     barred.push(bar);
                     others.left.push(derived);
-                    others.noted.push(user);
+                    others.noted.push(user.clone());
                 }
             }
         }
@@ -104,21 +108,34 @@ pub async fn erase_contact(
     for key in people.iter().filter_map(|one| one.email_key.as_ref()) {
         ContactStore::release(store, account, key, id).await?;
     }
-    found = found.and(store.erase_beside(account, id).await?);
+    find_merged(outside, account, id, (&users, &receipt.others.merged), &mut others).await?;
+    found.contacts += count(&others.merged);
+    buried.retain(|own| !others.merged.contains(own));
+    found.contacts += count(&buried);
+    let mut receipt = ErasureReceipt { barred, others, ..receipt };
+    if !receipt.others.merged.is_empty() {
+        // Before what leads to them goes.
+        receipt.version += 1;
+        receipt = put(outside, receipt).await?;
+    }
     let user = people.iter().find_map(|one| one.user.as_ref()).map(|user| &user.object_id);
-    for connection in store.connections(account).await? {
-        found = found.and(store.erase_asked(&connection.id, id, user).await?);
+    let connections = store.connections(account).await?;
+    for contact in receipt.other_ids().iter().chain([id]) {
+        found = found.and(store.erase_beside(account, contact).await?);
+        for connection in &connections {
+            found = found.and(store.erase_asked(&connection.id, contact, user).await?);
+        }
+        found.answers += store.erase_answers(account, contact).await?;
+        store.forget_welcome(account, contact).await?;
+        // Nobody stores another: where the contact was stands a tombstone.
+        found.photos += delete_photo(store, outside.blobs(), account, contact).await?.kept;
+    }
+    for connection in &connections {
         for user in people.iter().filter_map(|one| one.user.as_ref()) {
             found.settings +=
                 forget_ignored(outside, caller, account, &connection.id, &user.object_id).await?;
-            forget_in_directory(outside, &connection, &user.object_id).await?;
+            forget_in_directory(outside, connection, &user.object_id).await?;
         }
-    }
-    found.answers += store.erase_answers(account, id).await?;
-    store.forget_welcome(account, id).await?;
-    // Nobody stores another: where the contacts were stand tombstones.
-    for contact in barred.iter().chain([id]) {
-        found.photos += delete_photo(store, outside.blobs(), account, contact).await?.kept;
     }
     let gone = ErasureReceipt {
         version: receipt.version + 1,
@@ -128,8 +145,6 @@ pub async fn erase_contact(
         person: people.into_iter().find(|one| one.user.is_some()),
         redaction: Some(Redaction { is_untold, ..Redaction::begun() }),
         written_at: Some(outside.clock().now()),
-        barred,
-        others,
         ..receipt
     };
     put(outside, gone).await
@@ -161,6 +176,7 @@ async fn left_behind(
 ) -> Result<ErasureReceipt, AdminError> {
     let (store, account) = (outside.store(), &receipt.account_id);
     let mut photos = 0;
+    // What was merged may stand again and be somebody's.
     for contact in receipt.barred.iter().chain([&receipt.contact_id]) {
         photos += delete_photo(store, outside.blobs(), account, contact).await?.kept;
     }
@@ -169,6 +185,10 @@ async fn left_behind(
     }
     let found = receipt.found.and(Erasures { photos, ..Erasures::default() });
     put(outside, ErasureReceipt { version: receipt.version + 1, found, ..receipt }).await
+}
+
+fn count(contacts: &[ContactId]) -> u64 {
+    u64::try_from(contacts.len()).unwrap_or(u64::MAX)
 }
 
 /// Has what nobody is at any more gone on with, as the sweep does.
@@ -209,7 +229,7 @@ pub async fn lift_erasure(
     }
     let now = outside.clock().now();
     let until = now.checked_add(TOMBSTONE_LIFE).unwrap_or(Timestamp::MAX);
-    for contact in receipt.barred.iter().chain([&receipt.contact_id]) {
+    for contact in receipt.other_ids().iter().chain([&receipt.contact_id]) {
         outside.store().lift(account, contact, until).await?;
     }
     let mut others = receipt.others.clone();

@@ -3,9 +3,9 @@
 use crate::port::{
     AccountStore, AuditStore, Blobs, Clock, ConnectionStore, ConsentStore, ContactStore,
     DecisionStore, Directory, ErasureStore, EventLog, HistoryStore, IdempotencyStore, Mailer,
-    NoticeStore, PauseStore, PendingStore, PhotoStore, Randomness, ReviewStore, RunStore,
-    Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions, SyncStateStore,
-    TeamStore, TenantStore, WelcomeStore,
+    MergeStore, NoticeStore, PauseStore, PendingStore, PhotoStore, Randomness, ReviewStore,
+    RunStore, Schedules, SegmentStore, SettingsStore, SubscriptionStore, Subscriptions,
+    SyncStateStore, TeamStore, TenantStore, WelcomeStore,
 };
 
 /// A store of everything.
@@ -20,6 +20,7 @@ pub trait AdminStore:
     + EventLog
     + HistoryStore
     + IdempotencyStore
+    + MergeStore
     + NoticeStore
     + PauseStore
     + PendingStore
@@ -47,6 +48,7 @@ impl<S> AdminStore for S where
         + EventLog
         + HistoryStore
         + IdempotencyStore
+        + MergeStore
         + NoticeStore
         + PauseStore
         + PendingStore

@@ -388,6 +388,7 @@ impl ContactStore for MemoryStore {
         world.memberships.retain(|_, membership| membership.account_id != *account);
         world.photos.retain(|_, photo| photo.account_id != *account);
         world.history.retain(|(owner, ..), _| owner != account);
+        world.merges.retain(|(owner, ..), _| owner != account);
         world.claims.retain(|(owner, _), _| owner != account);
         world.adoptions.retain(|(owner, _, _), _| owner != account);
         Ok(())

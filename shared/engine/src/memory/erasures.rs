@@ -160,6 +160,7 @@ impl ErasureStore for MemoryStore {
         let before = (world.memberships.len(), world.history.len());
         world.memberships.retain(|(of, _), _| of != contact);
         world.history.retain(|(owner, of, ..), _| owner != account || of != contact);
+        world.merges.retain(|(owner, into, _), _| owner != account || into != contact);
         Ok(Erasures {
             memberships: gone(before.0, world.memberships.len()),
             history: gone(before.1, world.history.len()),
@@ -288,7 +289,7 @@ impl ErasureStore for MemoryStore {
     async fn forget_events(
         &self,
         account: &AccountId,
-        contact: &ContactId,
+        (contact, others): (&ContactId, &[ContactId]),
         from: u64,
     ) -> Result<EventsForgotten, StoreError> {
         let mut world = self.up()?;
@@ -297,8 +298,11 @@ impl ErasureStore for MemoryStore {
         let (mut events, mut next, mut tells_removal) = (0, from, None);
         for event in own.skip(from).take(EVENTS) {
             next += 1;
-            if event.contact_id == *contact {
+            let is_his = event.contact_id == *contact;
+            if is_his || others.contains(&event.contact_id) {
                 events += u64::from(event.contact.take().is_some());
+            }
+            if is_his {
                 tells_removal = Some(event.kind == ContactEventKind::Removed);
             }
         }

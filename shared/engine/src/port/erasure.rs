@@ -18,7 +18,7 @@ use super::StoreError;
 /// What going through a part of an account's told events came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventsForgotten {
-    /// Events that showed the contact.
+    /// Events that showed one of the contacts.
     pub events: u64,
     /// The entry that is next.
     pub next: u64,
@@ -102,7 +102,8 @@ pub trait ErasureStore: Send + Sync {
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes what lies beside a contact: memberships and what people did to it.
+    /// Deletes what lies beside a contact: memberships, what people did to it and what was merged
+    /// into it.
     fn erase_beside(
         &self,
         account: &AccountId,
@@ -157,12 +158,13 @@ pub trait ErasureStore: Send + Sync {
     /// otherwise.
     fn replace_run(&self, run: &Run) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Takes a contact's values out of some of an account's told events, from an entry of its log
-    /// on. The events themselves stay, so that readers miss none.
+    /// Takes a contact's values, and those of others that were the same person's, out of some of an
+    /// account's told events, from an entry of its log on. The events themselves stay, so that
+    /// readers miss none.
     fn forget_events(
         &self,
         account: &AccountId,
-        contact: &ContactId,
+        contact: (&ContactId, &[ContactId]),
         from: u64,
     ) -> impl Future<Output = Result<EventsForgotten, StoreError>> + Send;
 

@@ -14,7 +14,8 @@ where
     /// Goes through what was told, as far as time is.
     pub(super) async fn redact_events(&mut self) -> Result<bool, StoreError> {
         while let Some(from) = self.redaction.events {
-            let (account, contact) = (&self.receipt.account_id, &self.receipt.contact_id);
+            let (account, others) = (&self.receipt.account_id, self.receipt.other_ids());
+            let contact = (&self.receipt.contact_id, others.as_slice());
             let found = self.stores.forget_events(account, contact, from).await?;
             self.add(Erasures { events: found.events, ..Erasures::default() });
             // A contact that came back was removed before: the last that was told counts.

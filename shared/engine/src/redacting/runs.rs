@@ -165,6 +165,7 @@ where
             account: &account,
             tenant: connection.tenant.as_ref().map(|tenant| &tenant.id),
             contact: &self.receipt.contact_id.clone(),
+            others: &self.receipt.other_ids(),
             user: user.as_ref(),
             stands_for: &stands_for,
             requested_at: self.receipt.requested_at,

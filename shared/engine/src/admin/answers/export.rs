@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::provenance::{Provenance, provenance};
 use super::timeline::{TimelineEntry, timeline};
-use crate::admin::erasing::{receipt_of, whose};
+use crate::admin::erasing::{ids_beside, receipt_of, whose};
 use crate::admin::{AdminError, Outside};
 use crate::port::{
     Clock, ConnectionStore, ContactStore, DecisionStore, ErasureStore, KeptRecord, PhotoStore,
@@ -110,9 +110,19 @@ pub async fn export_person(
     let mut knows_all_decisions = true;
     let link = user.as_ref().map(|user| (&user.tenant_id, &user.object_id));
     let mut records = store.records_beside(&account.id, id, link).await?;
+    let mut memberships = store.memberships_of(&account.id, id).await?;
+    // What is still kept of the contacts that were merged into this one.
+    let others = ids_beside(outside, &account.id, id, user.as_ref()).await?;
+    for other in &others {
+        let beside = store.records_beside(&account.id, other, None).await?;
+        add(&mut records, beside);
+        memberships.extend(store.memberships_of(&account.id, other).await?);
+    }
     for connection in store.connections(&account.id).await? {
         let user = user.as_ref().map(|user| &user.object_id);
-        records.extend(store.records_asked(&connection.id, id, user).await?);
+        for one in [id].into_iter().chain(&others) {
+            add(&mut records, store.records_asked(&connection.id, one, user).await?);
+        }
         let mut cursor: Option<String> = None;
         loop {
             if outside.clock().now() >= until {
@@ -121,7 +131,9 @@ pub async fn export_person(
             }
             let page = store.decisions(&connection.id, cursor.as_deref(), DECISIONS).await?;
             let Some(page) = page else { break };
-            let own = |one: &Decision| one.contact_id.as_ref() == Some(id);
+            let own = |one: &Decision| {
+                one.contact_id.as_ref().is_some_and(|of| of == id || others.contains(of))
+            };
             decisions.extend(page.decisions.into_iter().filter(own));
             cursor = page.cursor;
             if cursor.is_none() {
@@ -129,7 +141,6 @@ pub async fn export_person(
             }
         }
     }
-    let memberships = store.memberships_of(&account.id, id).await?;
     Ok(Exported {
         at,
         contact,
@@ -145,4 +156,13 @@ pub async fn export_person(
         welcome: store.welcome(&account.id, id).await?,
         erasure: store.receipt(&account.id, &receipt_of(id)).await?,
     })
+}
+
+/// Adds records that are not there yet: one may name several of a person's contacts.
+fn add(records: &mut Vec<KeptRecord>, found: Vec<KeptRecord>) {
+    for record in found {
+        if !records.contains(&record) {
+            records.push(record);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use contact_sync_domain::email::email_key;
 use contact_sync_domain::erasure::ErasedUser;
 use contact_sync_domain::id::{AccountId, ContactId};
 
+use super::merged::merged_and_gone;
 use crate::admin::{AdminError, Outside};
 use crate::port::{Burial, ContactStore, ErasureStore, StoreError, StoredContact};
 
@@ -50,7 +51,10 @@ pub(super) async fn bar(
 }
 
 /// Gives up a contact's address.
-async fn release(outside: &impl Outside, contact: Option<&Contact>) -> Result<(), AdminError> {
+pub(super) async fn release(
+    outside: &impl Outside,
+    contact: Option<&Contact>,
+) -> Result<(), AdminError> {
     if let Some(contact) = contact
         && let Some(email) = contact.email()
     {
@@ -58,4 +62,35 @@ async fn release(outside: &impl Outside, contact: Option<&Contact>) -> Result<()
         ContactStore::release(outside.store(), &contact.account_id, &key, &contact.id).await?;
     }
     Ok(())
+}
+
+/// Whether nothing stands under an id. What cannot be read stands.
+pub(in crate::admin) async fn is_gone(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ContactId,
+) -> Result<bool, AdminError> {
+    match outside.store().get(account, id).await {
+        Ok(Some(StoredContact::Tombstone { .. }) | None) => Ok(true),
+        Ok(Some(StoredContact::Present(_))) | Err(StoreError::Corrupt { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Under which other ids than a contact's something may be kept of the same person: what was merged
+/// into it, and the user's own id, as far as no contact stands there.
+pub(in crate::admin) async fn ids_beside(
+    outside: &impl Outside,
+    account: &AccountId,
+    id: &ContactId,
+    user: Option<&ErasedUser>,
+) -> Result<Vec<ContactId>, AdminError> {
+    let mut ids = merged_and_gone(outside, account, id).await?;
+    if let Some(user) = user {
+        let own = ContactId::derived(account, &user.tenant_id, &user.object_id);
+        if own != *id && !ids.contains(&own) && is_gone(outside, account, &own).await? {
+            ids.push(own);
+        }
+    }
+    Ok(ids)
 }

@@ -14,7 +14,7 @@ use crate::admin::contacts::{contact, take_away, write};
 use crate::admin::deeds::Deed;
 use crate::admin::teams::take_over_teams;
 use crate::admin::{AdminError, Outside};
-use crate::port::{Clock, ContactStore, StoredContact};
+use crate::port::{Clock, ContactStore, MergeStore, StoredContact, merged_until};
 
 impl<O: Outside> Approval<'_, '_, O> {
     /// Makes one contact of the user's own, the other candidates that nobody owns, and the one that
@@ -33,6 +33,9 @@ impl<O: Outside> Approval<'_, '_, O> {
         let (meant, others) =
             self.mergeable(item, (&stays, request.contact_version), known).await?;
         for other in others {
+            // What is still told of it is found by the one that stays.
+            let (store, until) = (outside.store(), merged_until(outside.clock().now()));
+            store.note_merge(&self.desk.account.id, &stays, &other.id, until).await?;
             self.fill(&stays, &other).await?;
             // The contact itself goes last: who sends the request again finds what is left of it.
             take_over_teams(outside, &stays, &other, user).await?;

@@ -374,6 +374,33 @@ async fn he_is_forgotten_once_his_removal_was_told_and_not_before() {
     assert!(found.pages >= 3, "{found:?}");
 }
 
+/// Of two contacts that were merged into his, one is another user's by now.
+#[tokio::test]
+async fn what_is_kept_of_a_contact_that_was_merged_into_his_goes_and_what_stands_again_stays() {
+    let scene = lived_in().await;
+    let (gone, back) = (ContactId::from_bits(0xba), contact_id(5));
+    let store = &scene.worker.stores;
+    {
+        let mut world = store.world();
+        let shown = world.events.iter().find_map(|event| event.contact.clone()).unwrap();
+        let shown = Contact { id: gone.clone(), ..shown };
+        world.events.push(told(&shown, ContactEventKind::Updated, 1));
+        let receipt = world.receipts.get_mut(&(account_id(), receipt_id())).unwrap();
+        receipt.others.merged = vec![gone.clone(), back.clone()];
+    }
+    for contact in [&gone, &back] {
+        let none = Membership::none(account_id(), teams::team(1), contact.clone());
+        store.put_membership(&none.joined_by_hand().next(start())).await.unwrap();
+    }
+    tell_removal(&scene);
+    assert_eq!(slice(&scene, 90).await.unwrap(), Redacted::Done);
+    let world = store.world();
+    assert!(world.events.iter().all(|event| event.contact.is_none()), "{:?}", world.events);
+    assert_eq!(world.receipts[&(account_id(), receipt_id())].found.events, 11);
+    let held: Vec<&ContactId> = world.memberships.keys().map(|(contact, _)| contact).collect();
+    assert_eq!(held, [&back]);
+}
+
 #[tokio::test]
 async fn redaction_that_dies_anywhere_goes_on_where_it_was() {
     for calls in 0.. {
