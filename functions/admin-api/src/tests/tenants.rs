@@ -29,6 +29,14 @@ fn connected() -> App {
     app
 }
 
+/// Everybody is an active member of one department.
+fn employ_everybody(app: &App) {
+    for user in app.outside.directory.entra().users.values_mut() {
+        let told = json!({"accountEnabled": true, "userType": "Member", "department": "Sales"});
+        user.attributes.extend(told.as_object().unwrap().clone());
+    }
+}
+
 fn second_account(app: &App) -> &'static str {
     let id = AccountId::parse(SECOND).unwrap();
     let mut world = app.outside.store.world();
@@ -90,10 +98,7 @@ async fn nobody_of_an_account_learns_who_else_uses_its_tenant() {
 #[tokio::test]
 async fn the_overlap_report_names_whom_nobody_means_and_why() {
     let app = connected();
-    for user in app.outside.directory.entra().users.values_mut() {
-        let told = json!({"accountEnabled": true, "userType": "Member", "department": "Sales"});
-        user.attributes.extend(told.as_object().unwrap().clone());
-    }
+    employ_everybody(&app);
     let report = format!("/v1/tenants/{TENANT}/overlap?limit=3");
     let all = app.ask(Ask::get(&report)).await.expect(200).json();
     assert_eq!((&all["people"], &all["complete"]), (&json!(12), &json!(true)));
@@ -118,6 +123,7 @@ async fn the_overlap_report_names_whom_nobody_means_and_why() {
 #[tokio::test]
 async fn a_report_that_time_cut_short_is_gone_on_with_where_it_ended() {
     let app = connected();
+    employ_everybody(&app);
     app.outside.directory.entra().users_per_page = Some(5);
     app.outside.clock.set_tick(SignedDuration::from_secs(10));
     let path = format!("/v1/tenants/{TENANT}/overlap?limit=3");
@@ -152,9 +158,7 @@ async fn whom_a_connection_means_whose_group_is_gone_is_said_to_be_unknown() {
         };
         app.outside.store.world().settings.insert(connection_id(), vec![version]);
     };
-    for user in app.outside.directory.entra().users.values_mut() {
-        user.attributes.insert("userType".to_owned(), json!("Member"));
-    }
+    employ_everybody(&app);
     let report = format!("/v1/tenants/{TENANT}/overlap?limit=3");
     scope(json!({"groups": {"any": [gone], "includeNested": true}}));
     let told = app.ask(Ask::get(&report)).await.expect(200).json();
@@ -164,7 +168,7 @@ async fn whom_a_connection_means_whose_group_is_gone_is_said_to_be_unknown() {
     assert_eq!((&told["unclaimed"]["count"], &told["undecided"]), (&json!(0), &json!(12)));
     // Whom it does not mean whoever is in the group is known not to be meant.
     scope(json!({
-        "groups": {"any": [gone], "includeNested": true}, "userTypes": {"any": ["Nobody's"]},
+        "groups": {"any": [gone], "includeNested": true}, "departments": {"any": ["Nobody's"]},
     }));
     let told = app.ask(Ask::get(&report)).await.expect(200).json();
     assert_eq!((&told["unclaimed"]["count"], &told["undecided"]), (&json!(12), &json!(0)));
