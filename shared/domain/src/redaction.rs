@@ -63,6 +63,8 @@ pub struct Forgotten<'a> {
     pub contact: &'a ContactId,
     /// Contacts that were his, too: merged into that one, or another of the same user.
     pub others: &'a [ContactId],
+    /// Of these, the ones that keep the user from getting a contact: they alone tell whose they are.
+    pub barred: &'a [ContactId],
     /// The user, where he is known.
     pub user: Option<&'a ObjectId>,
     /// What stands in the user's place.
@@ -74,7 +76,10 @@ pub struct Forgotten<'a> {
 impl Forgotten<'_> {
     /// Whether a user is the person.
     pub fn is(&self, user: &ObjectId) -> bool {
-        let derives = |tenant| self.has(&ContactId::derived(self.account, tenant, user));
+        let derives = |tenant| {
+            let own = ContactId::derived(self.account, tenant, user);
+            own == *self.contact || self.barred.contains(&own)
+        };
         self.user == Some(user) || self.tenant.is_some_and(derives)
     }
 
@@ -89,7 +94,11 @@ impl Forgotten<'_> {
     }
 
     fn is_item(&self, item: &SegmentItem) -> bool {
-        item.contact_id.as_ref().is_some_and(|one| self.has(one)) || self.is(&item.object_id)
+        match &item.contact_id {
+            // Of somebody who lives on with another contact, too, this one may have been.
+            Some(contact) => self.has(contact) || self.user == Some(&item.object_id),
+            None => self.is(&item.object_id),
+        }
     }
 
     /// Takes the person out of a page; whether it named him. Of a run that has ended the outcome

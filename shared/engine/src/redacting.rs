@@ -17,6 +17,7 @@ use crate::port::{
     Blobs, Clock, ConnectionStore, ContactStore, ErasureStore, PhotoStore, RunStore, SegmentStore,
     StoreError, StoredContact, WelcomeStore,
 };
+use crate::sync::is_barred_by_note;
 
 /// What is at work ends within seconds for the most part: how often it is looked for before that is
 /// left to a later slice, and how long after one another.
@@ -159,9 +160,11 @@ where
             let photos = delete_photo(self.stores, self.blobs, &account_id, contact).await?.kept;
             self.add(Erasures { photos, ..Erasures::default() });
         }
-        if let Some(ErasedUser { tenant_id, object_id, .. }) = &person.user {
-            // Whose own id is another contact's is barred by a note.
-            if !others.noted.iter().any(|one| one.object_id == *object_id) {
+        if let Some(person_user @ ErasedUser { tenant_id, object_id, .. }) = &person.user {
+            // Whose own id is another contact's is barred by a note, whatever receipt names it.
+            if !others.noted.iter().any(|one| one.object_id == *object_id)
+                && !is_barred_by_note(self.stores, &account_id, person_user).await?
+            {
                 self.stores.delete_adoption(&account_id, tenant_id, object_id).await?;
             }
         }

@@ -65,7 +65,7 @@ pub(crate) use erased::forget_in_state;
 pub(crate) use index::{Index, KnownContact};
 pub(crate) use lookup::Lookup;
 pub(crate) use members::{GroupsError, MemberSets, page_of, read_groups};
-pub(crate) use own_contacts::{contacts_of_users, find_managers};
+pub(crate) use own_contacts::{contacts_of_users, find_managers, is_barred_by_note};
 pub(crate) use people::{Person, gone_sentence};
 pub(crate) use staging::unannounced;
 pub(crate) use teams::Follower;

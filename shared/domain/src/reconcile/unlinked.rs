@@ -3,12 +3,12 @@
 use super::asking;
 use super::item::{failed, item_of};
 use super::{Claimant, Found, Rules, Tie, Wanted, hex, sign, status_of, user_address};
-use crate::contact::{Contact, ContactSource, LinkState};
+use crate::contact::{Contact, ContactSource, ContactStatus, LinkState};
 use crate::directory::DirectoryUser;
 use crate::id::ContactId;
 use crate::matching::{Match, MatchKey, Matched};
 use crate::review::{Question, ReviewAction, ReviewList};
-use crate::segment::{LinkChange, Outcome, SegmentItem, Trace};
+use crate::segment::{FieldChange, LinkChange, Outcome, SegmentItem, Trace};
 use crate::settings::{ChangeMode, LinkMode};
 use crate::trace::Image;
 
@@ -133,13 +133,13 @@ impl Rules {
     ) -> SegmentItem {
         let mut item = item_of(user, None, Outcome::Update);
         item.email = user_address(user);
-        let matched = key.map(|key| Match::of(key, &wanted.mapped, contact));
-        let told = matched.as_ref().map(ToString::to_string);
-        item.matched = matched.map(Box::new);
+        item.matched = key.map(|key| Box::new(Match::of(key, &wanted.mapped, contact)));
+        let told = item.matched.as_ref().map(ToString::to_string);
         item.fields = match self.mapping.changes(&wanted.mapped, Some(contact)) {
             Ok(fields) => fields,
             Err(failures) => return failed(item, user, &failures),
         };
+        let open = self.not_refused(wanted, contact, &mut item.fields);
         // What sync itself made for this very person is no stranger's record, nor what was his before
         // a run let go of it: no question of taking over. What it made for somebody else, who let it
         // go, is; and whoever protected what had existed before is asked.
@@ -153,8 +153,6 @@ impl Rules {
         } else {
             key.is_none() && !contact.protected
         };
-        let status = status_of(wanted);
-        let status = (contact.status != status).then_some(status);
         let mode = match self.policies.link {
             _ if own_work => LinkMode::Auto,
             LinkMode::Auto if (contact.protected && !self.approved) || self.holds => {
@@ -168,7 +166,7 @@ impl Rules {
                 item.outcome = Outcome::AwaitingReview;
                 item.contact_id = Some(contact.id.clone());
                 item.version = contact.version;
-                item.fields.extend(self.mapping.pending(&wanted.mapped, contact));
+                item.fields.extend(open.pending);
                 let what = if contact.protected {
                     "the contact is protected: linking waits"
                 } else if untied {
@@ -179,7 +177,8 @@ impl Rules {
                 let told = told.map_or_else(String::new, |told| format!("; {told}"));
                 item.reason = Some(format!("{}{told}", self.waits(what)));
                 let asked = asking::about(ReviewList::Matched, user, [contact.id.clone()]);
-                item.question = Question { status, ..asked }.suggesting(Some(ReviewAction::Accept));
+                item.question = Question { status: open.status, ..asked }
+                    .suggesting(Some(ReviewAction::Accept));
                 return item;
             }
             LinkMode::Off => {
@@ -207,8 +206,9 @@ impl Rules {
         }
         // Whatever people wrote on it while it was nobody's is written over only where updates are.
         let is_own_again = key.is_none() || untied;
-        if is_own_again && self.policies.update != ChangeMode::Auto {
-            return self.tied_only(item, user, wanted, contact, told);
+        if is_own_again && self.mode(self.policies.update) != ChangeMode::Auto {
+            tie_to(&mut item, user, contact, told);
+            return self.tied_only(item, user, wanted, open);
         }
         if let Claimant::Contact(owner) = claimant
             && owner.id != contact.id
@@ -219,14 +219,37 @@ impl Rules {
             }
         }
         tie_to(&mut item, user, contact, told);
-        item.status = status;
-        item.pending = self.mapping.pending(&wanted.mapped, contact);
+        item.status = open.status;
+        item.pending = open.pending;
         if !item.pending.is_empty() {
             item.question =
                 asking::about(ReviewList::Changes, user, []).suggesting(Some(ReviewAction::Accept));
         }
-        sign(&mut item, wanted, 0);
+        // A contact that lacks what was refused is not decided for good.
+        sign(&mut item, wanted, open.refused);
         item
+    }
+
+    /// What would become of a contact that is tied again, beside `fields`, without what people
+    /// refused of it.
+    fn not_refused(
+        &self,
+        wanted: &Wanted,
+        contact: &Contact,
+        fields: &mut Vec<FieldChange>,
+    ) -> Open {
+        let mut pending = self.mapping.pending(&wanted.mapped, contact);
+        let all = fields.len() + pending.len();
+        let is_open =
+            |one: &FieldChange| !self.rejected.has_value(&contact.id, &one.field, &one.new);
+        fields.retain(is_open);
+        pending.retain(is_open);
+        let status = status_of(wanted);
+        let differs = contact.status != status;
+        // Somebody said that it stays active, or inactive.
+        let stays = differs && self.rejected.has_status(&contact.id, status);
+        let refused = all - fields.len() - pending.len() + usize::from(stays);
+        Open { pending, status: (differs && !stays).then_some(status), refused }
     }
 
     /// Whether somebody said that this contact is not this user's, and nobody the contrary since.
@@ -234,38 +257,29 @@ impl Rules {
         !self.approved && self.rejected.has_match(&user.id, &contact.id)
     }
 
-    /// Ties a contact to its user again and leaves it as it is otherwise: what the directory asks of
+    /// Leaves a contact that is tied to its user again as it is otherwise: what the directory asks of
     /// it waits for a person, or is left where updates are switched off.
     fn tied_only(
         &self,
         mut item: SegmentItem,
         user: &DirectoryUser,
         wanted: &Wanted,
-        contact: &Contact,
-        told: Option<String>,
+        open: Open,
     ) -> SegmentItem {
         let mut changes = std::mem::take(&mut item.fields);
-        tie_to(&mut item, user, contact, told);
-        changes.extend(self.mapping.pending(&wanted.mapped, contact));
-        let all = changes.len();
-        changes.retain(|one| !self.rejected.has_value(&contact.id, &one.field, &one.new));
-        let status = status_of(wanted);
-        let differs = contact.status != status;
-        // Somebody said that it stays active, or inactive.
-        let stays = differs && self.rejected.has_status(&contact.id, status);
-        let refused = all - changes.len() + usize::from(stays);
-        let status = (differs && !stays).then_some(status);
-        let is_shown = !changes.is_empty() || status.is_some();
-        if self.policies.update == ChangeMode::Review && is_shown {
+        changes.extend(open.pending);
+        let is_shown = !changes.is_empty() || open.status.is_some();
+        if self.mode(self.policies.update) == ChangeMode::Review && is_shown {
             item.reason.get_or_insert_with(|| self.waits("changes wait"));
             item.pending = changes;
             let asked = asking::about(ReviewList::Changes, user, []);
-            item.question = Question { status, ..asked }.suggesting(Some(ReviewAction::Accept));
+            item.question =
+                Question { status: open.status, ..asked }.suggesting(Some(ReviewAction::Accept));
         } else if is_shown {
             item.reason.get_or_insert_with(|| "updating contacts is switched off".to_owned());
         }
         // The next full run decides anew about what is held back.
-        sign(&mut item, wanted, refused + usize::from(is_shown));
+        sign(&mut item, wanted, open.refused + usize::from(is_shown));
         item
     }
 
@@ -335,6 +349,16 @@ impl Rules {
             ..self.conflict(&item, user, wanted, own)
         }
     }
+}
+
+/// What people left open of a contact that is tied again.
+struct Open {
+    /// What the mapping itself has wait for a person.
+    pending: Vec<FieldChange>,
+    /// The status that it would get, where that changes.
+    status: Option<ContactStatus>,
+    /// How much of all that people refused.
+    refused: usize,
 }
 
 /// Makes an item tie a contact to a user; `told`: by which key he was led to it.

@@ -36,7 +36,7 @@ use crate::port::{
 };
 use crate::segments::load_segment;
 use crate::split::rivals_of;
-use crate::sync::{forget_in_state, watched_with_rivals};
+use crate::sync::{forget_in_state, is_barred_by_note, watched_with_rivals};
 
 /// Reads `{confirm}`, which must be the contact's own id.
 pub fn read_confirmation(document: &Value, contact: &ContactId) -> Result<(), AdminError> {
@@ -88,7 +88,9 @@ pub async fn erase_contact(
     let mut users: Vec<ErasedUser> = people.iter().filter_map(|one| one.user.clone()).collect();
     users.dedup();
     for user in &users {
-        store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
+        if !is_barred_by_note(store, account, user).await? {
+            store.delete_adoption(account, &user.tenant_id, &user.object_id).await?;
+        }
         // Of a contact that existed before: its user would get one of his own.
         let derived = user.derived(account);
         if derived != *id {
@@ -230,6 +232,13 @@ pub async fn lift_erasure(
     let now = outside.clock().now();
     let until = now.checked_add(TOMBSTONE_LIFE).unwrap_or(Timestamp::MAX);
     for contact in receipt.other_ids().iter().chain([&receipt.contact_id]) {
+        // What was erased by a request of its own stays so.
+        if *contact != receipt.contact_id {
+            let own = begun(outside, account, contact).await?;
+            if own.is_some_and(|own| own.state != ErasureState::Lifted) {
+                continue;
+            }
+        }
         outside.store().lift(account, contact, until).await?;
     }
     let mut others = receipt.others.clone();

@@ -166,6 +166,7 @@ where
             tenant: connection.tenant.as_ref().map(|tenant| &tenant.id),
             contact: &self.receipt.contact_id.clone(),
             others: &self.receipt.other_ids(),
+            barred: &self.receipt.barred.clone(),
             user: user.as_ref(),
             stands_for: &stands_for,
             requested_at: self.receipt.requested_at,

@@ -54,12 +54,11 @@ where
         pass: &Pass,
         users: &[ObjectId],
     ) -> Result<Vec<ObjectId>, Stop> {
-        let derived = |user| ContactId::derived(&pass.account.id, &pass.tenant, user);
         if let Some(index) = &pass.index {
             let erased = users.iter().filter(|user| index.is_erased(&index.contact_of(user)));
             return Ok(erased.cloned().collect());
         }
-        let contacts: Vec<ContactId> = users.iter().map(derived).collect();
+        let contacts = self.contacts_of(pass, users).await?;
         let mut stored = HashMap::new();
         self.read_contacts(pass, &contacts, &mut stored).await?;
         let pairs = users.iter().zip(&contacts);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use contact_sync_domain::directory::DirectoryUser;
+use contact_sync_domain::erasure::ErasedUser;
 use contact_sync_domain::id::{AccountId, ContactId, ObjectId, TenantId};
 
 use crate::port::{ContactStore, StoreError, StoredContact};
@@ -51,6 +52,19 @@ pub(crate) async fn read_contacts(
         }
     }
     Ok(unreadable)
+}
+
+/// Whether a note keeps a user who was erased from getting a contact, since his own id is another
+/// contact's.
+pub(crate) async fn is_barred_by_note(
+    store: &impl ContactStore,
+    account: &AccountId,
+    user: &ErasedUser,
+) -> Result<bool, StoreError> {
+    let users = std::slice::from_ref(&user.object_id);
+    let notes = store.adopted(account, &user.tenant_id, users).await?;
+    let bar = ContactId::barring(account, &user.tenant_id, &user.object_id);
+    Ok(notes.into_iter().flatten().any(|note| note == bar))
 }
 
 /// What stands for a manager among the contacts.

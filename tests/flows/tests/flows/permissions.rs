@@ -31,7 +31,7 @@ const BY_LAMBDA: [(&[&str], &str, &str); 7] = [
 
 /// Grants that this journey need not use, and why they stand: the functions, the beginning of the
 /// grant in short, the reason.
-const UNUSED: [(&[&str], &str, &str); 12] = [
+const UNUSED: [(&[&str], &str, &str); 13] = [
     (EVERY, "s3:ListBucket", "without it S3 answers 403 where a file is missing, and not 404"),
     (&["oauth-consent"], "dynamodb:DeleteItem TENANT#", "frees a claim whose connection moved"),
     (&["delta-sync"], "s3:GetObject segments", "a page above 8 KB, played again after a crash"),
@@ -39,6 +39,7 @@ const UNUSED: [(&[&str], &str, &str); 12] = [
     (&["admin-api"], "dynamodb:PutItem SUBSCRIPTION#", "a tenant another connection hears of"),
     (&["delta-sync"], "dynamodb:Query contacts", "a whole run that it goes on with after a crash"),
     (&["admin-api"], "dynamodb:UpdateItem RUNS#", "who approved all that the guard held back"),
+    (SYNCS, "dynamodb:DeleteItem PENDING#", "a removal that people approved was carried out"),
     (SYNCS, "dynamodb:DeleteItem REFUSED#", "whose contact was to stay active is enabled again"),
     (SYNCS, "dynamodb:PutItem SETTINGS#", "an undo takes people off the ignore list"),
     (SYNCS, "dynamodb:ConditionCheckItem SETTINGS#", "an undo takes people off the ignore list"),

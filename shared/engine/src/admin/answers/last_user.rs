@@ -36,7 +36,10 @@ pub(in crate::admin) async fn last_user(
                 });
             }
             // The tie itself was taken back.
-            Some(Happened::Sync(change)) if change.kind() == ChangeKind::Restore => {
+            Some(Happened::Sync(change))
+                if change.kind() == ChangeKind::Restore
+                    && change.item.trace.as_ref().is_some_and(|trace| trace.after.is_some()) =>
+            {
                 return Ok(None);
             }
             Some(Happened::Sync(change)) => {

@@ -17,7 +17,7 @@ use crate::port::{
     Clock, ContactStore, Directory, PendingKind, PendingStore, ReviewStore, SettingsStore,
     SettingsVersion, StoredContact,
 };
-use crate::sync::{gone_sentence, is_removal};
+use crate::sync::{contacts_of_users, gone_sentence, is_removal};
 
 /// How many versions of the settings are looked through for who ignored somebody.
 const LOOKED_BACK: usize = 30;
@@ -254,9 +254,11 @@ async fn is_erased(
     user: &ObjectId,
 ) -> Result<bool, AdminError> {
     let account = &about.account.id;
-    let own = ContactId::derived(account, about.tenant, user);
-    let bar = ContactId::barring(account, about.tenant, user);
-    let standing = outside.store().get_many(account, &[own, bar]).await?;
+    let users = std::slice::from_ref(user);
+    // A note leads to whoever lives on with another contact than his own.
+    let mut ids = contacts_of_users(outside.store(), account, about.tenant, users).await?;
+    ids.push(ContactId::barring(account, about.tenant, user));
+    let standing = outside.store().get_many(account, &ids).await?;
     let is_erased = |one: &Option<StoredContact>| {
         matches!(one, Some(StoredContact::Tombstone { erased: true, .. }))
     };

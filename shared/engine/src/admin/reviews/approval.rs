@@ -131,12 +131,11 @@ impl<O: Outside> Approval<'_, '_, O> {
         let mut decided = rules.adopt(user, &wanted, &free, None, claimant, tie);
         decided.fields.append(&mut decided.pending);
         // What was shown is what is done; a contact that somebody names is another matter.
-        if named.is_none()
-            && item.list == ReviewList::Matched
-            && decided.contact_id.is_some()
-            && !is_as_shown(item, &decided)
-        {
-            return Err(moved(item, Some(&decided)));
+        if named.is_none() && item.list == ReviewList::Matched && decided.contact_id.is_some() {
+            check_unedited(item, &free)?;
+            if !is_as_shown(item, &decided) {
+                return Err(moved(item, Some(&decided)));
+            }
         }
         let former = standing.link.clone().filter(|link| link.object_id != user.id);
         let base = StoredContact::Present(Box::new(standing));

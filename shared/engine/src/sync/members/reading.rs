@@ -177,7 +177,8 @@ impl MemberSets {
                 Err(error) => return Err(GroupsError::Directory(error)),
             }
         }
-        Ok(MemberSet { left: set.left, ..MemberSet::default() })
+        // Whoever joins a group inside it is told by that group.
+        Ok(MemberSet { inner: set.inner, left: set.left, ..MemberSet::default() })
     }
 
     /// The sets after these changes, in the order in which Graph told of them. Where the edges that
@@ -232,7 +233,14 @@ impl MemberSets {
                 let is_emptied = set.users.is_empty()
                     && known.is_some_and(|known| !known.users.is_empty())
                     && !watched.by.scope;
-                Ok(if is_emptied { doubted(Doubt::Emptied) } else { set })
+                if !is_emptied {
+                    return Ok(set);
+                }
+                // Groups that are inside it by now may hide who was in it.
+                let mut emptied = doubted(Doubt::Emptied);
+                emptied.inner.extend(set.inner);
+                emptied.sort();
+                Ok(emptied)
             }
             Err(DirectoryError::NotFound { .. }) if watched.by.scope && watched.is_unit() => {
                 Err(GroupsError::UnitMissing(watched.group.clone()))

@@ -260,6 +260,7 @@ async fn who_is_taken_out_of_a_run_at_work_is_counted_once_by_whoever_goes_on_wi
             tenant: Some(&tenant_id()),
             contact: &contact_id(3),
             others: &[],
+            barred: &[],
             user: Some(&user),
             stands_for: &id.standing_for(&contact_id(3)),
             requested_at: start(),

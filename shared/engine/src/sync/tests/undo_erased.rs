@@ -40,6 +40,7 @@ async fn erase(scene: &Scene, run: &Run, number: u128, came_to_pages: bool) {
         tenant: Some(&tenant_id()),
         contact: &contact,
         others: &[],
+        barred: &[],
         user: Some(&user),
         stands_for: &ObjectId::from_u128(0xdead << 64 | number),
         requested_at: start(),
