@@ -205,6 +205,7 @@ mod tests {
             tenant: None,
             contact: &contact,
             others: std::slice::from_ref(&merged),
+            barred: &[],
             user: Some(&user),
             stands_for: &stands_for,
             requested_at: Timestamp::UNIX_EPOCH,

@@ -146,13 +146,12 @@ impl Rules {
         let derived = ContactId::derived(&contact.account_id, tie.tenant, &user.id);
         // Whoever cut its tie made it a contact like any other: a key or not, the settings say.
         let untied = contact.is_untied_by_hand();
-        let own_work = if untied {
-            false
-        } else if contact.id == derived {
-            contact.source == ContactSource::Entra
-        } else {
-            key.is_none() && !contact.protected
-        };
+        let own_work = !untied
+            && if contact.id == derived {
+                contact.source == ContactSource::Entra
+            } else {
+                key.is_none() && !contact.protected
+            };
         let mode = match self.policies.link {
             _ if own_work => LinkMode::Auto,
             LinkMode::Auto if (contact.protected && !self.approved) || self.holds => {
