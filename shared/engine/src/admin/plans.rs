@@ -255,12 +255,9 @@ pub async fn apply_plan(
         None
     };
     let settings_version = saved.as_ref().map_or(found.settings_version, |saved| saved.version);
-    let queued = Run {
-        status: RunStatus::Queued,
-        plan: Some(Box::new(plan.clone())),
-        settings_version,
-        ..found.clone()
-    };
+    let approved = Some(Box::new(plan.clone()));
+    let queued =
+        Run { status: RunStatus::Queued, plan: approved, settings_version, ..found.clone() };
     let is_queued = if enables {
         enable_with(outside, account, &connection, &queued).await?
     } else {
@@ -273,16 +270,24 @@ pub async fn apply_plan(
             take_effect(outside, &connection, &saved).await?;
         }
         Some(saved) if !is_queued => {
-            let stands = store.run(&account.id, id, &found.id).await?;
-            let is_cancelled = |run: Run| run.status.is_terminal() && run.approved().is_none();
             // Somebody else may have approved the very same.
-            if stands.is_none_or(is_cancelled) {
+            if is_cancelled(outside, account, found).await? {
                 take_back_planned(outside, caller, account, &connection, &saved).await?;
             }
         }
         Some(_) | None => {}
     }
     if is_queued { Ok(queued) } else { Err(AdminError::Moved) }
+}
+
+/// Whether a plan ended, or is gone, without anybody's approval.
+async fn is_cancelled(
+    outside: &impl Outside,
+    account: &Account,
+    found: &Run,
+) -> Result<bool, AdminError> {
+    let stands = outside.store().run(&account.id, &found.connection_id, &found.id).await?;
+    Ok(stands.is_none_or(|run| run.status.is_terminal() && run.approved().is_none()))
 }
 
 /// Has the draft of a plan that is queued take effect, where an earlier request died before that.

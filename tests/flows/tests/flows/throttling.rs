@@ -59,18 +59,24 @@ async fn a_budget_that_is_spent_pauses_the_tenant_and_not_the_request() {
         // Six units in ten seconds: a full run needs more.
         let scarce = json!({"throttling": {"scale": 6.0 / 3_500.0, "retryAfter": form}});
         scene.sim.merge_settings(&scarce).unwrap();
-        scene.sim.reset_requests();
-        let run = customer.sync_now().await;
-        assert_ne!(run["status"], "failed", "{form}: {run}\n{}", scene.story());
-        assert_eq!(run["counts"]["seen"], 40, "{form}: {run}");
-        assert_eq!(run["counts"]["removed"], 0, "{form}: {run}");
-        let asked = to_graph(scene.sim.requests(5_000));
-        let refused: Vec<usize> = asked
-            .iter()
-            .enumerate()
-            .filter(|(_, request)| request.status == 429)
-            .map(|(number, _)| number)
-            .collect();
+        let (mut asked, mut refused) = (Vec::new(), Vec::new());
+        // A machine may be so slow that six units are never spent within ten seconds.
+        for _ in 0..3 {
+            scene.sim.reset_requests();
+            let run = customer.sync_now().await;
+            assert_ne!(run["status"], "failed", "{form}: {run}\n{}", scene.story());
+            assert_eq!(run["counts"]["seen"], 40, "{form}: {run}");
+            assert_eq!(run["counts"]["removed"], 0, "{form}: {run}");
+            asked = to_graph(scene.sim.requests(5_000));
+            let numbered = asked.iter().enumerate();
+            refused = numbered
+                .filter(|(_, request)| request.status == 429)
+                .map(|(number, _)| number)
+                .collect::<Vec<usize>>();
+            if !refused.is_empty() {
+                break;
+            }
+        }
         assert!(!refused.is_empty(), "{form}: the budget was never spent: {asked:#?}");
         // Requests sent while throttled prolong it: after each refusal nothing is sent for as long as
         // was told, and then the same is served.
