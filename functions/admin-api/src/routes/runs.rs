@@ -67,7 +67,7 @@ pub(super) async fn list<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let (store, limit) = (api.outside.store(), call.limit()?);
     let page = runs(store, &account, &connection, &filter, call.cursor(), limit).await?;
     let (now, is_paused) = (api.outside.clock().now(), is_paused(&api, &page.items).await?);
-    Ok(Answer::list(page, |run| RunShape::from(run).as_of(now, is_paused)))
+    Ok(Answer::list(page, |run| RunShape::from(run).seen_at(now, is_paused)))
 }
 
 pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
@@ -75,7 +75,7 @@ pub(super) async fn show<P: Outside>(api: Arc<Api<P>>, call: Call) -> Reply {
     let steps = steps_of_run(&api.outside, &call.caller, &run).await?;
     let now = api.outside.clock().now();
     let is_paused = is_paused(&api, std::slice::from_ref(&run)).await?;
-    Ok(Answer::ok(&RunShape::from(run).as_of(now, is_paused).with_steps(steps)))
+    Ok(Answer::ok(&RunShape::from(run).seen_at(now, is_paused).with_steps(steps)))
 }
 
 /// Whether everything is paused, where one of these runs would go on but for that.

@@ -116,7 +116,7 @@ impl From<Run> for RunShape {
 impl RunShape {
     /// The same as it stands at `now`. While everything is paused nobody works, and an estimate that
     /// has passed is none: Graph asked to wait, or whoever worked is gone.
-    pub(crate) fn as_of(mut self, now: Timestamp, is_paused: bool) -> Self {
+    pub(crate) fn seen_at(mut self, now: Timestamp, is_paused: bool) -> Self {
         let progress = &mut self.progress;
         progress.per_second = progress.per_second.filter(|_| !is_paused);
         progress.ends_at = progress.ends_at.filter(|ends_at| !is_paused && *ends_at > now);

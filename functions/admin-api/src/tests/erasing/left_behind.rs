@@ -55,7 +55,7 @@ async fn whose_contact_was_untied_is_barred_with_it() {
         let receipt = app.outside.store.world().receipts.values().next().cloned().unwrap();
         let tenant = tenant();
         let own = ContactId::derived(&account_id(), &tenant, &user);
-        assert_eq!(receipt.barred, [own.clone()], "by a run: {by_run}");
+        assert_eq!(receipt.barred, std::slice::from_ref(&own), "by a run: {by_run}");
         let standing = app.outside.store.world().contacts.get(&own).cloned();
         assert!(matches!(standing, Some(StoredContact::Tombstone { erased: true, .. })));
         redact_all(&app).await;
