@@ -110,7 +110,8 @@ pub struct Membership {
     pub ended: Option<Ended>,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The run that wrote it last; `None` where people did, or before this was kept.
+    /// The run that wrote it last; `None` where people did, nothing stood there before, or before
+    /// this was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
     /// What it was before, the oldest first, at most [`MOST_PAST`] states.

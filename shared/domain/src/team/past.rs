@@ -72,7 +72,8 @@ pub struct Turn {
 
 impl Membership {
     /// The membership as it is to be written in place of `before`, from which it was worked out: its
-    /// next version, which remembers what stood there. `run` is the run that writes it.
+    /// next version, which remembers what stood there. `run` is the run that writes it; it is kept
+    /// where something stood there before.
     #[must_use]
     pub fn replacing(self, before: &Self, run: Option<&RunId>, now: Timestamp) -> Self {
         let mut past = before.past.clone();
@@ -80,7 +81,9 @@ impl Membership {
             past.push(before.state());
         }
         past.drain(..past.len().saturating_sub(MOST_PAST));
-        Self { past, run: run.cloned(), ..self.next(now) }
+        // Most memberships are never changed, and every full run reads them all: they stay small.
+        let run = run.filter(|_| before.version > 0).cloned();
+        Self { past, run, ..self.next(now) }
     }
 
     fn state(&self) -> PastState {

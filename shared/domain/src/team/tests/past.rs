@@ -34,7 +34,8 @@ fn whoever_joins_leaves_and_joins_again_is_told_to_have_done_all_of_it_by_which_
     let left = looked(&first, &LEFT, 2);
     let again = looked(&left, &JOINED, 3);
     let expected = [
-        (1, Turned::Joined, Some(run(1))),
+        // Told without its run, so that a membership that never changes stays small.
+        (1, Turned::Joined, None),
         (2, Turned::Left, Some(run(2))),
         (3, Turned::Joined, Some(run(3))),
     ];
