@@ -83,7 +83,7 @@ impl Membership {
         past.drain(..past.len().saturating_sub(MOST_PAST));
         // Most memberships are never changed, and every full run reads them all: they stay small.
         let run = run.filter(|_| before.version > 0).cloned();
-        Self { past, run, ..self.next(now) }
+        Self { run, past, ..self.next(now) }
     }
 
     fn state(&self) -> PastState {
