@@ -35,7 +35,7 @@ impl Rules {
             .filter(|contact| Some(&contact.id) == derived.as_ref() || is_noted(contact));
         if let Some(own) = own {
             return match &own.link {
-                None if own.is_untied_by_hand() && self.keeps_apart(user, own) => SegmentItem {
+                None if own.is_untied_by_hand() && self.has_refused_match(&user.id, &own.id) => SegmentItem {
                     email: user_address(user),
                     reason: Some(
                         "somebody cut the tie to the contact of this person, and refused to link it \
@@ -249,11 +249,6 @@ impl Rules {
         let stays = differs && self.rejected.has_status(&contact.id, status);
         let refused = all - fields.len() - pending.len() + usize::from(stays);
         Open { pending, status: (differs && !stays).then_some(status), refused }
-    }
-
-    /// Whether somebody said that this contact is not this user's, and nobody the contrary since.
-    fn keeps_apart(&self, user: &DirectoryUser, contact: &Contact) -> bool {
-        !self.approved && self.rejected.has_match(&user.id, &contact.id)
     }
 
     /// Leaves a contact that is tied to its user again as it is otherwise: what the directory asks of
