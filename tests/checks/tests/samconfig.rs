@@ -48,5 +48,7 @@ fn each_stage_is_deployed_under_its_own_name_with_its_tags() {
                 of(command).get("template_file").and_then(Value::as_str).map(str::to_owned);
             assert_eq!(template.as_deref(), Some("infra/template.yaml"), "{stage}.{command}");
         }
+        // A change in shared/ alone would not be built, and the old program deployed.
+        assert!(!of("build").contains_key("cached"), "{stage}");
     }
 }

@@ -22,7 +22,11 @@ fn build() -> PathBuf {
     let folder = program.parent().unwrap();
     let profile_folder =
         if folder.ends_with("deps") { folder.parent().unwrap() } else { folder }.to_owned();
-    let target = profile_folder.parent().unwrap();
+    let mut target = profile_folder.parent().unwrap();
+    // With that, cargo adds a folder named after the target.
+    if std::env::var_os("CARGO_BUILD_TARGET").is_some_and(|triple| target.ends_with(triple)) {
+        target = target.parent().unwrap();
+    }
     let lock = File::create(target.join("flows.lock")).unwrap();
     lock.lock().unwrap();
     // nextest runs each test in a process of its own; the first of a run builds for all.
