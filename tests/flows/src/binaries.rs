@@ -23,7 +23,7 @@ fn build() -> PathBuf {
     let profile_folder =
         if folder.ends_with("deps") { folder.parent().unwrap() } else { folder }.to_owned();
     let mut target = profile_folder.parent().unwrap();
-    // With that, cargo adds a folder named after the target.
+    // With that it is target/<triple>/<profile>.
     if std::env::var_os("CARGO_BUILD_TARGET").is_some_and(|triple| target.ends_with(triple)) {
         target = target.parent().unwrap();
     }

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 /// How long anything may take on a machine with two busy cores.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How soon to look again. A look costs a call of a function, which takes from what is waited for: so the
-/// pauses grow.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_millis(150);
+/// How often to look.
+const INTERVAL: Duration = Duration::from_millis(25);
 
 /// Waits until `look` answers something; fails with `what` after [`PATIENCE`].
 pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -19,7 +17,6 @@ pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> 
 /// Waits until `look` answers something; `None` after `limit`.
 pub async fn within<T>(limit: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
-    let mut pause = SHORTEST_PAUSE;
     loop {
         if let Some(found) = look().await {
             return Some(found);
@@ -27,7 +24,6 @@ pub async fn within<T>(limit: Duration, mut look: impl AsyncFnMut() -> Option<T>
         if started.elapsed() > limit {
             return None;
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 4 / 3).min(LONGEST_PAUSE);
+        tokio::time::sleep(INTERVAL).await;
     }
 }

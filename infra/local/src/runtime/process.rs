@@ -19,9 +19,8 @@ use crate::plan::Function;
 
 /// Lambda gives a process ten seconds to start; a machine that compiles meanwhile needs more.
 const INIT_LIMIT: Duration = Duration::from_secs(30);
-/// How often resident memory is looked at. The peak is the kernel's own; only the end of a process that
-/// has too much is as late as this.
-const MEMORY_INTERVAL: Duration = Duration::from_millis(100);
+/// How often resident memory is looked at.
+const MEMORY_INTERVAL: Duration = Duration::from_millis(20);
 /// What `/proc/<pid>/statm` counts in on Linux for x86-64 and most arm64 systems.
 const PAGE_KILOBYTES: u64 = 4;
 
